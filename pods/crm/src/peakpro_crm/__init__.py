@@ -1,0 +1,1 @@
+"""PeakPro CRM: the patient on which the agent is shown and tested."""

@@ -1,0 +1,1 @@
+"""AetherLink Command: the self-hosted ops agent."""
