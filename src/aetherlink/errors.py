@@ -1,0 +1,85 @@
+"""Every error that this product raises on purpose, as one family.
+
+    AetherError
+      SettingsError           exit 2   a setting, file or argument is wrong
+      UnreachableError        exit 3   something outside could not be reached
+        DeadlineError                  it was reached but did not answer in time
+      AnswerError                      it answered, and the answer cannot be used
+        RejectedError                  it refused the request and said why
+      NotFoundError, ConflictError     what was asked for is not there, or is not so any more
+      UnauthenticatedError, ForbiddenError
+      BadRequestError                  the caller sent something that cannot be used
+      OverloadedError                  a bound is reached; try again
+      StoreError                       the store cannot write or read now
+
+The docstring of a class is its message when none is given.
+"""
+
+
+class AetherError(Exception):
+    """Something went wrong."""
+
+    exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class SettingsError(AetherError):
+    """A setting is wrong."""
+
+    exit_code = 2
+
+
+class UnreachableError(AetherError):
+    """It could not be reached."""
+
+    exit_code = 3
+
+
+class DeadlineError(UnreachableError):
+    """It did not answer in time."""
+
+
+class AnswerError(AetherError):
+    """It answered with something that cannot be used."""
+
+
+class RejectedError(AnswerError):
+    """It refused the request.
+
+    `status` is the HTTP status it answered with, `kind` its own name for the error (may be empty).
+    """
+
+    def __init__(self, message: str, *, status: int, kind: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+
+
+class NotFoundError(AetherError):
+    """There is no such thing."""
+
+
+class ConflictError(AetherError):
+    """It is not in the state that the request assumed."""
+
+
+class UnauthenticatedError(AetherError):
+    """The request carries no valid token: send `Authorization: Bearer TOKEN`."""
+
+
+class ForbiddenError(AetherError):
+    """The caller may not do this."""
+
+
+class BadRequestError(AetherError):
+    """The request cannot be understood."""
+
+
+class OverloadedError(AetherError):
+    """Too much is waiting already: try again."""
+
+
+class StoreError(AetherError):
+    """The store cannot be used right now."""

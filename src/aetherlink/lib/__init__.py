@@ -1,0 +1,1 @@
+"""Small parts that know nothing of the domain: time, ids, backoff, logs, redaction."""

@@ -1,0 +1,1 @@
+"""Words of the domain: frozen dataclasses and closed sets, standard library only, no I/O."""

@@ -1,0 +1,138 @@
+"""Actions as wishes about state: what is to be true of a target, what was observed of it, what came of the wish."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from aetherlink.model.decisions import Decision
+from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, TargetName
+
+
+class Verb(StrEnum):
+    """What can be done to a target."""
+
+    RESTART = "restart"
+    SCALE = "scale"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class StartedAfter:
+    """Every replica started after this instant."""
+
+    instant: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """That many replicas run."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """This release runs."""
+
+    name: str
+
+
+Wish = StartedAfter | Replicas | Release
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something that an executor can change. `minimum` and `maximum` bound its replicas."""
+
+    name: TargetName
+    executor: str
+    service: str
+    minimum: int = 1
+    maximum: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What an executor saw of a target: replicas ready and wanted, the oldest start among them, the releases."""
+
+    ready: int
+    wanted: int
+    oldest_start: datetime | None
+    release: str = ""
+    previous_release: str = ""
+
+
+class ActionState(StrEnum):
+    """How far an action has come."""
+
+    REFUSED = "refused"
+    WAITING_APPROVAL = "waiting_approval"
+    ALLOWED = "allowed"
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
+class OutcomeStatus(StrEnum):
+    """What came of a wish: `unknown` means that nobody can tell, and that it is not sent again blindly."""
+
+    DONE = "done"
+    NOT_NEEDED = "not_needed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of one wish, with the reason in words."""
+
+    status: OutcomeStatus
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done, to which target, by which playbook (None: a person's request), with its bound queries.
+
+    `when` must hold on fresh data at the moment of acting; `verify` must hold for `verify_for_seconds` on samples
+    newer than the action, within `verify_within_seconds`. An empty query means that there is none. `replicas` belongs
+    to scale: the number wanted. Cooldown and limit bound how often the playbook may act on the target.
+    """
+
+    verb: Verb
+    target: TargetName
+    playbook: PlaybookName | None = None
+    replicas: int | None = None
+    when: str = ""
+    verify: str = ""
+    verify_for_seconds: float = 0.0
+    verify_within_seconds: float = 60.0
+    cooldown_seconds: float = 0.0
+    per_hour: int = 3
+
+    @property
+    def words(self) -> str:
+        """The plan in a few words, for people."""
+        size = "" if self.replicas is None else f" to {self.replicas}"
+        return f"{self.verb} {self.target}{size}"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action as stored: its plan, the decision, and what came of it.
+
+    `started_at` is the moment of the intent, committed before the executor is called.
+    """
+
+    id: ActionId
+    plan: Plan
+    reason: str
+    requested_by: str
+    decision: Decision
+    state: ActionState
+    created_at: datetime
+    incident_id: IncidentId | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    outcome: Outcome | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,43 @@
+"""The timeline of an incident: what happened, when, and the facts of it. Append-only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from aetherlink.model.ids import IncidentId
+
+
+class EventKind(StrEnum):
+    """Everything that a timeline can say."""
+
+    OPENED = "opened"
+    ALERTS = "alerts"
+    PLANNED = "planned"
+    DECIDED = "decided"
+    ACTION_STARTED = "action_started"
+    ACTION_FINISHED = "action_finished"
+    VERIFYING = "verifying"
+    VERIFIED = "verified"
+    NOT_RECOVERED = "not_recovered"
+    ESCALATED = "escalated"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a timeline: `text` for people, `facts` (JSON values only) for machines."""
+
+    kind: EventKind
+    at: datetime
+    text: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry with its place: `sequence` counts from 1 within the incident."""
+
+    incident_id: IncidentId
+    sequence: int
+    entry: Entry

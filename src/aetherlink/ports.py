@@ -1,0 +1,204 @@
+"""The sockets: what each part of the house expects of the others. Imports the model only.
+
+Stores are driven through `Store.write` and `Store.read`: the caller hands over a function, which runs on the writer's
+(or a reader's) thread inside one transaction. State, timeline and whatever belongs together commit together.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from aetherlink.model.actions import Action, Observation, Outcome, Target, Verb, Wish
+from aetherlink.model.alerts import Alert
+from aetherlink.model.decisions import Decision, Evidence
+from aetherlink.model.health import HealthReading
+from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
+from aetherlink.model.incidents import Incident, IncidentStatus
+from aetherlink.model.principals import TokenRecord
+from aetherlink.model.queries import QueryAnswer
+from aetherlink.model.questions import Question
+from aetherlink.model.timeline import Entry, StoredEntry
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
+
+
+class Ids(Protocol):
+    """New ids."""
+
+    def new(self, prefix: str) -> str: ...
+
+
+class AlertRows(Protocol):
+    """The alerts, inside one transaction."""
+
+    def known(self, alerts: Sequence[Alert]) -> dict[tuple[str, str], Alert]:
+        """The stored alert for each (source, fingerprint) of these."""
+        ...
+
+    def put(self, alert: Alert, *, incident_id: IncidentId | None, at: datetime) -> None:
+        """Insert or replace the alert's present state."""
+        ...
+
+    def incident_of(self, alert: Alert) -> IncidentId | None:
+        """The incident that the alert was last filed under."""
+        ...
+
+    def of_incident(self, incident_id: IncidentId) -> list[Alert]:
+        """Every alert filed under the incident."""
+        ...
+
+    def page(self, *, limit: int, before: str | None) -> tuple[list[tuple[Alert, IncidentId | None]], str | None]:
+        """Newest first, with the cursor of the next page or None."""
+        ...
+
+
+class IncidentRows(Protocol):
+    """The incidents and their timelines, inside one transaction."""
+
+    def get(self, incident_id: IncidentId) -> Incident | None: ...
+
+    def open_by_key(self, key: str) -> Incident | None:
+        """The open incident with this identity."""
+        ...
+
+    def insert(self, incident: Incident, entries: Sequence[Entry]) -> None: ...
+
+    def update(self, incident: Incident, entries: Sequence[Entry]) -> bool:
+        """Store the incident if its stored version is still `incident.version`, which then grows by one; else False."""
+        ...
+
+    def due(self, now: datetime, *, limit: int) -> list[IncidentId]:
+        """Open incidents whose timer is due, the most urgent first."""
+        ...
+
+    def next_wake(self) -> datetime | None:
+        """The earliest timer of all open incidents."""
+        ...
+
+    def timeline(self, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
+        """Entries in order, those with a sequence above `after`."""
+        ...
+
+    def page(
+        self, *, limit: int, before: str | None, status: IncidentStatus | None
+    ) -> tuple[list[Incident], str | None]:
+        """Newest first, with the cursor of the next page or None."""
+        ...
+
+    def open_by_severity(self) -> dict[str, int]: ...
+
+
+class ActionRows(Protocol):
+    """The actions, inside one transaction."""
+
+    def get(self, action_id: ActionId) -> Action | None: ...
+    def put(self, action: Action) -> None: ...
+
+    def started_since(self, target: TargetName, since: datetime) -> list[Action]:
+        """Actions on the target whose intent was committed at or after that moment, newest first."""
+        ...
+
+    def page(self, *, limit: int, before: str | None) -> tuple[list[Action], str | None]: ...
+
+
+class TokenRows(Protocol):
+    """The tokens, inside one transaction."""
+
+    def all(self) -> list[TokenRecord]: ...
+    def put(self, record: TokenRecord) -> None: ...
+
+
+class QuarantineRows(Protocol):
+    """Bodies that could not be read, kept as they came."""
+
+    def put(self, *, source: SourceName, body: bytes, problem: str, at: datetime) -> None: ...
+    def count(self) -> int: ...
+
+
+class Transaction(Protocol):
+    """Every aggregate, inside one transaction."""
+
+    @property
+    def alerts(self) -> AlertRows: ...
+    @property
+    def incidents(self) -> IncidentRows: ...
+    @property
+    def actions(self) -> ActionRows: ...
+    @property
+    def tokens(self) -> TokenRows: ...
+    @property
+    def quarantine(self) -> QuarantineRows: ...
+
+
+class Store(Protocol):
+    """The store. Raises StoreError when it cannot be used, OverloadedError when too much is waiting."""
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` on the one writer; returns after the commit that holds it."""
+        ...
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` on a connection that cannot write."""
+        ...
+
+
+class AlertSink(Protocol):
+    """Where alerts go once they are decoded."""
+
+    async def receive(self, alerts: Sequence[Alert]) -> None:
+        """Returns once they are durable; raises StoreError or OverloadedError when they are not."""
+        ...
+
+
+class Waker(Protocol):
+    """A hint that an incident wants looking at; stored state stays the truth."""
+
+    def wake(self) -> None: ...
+
+
+class Probe(Protocol):
+    """Eyes: bound questions to the metrics of one source."""
+
+    async def check(self, source: SourceName, query: str, *, newer_than: datetime | None = None) -> Evidence:
+        """Ask the query; with `newer_than` only samples after that instant count. Never raises: errors are evidence."""
+        ...
+
+
+class Executor(Protocol):
+    """Hands: knows how to observe a target and how to make a wish about it true."""
+
+    @property
+    def verbs(self) -> frozenset[Verb]: ...
+
+    async def observe(self, target: Target, *, deadline: timedelta) -> Observation:
+        """What is. Raises UnreachableError, NotFoundError or AnswerError."""
+        ...
+
+    async def converge(self, target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:
+        """Make it so. A wish that is already true is `not_needed`; no answer in time is `unknown`; never raises."""
+        ...
+
+
+class QueryClient(Protocol):
+    """Asks PromQL of one source."""
+
+    async def instant(self, query: str, *, at: datetime | None = None) -> QueryAnswer:
+        """Raises RejectedError (with Prometheus' own words), DeadlineError, UnreachableError or AnswerError."""
+        ...
+
+
+Decider = Callable[[Question], Decision]
+
+
+class HealthView(Protocol):
+    """The last reading of the health loop."""
+
+    @property
+    def latest(self) -> HealthReading | None: ...
