@@ -1,0 +1,68 @@
+# AetherLink Command. `make help` lists what there is.
+# Nothing here needs root, and nothing is installed outside this folder (.venv, .cache, .lab).
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+LAB := $(VENV)/.lab
+DEV := $(VENV)/.dev
+SETUP_INPUTS := pyproject.toml pods/crm/pyproject.toml requirements/build.txt
+export VENV
+
+UV_COMPILE = $$(scripts/setup.sh uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down drill setup test test-long lint docs bench lock
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(LAB) ## start the lab, break the CRM once, watch the agent heal it (KEEP=1: leave the lab running)
+	@$(BIN)/aether lab demo $(if $(KEEP),--keep) $(ARGS)
+
+up: $(LAB) ## start the lab alone; ends with Ctrl-C or `make down`
+	@$(BIN)/aether lab up $(ARGS)
+
+down: $(LAB) ## stop the lab
+	@$(BIN)/aether lab down $(ARGS)
+
+drill: $(LAB) ## break the CRM of a lab that runs, and watch
+	@$(BIN)/aether drill crm-api-killed $(ARGS)
+
+setup: $(DEV) ## make .venv with everything; PYTHON=python3.12 picks the interpreter
+
+test: $(DEV) ## run every test but the long ones; says first and last what is absent (ARGS="-k word" narrows)
+	@$(BIN)/python -m aetherlink.lab.tools --generation stable
+	@$(BIN)/python -m aetherlink.lab.tools --generation next
+	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+test-long: $(DEV) ## run the full counts, T=T07 for one; a second run goes on where the first stopped (FRESH=1: anew)
+	@$(if $(FRESH),rm -rf .cache/test-long)
+	@$(BIN)/python -m aetherlink.lab.tools --generation stable
+	@$(BIN)/python -m pytest -m long --resume-long .cache/test-long --timeout 2400 $(if $(T),-k $(T)) $(ARGS)
+
+lint: $(DEV) ## check style, types and layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+docs: $(DEV) ## write docs/reference anew from the code
+	@$(BIN)/python docs/generate.py
+
+bench: $(DEV) ## measure: demo stages, /query overhead, memory and CPU at rest
+	@$(BIN)/python -m aetherlink.lab.tools --generation stable
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: ## compile the locks anew (UPGRADE=1: to the newest versions)
+	@echo hatchling | $(UV_COMPILE) - -o requirements/build.txt $(if $(UPGRADE),--upgrade)
+	@$(UV_COMPILE) pyproject.toml pods/crm/pyproject.toml --extra dev -o requirements/dev.txt $(if $(UPGRADE),--upgrade)
+	@$(UV_COMPILE) pyproject.toml pods/crm/pyproject.toml --extra lab -c requirements/dev.txt -o requirements/lab.txt
+	@$(UV_COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/agent.txt
+	@$(UV_COMPILE) pods/crm/pyproject.toml -c requirements/dev.txt -o pods/crm/requirements.txt
+
+$(LAB): $(SETUP_INPUTS) requirements/lab.txt
+	@scripts/setup.sh lab
+
+$(DEV): $(SETUP_INPUTS) requirements/dev.txt
+	@scripts/setup.sh dev
