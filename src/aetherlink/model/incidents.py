@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
+from aetherlink.model.actions import Plan
+from aetherlink.model.ids import ActionId, IncidentId, SourceName
 
 
 class Severity(StrEnum):
@@ -52,8 +53,9 @@ class Incident:
     """One incident as stored.
 
     `key` is its identity while it is open: what is broken, not which alert said so. `labels` are those of the alert
-    that opened it. `wake_at` is the timer row: when the pipeline looks again although nothing woke it. `version`
-    grows with every change, so that a stale writer is noticed. `escalated` says that a person has been called.
+    that opened it. `verified_since` is since when the verifying query has held without a break. `wake_at` is the timer
+    row: when the pipeline looks again although nothing woke it. `version` grows with every change, so that a stale
+    writer is noticed. `escalated` says that a person has been called.
     """
 
     id: IncidentId
@@ -70,8 +72,9 @@ class Incident:
     opened_at: datetime
     updated_at: datetime
     labels: Mapping[str, str] = field(default_factory=dict)
-    target: TargetName | None = None
+    plan: Plan | None = None
     action_id: ActionId | None = None
+    verified_since: datetime | None = None
     resolved_at: datetime | None = None
     wake_at: datetime | None = None
     escalated: bool = False

@@ -1,0 +1,87 @@
+"""The actions: what was asked or planned, how it was decided, what came of it."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from aetherlink.model.actions import Action, ActionState, Outcome, Plan
+from aetherlink.model.decisions import Decision
+from aetherlink.model.ids import ActionId, TargetName
+from aetherlink.store import rows
+from aetherlink.store.tables import actions
+
+IDEMPOTENCY_FACT = "idempotency_key"
+
+
+class SqlActionRows:
+    """See ports.ActionRows."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def get(self, action_id: ActionId) -> Action | None:
+        """The action, or None."""
+        return self._one(actions.c.id == action_id)
+
+    def by_idempotency_key(self, requested_by: str, key: str) -> Action | None:
+        """The action that this caller asked for under this key before."""
+        return self._one(sa.and_(actions.c.requested_by == requested_by, actions.c.idempotency_key == key))
+
+    def put(self, action: Action) -> None:
+        """Insert or replace the action."""
+        values = _values(action)
+        if not self._connection.execute(sa.update(actions).where(actions.c.id == action.id).values(values)).rowcount:
+            self._connection.execute(sa.insert(actions).values(values))
+
+    def started_since(self, target: TargetName, since: datetime) -> list[Action]:
+        """Actions on the target whose intent was committed at or after that moment, newest first."""
+        query = (
+            sa.select(actions)
+            .where(actions.c.target == target, actions.c.started_at >= since)
+            .order_by(actions.c.started_at.desc())
+        )
+        return [_action(row) for row in self._connection.execute(query)]
+
+    def page(self, *, limit: int, before: str | None) -> tuple[list[Action], str | None]:
+        """Newest first, with the cursor of the next page or None."""
+        found, cursor = rows.page_of(
+            self._connection, sa.select(actions), order=actions.c.id, limit=limit, before=before
+        )
+        return [_action(row) for row in found], cursor
+
+    def _one(self, condition: sa.ColumnElement[bool]) -> Action | None:
+        row = self._connection.execute(sa.select(actions).where(condition)).first()
+        return None if row is None else _action(row)
+
+
+def _values(action: Action) -> dict[str, object]:
+    return {
+        "id": action.id,
+        "incident_id": action.incident_id,
+        "target": action.plan.target,
+        "plan": rows.to_json(action.plan),
+        "reason": action.reason,
+        "requested_by": action.requested_by,
+        "idempotency_key": action.facts.get(IDEMPOTENCY_FACT),
+        "decision": rows.to_json(action.decision),
+        "state": action.state.value,
+        "created_at": action.created_at,
+        "started_at": action.started_at,
+        "finished_at": action.finished_at,
+        "outcome": rows.to_json(action.outcome),
+        "facts": dict(action.facts),
+    }
+
+
+def _action(row: sa.Row[Any]) -> Action:
+    values = {**row._mapping}  # noqa: SLF001 - SQLAlchemy's documented way to a row's names
+    for name in ("target", "idempotency_key"):  # both are held by the plan and the facts
+        del values[name]
+    values |= {
+        "plan": rows.from_json(row.plan, Plan),
+        "decision": rows.from_json(row.decision, Decision),
+        "state": ActionState(row.state),
+        "outcome": None if row.outcome is None else rows.from_json(row.outcome, Outcome),
+    }
+    return Action(**values)

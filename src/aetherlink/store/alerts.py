@@ -1,0 +1,82 @@
+"""The present state of every alert that was ever heard."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from aetherlink.model.alerts import Alert, AlertStatus
+from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
+from aetherlink.store import rows
+from aetherlink.store.tables import alerts
+
+_CHUNK = 500  # SQLite bounds the number of variables of one statement
+
+
+class SqlAlertRows:
+    """See ports.AlertRows."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def known(self, wanted: Sequence[Alert]) -> dict[tuple[str, str], Alert]:
+        """The stored alert for each (source, fingerprint) of these."""
+        found: dict[tuple[str, str], Alert] = {}
+        for source in {alert.source for alert in wanted}:
+            prints = sorted({alert.fingerprint for alert in wanted if alert.source == source})
+            for start in range(0, len(prints), _CHUNK):
+                part = prints[start : start + _CHUNK]
+                query = sa.select(alerts).where(alerts.c.source == source, alerts.c.fingerprint.in_(part))
+                found.update({(row.source, row.fingerprint): _alert(row) for row in self._connection.execute(query)})
+        return found
+
+    def put(self, alert: Alert, *, incident_id: IncidentId | None, at: datetime) -> None:
+        """Insert or replace the alert's present state."""
+        values = {
+            "status": alert.status.value,
+            "starts_at": alert.starts_at,
+            "ends_at": alert.ends_at,
+            "labels": dict(alert.labels),
+            "annotations": dict(alert.annotations),
+            "incident_id": incident_id,
+            "updated_at": at,
+        }
+        is_it = sa.and_(alerts.c.source == alert.source, alerts.c.fingerprint == alert.fingerprint)
+        if not self._connection.execute(sa.update(alerts).where(is_it).values(values)).rowcount:
+            identity = {"source": alert.source, "fingerprint": alert.fingerprint}
+            self._connection.execute(sa.insert(alerts).values({**identity, **values}))
+
+    def incident_of(self, alert: Alert) -> IncidentId | None:
+        """The incident that the alert was last filed under."""
+        query = sa.select(alerts.c.incident_id).where(
+            alerts.c.source == alert.source, alerts.c.fingerprint == alert.fingerprint
+        )
+        found = self._connection.execute(query).scalar()
+        return None if found is None else IncidentId(found)
+
+    def of_incident(self, incident_id: IncidentId) -> list[Alert]:
+        """Every alert filed under the incident, in the order in which they were first heard."""
+        query = sa.select(alerts).where(alerts.c.incident_id == incident_id).order_by(alerts.c.id)
+        return _alerts(self._connection.execute(query))
+
+    def page(self, *, limit: int, before: str | None) -> tuple[list[tuple[Alert, IncidentId | None]], str | None]:
+        """Newest first, with the cursor of the next page or None."""
+        found, cursor = rows.page_of(self._connection, sa.select(alerts), order=alerts.c.id, limit=limit, before=before)
+        return [(_alert(row), row.incident_id) for row in found], cursor
+
+
+def _alerts(found: Iterable[sa.Row[Any]]) -> list[Alert]:
+    return [_alert(row) for row in found]
+
+
+def _alert(row: sa.Row[Any]) -> Alert:
+    return Alert(
+        source=SourceName(row.source),
+        fingerprint=Fingerprint(row.fingerprint),
+        status=AlertStatus(row.status),
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        labels=row.labels,
+        annotations=row.annotations,
+    )

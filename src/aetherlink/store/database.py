@@ -1,0 +1,63 @@
+"""The store as the rest of the house sees it: `write` on the one writer, `read` on connections that cannot write."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from aetherlink.errors import StoreError
+from aetherlink.ports import Transaction
+from aetherlink.store import schema, sqlite
+from aetherlink.store.transaction import SqlTransaction
+from aetherlink.store.writer import Writer
+
+T = TypeVar("T")
+
+_READERS = 4
+
+
+class SqlStore:
+    """See ports.Store. `open` before use, `close` after; both block."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writing = sqlite.writing_engine(path)
+        self._reading = sqlite.reading_engine(path, connections=_READERS)
+        self._writer = Writer(self._writing)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
+
+    def open(self) -> None:
+        """Make the folder and the schema, start the writer. Raises StoreError when the database cannot be used."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            schema.upgrade(self._writing)
+        except (OSError, sa.exc.SQLAlchemyError) as problem:
+            cause = getattr(problem, "orig", None) or problem
+            raise StoreError(f"the database {self._path} cannot be used: {cause}") from problem
+        self._writer.start()
+
+    def close(self) -> None:
+        """Finish what is queued, then let go of the file."""
+        self._writer.stop()
+        self._readers.shutdown()
+        self._writing.dispose()
+        self._reading.dispose()
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` on the one writer; returns after the commit that holds it."""
+        return await self._writer.run(work)
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` on a connection that cannot write, in one consistent view."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def _read(self, work: Callable[[Transaction], T]) -> T:
+        try:
+            with self._reading.connect() as connection, connection.begin():
+                return work(SqlTransaction(connection))
+        except sa.exc.SQLAlchemyError as problem:
+            cause = getattr(problem, "orig", None) or problem
+            raise StoreError(f"the store could not read: {type(cause).__name__}: {cause}") from problem

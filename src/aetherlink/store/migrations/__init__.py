@@ -1,0 +1,1 @@
+"""Alembic's scripts; `run.upgrade` brings a database to the newest of them."""

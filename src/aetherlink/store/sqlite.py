@@ -1,0 +1,55 @@
+"""SQLite as this product uses it: WAL, synchronous=FULL, one writer, every other connection query_only."""
+
+from pathlib import Path
+from sqlite3 import Connection as RawConnection
+from typing import cast
+
+import sqlalchemy as sa
+
+_BUSY_MILLISECONDS = 5000
+
+
+def writing_engine(path: Path) -> sa.Engine:
+    """An engine with one connection whose transactions begin by taking the write lock."""
+    engine = _engine(path, pool_size=1)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: object, _record: object) -> None:
+        _pragmas(connection, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def reading_engine(path: Path, *, connections: int) -> sa.Engine:
+    """An engine whose connections cannot write."""
+    engine = _engine(path, pool_size=connections)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: object, _record: object) -> None:
+        _pragmas(connection, "query_only=ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _engine(path: Path, *, pool_size: int) -> sa.Engine:
+    return sa.create_engine(
+        sa.URL.create("sqlite+pysqlite", database=str(path)),
+        poolclass=sa.pool.QueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        connect_args={"isolation_level": None, "check_same_thread": False},  # transactions begin where we say so
+    )
+
+
+def _pragmas(connection: object, *settings: str) -> None:
+    raw = cast("RawConnection", connection)
+    for setting in (f"busy_timeout={_BUSY_MILLISECONDS}", *settings):
+        raw.execute(f"PRAGMA {setting}")

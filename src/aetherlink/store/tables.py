@@ -1,0 +1,128 @@
+"""The tables. Instants are integers, microseconds since 1970 UTC: they sort, compare and index alike everywhere."""
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware datetime, stored as microseconds since 1970 UTC."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> int | None:
+        """To the integer."""
+        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, _dialect: sa.Dialect) -> datetime | None:
+        """From the integer."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+metadata = sa.MetaData()
+_Row = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # only INTEGER counts up by itself on SQLite
+
+_MaybeJson = sa.JSON(none_as_null=True)
+_OPEN = sa.text("status = 'open'")
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("id", _Row, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant),
+    sa.Column("labels", sa.JSON, nullable=False),
+    sa.Column("annotations", sa.JSON, nullable=False),
+    sa.Column("incident_id", sa.Text),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.UniqueConstraint("source", "fingerprint", name="alerts_identity"),
+    sa.Index("alerts_incident", "incident_id"),
+)
+
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("vip", sa.Boolean, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("labels", sa.JSON, nullable=False),
+    sa.Column("plan", _MaybeJson),
+    sa.Column("action_id", sa.Text),
+    sa.Column("verified_since", Instant),
+    sa.Column("escalated", sa.Boolean, nullable=False),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("resolved_at", Instant),
+    sa.Column("wake_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Index("incidents_open_key", "key", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+    sa.Index("incidents_due", "status", "wake_at"),
+)
+
+timeline = sa.Table(
+    "timeline",
+    metadata,
+    sa.Column("incident_id", sa.Text, sa.ForeignKey("incidents.id"), primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+)
+
+actions = sa.Table(
+    "actions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("incident_id", sa.Text),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("plan", sa.JSON, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("requested_by", sa.Text, nullable=False),
+    sa.Column("idempotency_key", sa.Text),
+    sa.Column("decision", sa.JSON, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("started_at", Instant),
+    sa.Column("finished_at", Instant),
+    sa.Column("outcome", _MaybeJson),
+    sa.Column("facts", sa.JSON, nullable=False),
+    sa.Index("actions_started", "target", "started_at"),
+    sa.UniqueConstraint("requested_by", "idempotency_key", name="actions_idempotency"),
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("revoked_at", Instant),
+)
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", _Row, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("problem", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)

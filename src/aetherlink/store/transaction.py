@@ -1,0 +1,43 @@
+"""Every aggregate on one connection, inside one transaction."""
+
+from functools import cached_property
+
+import sqlalchemy as sa
+
+from aetherlink.store.actions import SqlActionRows
+from aetherlink.store.alerts import SqlAlertRows
+from aetherlink.store.incidents import SqlIncidentRows
+from aetherlink.store.quarantine import SqlQuarantineRows
+from aetherlink.store.tokens import SqlTokenRows
+
+
+class SqlTransaction:
+    """See ports.Transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    @cached_property
+    def alerts(self) -> SqlAlertRows:
+        """The alerts."""
+        return SqlAlertRows(self._connection)
+
+    @cached_property
+    def incidents(self) -> SqlIncidentRows:
+        """The incidents and their timelines."""
+        return SqlIncidentRows(self._connection)
+
+    @cached_property
+    def actions(self) -> SqlActionRows:
+        """The actions."""
+        return SqlActionRows(self._connection)
+
+    @cached_property
+    def tokens(self) -> SqlTokenRows:
+        """The tokens."""
+        return SqlTokenRows(self._connection)
+
+    @cached_property
+    def quarantine(self) -> SqlQuarantineRows:
+        """The bodies that could not be read."""
+        return SqlQuarantineRows(self._connection)

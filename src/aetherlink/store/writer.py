@@ -1,0 +1,124 @@
+"""The one writer: a thread that drains a bounded queue and commits what it drained in one transaction.
+
+Each piece of work runs in a savepoint of its own, so that one that fails takes no other with it. Nobody is answered
+before the commit that holds his work.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from aetherlink.errors import AetherError, OverloadedError, StoreError
+from aetherlink.ports import Transaction
+from aetherlink.store.transaction import SqlTransaction
+
+T = TypeVar("T")
+
+_MOST_WAITING = 10_000
+_MOST_IN_ONE_COMMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    work: Callable[[Transaction], Any]
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[Any]
+
+    def settle(self, result: object, problem: BaseException | None) -> None:
+        self.loop.call_soon_threadsafe(self._settle, result, problem)
+
+    def _settle(self, result: object, problem: BaseException | None) -> None:
+        if self.answer.done():  # the caller went away; what was committed stays committed
+            return
+        if problem is None:
+            self.answer.set_result(result)
+        else:
+            self.answer.set_exception(problem)
+
+
+class Writer:
+    """Runs every write of the process on its own thread."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(_MOST_WAITING)
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is queued, then end the thread. Blocks until then."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        """The result of `work` once it is committed.
+
+        Raises StoreError when it cannot be committed, OverloadedError when too much is waiting.
+        """
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop, loop.create_future())
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            raise OverloadedError(f"the store has {_MOST_WAITING} writes waiting: try again") from None
+        answer: T = await job.answer
+        return answer
+
+    def _run(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            batch, is_last = self._drain(first)
+            self._commit(batch)
+            if is_last:
+                return
+
+    def _drain(self, first: _Job) -> tuple[list[_Job], bool]:
+        batch = [first]
+        while len(batch) < _MOST_IN_ONE_COMMIT:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                return batch, True
+            batch.append(job)
+        return batch, False
+
+    def _commit(self, batch: list[_Job]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                results = [_attempt(connection, job) for job in batch]
+        except sa.exc.SQLAlchemyError as problem:
+            for job in batch:
+                job.settle(None, _as_store_error(problem))
+            return
+        for job, (result, failure) in zip(batch, results, strict=True):
+            job.settle(result, failure)
+
+
+def _attempt(connection: sa.Connection, job: _Job) -> tuple[object, BaseException | None]:
+    """One job in a savepoint: a job that fails is undone alone, and only its caller hears of it."""
+    savepoint = connection.begin_nested()
+    try:
+        result = job.work(SqlTransaction(connection))
+    except sa.exc.OperationalError:
+        raise  # the database itself is in trouble: nothing of this batch may be called committed
+    except Exception as problem:  # noqa: BLE001 - the named boundary of the writer: a caller's bug is the caller's
+        savepoint.rollback()
+        return None, problem if isinstance(problem, AetherError) else _as_store_error(problem)
+    savepoint.commit()
+    return result, None
+
+
+def _as_store_error(problem: Exception) -> StoreError:
+    cause = getattr(problem, "orig", None) or problem
+    error = StoreError(f"the store could not write: {type(cause).__name__}: {cause}")
+    error.__cause__ = problem
+    return error
