@@ -4,6 +4,7 @@
       SettingsError           exit 2   a setting, file or argument is wrong
       UnreachableError        exit 3   something outside could not be reached
         DeadlineError                  it was reached but did not answer in time
+        NotSentError                   no connection: the request certainly did not arrive
       AnswerError                      it answered, and the answer cannot be used
         RejectedError                  it refused the request and said why
       NotFoundError, ConflictError     what was asked for is not there, or is not so any more
@@ -39,6 +40,10 @@ class UnreachableError(AetherError):
 
 class DeadlineError(UnreachableError):
     """It did not answer in time."""
+
+
+class NotSentError(UnreachableError):
+    """It could not be reached: nothing was sent."""
 
 
 class AnswerError(AetherError):

@@ -17,6 +17,7 @@ from aetherlink.model.incidents import Incident, IncidentStatus
 from aetherlink.model.principals import TokenRecord
 from aetherlink.model.queries import QueryAnswer
 from aetherlink.model.questions import Question
+from aetherlink.model.sources import SourceState
 from aetherlink.model.timeline import Entry, StoredEntry
 
 T = TypeVar("T")
@@ -198,6 +199,14 @@ class QueryClient(Protocol):
         ...
 
 
+class ReadyClient(Protocol):
+    """Something outside that can say whether it is ready."""
+
+    async def ready(self) -> None:
+        """Returns when it is ready; raises UnreachableError or AnswerError, with the reason, when it is not."""
+        ...
+
+
 Decider = Callable[[Question], Decision]
 
 
@@ -206,3 +215,25 @@ class HealthView(Protocol):
 
     @property
     def latest(self) -> HealthReading | None: ...
+
+
+class HealthSink(Protocol):
+    """Who is told when the health score stays low. Both calls may be repeated and must then change nothing.
+
+    They may raise StoreError or OverloadedError: the loop says so in the log and calls again at its next check.
+    """
+
+    async def low(self, reading: HealthReading) -> None:
+        """The score is low for the second time in a row or more."""
+        ...
+
+    async def recovered(self, reading: HealthReading) -> None:
+        """The score is well: after a low spell, and at the first good reading after a start."""
+        ...
+
+
+class SourceView(Protocol):
+    """How the sources were when last asked."""
+
+    @property
+    def states(self) -> tuple[SourceState, ...]: ...

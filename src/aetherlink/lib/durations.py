@@ -1,0 +1,50 @@
+"""Durations as people write them in settings and playbooks: `3s`, `1m30s`, `250ms`, or a number of seconds.
+
+Used as a pydantic type, `Duration`, by the options of each room. Never negative.
+"""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_FORM = re.compile(r"(?:\d+d)?(?:\d+h)?(?:\d+m(?!s))?(?:\d+s)?(?:\d+ms)?")
+_PART = re.compile(r"(\d+)(d|h|ms|m|s)")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_LONGEST_TEXT = 40
+_LONGEST = timedelta(days=3650)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read `1h30m`, `45s`, `500ms`, or seconds as a bare number. Raises ValueError that says which forms there are."""
+    stripped = text.strip()
+    if not stripped or len(stripped) > _LONGEST_TEXT:
+        raise ValueError(_complaint(text))
+    if _NUMBER.fullmatch(stripped):
+        seconds = float(stripped)
+    elif _FORM.fullmatch(stripped):
+        seconds = sum(int(count) * _UNITS[unit] for count, unit in _PART.findall(stripped))
+    else:
+        raise ValueError(_complaint(text))
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f"{text!r} is longer than ten years")
+    return timedelta(seconds=seconds)
+
+
+def _complaint(text: str) -> str:
+    return (
+        f"{text[:_LONGEST_TEXT]!r} is not a duration: write for instance 30s, 1m30s, 2h, 250ms, or a number of seconds"
+    )
+
+
+def _read(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(_complaint(str(value)))  # noqa: TRY004 - pydantic reports ValueError with its place, not TypeError
+    if isinstance(value, int | float):
+        return parse_duration(f"{value:f}")
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_read)]
