@@ -106,7 +106,7 @@ class ActionRows(Protocol):
         """Actions on the target whose intent was committed at or after that moment, newest first."""
         ...
 
-    def by_idempotency_key(self, principal: str, key: str) -> Action | None:
+    def by_idempotency_key(self, requested_by: str, key: str) -> Action | None:
         """The action that this principal requested under this key: requested_by and facts["idempotency_key"]."""
         ...
 
