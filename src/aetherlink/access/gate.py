@@ -1,0 +1,132 @@
+"""The one check that every door uses: FastAPI's routes and the bare webhook callable alike.
+
+It takes what an ASGI scope carries (raw headers, client) and answers with a principal or an error. It does no I/O and
+knows no route.
+"""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from aetherlink.access.digests import is_well_formed
+from aetherlink.access.options import AuthMode, AuthOptions
+from aetherlink.access.tokens import TokenBook
+from aetherlink.errors import ForbiddenError, SettingsError, UnauthenticatedError
+from aetherlink.model.principals import Principal, Scope
+
+Headers = Iterable[tuple[bytes, bytes]]
+Peer = Sequence[object] | None  # ASGI's `client`: address and port, or None (a Unix socket)
+
+LOCAL_SCOPES = frozenset({Scope.READ, Scope.WEBHOOK})
+_FORWARDED = frozenset({b"forwarded", b"x-real-ip", b"via"})
+_FORWARDED_PREFIX = b"x-forwarded-"
+_NO_TOKEN = "this needs a token: send `Authorization: Bearer TOKEN` (`aether token create` makes one)"  # noqa: S105 - words for people, not a secret
+_WRONG_TOKEN = "this token is unknown or revoked"  # noqa: S105 - words for people, not a secret
+
+
+class Gate:
+    """Recognises the caller and checks the scope."""
+
+    def __init__(self, tokens: TokenBook, *, options: AuthOptions) -> None:
+        self._tokens = tokens
+        self._options = options
+
+    def admit(self, headers: Headers, peer: Peer, scope: Scope, *, also_local: bool = False) -> Principal:
+        """Who calls. Raises UnauthenticatedError (nobody that is known) or ForbiddenError (known, without the scope).
+
+        `also_local` opens one of the seed's routes to callers without a token on this machine or in a trusted network
+        although the scope is not theirs: what they ask for is a request that policy decides.
+        """
+        by_name = _collected(headers)
+        if b"authorization" in by_name:
+            principal = self._holder(by_name[b"authorization"])
+            if not principal.may(scope):
+                raise ForbiddenError(f"the token {principal.name!r} does not have the scope {scope}")
+            return principal
+        name = self._place(by_name, peer)
+        if name is None or not (also_local or scope in LOCAL_SCOPES):
+            raise UnauthenticatedError(_NO_TOKEN)
+        return Principal(name, LOCAL_SCOPES)
+
+    def _holder(self, values: list[bytes]) -> Principal:
+        scheme, _, secret = values[0].decode("latin-1").partition(" ")
+        secret = secret.strip()
+        if len(values) != 1 or scheme.lower() != "bearer" or not is_well_formed(secret):
+            raise UnauthenticatedError("the Authorization header is not one `Bearer TOKEN`")
+        principal = self._tokens.holder(secret)
+        if principal is None:
+            raise UnauthenticatedError(_WRONG_TOKEN)
+        return principal
+
+    def _place(self, headers: dict[bytes, list[bytes]], peer: Peer) -> str | None:
+        """The name that the caller's place gives, or None when it gives nothing.
+
+        Forwarding headers say that somebody else stands behind the caller, and a browser's Origin that differs from
+        Host says that a foreign page does.
+        """
+        address = _address(peer)
+        if address is None or _is_forwarded(headers) or not _is_same_origin(headers):
+            return None
+        if any(address in network for network in self._options.trusted_networks):
+            return f"network:{address}"
+        if self._options.mode is AuthMode.LOCAL and address.is_loopback and _has_loopback_host(headers):
+            return "local"
+        return None
+
+
+def check_listen(host: str, options: AuthOptions) -> None:
+    """Refuse an address that others reach while callers are told apart by where they are. Raises SettingsError."""
+    if options.mode is AuthMode.TOKEN or options.trusted_networks or _is_loopback(host):
+        return
+    raise SettingsError(
+        f"listen: {host or 'every address'} can be reached from other machines, and auth.mode is `local`: set "
+        "auth.mode to `token`, or name the networks that may call without one in auth.trusted_networks, or listen "
+        "on 127.0.0.1"
+    )
+
+
+def _collected(headers: Headers) -> dict[bytes, list[bytes]]:
+    by_name: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        by_name.setdefault(name.lower(), []).append(value)
+    return by_name
+
+
+def _address(peer: Peer) -> IPv4Address | IPv6Address | None:
+    if not peer:
+        return None
+    try:
+        address = ip_address(str(peer[0]).partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _is_forwarded(headers: dict[bytes, list[bytes]]) -> bool:
+    return any(name in _FORWARDED or name.startswith(_FORWARDED_PREFIX) for name in headers)
+
+
+def _is_same_origin(headers: dict[bytes, list[bytes]]) -> bool:
+    origins = headers.get(b"origin", [])
+    hosts = headers.get(b"host", [])
+    return not origins or (len(origins) == len(hosts) == 1 and origins[0].lower() == b"http://" + hosts[0].lower())
+
+
+def _has_loopback_host(headers: dict[bytes, list[bytes]]) -> bool:
+    hosts = headers.get(b"host", [])
+    return len(hosts) == 1 and _is_loopback(_without_port(hosts[0].decode("latin-1")))
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,46 @@
+"""The settings of access. Composed by the settings; they decide who is let in, never what is done."""
+
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Network = IPv4Network | IPv6Network
+
+
+class AuthMode(StrEnum):
+    """Whether callers on this machine need a token."""
+
+    LOCAL = "local"
+    TOKEN = "token"  # noqa: S105 - the name of a mode, not a secret
+
+
+class AuthOptions(BaseModel):
+    """Who may call."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: AuthMode = Field(
+        default=AuthMode.LOCAL,
+        description="local: a caller on this machine may read, query, request actions and post alerts without a "
+        "token. token: everything but /health, /livez, /readyz and /metrics needs one.",
+    )
+    trusted_networks: tuple[Network, ...] = Field(
+        default=(),
+        description="Networks (CIDR) whose callers have what a caller on this machine has in mode local, in either "
+        "mode. Empty: none.",
+    )
+    webhook_token_file: Path | None = Field(
+        default=None,
+        description="A file that holds a token good for POST /alertmanager only, as Alertmanager's credentials_file "
+        "wants it; created when it is missing. Not set: Alertmanager uses a token of `aether token create`.",
+    )
+
+    @field_validator("trusted_networks")
+    @classmethod
+    def _not_everybody(cls, networks: tuple[Network, ...]) -> tuple[Network, ...]:
+        for network in networks:
+            if network.prefixlen == 0:
+                raise ValueError(f"{network} is the whole internet: name the networks that you trust")
+        return networks
