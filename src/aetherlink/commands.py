@@ -1,0 +1,277 @@
+"""What people and programs may ask of the agent: one class, called by the API (and by every later door).
+
+A command gathers what a decision rests on, decides, and stores request, decision and first incident in one transaction.
+It runs no action itself: the pipeline does, and it trusts stored state only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from aetherlink.errors import BadRequestError, ConflictError
+from aetherlink.model.actions import Action, ActionState, Plan, Target, Verb
+from aetherlink.model.decisions import Decision, Effect, Mode
+from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
+from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
+from aetherlink.model.questions import Question
+from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.ports import Clock, Decider, Ids, Store, Transaction, Waker
+
+IDEMPOTENCY_FACT = "idempotency_key"
+REQUEST_FACT = "request"
+HISTORY = timedelta(hours=1)
+ALWAYS_KNOWN: Mapping[str, Verb] = {
+    "restart_api": Verb.RESTART,
+    "restart": Verb.RESTART,
+    "scale": Verb.SCALE,
+    "rollback": Verb.ROLLBACK,
+}
+_STATES: Mapping[Effect, ActionState] = {
+    Effect.ALLOW: ActionState.ALLOWED,
+    Effect.NEEDS_APPROVAL: ActionState.WAITING_APPROVAL,
+    Effect.OBSERVE: ActionState.REFUSED,
+    Effect.DENY: ActionState.REFUSED,
+}
+
+
+_TARGET_RULE = "target_is_declared"  # policy has rules of these names too; here the reason can say what to set
+_BOUNDS_RULE = "scale_is_within_bounds"
+
+
+class ActionOptions(BaseModel):
+    """One entry of the setting `actions`: what a name does, and to which target. Exactly one verb."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    restart: TargetName | None = Field(default=None, description="The name of the target to restart.")
+    scale: TargetName | None = Field(default=None, description="The name of the target to scale.")
+    rollback: TargetName | None = Field(default=None, description="The name of the target to roll back.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "ActionOptions":
+        if len(self.model_fields_set) != 1 or not self.target:
+            raise ValueError("an action is one verb and its target, such as {restart: crm-api}")
+        return self
+
+    @property
+    def verb(self) -> Verb:
+        """The verb that is set."""
+        return Verb(next(iter(self.model_fields_set)))
+
+    @property
+    def target(self) -> TargetName:
+        """The target that is set."""
+        return self.restart or self.scale or self.rollback or TargetName("")
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequest:
+    """What was asked for: `name` is an action's name, `service` a target's service or name."""
+
+    name: str
+    reason: str
+    service: str | None = None
+    replicas: int | None = None
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """The request as it is kept with its action."""
+        return {"action": self.name, "reason": self.reason, "service": self.service, "replicas": self.replicas}
+
+
+class Commands:
+    """Requests of people. `source` is where an incident of a request is filed: the first source of the settings."""
+
+    def __init__(
+        self,
+        store: Store,
+        decide: Decider,
+        *,
+        clock: Clock,
+        ids: Ids,
+        waker: Waker,
+        mode: Mode,
+        targets: Mapping[TargetName, Target],
+        actions: Mapping[str, ActionOptions],
+        source: SourceName,
+    ) -> None:
+        self._store = store
+        self._decide = decide
+        self._clock = clock
+        self._ids = ids
+        self._waker = waker
+        self._mode = mode
+        self._targets = targets
+        self._actions = actions
+        self._source = source
+
+    @property
+    def known(self) -> list[str]:
+        """The names that a request may use."""
+        return sorted({*ALWAYS_KNOWN, *self._actions})
+
+    async def request_action(
+        self, request: ActionRequest, *, principal: str, idempotency_key: str | None = None
+    ) -> Action:
+        """The stored action with its decision; a repeat under the same key gets the first one.
+
+        Raises BadRequestError (unknown name), ConflictError (the key belongs to another request), StoreError,
+        OverloadedError.
+        """
+        if request.name not in self.known:
+            raise BadRequestError(f"unknown action {request.name!r}: known are {', '.join(self.known)}")
+
+        def work(transaction: Transaction) -> Action:
+            if idempotency_key is not None:
+                earlier = transaction.actions.by_idempotency_key(principal, idempotency_key)
+                if earlier is not None:
+                    return _repeated(earlier, request)
+            return self._take(transaction, request, principal, idempotency_key)
+
+        action = await self._store.write(work)
+        if action.decision.effect is Effect.ALLOW:
+            self._waker.wake()
+        return action
+
+    def _take(self, transaction: Transaction, request: ActionRequest, principal: str, key: str | None) -> Action:
+        plan, decision = self._ask(transaction, request)
+        facts: dict[str, object] = {REQUEST_FACT: request.facts}
+        if key is not None:
+            facts[IDEMPOTENCY_FACT] = key
+        action = Action(
+            id=ActionId(self._ids.new("act")),
+            plan=plan,
+            reason=request.reason,
+            requested_by=principal,
+            decision=decision,
+            state=_STATES[decision.effect],
+            created_at=self._clock.now(),
+            facts=facts,
+        )
+        if decision.effect is Effect.ALLOW:
+            action = replace(action, incident_id=self._open_incident(transaction, action))
+        transaction.actions.put(action)
+        return action
+
+    def _ask(self, transaction: Transaction, request: ActionRequest) -> tuple[Plan, Decision]:
+        verb, target = self._resolve(request)
+        if isinstance(target, Decision):
+            return Plan(verb=verb, target=TargetName(request.service or ""), replicas=request.replicas), target
+        plan = Plan(verb=verb, target=target.name, replicas=request.replicas)
+        refusal = _size_refusal(plan, target)
+        if refusal is not None:
+            return plan, refusal
+        now = self._clock.now()
+        recent = transaction.actions.started_since(target.name, now - HISTORY)
+        question = Question(
+            plan=plan,
+            ceiling=self._mode,
+            mode=self._mode,
+            targets=self._targets,
+            recent=tuple(recent),
+            evidence=None,
+            now=now,
+        )
+        return plan, self._decide(question)
+
+    def _resolve(self, request: ActionRequest) -> tuple[Verb, Target | Decision]:
+        """The verb, with the target or with the refusal that says what to set."""
+        option = self._actions.get(request.name)
+        if option is None:
+            verb = ALWAYS_KNOWN[request.name]
+            return verb, self._by_service(request, verb)
+        target = self._targets.get(option.target)
+        if target is None:
+            return option.verb, _no_target(
+                f"actions.{request.name} names {option.target!r}: declare it under `targets`"
+            )
+        if request.service not in (None, target.name, target.service):
+            return option.verb, _no_target(
+                f"actions.{request.name} is for {target.name}, not for {request.service!r}: leave `service` out, or "
+                f"use the action `{option.verb}` of a name that has no target of its own"
+            )
+        return option.verb, target
+
+    def _by_service(self, request: ActionRequest, verb: Verb) -> Target | Decision:
+        if request.service is None:
+            return _no_target(
+                f"no target is configured for it: set actions.{request.name} to {{{verb}: TARGET}}, or name a service"
+            )
+        named = self._targets.get(TargetName(request.service))
+        found = [named] if named else [one for one in self._targets.values() if one.service == request.service]
+        match found:
+            case [target]:
+                return target
+            case []:
+                return _no_target(f"no target has the service or the name {request.service!r}: add it under `targets`")
+            case _:
+                names = ", ".join(sorted(one.name for one in found))
+                return _no_target(f"several targets have the service {request.service!r}: name one of {names}")
+
+    def _open_incident(self, transaction: Transaction, action: Action) -> IncidentId:
+        target = self._targets[action.plan.target]
+        incident = Incident(
+            id=IncidentId(self._ids.new("inc")),
+            key=f"request:{action.id}",
+            origin=Origin.REQUEST,
+            source=self._source,
+            title=f"{action.plan.words}, requested by {action.requested_by}",
+            tenant="",
+            service=target.service,
+            severity=Severity.INFO,
+            vip=False,
+            status=IncidentStatus.OPEN,
+            stage=Stage.ACT,
+            opened_at=action.created_at,
+            updated_at=action.created_at,
+            action_id=action.id,
+            wake_at=action.created_at,
+        )
+        transaction.incidents.insert(incident, _first_entries(action))
+        return incident.id
+
+
+def _repeated(earlier: Action, request: ActionRequest) -> Action:
+    if earlier.facts.get(REQUEST_FACT) != request.facts:
+        raise ConflictError(
+            f"this Idempotency-Key belongs to another request (action {earlier.id}): a new request needs a new key"
+        )
+    return earlier
+
+
+def _no_target(reason: str) -> Decision:
+    return Decision(Effect.DENY, _TARGET_RULE, reason)
+
+
+def _size_refusal(plan: Plan, target: Target) -> Decision | None:
+    """Replicas belong to scale, which needs them within the target's bounds."""
+    bounds = f"{target.minimum} to {target.maximum} for {target.name}"
+    match plan.verb, plan.replicas:
+        case Verb.SCALE, None:
+            return Decision(Effect.DENY, _BOUNDS_RULE, f"scale needs `replicas`: {bounds}")
+        case Verb.SCALE, int(count) if not target.minimum <= count <= target.maximum:
+            return Decision(Effect.DENY, _BOUNDS_RULE, f"{count} replicas are outside the bounds: {bounds}")
+        case ((Verb.RESTART | Verb.ROLLBACK), int()):
+            reason = f"`replicas` belongs to scale, not to {plan.verb}: leave it out"
+            return Decision(Effect.DENY, "replicas_belong_to_scale", reason)
+        case _:
+            return None
+
+
+def _first_entries(action: Action) -> list[Entry]:
+    decision = action.decision
+    opened = Entry(
+        EventKind.OPENED,
+        action.created_at,
+        f"{action.plan.words} was requested by {action.requested_by}: {action.reason}",
+        {"action_id": action.id, "requested_by": action.requested_by},
+    )
+    decided = Entry(
+        EventKind.DECIDED,
+        action.created_at,
+        f"{decision.effect}: {decision.reason}",
+        {"action_id": action.id, "decision": decision.effect.value, "rule": decision.rule, "reason": decision.reason},
+    )
+    return [opened, decided]
