@@ -39,7 +39,7 @@ test: $(DEV) ## run every test but the long ones; says first and last what is ab
 test-long: $(DEV) ## run the full counts, T=T07 for one; a second run goes on where the first stopped (FRESH=1: anew)
 	@$(if $(FRESH),rm -rf .cache/test-long)
 	@$(BIN)/python -m aetherlink.lab.tools --generation stable
-	@$(BIN)/python -m pytest -m long --resume-long .cache/test-long --timeout 2400 $(if $(T),-k $(T)) $(ARGS)
+	@$(BIN)/python -m pytest -m long --resume-long=.cache/test-long --timeout 2400 $(if $(T),-k $(T)) $(ARGS)
 
 lint: $(DEV) ## check style, types and layers
 	@$(BIN)/ruff check .

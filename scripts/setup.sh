@@ -46,7 +46,7 @@ find_uv() {
         return
     fi
     if [ ! -x "$tools/bin/uv" ]; then
-        python=$(find_python)
+        python=$(find_python) || exit 2
         echo "setup: fetching uv into $tools" >&2
         rm -rf "$tools"
         "$python" -m venv "$tools" >/dev/null 2>&1 && "$tools/bin/python" -m pip install --quiet uv >&2 ||
@@ -70,20 +70,22 @@ make_venv() {
         [ -z "${PYTHON:-}" ] && return
         [ "$("$venv/bin/python" -V)" = "$("$PYTHON" -V)" ] && return
     fi
-    "$uv" venv --quiet --clear --python "$(find_python)" "$venv"
+    local python
+    python=$(find_python) || exit 2
+    "$uv" venv --quiet --clear --python "$python" "$venv"
 }
 
 # uv does not read pip's settings: where only those name the index, pip does the same work, more slowly.
 install() {
-    local lock=$1
+    local lock=$1 python
     if "$uv" pip sync --quiet --python "$venv/bin/python" --require-hashes "$lock" &&
         "$uv" pip install --quiet --python "$venv/bin/python" --build-constraints requirements/build.txt \
             --no-deps --editable . --editable pods/crm; then
         return
     fi
     echo "setup: uv could not install (see above); trying pip with its own settings" >&2
-    "$uv" venv --quiet --clear --seed --python "$(find_python)" "$venv" 2>/dev/null ||
-        "$(find_python)" -m venv --clear "$venv" || die "no environment could be made in $venv."
+    python=$(find_python) || exit 2
+    "$python" -m venv --clear "$venv" || die "$python has no working venv (Debian: apt-get install python3-venv)."
     "$venv/bin/python" -m pip install --quiet --require-hashes --requirement "$lock"
     "$venv/bin/python" -m pip install --quiet --no-deps --editable . --editable pods/crm
 }
@@ -91,7 +93,7 @@ install() {
 case "${1:-}" in
 uv) find_uv ;;
 lab | dev)
-    uv=$(find_uv)
+    uv=$(find_uv) || exit 2
     make_venv
     lock=$1
     [ -e "$venv/.dev" ] && lock=dev # a demo never takes the test tools away again
