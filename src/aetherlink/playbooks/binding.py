@@ -34,25 +34,20 @@ def bind_query(query: str, names: Iterable[str], labels: Mapping[str, str]) -> s
     extra = [(name, "=", labels[name]) for name in wanted]
 
     def bind(node: promql_parser.Expr) -> promql_parser.Expr | None:
-        if isinstance(node, promql_parser.MatrixSelector):
-            window = promql_parser.display_duration(node.range)
-            return _with_matchers(node.vector_selector, extra, suffix=f"[{window}]")
-        if isinstance(node, promql_parser.VectorSelector):
-            return _with_matchers(node, extra)
-        return None
+        return _with_matchers(node, extra) if isinstance(node, promql_parser.VectorSelector) else None
 
     bound: str = promql_parser.transform(promql_parser.parse(query), post_visit=bind).prettify()
     return bound
 
 
-def _with_matchers(selector: promql_parser.VectorSelector, extra: Parts, *, suffix: str = "") -> promql_parser.Expr:
+def _with_matchers(selector: promql_parser.VectorSelector, extra: Parts) -> promql_parser.Expr:
     if selector.offset is not None or selector.at is not None or selector.matchers.or_matchers:
         raise BadRequestError(f"`{selector.prettify()}` cannot be bound: take out offset, @ and `or`")
-    meant = _parts(selector) + extra
+    meant = sorted(_parts(selector) + extra)
     inside = ", ".join(f"{label}{operator}{json.dumps(value, ensure_ascii=False)}" for label, operator, value in meant)
-    written = promql_parser.parse(f"{selector.name or ''}{{{inside}}}{suffix}")
-    read = written.vector_selector if isinstance(written, promql_parser.MatrixSelector) else written
-    if not isinstance(read, promql_parser.VectorSelector) or (read.name, _parts(read)) != (selector.name, meant):
+    written = promql_parser.parse(f"{selector.name or ''}{{{inside}}}")
+    is_selector = isinstance(written, promql_parser.VectorSelector)
+    if not is_selector or written.name != selector.name or sorted(_parts(written)) != meant:
         raise BadRequestError(f"the labels {extra!r} cannot be written into a query")
     return written
 
