@@ -46,10 +46,12 @@ def _with_matchers(selector: promql_parser.VectorSelector, extra: Parts) -> prom
     meant = sorted(_parts(selector) + extra)
     inside = ", ".join(f"{label}{operator}{json.dumps(value, ensure_ascii=False)}" for label, operator, value in meant)
     written = promql_parser.parse(f"{selector.name or ''}{{{inside}}}")
-    is_selector = isinstance(written, promql_parser.VectorSelector)
-    if not is_selector or written.name != selector.name or sorted(_parts(written)) != meant:
-        raise BadRequestError(f"the labels {extra!r} cannot be written into a query")
-    return written
+    if isinstance(written, promql_parser.VectorSelector) and (written.name, sorted(_parts(written))) == (
+        selector.name,
+        meant,
+    ):
+        return written
+    raise BadRequestError(f"the labels {extra!r} cannot be written into a query")
 
 
 def _parts(selector: promql_parser.VectorSelector) -> Parts:

@@ -5,24 +5,16 @@ from datetime import timedelta
 from typing import Annotated, Literal
 
 import promql_parser
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from aetherlink.lib.durations import Duration
 from aetherlink.model.actions import Verb
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, TargetName
 from aetherlink.model.playbooks import Matcher, MatchOperator, Playbook
 
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
 _NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
-
-
-def parse_duration(text: object) -> object:
-    """Prometheus' way to write a duration (`90s`, `1h30m`) as a timedelta; anything else is left to be refused."""
-    if not isinstance(text, str) or not text or _DURATION.sub("", text):
-        return text
-    return timedelta(seconds=sum(int(count) * _UNITS[unit] for count, unit in _DURATION.findall(text)))
 
 
 def _check_promql(query: str) -> str:
@@ -52,7 +44,6 @@ def split_matcher(value: str) -> tuple[MatchOperator, str]:
     return MatchOperator.EQUAL, value
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0), le=timedelta(days=7))]
 PromQL = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_check_promql)]
 Matchers = Annotated[dict[str, str], Field(min_length=1), AfterValidator(_check_pattern)]
 LabelName = Annotated[str, Field(pattern=_LABEL)]

@@ -1,0 +1,1 @@
+"""Incidents: which alerts belong together, whom they concern, and how they are opened and filed."""

@@ -1,0 +1,172 @@
+"""POST /alertmanager as a bare ASGI callable: admits, reads within bounds, decodes, stores, then answers.
+
+200 only after the commit. Overload and a store in trouble are 503, the one answer after which Alertmanager tries again
+soon. A body that cannot be read is kept in quarantine and answered 200: sent again it would be no better.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+from aetherlink.access.gate import Gate
+from aetherlink.errors import (
+    AetherError,
+    BadRequestError,
+    ForbiddenError,
+    OverloadedError,
+    StoreError,
+    UnauthenticatedError,
+)
+from aetherlink.intake.decode import decode
+from aetherlink.intake.options import IntakeOptions
+from aetherlink.model.ids import SourceName
+from aetherlink.model.principals import Scope
+from aetherlink.ports import AlertSink, Clock, Store
+
+AsgiScope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+AsgiApp = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
+
+PATH = "/alertmanager"
+
+_log = structlog.get_logger("aetherlink.intake")
+
+
+class _TooLargeError(AetherError):
+    """The body is too large."""
+
+
+class _TooSlowError(AetherError):
+    """The body took too long to arrive."""
+
+
+class _EncodedError(AetherError):
+    """Content-Encoding is not supported: send the body as it is."""
+
+
+_STATUSES: dict[type[AetherError], HTTPStatus] = {
+    UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
+    ForbiddenError: HTTPStatus.FORBIDDEN,
+    _TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    _TooSlowError: HTTPStatus.REQUEST_TIMEOUT,
+    _EncodedError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    OverloadedError: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class IntakeMetrics:
+    """Counts the webhooks by the status they were answered with, and the bodies put in quarantine."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.webhooks = Counter(
+            "aether_agent_webhooks", "Webhooks received, by the HTTP status answered.", ["status"], registry=registry
+        )
+        self.quarantined = Counter(
+            "aether_agent_quarantined", "Webhook bodies that could not be read and were kept.", registry=registry
+        )
+
+
+class WebhookIntake:
+    """Takes POST /alertmanager; everything else goes on to `app`."""
+
+    def __init__(
+        self,
+        app: AsgiApp,
+        *,
+        gate: Gate,
+        sink: AlertSink,
+        store: Store,
+        source: SourceName,
+        clock: Clock,
+        options: IntakeOptions,
+        metrics: IntakeMetrics,
+    ) -> None:
+        self._app = app
+        self._gate = gate
+        self._sink = sink
+        self._store = store
+        self._source = source
+        self._clock = clock
+        self._options = options
+        self._metrics = metrics
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
+            await self._answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _answer(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        try:
+            answer: dict[str, object] = await self._take(scope, receive)
+            status = HTTPStatus.OK
+        except tuple(_STATUSES) as problem:
+            status = next(code for kind, code in _STATUSES.items() if isinstance(problem, kind))
+            answer = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": str(problem)}
+            _log.warning(f"webhook refused with {status.value}: {problem}")
+        self._metrics.webhooks.labels(status=str(status.value)).inc()
+        await _respond(send, status, answer)
+
+    async def _take(self, scope: AsgiScope, receive: Receive) -> dict[str, object]:
+        self._gate.admit(scope["headers"], scope.get("client"), Scope.WEBHOOK)
+        body = await self._body(scope, receive)
+        try:
+            alerts = decode(body, self._source)
+        except BadRequestError as problem:
+            await self._quarantine(body, str(problem))
+            return {"received": 0, "quarantined": 1, "detail": str(problem)}
+        await self._sink.receive(alerts)
+        return {"received": len(alerts), "quarantined": 0}
+
+    async def _body(self, scope: AsgiScope, receive: Receive) -> bytes:
+        headers = dict(scope["headers"])
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            raise _EncodedError
+        limit = self._options.max_body_bytes
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > limit:
+            raise _TooLargeError(f"the body is larger than {limit} bytes (intake.max_body_bytes)")
+        try:
+            async with asyncio.timeout(self._options.body_deadline.total_seconds()):
+                return await _read(receive, limit)
+        except TimeoutError:
+            raise _TooSlowError from None
+
+    async def _quarantine(self, body: bytes, problem: str) -> None:
+        now = self._clock.now()
+        await self._store.write(
+            lambda transaction: transaction.quarantine.put(source=self._source, body=body, problem=problem, at=now)
+        )
+        self._metrics.quarantined.inc()
+        _log.warning(f"webhook body put in quarantine: {problem}")
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _TooSlowError("the sender went away before the body was complete")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise _TooLargeError(f"the body is larger than {limit} bytes (intake.max_body_bytes)")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _respond(send: Send, status: HTTPStatus, answer: dict[str, object]) -> None:
+    kind = b"application/json" if status is HTTPStatus.OK else b"application/problem+json"
+    body = json.dumps(answer).encode()
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,93 @@
+"""Stage decide: gathers what the decision rests on, asks the one pure function, and stores its answer."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from aetherlink.model.actions import Action, ActionState, Plan
+from aetherlink.model.decisions import Decision, Effect, Evidence
+from aetherlink.model.ids import ActionId
+from aetherlink.model.incidents import Stage
+from aetherlink.model.questions import Question
+from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
+
+_HISTORY = timedelta(hours=1)
+_STATES = {
+    Effect.ALLOW: ActionState.ALLOWED,
+    Effect.NEEDS_APPROVAL: ActionState.WAITING_APPROVAL,
+    Effect.OBSERVE: ActionState.REFUSED,
+    Effect.DENY: ActionState.REFUSED,
+}
+
+
+async def run(world: World, case: Case) -> Step:
+    """Continue to act when allowed; watch when it is a person's turn; decide again later when denied."""
+    plan = case.incident.plan
+    if not case.firing or plan is None:
+        return Step(Continue(Stage.WATCH))
+    evidence = await world.probe.check(case.incident.source, plan.when) if plan.when else None
+    decision = world.decide(await _question(world, plan, evidence))
+    action = _action(world, case, plan, decision)
+    entries = () if _is_repeated(case, decision) else (_entry(world, action, evidence),)
+    match decision.effect:
+        case Effect.ALLOW:
+            return Step(Continue(Stage.ACT), entries, action=action)
+        case Effect.DENY:
+            return Step(Wait(world.clock.now() + world.options.redecide_interval), entries, action=action)
+        case Effect.OBSERVE | Effect.NEEDS_APPROVAL:
+            return Step(Continue(Stage.WATCH), entries, action=action)
+
+
+async def _question(world: World, plan: Plan, evidence: Evidence | None) -> Question:
+    now = world.clock.now()
+    longest = max(_HISTORY, timedelta(seconds=plan.cooldown_seconds))
+    recent = await world.store.read(lambda tx: tx.actions.started_since(plan.target, now - longest))
+    return Question(
+        plan=plan,
+        ceiling=world.ceiling,
+        mode=world.mode_of(plan),
+        targets=world.targets,
+        recent=tuple(recent),
+        evidence=evidence,
+        now=now,
+    )
+
+
+def _action(world: World, case: Case, plan: Plan, decision: Decision) -> Action:
+    """The action of this plan: the one that was refused a moment ago, decided anew, or a new one."""
+    state = _STATES[decision.effect]
+    now = world.clock.now()
+    if case.action is not None and case.action.state is ActionState.REFUSED:
+        return replace(case.action, plan=plan, decision=decision, state=state, created_at=now)
+    return Action(
+        id=ActionId(world.ids.new("act")),
+        plan=plan,
+        reason=case.incident.title,
+        requested_by=f"playbook:{plan.playbook}",
+        decision=decision,
+        state=state,
+        created_at=now,
+        incident_id=case.incident.id,
+    )
+
+
+def _is_repeated(case: Case, decision: Decision) -> bool:
+    """Whether the timeline says this already; the numbers in a reason may differ from try to try."""
+    if case.action is None or case.action.state is not ActionState.REFUSED:
+        return False
+    last = case.action.decision
+    return (last.effect, last.rule) == (decision.effect, decision.rule)
+
+
+def _entry(world: World, action: Action, evidence: Evidence | None) -> Entry:
+    decision = action.decision
+    facts: dict[str, object] = {
+        "action_id": action.id,
+        "decision": decision.effect.value,
+        "rule": decision.rule,
+        "reason": decision.reason,
+    }
+    if evidence is not None:
+        facts["evidence"] = f"{evidence.status}: {evidence.detail}"
+    text = f"{decision.effect}: {action.plan.words} ({decision.reason})"
+    return Entry(EventKind.DECIDED, world.clock.now(), text, facts)

@@ -1,0 +1,24 @@
+"""Settings of the pipeline."""
+
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aetherlink.lib.durations import Duration
+
+
+class PipelineOptions(BaseModel):
+    """How patient the pipeline is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    verify_interval: Duration = Field(
+        default=timedelta(seconds=5), description="How long to wait between two looks at the verifying query."
+    )
+    redecide_interval: Duration = Field(
+        default=timedelta(seconds=30), description="How long to wait before a denied plan is decided again."
+    )
+    action_deadline: Duration = Field(
+        default=timedelta(seconds=60), description="How long one action may take before its outcome is unknown."
+    )
+    workers: int = Field(default=8, ge=1, le=64, description="How many incidents are worked on at a time.")

@@ -1,0 +1,64 @@
+"""Stage plan: the first playbook that matches a firing alert, bound to that alert's labels."""
+
+from aetherlink.errors import BadRequestError
+from aetherlink.model.actions import Plan, Target, Verb
+from aetherlink.model.alerts import Alert
+from aetherlink.model.incidents import Stage
+from aetherlink.model.playbooks import Playbook
+from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.pipeline.step import Case, Continue, Step, World
+from aetherlink.playbooks.binding import bind_query
+
+
+async def run(world: World, case: Case) -> Step:
+    """Continue to decide with a plan, or to watch when no playbook fits."""
+    for alert in case.firing:
+        for playbook in world.playbooks:
+            if playbook.matches(alert.labels):
+                return await _bound(world, alert, playbook)
+    if not case.firing:
+        return Step(Continue(Stage.WATCH))
+    names = ", ".join(sorted({alert.name or alert.fingerprint for alert in case.firing}))
+    return _nothing(world, f"no playbook matches {names}: a person has to look")
+
+
+async def _bound(world: World, alert: Alert, playbook: Playbook) -> Step:
+    target = world.targets.get(playbook.target)
+    if target is None:
+        return _nothing(
+            world, f"playbook {playbook.name} matches, but no target {playbook.target!r} is configured under `targets`"
+        )
+    try:
+        plan = await _plan(world, alert, playbook, target)
+    except BadRequestError as problem:
+        return _nothing(world, f"playbook {playbook.name} matches, but cannot be bound: {problem}")
+    text = f"playbook {playbook.name}: {plan.words} when `{plan.when}`"
+    facts = {"playbook": playbook.name, "target": target.name, "verb": plan.verb.value, "verify": plan.verify}
+    return Step(Continue(Stage.DECIDE), (Entry(EventKind.PLANNED, world.clock.now(), text, facts),), plan=plan)
+
+
+async def _plan(world: World, alert: Alert, playbook: Playbook, target: Target) -> Plan:
+    return Plan(
+        verb=playbook.verb,
+        target=target.name,
+        playbook=playbook.name,
+        replicas=await _replicas(world, playbook, target),
+        when=bind_query(playbook.when, playbook.bind, alert.labels),
+        verify=bind_query(playbook.verify, playbook.bind, alert.labels),
+        verify_for_seconds=playbook.verify_for.total_seconds(),
+        verify_within_seconds=playbook.verify_within.total_seconds(),
+        cooldown_seconds=playbook.cooldown.total_seconds(),
+        per_hour=playbook.per_hour,
+    )
+
+
+async def _replicas(world: World, playbook: Playbook, target: Target) -> int | None:
+    """The number wanted by a scale playbook: what is wanted now, and `by` more or less."""
+    if playbook.verb is not Verb.SCALE:
+        return None
+    seen = await world.executors[target.executor].observe(target, deadline=world.options.action_deadline)
+    return seen.wanted + playbook.scale_by
+
+
+def _nothing(world: World, text: str) -> Step:
+    return Step(Continue(Stage.WATCH), (Entry(EventKind.PLANNED, world.clock.now(), text),))

@@ -1,0 +1,165 @@
+"""Runs the stages: finds incidents whose timer is due, works on the most urgent first, several at a time.
+
+State decides, events only wake: a wake-up that is lost costs at most one poll, and a restart simply finds what is due.
+"""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from aetherlink.errors import AetherError, ConflictError
+from aetherlink.model.ids import IncidentId
+from aetherlink.model.incidents import Incident, IncidentStatus, Stage
+from aetherlink.pipeline.metrics import PipelineMetrics
+from aetherlink.pipeline.stages import STAGES
+from aetherlink.pipeline.step import Case, Continue, Finish, Step, Wait, World
+from aetherlink.ports import Transaction
+
+_log = structlog.get_logger("aetherlink.pipeline")
+
+_POLL = timedelta(seconds=5)
+_RETRY = timedelta(seconds=5)
+
+
+class Runner:
+    """See ports.Waker; `start` and `stop` bound its life."""
+
+    def __init__(self, world: World, metrics: PipelineMetrics) -> None:
+        self._world = world
+        self._metrics = metrics
+        self._woken = asyncio.Event()
+        self._busy: dict[IncidentId, asyncio.Task[None]] = {}
+        self._resting: dict[IncidentId, float] = {}
+        self._loop: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """Look at the store now."""
+        self._woken.set()
+
+    def start(self) -> None:
+        """Start looking."""
+        self._loop = asyncio.create_task(self._run(), name="pipeline")
+
+    async def stop(self, *, grace: timedelta) -> None:
+        """Take nothing new, let what runs end within the grace, cancel the rest: stored intents say how far it came."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+        running = list(self._busy.values())
+        if running:
+            _, late = await asyncio.wait(running, timeout=grace.total_seconds())
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                pause = await self._dispatch()
+            except AetherError as problem:
+                _log.error(f"the pipeline cannot look at the store: {problem}")
+                pause = _RETRY
+            try:
+                async with asyncio.timeout(pause.total_seconds()):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+
+    async def _dispatch(self) -> timedelta:
+        """Start what is due and has room; how long to wait for the next timer."""
+        now = self._world.clock.now()
+        room = self._world.options.workers - len(self._busy)
+        limit = room + len(self._busy) + len(self._resting)
+        due, next_wake, by_severity = await self._world.store.read(
+            lambda tx: (tx.incidents.due(now, limit=limit), tx.incidents.next_wake(), tx.incidents.open_by_severity())
+        )
+        self._metrics.incidents_open(by_severity)
+        for incident_id in [each for each in due if self._is_free(each)][:room]:
+            task = asyncio.create_task(self._work(incident_id), name=f"incident {incident_id}")
+            self._busy[incident_id] = task
+        if next_wake is None or next_wake <= now:  # what is due and was not started is woken by the end of another
+            return _POLL
+        return min(_POLL, next_wake - now)
+
+    def _is_free(self, incident_id: IncidentId) -> bool:
+        until = self._resting.get(incident_id)
+        if until is not None and until > self._world.clock.monotonic():
+            return False
+        self._resting.pop(incident_id, None)
+        return incident_id not in self._busy
+
+    async def _work(self, incident_id: IncidentId) -> None:
+        try:
+            await advance(self._world, incident_id, self._metrics)
+        except Exception as problem:  # noqa: BLE001 - the named boundary of the pipeline: one incident stops no other
+            expected = isinstance(problem, AetherError)
+            _log.error(f"incident {incident_id}: {type(problem).__name__}: {problem}", exc_info=not expected)
+            self._metrics.stage_failed(type(problem).__name__)
+            self._resting[incident_id] = self._world.clock.monotonic() + _RETRY.total_seconds()
+        finally:
+            del self._busy[incident_id]
+            self._woken.set()
+
+
+async def advance(world: World, incident_id: IncidentId, metrics: PipelineMetrics) -> None:
+    """Run the incident's stages until one waits or finishes."""
+    while True:
+        case = await world.store.read(lambda transaction: _load(transaction, incident_id))
+        if case is None or case.incident.stage is Stage.DONE:
+            return
+        step = await STAGES[case.incident.stage](world, case)
+        now = world.clock.now()
+        await world.store.write(lambda tx, case=case, step=step, now=now: _store(tx, case, step, now))
+        _say(case.incident, step)
+        if step.action is not None:
+            metrics.action_stored(step.action)
+        if not isinstance(step.move, Continue):
+            return
+
+
+def _load(transaction: Transaction, incident_id: IncidentId) -> Case | None:
+    incident = transaction.incidents.get(incident_id)
+    if incident is None or incident.status is not IncidentStatus.OPEN:
+        return None
+    action = None if incident.action_id is None else transaction.actions.get(incident.action_id)
+    return Case(incident, tuple(transaction.alerts.of_incident(incident_id)), action)
+
+
+def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> None:
+    """The step applied to the incident as it is now: alerts may have come while the stage ran."""
+    stored = transaction.incidents.get(case.incident.id)
+    if stored is None or stored.stage is not case.incident.stage:
+        raise ConflictError(f"incident {case.incident.id} was moved by somebody else while a stage ran")
+    was_touched = stored.version != case.incident.version
+    if step.action is not None:
+        transaction.actions.put(step.action)
+    changed = replace(
+        stored,
+        plan=step.plan or stored.plan,
+        action_id=stored.action_id if step.action is None else step.action.id,
+        verified_since=step.verified_since,
+        escalated=stored.escalated or step.escalated,
+        updated_at=now,
+    )
+    if not transaction.incidents.update(_moved(changed, step, was_touched=was_touched, now=now), step.entries):
+        raise ConflictError(f"incident {case.incident.id} was changed by somebody else in the same transaction")
+
+
+def _moved(incident: Incident, step: Step, *, was_touched: bool, now: datetime) -> Incident:
+    match step.move:
+        case Continue(stage):
+            return replace(incident, stage=stage, wake_at=now)
+        case Wait(until):
+            return replace(incident, wake_at=now if was_touched else until)
+        case Finish():
+            if was_touched:  # perhaps something fires again: look once more before closing
+                return replace(incident, wake_at=now)
+            return replace(incident, status=IncidentStatus.RESOLVED, stage=Stage.DONE, resolved_at=now, wake_at=None)
+
+
+def _say(incident: Incident, step: Step) -> None:
+    for entry in step.entries:
+        _log.info(f"incident {incident.id}: {entry.text}")

@@ -1,0 +1,84 @@
+"""What a stage is given and what it answers: a closed set of moves, with what is to be stored along with them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from aetherlink.model.actions import Action, Plan, Target
+from aetherlink.model.alerts import Alert, AlertStatus
+from aetherlink.model.decisions import Mode
+from aetherlink.model.ids import PlaybookName, TargetName
+from aetherlink.model.incidents import Incident, Stage
+from aetherlink.model.playbooks import Playbook
+from aetherlink.model.timeline import Entry
+from aetherlink.pipeline.options import PipelineOptions
+from aetherlink.ports import Clock, Decider, Executor, Ids, Probe, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Run this stage next, at once."""
+
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Stay in the stage, until this instant or until something wakes the incident; None: only when woken."""
+
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Nothing is wrong any more: resolve the incident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The result of one stage. What is None stays as it is; `verified_since` is taken as given by a Wait."""
+
+    move: Continue | Wait | Finish
+    entries: tuple[Entry, ...] = ()
+    plan: Plan | None = None
+    action: Action | None = None
+    verified_since: datetime | None = None
+    escalated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One incident as loaded, with what belongs to it."""
+
+    incident: Incident
+    alerts: tuple[Alert, ...]
+    action: Action | None
+
+    @property
+    def firing(self) -> tuple[Alert, ...]:
+        """The alerts that still fire."""
+        return tuple(alert for alert in self.alerts if alert.status is AlertStatus.FIRING)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What stages may use. `modes` holds the settings' mode for single playbooks; else a playbook's own counts."""
+
+    store: Store
+    probe: Probe
+    executors: Mapping[str, Executor]
+    targets: Mapping[TargetName, Target]
+    playbooks: tuple[Playbook, ...]
+    decide: Decider
+    ceiling: Mode
+    clock: Clock
+    ids: Ids
+    options: PipelineOptions
+    modes: Mapping[PlaybookName, Mode] = field(default_factory=dict)
+
+    def mode_of(self, plan: Plan) -> Mode:
+        """The mode of the plan's playbook; a person's request is at the ceiling."""
+        if plan.playbook is None:
+            return self.ceiling
+        own = next((playbook.mode for playbook in self.playbooks if playbook.name == plan.playbook), Mode.OBSERVE)
+        return self.modes.get(plan.playbook, own)
