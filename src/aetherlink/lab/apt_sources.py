@@ -1,4 +1,4 @@
-"""The machine's own package sources, read and rewritten: which of them is the main archive, and the same one for another suite.
+"""The machine's own package sources, read and rewritten: the main archive among them, and the same for another suite.
 
 Pure text work, called by `apt`. No archive's address stands here: all come from the machine's files.
 """
@@ -19,7 +19,7 @@ _REWRITTEN = frozenset({"types", "uris", "suites", "components", "enabled"})
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One stanza: where packages come from, of which suites. `extra` keeps every other field (signatures, above all)."""
+    """One stanza: where packages come from, of which suites. `extra` keeps every other field, the signature's too."""
 
     uris: tuple[str, ...]
     suites: tuple[str, ...]

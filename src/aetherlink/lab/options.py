@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 PortNumber = Annotated[int, Field(ge=0, le=65535)]
-RELEASES = ("1.0.0", "1.1.0")
 CRM_REPLICAS_MAX = 4
 
 
@@ -37,7 +36,6 @@ class LabOptions(BaseModel):
     replicas: int = Field(default=1, ge=1, le=CRM_REPLICAS_MAX)
     release: Literal["1.0.0", "1.1.0"] = "1.0.0"
     """The CRM's release to start with; 1.1.0 is bad on purpose."""
-    tenants: tuple[str, ...] = ("acme-corp", "globex", "initech", "vip-umbrella")
     traffic: bool = True
     traffic_rate: float = Field(default=20.0, gt=0, le=2000)
     """Requests a second, over all tenants."""

@@ -20,7 +20,7 @@ from typing import Literal
 
 from aetherlink.errors import AetherError
 from aetherlink.lab import apt
-from aetherlink.lab.errors import MissingToolError
+from aetherlink.lab.errors import LabError, MissingToolError
 
 Generation = Literal["stable", "next"]
 GENERATIONS: tuple[Generation, ...] = ("stable", "next")
@@ -58,20 +58,25 @@ class ToolSet:
 def find_tools(
     generation: Generation = "stable", *, project_dir: Path = Path(), tools_dir: Path | None = None
 ) -> ToolSet:
-    """Find the programs, fetching what is missing. Raises MissingToolError (what, where looked, how to install) or LabError.
+    """Find the programs, fetching what is missing.
 
     `stable` is whatever this machine has or its distribution carries; `next` is Prometheus 3 or later, from Debian's
     newer suite. May take a minute where something has to be fetched; several callers at a time are safe.
+    Raises MissingToolError, which says what is missing, where it was looked for and how to install it.
     """
     found = locate_tools(generation, project_dir=project_dir, tools_dir=tools_dir)
     if found is not None:
         return found
+    message = _missing_message(generation, project_dir, tools_dir)
     if not apt.is_available():
-        raise MissingToolError(_missing_message(generation, project_dir, tools_dir))
-    _fetch(generation, _cache(project_dir))
+        raise MissingToolError(message)
+    try:
+        _fetch(generation, _cache(project_dir))
+    except LabError as error:
+        raise MissingToolError(f"{message}. Fetching it failed: {error}") from error
     found = locate_tools(generation, project_dir=project_dir, tools_dir=tools_dir)
     if found is None:
-        raise MissingToolError(_missing_message(generation, project_dir, tools_dir))
+        raise MissingToolError(message)
     return found
 
 
@@ -99,9 +104,7 @@ def _places(generation: Generation, project_dir: Path, tools_dir: Path | None) -
     fetched = _cache(project_dir) / generation
     own = f"{fetched}/usr/bin" if (fetched / _COMPLETE).exists() else ""
     places: list[str | None] = [str(tools_dir) if tools_dir else "", own]
-    if generation == "stable":
-        places.insert(1, None)
-    elif _is_next(shutil.which("prometheus")) and _is_next(shutil.which("promtool")):
+    if generation == "stable" or (_is_next(shutil.which("prometheus")) and _is_next(shutil.which("promtool"))):
         places.insert(1, None)
     return [place for place in places if place != ""]
 
@@ -178,12 +181,12 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _missing_message(generation: Generation, project_dir: Path, tools_dir: Path | None) -> str:
     places = _places(generation, project_dir, tools_dir)
-    missing = [tool for tool in _REQUIRED if _look(_NAMES[tool], places) is None]
+    missing = [tool for tool in _REQUIRED if _look(_NAMES[tool], places) is None] or ["docker-compose"]
     looked = ", ".join(str(place) for place in (tools_dir, "PATH", _cache(project_dir) / generation) if place)
     lines = [line for manager, line in _INSTALL_LINES.items() if shutil.which(manager)]
     how = lines[0] if lines else "install Prometheus and Alertmanager from their makers' release archives"
     wanted = "" if generation == "stable" else f" (Prometheus {_NEXT_MAJOR} or later)"
-    return f"missing{wanted}: {', '.join(missing) or 'docker-compose'}; looked in {looked}. Install: {how}; or name the directory that holds them"
+    return f"missing{wanted}: {', '.join(missing)}; looked in {looked}. Install: {how}, or name their directory"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
