@@ -1,0 +1,49 @@
+"""Builds the FastAPI app of the registered routers. Called by the app at start and by tests; starts nothing."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from aetherlink.api import problems, webhook_docs
+from aetherlink.api.bounds import BodyBounds
+from aetherlink.api.registry import ROUTERS
+from aetherlink.api.services import ApiServices
+
+_PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
+_ANY_ERROR = {
+    "description": "An error, in words.",
+    "content": {problems.MEDIA_TYPE: {"schema": _PROBLEM_REF}},
+}
+
+
+class AgentApi(FastAPI):
+    """FastAPI with the webhook and the problem in its description."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, made once."""
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            components = schema.setdefault("components", {}).setdefault("schemas", {})
+            problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            components.update(problem.pop("$defs", {}), Problem=problem)
+            schema["paths"][webhook_docs.PATH] = webhook_docs.operation(security=[{"token": []}])
+        return self.openapi_schema or {}
+
+
+def build_api(services: ApiServices) -> FastAPI:
+    """The API as an ASGI app."""
+    app = AgentApi(
+        title="AetherLink Command",
+        summary="A self-hosted ops agent for Prometheus, Alertmanager and Grafana.",
+        version=services.version,
+        docs_url=None,  # our own page, with its assets from here
+        redoc_url=None,
+        openapi_url=None,  # served by the docs router, behind the gate
+        redirect_slashes=False,
+        responses={"default": _ANY_ERROR},
+    )
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router(services))
+    app.add_middleware(BodyBounds)
+    return app

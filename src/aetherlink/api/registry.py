@@ -1,0 +1,18 @@
+"""THE list of routers: a new one is a file in api/routers and a line here (a test finds a file without a line)."""
+
+from collections.abc import Callable, Sequence
+
+from fastapi import APIRouter
+
+from aetherlink.api.routers import actions, alerts, docs_page, incidents, probes, seed, tokens
+from aetherlink.api.services import ApiServices
+
+ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
+    seed.router,
+    probes.router,
+    alerts.router,
+    incidents.router,
+    actions.router,
+    tokens.router,
+    docs_page.router,
+)

@@ -1,0 +1,1 @@
+"""The routers, one a file; each file has a function `router(services)`, named once in api/registry.py."""

@@ -1,0 +1,35 @@
+"""GET /api/v1/actions and one of them: what was asked for or planned, how it was decided, what came of it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+
+from aetherlink.api import shapes
+from aetherlink.api.guard import Needs, guarded_router
+from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit
+from aetherlink.api.services import ApiServices
+from aetherlink.errors import NotFoundError
+from aetherlink.model.ids import ActionId
+from aetherlink.model.principals import Scope
+
+
+def router(services: ApiServices) -> APIRouter:
+    """Both routes."""
+    routes = guarded_router(prefix="/api/v1/actions", tag="actions")
+    may_read = [Depends(Needs(services.gate, Scope.READ))]
+
+    @routes.get("", summary="Actions, newest first", dependencies=may_read)
+    async def actions(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> shapes.ActionPage:
+        found, next_cursor = await services.store.read(lambda rows: rows.actions.page(limit=limit, before=cursor))
+        return shapes.ActionPage(items=[shapes.action(one) for one in found], next_cursor=next_cursor)
+
+    @routes.get("/{action_id}", summary="One action", dependencies=may_read)
+    async def action(
+        action_id: Annotated[str, Path(max_length=100, examples=["act-06f3qk2c8d1v7m4t"])],
+    ) -> shapes.ActionShape:
+        found = await services.store.read(lambda rows: rows.actions.get(ActionId(action_id)))
+        if found is None:
+            raise NotFoundError(f"there is no action {action_id!r}")
+        return shapes.action(found)
+
+    return routes

@@ -1,0 +1,75 @@
+"""GET /api/v1/incidents, one of them, and its timeline."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from aetherlink.api import shapes
+from aetherlink.api.guard import Needs, guarded_router
+from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit
+from aetherlink.api.services import ApiServices
+from aetherlink.errors import BadRequestError, NotFoundError
+from aetherlink.model.ids import IncidentId
+from aetherlink.model.incidents import Incident, IncidentStatus
+from aetherlink.model.principals import Scope
+from aetherlink.ports import Transaction
+
+_Id = Annotated[str, Path(max_length=100, examples=["inc-06f3qk2c8d1v7m4t"])]
+_LARGEST_SEQUENCE = 10**12
+
+
+def router(services: ApiServices) -> APIRouter:
+    """The three routes."""
+    routes = guarded_router(prefix="/api/v1/incidents", tag="incidents")
+    may_read = [Depends(Needs(services.gate, Scope.READ))]
+
+    @routes.get("", summary="Incidents, newest first", dependencies=may_read)
+    async def incidents(
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+        status: Annotated[IncidentStatus | None, Query(description="Only those.")] = None,
+    ) -> shapes.IncidentPage:
+        found, next_cursor = await services.store.read(
+            lambda rows: rows.incidents.page(limit=limit, before=cursor, status=status)
+        )
+        return shapes.IncidentPage(items=[shapes.incident(one) for one in found], next_cursor=next_cursor)
+
+    @routes.get("/{incident_id}", summary="One incident with its alerts and its action", dependencies=may_read)
+    async def incident(incident_id: _Id) -> shapes.IncidentDetail:
+        return await services.store.read(lambda rows: _detail(rows, IncidentId(incident_id)))
+
+    @routes.get("/{incident_id}/timeline", summary="What happened, in order", dependencies=may_read)
+    async def timeline(incident_id: _Id, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> shapes.TimelinePage:
+        after = _sequence(cursor)
+        return await services.store.read(lambda rows: _timeline(rows, IncidentId(incident_id), limit, after))
+
+    return routes
+
+
+def _detail(rows: Transaction, incident_id: IncidentId) -> shapes.IncidentDetail:
+    found = _found(rows, incident_id)
+    action = rows.actions.get(found.action_id) if found.action_id else None
+    return shapes.incident_detail(found, rows.alerts.of_incident(incident_id), action)
+
+
+def _timeline(rows: Transaction, incident_id: IncidentId, limit: int, after: int) -> shapes.TimelinePage:
+    _found(rows, incident_id)
+    entries = rows.incidents.timeline(incident_id, limit=limit + 1, after=after)
+    page = entries[:limit]
+    next_cursor = str(page[-1].sequence) if len(entries) > limit else None
+    return shapes.TimelinePage(items=[shapes.entry(one) for one in page], next_cursor=next_cursor)
+
+
+def _found(rows: Transaction, incident_id: IncidentId) -> Incident:
+    found = rows.incidents.get(incident_id)
+    if found is None:
+        raise NotFoundError(f"there is no incident {incident_id!r}")
+    return found
+
+
+def _sequence(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdecimal() and int(cursor) < _LARGEST_SEQUENCE):
+        raise BadRequestError(f"{cursor!r} is no cursor of a timeline: take it from next_cursor")
+    return int(cursor)

@@ -1,0 +1,98 @@
+"""The seed's routes, at the root: GET /health, POST /query, POST /act, GET /metrics.
+
+POST /alertmanager is the fifth: a bare ASGI callable in front of the API serves it; only its description lives here,
+in api/webhook_docs.py.
+"""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Request, Response
+from prometheus_client.exposition import choose_encoder
+
+from aetherlink.api.guard import Needs, guarded_router, open_to_all
+from aetherlink.api.idempotency import IdempotencyKey
+from aetherlink.api.seed_shapes import ActBody, Answer, Health, QueryBody, RequestDetails, Requested, SourceHealth
+from aetherlink.api.services import ApiServices
+from aetherlink.commands import ActionRequest
+from aetherlink.errors import BadRequestError
+from aetherlink.model.actions import Action
+from aetherlink.model.ids import SourceName
+from aetherlink.model.principals import Principal, Scope
+from aetherlink.ports import QueryClient
+
+
+def router(services: ApiServices) -> APIRouter:
+    """The four routes."""
+    routes = guarded_router(tag="seed")
+    _add_readings(routes, services)
+    _add_requests(routes, services)
+    return routes
+
+
+def _add_readings(routes: APIRouter, services: ApiServices) -> None:
+    @routes.get("/health", summary="The health score as last read", dependencies=[Depends(open_to_all)])
+    async def health() -> Health:
+        return _health(services)
+
+    @routes.get("/metrics", summary="The agent's own metrics", dependencies=[Depends(open_to_all)])
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(services.metrics), headers={"Content-Type": content_type})
+
+
+def _add_requests(routes: APIRouter, services: ApiServices) -> None:
+    may_read = Needs(services.gate, Scope.READ)
+    may_ask_for_action = Needs(services.gate, Scope.OPERATE, also_local=True)
+
+    @routes.post("/query", summary="Ask PromQL", response_model=Answer, dependencies=[Depends(may_read)])
+    async def query(body: QueryBody) -> Response:
+        answer = await _client(services, body.source).instant(body.ql)
+        said = {"query": body.ql, "value": answer.value, "result": answer.result}
+        return Response(msgspec.json.encode(said), media_type="application/json")  # big answers skip pydantic
+
+    @routes.post("/act", summary="Ask for an action; policy decides", status_code=202)
+    async def act(
+        body: ActBody, caller: Annotated[Principal, Depends(may_ask_for_action)], idempotency_key: IdempotencyKey = None
+    ) -> Requested:
+        request = ActionRequest(body.action, body.reason, service=body.service, replicas=body.replicas)
+        action = await services.commands.request_action(request, principal=caller.name, idempotency_key=idempotency_key)
+        return _requested(body.action, action)
+
+
+def _health(services: ApiServices) -> Health:
+    reading = services.health.latest
+    return Health(
+        ok=not services.readiness(),
+        health_score=reading.score if reading else None,
+        consecutive_low=reading.consecutive_low if reading else 0,
+        status=reading.status if reading else None,
+        checked_at=reading.at if reading else None,
+        detail=reading.detail if reading else "not checked yet",
+        version=services.version,
+        sources=[
+            SourceHealth(source=one.source, kind=one.kind, up=one.is_up, checked_at=one.checked_at, detail=one.detail)
+            for one in services.sources()
+        ],
+    )
+
+
+def _client(services: ApiServices, source: str | None) -> QueryClient:
+    if source is None:
+        return next(iter(services.queries.values()))
+    client = services.queries.get(SourceName(source))
+    if client is None:
+        raise BadRequestError(f"unknown source {source!r}: known are {', '.join(services.queries)}")
+    return client
+
+
+def _requested(name: str, action: Action) -> Requested:
+    decision = action.decision
+    details = RequestDetails(
+        id=action.id,
+        decision=decision.effect,
+        rule=decision.rule,
+        reason=decision.reason,
+        status_url=f"/api/v1/actions/{action.id}",
+    )
+    return Requested(accepted=decision.is_accepted, action=name, details=details)

@@ -1,0 +1,66 @@
+"""POST, GET and DELETE /api/v1/tokens. They need a token with the scope admin, from everywhere."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from aetherlink.api import shapes
+from aetherlink.api.guard import Needs, guarded_router
+from aetherlink.api.idempotency import IdempotencyKey
+from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit
+from aetherlink.api.services import ApiServices
+from aetherlink.errors import BadRequestError
+from aetherlink.model.principals import Principal, Scope
+
+_EXAMPLE: JsonDict = {"name": "alertmanager", "scopes": ["webhook"]}
+
+
+class TokenBody(BaseModel):
+    """A wish for a token."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
+
+    name: str = Field(min_length=1, max_length=63, description="Two of one name may be valid at a time.")
+    scopes: list[Annotated[Scope, Field(strict=False)]] = Field(min_length=1, max_length=len(Scope))
+
+
+def router(services: ApiServices) -> APIRouter:
+    """The three routes."""
+    routes = guarded_router(prefix="/api/v1/tokens", tag="tokens")
+    admin = Needs(services.gate, Scope.ADMIN)
+
+    @routes.post("", summary="Make a token; its secret is shown this once", status_code=201)
+    async def create(
+        body: TokenBody,
+        response: Response,
+        caller: Annotated[Principal, Depends(admin)],
+        idempotency_key: IdempotencyKey = None,
+    ) -> shapes.NewToken:
+        record, secret = await services.tokens.issue(
+            body.name, body.scopes, by=caller.name, idempotency_key=idempotency_key
+        )
+        response.headers["Cache-Control"] = "no-store"
+        return shapes.NewToken(**shapes.token(record).model_dump(), token=secret)
+
+    @routes.get("", summary="Tokens, oldest first, without their secrets", dependencies=[Depends(admin)])
+    async def tokens(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> shapes.TokenPage:
+        items = [shapes.token(one) for one in await services.tokens.records()]
+        return _page(items, limit, cursor)
+
+    @routes.delete("/{token_id}", summary="Revoke a token", dependencies=[Depends(admin)])
+    async def revoke(token_id: Annotated[str, Path(max_length=100)]) -> shapes.TokenShape:
+        return shapes.token(await services.tokens.revoke(token_id))
+
+    return routes
+
+
+def _page(items: list[shapes.TokenShape], limit: int, cursor: str | None) -> shapes.TokenPage:
+    """A page that begins behind the token which the cursor names."""
+    ids = [one.id for one in items]
+    if cursor is not None and cursor not in ids:
+        raise BadRequestError(f"{cursor!r} is no cursor of this list: take it from next_cursor")
+    start = 0 if cursor is None else ids.index(cursor) + 1
+    page = items[start : start + limit]
+    return shapes.TokenPage(items=page, next_cursor=page[-1].id if start + limit < len(items) else None)

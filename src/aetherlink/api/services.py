@@ -1,0 +1,34 @@
+"""What the API needs of the rest of the house, handed in once by the app."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from aetherlink.access.gate import Gate
+from aetherlink.access.tokens import TokenBook
+from aetherlink.commands import Commands
+from aetherlink.model.ids import SourceName
+from aetherlink.model.sources import SourceState
+from aetherlink.ports import HealthView, QueryClient, Store
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServices:
+    """The collaborators of the routers.
+
+    `queries` holds at least one client; its first is asked when a query names no source. `readiness` gives the reasons
+    why the agent cannot serve now, in words (none: it can); `sources` how the outside looks. Both must be quick: they
+    report what is known, and ask nobody.
+    """
+
+    store: Store
+    gate: Gate
+    tokens: TokenBook
+    commands: Commands
+    health: HealthView
+    queries: Mapping[SourceName, QueryClient]
+    metrics: CollectorRegistry
+    version: str
+    sources: Callable[[], Sequence[SourceState]]
+    readiness: Callable[[], Sequence[str]]

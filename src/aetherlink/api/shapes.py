@@ -1,0 +1,211 @@
+"""How domain objects look as JSON. Times are RFC 3339 in UTC with Z; a key that is there once is there always."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aetherlink.api.paging import Page
+from aetherlink.model.actions import Action, ActionState, OutcomeStatus, Verb
+from aetherlink.model.alerts import Alert, AlertStatus
+from aetherlink.model.decisions import Effect
+from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
+from aetherlink.model.principals import Scope, TokenRecord
+from aetherlink.model.timeline import EventKind, StoredEntry
+
+Instant = Annotated[datetime, Field(examples=["2025-11-02T20:06:26Z"])]
+
+
+class Shape(BaseModel):
+    """A part of an answer, read from a domain object's attributes."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class AlertShape(Shape):
+    """An alert as its source last reported it."""
+
+    fingerprint: str = Field(examples=["c1b2f0a3d4e5f607"])
+    source: str = Field(examples=["lab"])
+    status: AlertStatus
+    starts_at: Instant
+    ends_at: Instant | None
+    labels: dict[str, str] = Field(examples=[{"alertname": "CrmApiDown", "severity": "critical", "service": "crm"}])
+    annotations: dict[str, str] = Field(examples=[{"summary": "The CRM's API does not answer."}])
+    incident_id: str | None = Field(examples=["inc-06f3qk2c8d1v7m4t"])
+
+
+class AlertPage(Page):
+    """Alerts, newest first."""
+
+    items: list[AlertShape]
+
+
+class IncidentShape(Shape):
+    """An incident: what is broken, for whom, how far its repair has come."""
+
+    id: str = Field(examples=["inc-06f3qk2c8d1v7m4t"])
+    title: str = Field(examples=["CrmApiDown"])
+    status: IncidentStatus
+    stage: Stage
+    severity: Severity
+    origin: Origin
+    source: str = Field(examples=["lab"])
+    tenant: str = Field(examples=["acme-corp"])
+    service: str = Field(examples=["crm"])
+    vip: bool
+    opened_at: Instant
+    updated_at: Instant
+    resolved_at: Instant | None
+    action_id: str | None = Field(examples=["act-06f3qk2c8d1v7m4t"])
+    escalated: bool
+    labels: dict[str, str] = Field(examples=[{"alertname": "CrmApiDown", "service": "crm"}])
+
+
+class IncidentPage(Page):
+    """Incidents, newest first."""
+
+    items: list[IncidentShape]
+
+
+class OutcomeShape(Shape):
+    """What came of an action."""
+
+    status: OutcomeStatus
+    reason: str
+
+
+class ActionShape(Shape):
+    """An action: what was asked for, how it was decided, what came of it."""
+
+    id: str = Field(examples=["act-06f3qk2c8d1v7m4t"])
+    verb: Verb
+    target: str = Field(examples=["crm-api"])
+    replicas: int | None
+    playbook: str | None = Field(examples=["restart-crm-api"])
+    reason: str = Field(examples=["manual test"])
+    requested_by: str = Field(examples=["local"])
+    state: ActionState
+    decision: Effect
+    rule: str = Field(description="The rule that brought the decision.", examples=["all_rules"])
+    decision_reason: str = Field(examples=["no rule has anything against it"])
+    incident_id: str | None
+    created_at: Instant
+    started_at: Instant | None
+    finished_at: Instant | None
+    outcome: OutcomeShape | None
+
+
+class ActionPage(Page):
+    """Actions, newest first."""
+
+    items: list[ActionShape]
+
+
+class IncidentDetail(IncidentShape):
+    """An incident with the alerts filed under it and its latest action."""
+
+    alerts: list[AlertShape]
+    action: ActionShape | None
+
+
+class EntryShape(BaseModel):
+    """One line of a timeline."""
+
+    sequence: int = Field(examples=[1])
+    at: Instant
+    kind: EventKind
+    text: str = Field(examples=["opened by CrmApiDown"])
+    facts: dict[str, Any]
+
+
+class TimelinePage(Page):
+    """A timeline, in order."""
+
+    items: list[EntryShape]
+
+
+class TokenShape(Shape):
+    """A token without its secret."""
+
+    id: str = Field(examples=["tok-06f3qk2c8d1v7m4t"])
+    name: str = Field(examples=["alertmanager"])
+    scopes: list[Scope]
+    created_at: Instant
+    revoked_at: Instant | None
+
+
+class TokenPage(Page):
+    """Tokens, oldest first."""
+
+    items: list[TokenShape]
+
+
+class NewToken(TokenShape):
+    """A token with its secret, which is shown this once."""
+
+    token: str = Field(examples=["aek_..."])
+
+
+def alert(one: Alert, incident_id: str | None) -> AlertShape:
+    """The alert, with the incident that it is filed under."""
+    return AlertShape(
+        fingerprint=one.fingerprint,
+        source=one.source,
+        status=one.status,
+        starts_at=one.starts_at,
+        ends_at=one.ends_at,
+        labels=dict(one.labels),
+        annotations=dict(one.annotations),
+        incident_id=incident_id,
+    )
+
+
+def incident(one: Incident) -> IncidentShape:
+    """The incident as lists show it."""
+    return IncidentShape.model_validate(one)
+
+
+def incident_detail(one: Incident, alerts: list[Alert], its_action: Action | None) -> IncidentDetail:
+    """The incident with what belongs to it."""
+    return IncidentDetail(
+        **incident(one).model_dump(),
+        alerts=[alert(each, one.id) for each in alerts],
+        action=None if its_action is None else action(its_action),
+    )
+
+
+def action(one: Action) -> ActionShape:
+    """The action, its plan and decision laid flat."""
+    return ActionShape(
+        id=one.id,
+        verb=one.plan.verb,
+        target=one.plan.target,
+        replicas=one.plan.replicas,
+        playbook=one.plan.playbook,
+        reason=one.reason,
+        requested_by=one.requested_by,
+        state=one.state,
+        decision=one.decision.effect,
+        rule=one.decision.rule,
+        decision_reason=one.decision.reason,
+        incident_id=one.incident_id,
+        created_at=one.created_at,
+        started_at=one.started_at,
+        finished_at=one.finished_at,
+        outcome=None if one.outcome is None else OutcomeShape.model_validate(one.outcome),
+    )
+
+
+def entry(one: StoredEntry) -> EntryShape:
+    """The entry with its place."""
+    return EntryShape(
+        sequence=one.sequence, at=one.entry.at, kind=one.entry.kind, text=one.entry.text, facts=dict(one.entry.facts)
+    )
+
+
+def token(one: TokenRecord) -> TokenShape:
+    """The token as lists show it."""
+    return TokenShape(
+        id=one.id, name=one.name, scopes=sorted(one.scopes), created_at=one.created_at, revoked_at=one.revoked_at
+    )
