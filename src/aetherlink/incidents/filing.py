@@ -77,12 +77,12 @@ class Filing:
 
     def _extend(self, incident: Incident, alert: Alert, meaning: Meaning) -> None:
         worst = min(incident.severity, meaning.severity, key=lambda each: each.rank)
-        is_idle = incident.stage is Stage.WATCH and incident.action_id is None
+        is_idle = incident.stage is Stage.WATCH and not incident.escalated
         changed = replace(
             incident,
             severity=worst,
             vip=incident.vip or meaning.vip,
-            stage=Stage.PLAN if is_idle else incident.stage,  # nothing fitted so far: perhaps this one does
+            stage=Stage.PLAN if is_idle else incident.stage,  # what is new may fit another playbook
             updated_at=self.now,
             wake_at=self.now,
         )

@@ -1,7 +1,7 @@
 """Stage act: commits the intent, calls the executor once, and brings back the outcome.
 
-An action found running at the start of the stage is one whose caller died between call and reply. It is looked at, never
-sent again: done when the target shows what was wished, else unknown, and a person is called.
+An action found running at the start of the stage is one whose caller died between call and reply. It is looked at,
+never sent again: done when the target shows what was wished, else unknown, and a person is called.
 """
 
 from dataclasses import replace

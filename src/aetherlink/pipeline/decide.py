@@ -18,6 +18,7 @@ _STATES = {
     Effect.OBSERVE: ActionState.REFUSED,
     Effect.DENY: ActionState.REFUSED,
 }
+_NOT_RUN = frozenset({ActionState.REFUSED, ActionState.WAITING_APPROVAL})
 
 
 async def run(world: World, case: Case) -> Step:
@@ -54,10 +55,10 @@ async def _question(world: World, plan: Plan, evidence: Evidence | None) -> Ques
 
 
 def _action(world: World, case: Case, plan: Plan, decision: Decision) -> Action:
-    """The action of this plan: the one that was refused a moment ago, decided anew, or a new one."""
+    """The action of this plan: the one that did not run so far, decided anew, or a new one."""
     state = _STATES[decision.effect]
     now = world.clock.now()
-    if case.action is not None and case.action.state is ActionState.REFUSED:
+    if case.action is not None and case.action.state in _NOT_RUN:
         return replace(case.action, plan=plan, decision=decision, state=state, created_at=now)
     return Action(
         id=ActionId(world.ids.new("act")),
@@ -73,7 +74,7 @@ def _action(world: World, case: Case, plan: Plan, decision: Decision) -> Action:
 
 def _is_repeated(case: Case, decision: Decision) -> bool:
     """Whether the timeline says this already; the numbers in a reason may differ from try to try."""
-    if case.action is None or case.action.state is not ActionState.REFUSED:
+    if case.action is None or case.action.state not in _NOT_RUN:
         return False
     last = case.action.decision
     return (last.effect, last.rule) == (decision.effect, decision.rule)

@@ -15,14 +15,14 @@ async def run(world: World, case: Case) -> Step:
     for alert in case.firing:
         for playbook in world.playbooks:
             if playbook.matches(alert.labels):
-                return await _bound(world, alert, playbook)
+                return await _bound(world, case, alert, playbook)
     if not case.firing:
         return Step(Continue(Stage.WATCH))
     names = ", ".join(sorted({alert.name or alert.fingerprint for alert in case.firing}))
     return _nothing(world, f"no playbook matches {names}: a person has to look")
 
 
-async def _bound(world: World, alert: Alert, playbook: Playbook) -> Step:
+async def _bound(world: World, case: Case, alert: Alert, playbook: Playbook) -> Step:
     target = world.targets.get(playbook.target)
     if target is None:
         return _nothing(
@@ -32,6 +32,8 @@ async def _bound(world: World, alert: Alert, playbook: Playbook) -> Step:
         plan = await _plan(world, alert, playbook, target)
     except BadRequestError as problem:
         return _nothing(world, f"playbook {playbook.name} matches, but cannot be bound: {problem}")
+    if plan == case.incident.plan:
+        return Step(Continue(Stage.DECIDE))
     text = f"playbook {playbook.name}: {plan.words} when `{plan.when}`"
     facts = {"playbook": playbook.name, "target": target.name, "verb": plan.verb.value, "verify": plan.verify}
     return Step(Continue(Stage.DECIDE), (Entry(EventKind.PLANNED, world.clock.now(), text, facts),), plan=plan)

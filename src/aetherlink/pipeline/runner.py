@@ -6,6 +6,7 @@ State decides, events only wake: a wake-up that is lost costs at most one poll, 
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -112,7 +113,7 @@ async def advance(world: World, incident_id: IncidentId, metrics: PipelineMetric
             return
         step = await STAGES[case.incident.stage](world, case)
         now = world.clock.now()
-        await world.store.write(lambda tx, case=case, step=step, now=now: _store(tx, case, step, now))
+        await world.store.write(partial(_store, case=case, step=step, now=now))
         _say(case.incident, step)
         if step.action is not None:
             metrics.action_stored(step.action)
@@ -134,6 +135,8 @@ def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> N
     if stored is None or stored.stage is not case.incident.stage:
         raise ConflictError(f"incident {case.incident.id} was moved by somebody else while a stage ran")
     was_touched = stored.version != case.incident.version
+    if was_touched and isinstance(step.move, Finish):  # perhaps something fires again: look once more before closing
+        step = Step(Wait(now))
     if step.action is not None:
         transaction.actions.put(step.action)
     changed = replace(
@@ -155,8 +158,6 @@ def _moved(incident: Incident, step: Step, *, was_touched: bool, now: datetime) 
         case Wait(until):
             return replace(incident, wake_at=now if was_touched else until)
         case Finish():
-            if was_touched:  # perhaps something fires again: look once more before closing
-                return replace(incident, wake_at=now)
             return replace(incident, status=IncidentStatus.RESOLVED, stage=Stage.DONE, resolved_at=now, wake_at=None)
 
 
