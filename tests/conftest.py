@@ -140,8 +140,9 @@ def _passed_before(config: pytest.Config) -> frozenset[str]:
 
 def _tree(root: Path) -> str:
     """A name for exactly this code: a test that passed on other code has to pass again."""
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, check=True).stdout
-    changes = subprocess.run(["git", "diff", "HEAD"], cwd=root, capture_output=True, check=True).stdout
+    git = ["git", "-c", "safe.directory=*"]  # root may test what another user has cloned
+    head = subprocess.run([*git, "rev-parse", "HEAD"], cwd=root, capture_output=True, check=True).stdout
+    changes = subprocess.run([*git, "diff", "HEAD"], cwd=root, capture_output=True, check=True).stdout
     return hashlib.sha256(head + changes).hexdigest()[:16]
 
 

@@ -61,6 +61,7 @@ def tests() -> list[Source]:
 @pytest.fixture(scope="session")
 def tracked() -> list[Path]:
     """Every file that git knows or would take, as paths below the root."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    any_owner = ["-c", "safe.directory=*"]  # root may test what another user has cloned
+    command = ["git", *any_owner, "ls-files", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [Path(line) for line in done.stdout.splitlines() if (ROOT / line).is_file()]
