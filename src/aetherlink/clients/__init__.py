@@ -1,0 +1,1 @@
+"""Thin adapters to outside APIs: deadlines, size bounds and typed errors, no decisions."""

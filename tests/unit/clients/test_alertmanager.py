@@ -1,0 +1,48 @@
+"""The Alertmanager client against a server that answers well and badly."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from aetherlink.clients.alertmanager import AlertmanagerClient, AlertmanagerStatus
+from aetherlink.clients.options import ClientOptions
+from aetherlink.errors import AnswerError, UnreachableError
+
+
+@pytest.fixture
+async def client(wire: Any) -> AsyncIterator[AlertmanagerClient]:
+    client = AlertmanagerClient(wire.url, ClientOptions(deadline=timedelta(seconds=5)), bearer="s3cret")
+    yield client
+    await client.aclose()
+
+
+async def test_ready_is_asked_with_the_token(wire: Any, client: AlertmanagerClient) -> None:
+    wire.say("200 OK", b"OK", content_type="text/plain")
+
+    await client.ready()
+
+    assert wire.requests[0].startswith(b"GET /-/ready ")
+    assert b"authorization: bearer s3cret" in wire.requests[0].lower()
+
+
+async def test_not_ready_is_unreachable(wire: Any, client: AlertmanagerClient) -> None:
+    wire.say("503 Service Unavailable", b"later", content_type="text/plain")
+
+    with pytest.raises(UnreachableError, match=rf"Alertmanager at {wire.url} is not ready: 503 later"):
+        await client.ready()
+
+
+async def test_the_status_tells_version_and_cluster(wire: Any, client: AlertmanagerClient) -> None:
+    wire.say("200 OK", b'{"cluster":{"status":"ready","peers":[]},"versionInfo":{"version":"0.25.0"},"uptime":"x"}')
+
+    assert await client.status() == AlertmanagerStatus(version="0.25.0", cluster="ready")
+
+
+@pytest.mark.parametrize(("status", "body"), [("200 OK", b"<html>"), ("200 OK", b"{}"), ("404 Not Found", b"nope")])
+async def test_another_server_is_told_apart(wire: Any, client: AlertmanagerClient, status: str, body: bytes) -> None:
+    wire.say(status, body)
+
+    with pytest.raises(AnswerError, match=rf"GET /api/v2/status at {wire.url}"):
+        await client.status()
