@@ -1,13 +1,10 @@
 """Durations as people write them in settings and playbooks: `3s`, `1m30s`, `250ms`, or a number of seconds.
 
-Used as a pydantic type, `Duration`, by the options of each room. Never negative.
+Called by what reads settings and playbooks (`Annotated[timedelta, BeforeValidator(read_duration)]`). Never negative.
 """
 
 import re
 from datetime import timedelta
-from typing import Annotated
-
-from pydantic import BeforeValidator
 
 _UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _FORM = re.compile(r"(?:\d+d)?(?:\d+h)?(?:\d+m(?!s))?(?:\d+s)?(?:\d+ms)?")
@@ -39,12 +36,10 @@ def _complaint(text: str) -> str:
     )
 
 
-def _read(value: object) -> object:
+def read_duration(value: object) -> object:
+    """For validators: text and numbers become a timedelta, anything else is passed on. Raises ValueError."""
     if isinstance(value, bool):
-        raise ValueError(_complaint(str(value)))  # noqa: TRY004 - pydantic reports ValueError with its place, not TypeError
+        raise ValueError(_complaint(str(value)))  # noqa: TRY004 - validators report ValueError with its place
     if isinstance(value, int | float):
         return parse_duration(f"{value:f}")
     return parse_duration(value) if isinstance(value, str) else value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_read)]

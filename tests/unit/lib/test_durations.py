@@ -1,15 +1,16 @@
 """Durations as people write them."""
 
 from datetime import timedelta
+from typing import Annotated
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from aetherlink.lib.durations import Duration, parse_duration
+from aetherlink.lib.durations import parse_duration, read_duration
 
 
 class Holder(BaseModel):
-    wait: Duration
+    wait: Annotated[timedelta, BeforeValidator(read_duration)]
 
 
 @pytest.mark.parametrize(
