@@ -1,0 +1,1 @@
+"""The traffic generator: an open loop of requests as several tenants would send them."""
