@@ -1,0 +1,1 @@
+"""The CRM's HTTP doors: one router a file."""
