@@ -1,0 +1,71 @@
+"""`aether incidents` and `aether show ID`: what the agent knows and did."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+
+from aetherlink.cli.parameters import Config, Json, Token, Url
+
+group = typer.Typer()
+
+_COLUMNS = ("id", "opened_at", "status", "stage", "severity", "service", "tenant", "title")
+
+
+@group.command()
+def incidents(
+    *,
+    status: Annotated[str | None, typer.Option(help="open or resolved.", show_default="both")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 20,
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """List incidents, newest first."""
+    from aetherlink.cli.connection import talk
+    from aetherlink.cli.printing import print_json, print_table
+
+    path = "/api/v1/incidents?" + urlencode({"limit": limit} | ({"status": status} if status else {}))
+    answer = talk(lambda agent: agent.ask("GET", path), config=config, url=url, token=token)
+    if as_json:
+        print_json(answer)
+        return
+    rows = [[item.get(column) for column in _COLUMNS] for item in answer.get("items", [])]
+    print_table(_COLUMNS, rows, none="no incidents")
+
+
+@group.command()
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="An incident's or an action's id.")],
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show an incident with its timeline, or an action."""
+    from aetherlink.cli import lookups
+    from aetherlink.cli.connection import talk
+    from aetherlink.cli.printing import print_json
+
+    look_up = lookups.action if id_.startswith("act-") else lookups.incident
+    answer = talk(lambda agent: look_up(agent, id_), config=config, url=url, token=token)
+    if as_json:
+        print_json(answer)
+    else:
+        _print_facts(answer)
+
+
+def _print_facts(found: Mapping[str, Any]) -> None:
+    from aetherlink.cli.printing import labels, print_table
+
+    facts = {name: value for name, value in found.items() if not isinstance(value, dict | list)}
+    if isinstance(found.get("labels"), dict):
+        facts["labels"] = labels(found["labels"])
+    if isinstance(found.get("outcome"), dict):
+        facts["outcome"] = f"{found['outcome'].get('status')}: {found['outcome'].get('reason')}"
+    print_table(("", ""), list(facts.items()), none="")
+    if "timeline" in found:
+        rows = [(entry.get("at"), entry.get("kind"), entry.get("text")) for entry in found["timeline"]]
+        print_table(("at", "what", "text"), rows, none="nothing happened yet")
