@@ -1,0 +1,86 @@
+"""Asks a running agent over its own HTTP API. Called by the command line; it knows errors, not what to print."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from aetherlink.clients.exchange import UNREADABLE_JSON, Exchange
+from aetherlink.clients.options import ClientOptions
+from aetherlink.errors import AnswerError, RejectedError, SettingsError, UnauthenticatedError, UnreachableError
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: its status, its text, and its JSON as an object (empty when it is none)."""
+
+    status: int
+    text: str
+    data: Mapping[str, Any]
+
+    @property
+    def detail(self) -> str:
+        """What a problem says, or how the answer begins."""
+        return str(self.data.get("detail") or " ".join(self.text.split())[:200] or "no more was said")
+
+
+class AgentClient:
+    """One agent by its URL; with a token, sent as a bearer token. An async context manager."""
+
+    def __init__(self, url: str, options: ClientOptions, *, token: str | None = None) -> None:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._exchange = Exchange("the agent", url, options=options, headers=headers)
+
+    @property
+    def address(self) -> str:
+        """The URL without credentials."""
+        return self._exchange.address
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._exchange.aclose()
+
+    async def send(self, method: str, path: str, body: object = None) -> Reply:
+        """Whatever it answers. Raises UnreachableError, or AnswerError when the answer is no answer at all."""
+        content = None if body is None else msgspec.json.encode(body)
+        answer = await self._exchange.ask(method, path, content=content)
+        return Reply(answer.status, answer.body.decode("utf-8", "replace"), _object(answer.body))
+
+    async def ask(self, method: str, path: str, body: object = None) -> Mapping[str, Any]:
+        """The object that it answers with.
+
+        Raises SettingsError for a request that it cannot use, UnauthenticatedError with what to do, RejectedError for
+        any other refusal, UnreachableError when it (or what stands behind it) cannot be reached.
+        """
+        reply = await self.send(method, path, body)
+        if reply.status < 300:
+            if not reply.data:
+                raise AnswerError(f"{path} at {self.address} answered with no JSON object: is this its address?")
+            return reply.data
+        raise _refusal(reply)
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        decoded = msgspec.json.decode(body)
+    except UNREADABLE_JSON:
+        return {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def _refusal(reply: Reply) -> Exception:
+    match reply.status:
+        case 400 | 404 | 422:
+            return SettingsError(reply.detail)
+        case 401:
+            return UnauthenticatedError(f"{reply.detail} (--token or AETHER_TOKEN gives one to this command)")
+        case 502 | 503 | 504:
+            return UnreachableError(reply.detail)
+        case status:
+            return RejectedError(f"refused with {status}: {reply.detail}", status=status)
