@@ -7,7 +7,7 @@ in api/webhook_docs.py.
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from prometheus_client.exposition import choose_encoder
 
 from aetherlink.api.guard import Needs, guarded_router, open_to_all
@@ -27,6 +27,7 @@ def router(services: ApiServices) -> APIRouter:
     routes = guarded_router(tag="seed")
     _add_readings(routes, services)
     _add_requests(routes, services)
+    _add_refusal(routes)
     return routes
 
 
@@ -39,6 +40,16 @@ def _add_readings(routes: APIRouter, services: ApiServices) -> None:
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(services.metrics), headers={"Content-Type": content_type})
+
+
+def _add_refusal(routes: APIRouter) -> None:
+    everything_else = ["GET", "HEAD", "PUT", "PATCH", "DELETE"]
+
+    @routes.api_route(
+        "/alertmanager", methods=everything_else, include_in_schema=False, dependencies=[Depends(open_to_all)]
+    )
+    async def not_a_post() -> None:
+        raise HTTPException(405, headers={"Allow": "POST"})
 
 
 def _add_requests(routes: APIRouter, services: ApiServices) -> None:
