@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aetherlink.lib.durations import Duration
+from aetherlink.lib.option_types import Duration
 
 
 class PipelineOptions(BaseModel):

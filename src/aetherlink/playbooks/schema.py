@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import promql_parser
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from aetherlink.lib.durations import Duration
+from aetherlink.lib.option_types import Duration
 from aetherlink.model.actions import Verb
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, TargetName

@@ -1,0 +1,287 @@
+"""All settings as one frozen tree, and the one place that reads the environment.
+
+A file (--config, else AETHER_CONFIG, else ./aether.yaml if it is there), over it the seed's four variables, over both
+AETHER_* variables. Unknown keys are refused, in the file and in the environment. Secrets stay in files.
+"""
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as EnvironmentSettingsError
+
+from aetherlink.access.options import AuthOptions
+from aetherlink.clients.options import ClientOptions
+from aetherlink.commands import ActionOptions
+from aetherlink.errors import SettingsError
+from aetherlink.executors.options import LabExecutorOptions
+from aetherlink.health.options import HealthOptions
+from aetherlink.incidents.options import LabelOptions
+from aetherlink.intake.options import IntakeOptions
+from aetherlink.lib.logs import LogFormat
+from aetherlink.model.actions import Target
+from aetherlink.model.decisions import Mode
+from aetherlink.model.ids import PlaybookName, SourceName, TargetName
+from aetherlink.pipeline.options import PipelineOptions
+
+PREFIX = "AETHER_"
+DEFAULT_FILE = Path("aether.yaml")
+_OF_THE_CLI = frozenset({"AETHER_CONFIG", "AETHER_URL", "AETHER_TOKEN"})
+_FOREIGN_PREFIXES = ("AETHER_TEST_", "AETHER_AGENT_")
+_NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+
+
+def _check_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{url!r} is not an address like http://prometheus:9090")
+    return url.rstrip("/")
+
+
+def _check_listen(listen: str) -> str:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError(f"{listen!r} is not host:port, like 127.0.0.1:8088 or [::1]:8088")
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        if host != "localhost":
+            raise ValueError(f"{host!r} is not an IP address of this machine: write for instance 127.0.0.1") from None
+    return listen
+
+
+Url = Annotated[str, AfterValidator(_check_url)]
+Name = Annotated[str, Field(pattern=_NAME)]
+
+
+class SourceOptions(BaseModel):
+    """One world of Prometheus and Alertmanager."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name = Field(description="The source's name, in alerts, incidents and metrics.")
+    prometheus: Url = Field(description="The address of its Prometheus (or of anything that answers like one).")
+    alertmanagers: tuple[Url, ...] = Field(default=(), description="The addresses of its Alertmanagers.")
+
+
+class TargetOptions(BaseModel):
+    """Something that the agent may change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    executor: Literal["lab"] = Field(description="Which executor acts on it.")
+    service: Name = Field(description="Its name as the executor knows it.")
+    min: int = Field(default=1, ge=0, le=1000, description="The least number of replicas.")
+    max: int = Field(default=1, ge=1, le=1000, description="The greatest number of replicas.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+        return self
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    mode: Mode = Field(
+        default=Mode.OBSERVE,
+        description="The global ceiling: observe, approve or auto. A playbook can only be at or below it.",
+    )
+    playbook_modes: dict[str, Mode] = Field(
+        default_factory=dict, description="The mode of single playbooks by name, in place of what their files say."
+    )
+    sources: tuple[SourceOptions, ...] = Field(
+        default=(
+            SourceOptions(name="default", prometheus="http://127.0.0.1:9090", alertmanagers=("http://127.0.0.1:9093",)),
+        ),
+        min_length=1,
+        description="The worlds that are watched. The first one holds the health score.",
+    )
+    targets: dict[Name, TargetOptions] = Field(
+        default_factory=dict, description="What the agent may change, by name. Nothing else is ever touched."
+    )
+    actions: dict[Name, ActionOptions] = Field(
+        default_factory=dict, description="Names for POST /act: each a verb and the target it is for."
+    )
+    vip_tenants: tuple[str, ...] = Field(
+        default=("vip-*",), description="Tenants that come first, by name or pattern (* and ?)."
+    )
+    playbooks_dir: Path | None = Field(
+        default=None, description="A folder of your own playbooks; one that has a built-in's name replaces it."
+    )
+    listen: Annotated[str, AfterValidator(_check_listen)] = Field(
+        default="127.0.0.1:8088", description="Where the agent listens, host:port."
+    )
+    data_dir: Path = Field(
+        default=Path("aetherlink-data"), description="Where the agent keeps its database and tokens."
+    )
+    grafana_url: Url | None = Field(
+        default=None, description="The address of Grafana, for links; `aether check` asks whether it answers."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least urgent log line that is written."
+    )
+    log_format: LogFormat = Field(default=LogFormat.TEXT, description="text, or json with one object a line.")
+    auth: AuthOptions = Field(default=AuthOptions(), description="Who may call.")
+    health: HealthOptions = Field(default=HealthOptions(), description="The health score loop.")
+    intake: IntakeOptions = Field(default=IntakeOptions(), description="What the webhook accepts.")
+    labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")
+    pipeline: PipelineOptions = Field(default=PipelineOptions(), description="How patient the pipeline is.")
+    clients: ClientOptions = Field(default=ClientOptions(), description="Bounds on what is asked of the outside.")
+    lab: LabExecutorOptions = Field(default=LabExecutorOptions(), description="The lab's executor.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings prescribes the signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - see above
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - see above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [source.name for source in self.sources]
+        if len(set(names)) < len(names):
+            raise ValueError(f"sources: two have the same name ({', '.join(sorted(names))})")
+        return self
+
+    @property
+    def host(self) -> str:
+        """Where to listen: the address."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """Where to listen: the port."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def main_source(self) -> SourceName:
+        """The source that holds the health score, and under which the webhook's alerts are filed."""
+        return SourceName(self.sources[0].name)
+
+    @property
+    def declared_targets(self) -> dict[TargetName, Target]:
+        """The targets in the words of the model."""
+        return {
+            TargetName(name): Target(
+                name=TargetName(name),
+                executor=each.executor,
+                service=each.service,
+                minimum=each.min,
+                maximum=each.max,
+            )
+            for name, each in self.targets.items()
+        }
+
+    @property
+    def modes(self) -> dict[PlaybookName, Mode]:
+        """`playbook_modes` in the words of the model."""
+        return {PlaybookName(name): mode for name, mode in self.playbook_modes.items()}
+
+
+def load(config: Path | None = None) -> Settings:
+    """The settings in force. Raises SettingsError that says where, which key, what is wrong and what was meant."""
+    variables = os.environ
+    path = config or _configured(variables)
+    where = "the environment" if path is None else str(path)
+    data = {} if path is None else _read(path)
+    _check_variables(variables)
+    try:
+        return Settings(**_with_seed_variables(data, variables))
+    except ValidationError as problem:
+        raise SettingsError("\n".join(_lines(where, problem))) from problem
+    except EnvironmentSettingsError as problem:
+        raise SettingsError(f"{where}: {problem}") from problem
+
+
+def _configured(variables: Mapping[str, str]) -> Path | None:
+    if named := variables.get("AETHER_CONFIG"):
+        return Path(named)
+    return DEFAULT_FILE if DEFAULT_FILE.exists() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise SettingsError(f"{path}: cannot be read as YAML: {problem}") from problem
+    if data is None:
+        return {}
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        raise SettingsError(f"{path}: the settings are a mapping, like `mode: observe`")
+    return data
+
+
+def _with_seed_variables(data: dict[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
+    """The seed's four variables laid over the file's values."""
+    merged = dict(data)
+    if level := variables.get("LOG_LEVEL"):
+        merged["log_level"] = level.lower()
+    if grafana := variables.get("GRAFANA_URL"):
+        merged["grafana_url"] = grafana
+    addresses: dict[str, Any] = {}
+    if prometheus := variables.get("PROM_URL"):
+        addresses["prometheus"] = prometheus
+    if alertmanager := variables.get("ALERTMANAGER_URL"):
+        addresses["alertmanagers"] = [alertmanager]
+    sources = merged.get("sources")
+    if addresses and isinstance(sources, list) and sources and isinstance(sources[0], dict):
+        merged["sources"] = [{**sources[0], **addresses}, *sources[1:]]
+    elif addresses and sources is None:
+        default = {"name": "default", "prometheus": "http://127.0.0.1:9090"}
+        merged["sources"] = [{**default, **addresses}]
+    return merged
+
+
+def _check_variables(variables: Mapping[str, str]) -> None:
+    """Refuse AETHER_* variables that no setting has: a typo must not be a silent default."""
+    for name in sorted(variables):
+        if not name.startswith(PREFIX) or name in _OF_THE_CLI or name.startswith(_FOREIGN_PREFIXES):
+            continue
+        first = name.removeprefix(PREFIX).partition("__")[0].lower()
+        if first not in Settings.model_fields:
+            raise SettingsError(f"the variable {name} is no setting{_nearest(first, Settings.model_fields)}")
+
+
+def _lines(where: str, problem: ValidationError) -> Iterable[str]:
+    for error in problem.errors():
+        place = ".".join(str(part) for part in error["loc"])
+        if error["type"] == "extra_forbidden":
+            yield f"{where}: {place}: unknown key{_nearest(str(error['loc'][-1]), _keys_beside(error['loc']))}"
+        else:
+            yield f"{where}: {place + ': ' if place else ''}{error['msg'].removeprefix('Value error, ')}"
+
+
+def _keys_beside(place: tuple[int | str, ...]) -> Iterable[str]:
+    """The known keys of the mapping that holds this place, as far as it is a fixed one."""
+    model: type[BaseModel] = Settings
+    for part in place[:-1]:
+        field = model.model_fields.get(str(part))
+        inner = None if field is None else field.annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            nested = {"sources": SourceOptions, "targets": TargetOptions}.get(str(place[0]))
+            return nested.model_fields if nested else ()
+        model = inner
+    return model.model_fields
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f": did you mean `{near[0]}`?" if near else ""

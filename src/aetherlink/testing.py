@@ -1,0 +1,118 @@
+"""Thin fakes of the outside, for the project's tests and for those who write playbooks, executors or notifiers.
+
+Each one passes the same contract suite as the real thing, as far as there is one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from aetherlink.errors import NotFoundError
+from aetherlink.model.actions import (
+    Observation,
+    Outcome,
+    OutcomeStatus,
+    Release,
+    Replicas,
+    StartedAfter,
+    Target,
+    Verb,
+    Wish,
+)
+from aetherlink.model.decisions import Evidence, EvidenceStatus
+from aetherlink.model.ids import SourceName, TargetName
+
+START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+
+
+class ManualClock:
+    """Time that stands still until it is moved."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._start = start
+        self._passed = timedelta(0)
+
+    def now(self) -> datetime:
+        """The moved time."""
+        return self._start + self._passed
+
+    def monotonic(self) -> float:
+        """Seconds moved so far."""
+        return self._passed.total_seconds()
+
+    def move(self, seconds: float) -> None:
+        """Let time pass."""
+        self._passed += timedelta(seconds=seconds)
+
+
+class CountingIds:
+    """Ids that count: `inc-0001`, `act-0002`."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def new(self, prefix: str) -> str:
+        """The next one."""
+        self._count += 1
+        return f"{prefix}-{self._count:04d}"
+
+
+class ScriptedProbe:
+    """A probe that answers what it was told, and remembers what it was asked."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+        self.status = EvidenceStatus.HOLDS
+        self.asked: list[tuple[str, datetime | None]] = []
+
+    async def check(self, source: SourceName, query: str, *, newer_than: datetime | None = None) -> Evidence:  # noqa: ARG002 - the port's signature
+        """The scripted status, as of now."""
+        self.asked.append((query, newer_than))
+        now = self._clock.now()
+        return Evidence(query, self.status, now, f"scripted to say {self.status}", sample_at=now)
+
+
+class MemoryExecutor:
+    """An executor whose world is a dictionary; `before` may raise or move time before a wish is carried out."""
+
+    verbs = frozenset(Verb)
+
+    def __init__(self, clock: ManualClock, targets: Sequence[TargetName]) -> None:
+        self._clock = clock
+        self.before: Callable[[], None] = lambda: None
+        self.calls: list[Wish] = []
+        self.world = {
+            name: Observation(ready=1, wanted=1, oldest_start=clock.now(), release="1.1.0", previous_release="1.0.0")
+            for name in targets
+        }
+
+    async def observe(self, target: Target, *, deadline: timedelta) -> Observation:  # noqa: ARG002 - answers at once
+        """What the dictionary says."""
+        if target.name not in self.world:
+            raise NotFoundError(f"there is no {target.name}")
+        return self.world[target.name]
+
+    async def converge(self, target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:  # noqa: ARG002 - as above
+        """Change the dictionary, unless it is so already."""
+        seen = self.world.get(target.name)
+        if seen is None:
+            return Outcome(OutcomeStatus.FAILED, f"there is no {target.name}")
+        wanted = _wished(seen, wish, self._clock)
+        if wanted == seen:
+            return Outcome(OutcomeStatus.NOT_NEEDED, "it is so already")
+        self.calls.append(wish)
+        self.before()
+        self.world[target.name] = wanted
+        return Outcome(OutcomeStatus.DONE, "")
+
+
+def _wished(seen: Observation, wish: Wish, clock: ManualClock) -> Observation:
+    match wish:
+        case StartedAfter(instant):
+            is_so = seen.oldest_start is not None and seen.oldest_start > instant and seen.ready == seen.wanted
+            started = max(clock.now(), instant + timedelta(microseconds=1))
+            return seen if is_so else replace(seen, ready=seen.wanted, oldest_start=started)
+        case Replicas(count):
+            return replace(seen, ready=count, wanted=count)
+        case Release(name):
+            return seen if seen.release == name else replace(seen, release=name, previous_release=seen.release)

@@ -1,0 +1,104 @@
+"""Playbooks are read strictly: what is wrong is said with file and key."""
+
+from pathlib import Path
+
+import pytest
+
+from aetherlink.errors import SettingsError
+from aetherlink.model.decisions import Mode
+from aetherlink.playbooks.loader import BUILTIN, load_playbook, load_playbooks
+
+GOOD = """
+name: restart-thing
+match: {alertname: ThingDown, severity: "=~critical|page"}
+target: thing
+bind: [job]
+when: up == 0
+action: {restart: {}}
+verify: {query: up == 1, for: 3s, within: 1m30s}
+"""
+
+
+def written(folder: Path, text: str, name: str = "thing.yaml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_a_playbook_observes_until_it_says_otherwise(tmp_path: Path) -> None:
+    playbook = load_playbook(written(tmp_path, GOOD))
+
+    assert playbook.mode is Mode.OBSERVE
+    assert playbook.verify_within.total_seconds() == 90
+
+
+@pytest.mark.parametrize(
+    ("labels", "fits"),
+    [
+        ({"alertname": "ThingDown", "severity": "critical"}, True),
+        ({"alertname": "ThingDown", "severity": "page"}, True),
+        ({"alertname": "ThingDown", "severity": "critical2"}, False),
+        ({"alertname": "ThingDown"}, False),
+        ({"alertname": "Thing", "severity": "page"}, False),
+    ],
+)
+def test_matchers_are_exact_or_anchored_patterns(tmp_path: Path, labels: dict[str, str], *, fits: bool) -> None:
+    assert load_playbook(written(tmp_path, GOOD)).matches(labels) is fits
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("target: thing", "target: thing\ncooldwon: 5m", "cooldwon: Extra inputs"),
+        ("when: up == 0", "when: up ==", "when: Value error, not a PromQL"),
+        ("action: {restart: {}}", "action: {restart: {}, rollback: {}}", "exactly one verb"),
+        ("action: {restart: {}}", "action: {explode: {}}", "explode"),
+        ("for: 3s", "for: soon", "verify.for"),
+        ("for: 3s", "for: 2h", "shorter than `within`"),
+        ('"=~critical|page"', '"=~(["', "does not compile"),
+        ("bind: [job]", "bind: []", "bind"),
+        ("name: restart-thing", "name: Restart Thing", "name"),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    path = written(tmp_path, GOOD.replace(old, new))
+
+    with pytest.raises(SettingsError) as caught:
+        load_playbook(path)
+
+    assert str(path) in str(caught.value)
+    assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "{", "a: !!python/object/apply:os.getcwd []"])
+def test_a_file_that_is_no_playbook_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match=r"thing\.yaml"):
+        load_playbook(written(tmp_path, text))
+
+
+def test_a_users_playbook_replaces_the_builtin_one_of_its_name(tmp_path: Path) -> None:
+    written(tmp_path, GOOD.replace("restart-thing", "restart-crm-api"))
+
+    found = {playbook.name: playbook for playbook in load_playbooks(tmp_path)}
+
+    assert found["restart-crm-api"].target == "thing"
+
+
+def test_two_files_with_one_name_are_refused(tmp_path: Path) -> None:
+    written(tmp_path, GOOD)
+    written(tmp_path, GOOD, "again.yml")
+
+    with pytest.raises(SettingsError, match="already"):
+        load_playbooks(tmp_path)
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="not a folder"):
+        load_playbooks(tmp_path / "nowhere")
+
+
+def test_every_builtin_playbook_loads_and_acts_on_nothing_by_itself() -> None:
+    builtin = load_playbooks(None)
+
+    assert len(builtin) == len(list(BUILTIN.glob("*.yaml"))) > 0
+    assert {playbook.mode for playbook in builtin} == {Mode.OBSERVE}
