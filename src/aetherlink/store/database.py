@@ -20,12 +20,15 @@ _READERS = 4
 
 
 class SqlStore:
-    """See ports.Store. `open` before use, `close` after; both block."""
+    """See ports.Store. `open` before use, `close` after; both block.
 
-    def __init__(self, path: Path) -> None:
+    `busy_milliseconds` bounds the wait for another program that holds the file's lock.
+    """
+
+    def __init__(self, path: Path, *, busy_milliseconds: int = sqlite.BUSY_MILLISECONDS) -> None:
         self._path = path
-        self._writing = sqlite.writing_engine(path)
-        self._reading = sqlite.reading_engine(path, connections=_READERS)
+        self._writing = sqlite.writing_engine(path, busy_milliseconds=busy_milliseconds)
+        self._reading = sqlite.reading_engine(path, connections=_READERS, busy_milliseconds=busy_milliseconds)
         self._writer = Writer(self._writing)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
 
@@ -42,6 +45,10 @@ class SqlStore:
     def close(self) -> None:
         """Finish what is queued, then let go of the file."""
         self._writer.stop()
+        self.dispose()
+
+    def dispose(self) -> None:
+        """Let go of the file without having opened it well."""
         self._readers.shutdown()
         self._writing.dispose()
         self._reading.dispose()

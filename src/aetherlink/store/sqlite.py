@@ -6,16 +6,17 @@ from typing import cast
 
 import sqlalchemy as sa
 
-_BUSY_MILLISECONDS = 5000
+BUSY_MILLISECONDS = 5000
 
 
-def writing_engine(path: Path) -> sa.Engine:
+def writing_engine(path: Path, *, busy_milliseconds: int) -> sa.Engine:
     """An engine with one connection whose transactions begin by taking the write lock."""
     engine = _engine(path, pool_size=1)
+    busy = f"busy_timeout={busy_milliseconds}"
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: object, _record: object) -> None:
-        _pragmas(connection, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+        _pragmas(connection, busy, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
@@ -24,13 +25,14 @@ def writing_engine(path: Path) -> sa.Engine:
     return engine
 
 
-def reading_engine(path: Path, *, connections: int) -> sa.Engine:
+def reading_engine(path: Path, *, connections: int, busy_milliseconds: int) -> sa.Engine:
     """An engine whose connections cannot write."""
     engine = _engine(path, pool_size=connections)
+    busy = f"busy_timeout={busy_milliseconds}"
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: object, _record: object) -> None:
-        _pragmas(connection, "query_only=ON")
+        _pragmas(connection, busy, "query_only=ON")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
@@ -51,5 +53,5 @@ def _engine(path: Path, *, pool_size: int) -> sa.Engine:
 
 def _pragmas(connection: object, *settings: str) -> None:
     raw = cast("RawConnection", connection)
-    for setting in (f"busy_timeout={_BUSY_MILLISECONDS}", *settings):
+    for setting in settings:
         raw.execute(f"PRAGMA {setting}")

@@ -1,0 +1,27 @@
+"""Unit tests: the store is real too (SQLite in a temporary folder); clock and ids are moved by hand."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aetherlink.store.database import SqlStore
+from aetherlink.testing import CountingIds, ManualClock
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    opened = SqlStore(tmp_path / "aetherlink.db")
+    opened.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def ids() -> CountingIds:
+    return CountingIds()

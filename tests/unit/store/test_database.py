@@ -1,0 +1,147 @@
+"""What the store promises: durable when answered, one writer, one job's failure is its own, readers cannot write."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from aetherlink.errors import ConflictError, StoreError
+from aetherlink.model.ids import SourceName
+from aetherlink.ports import Transaction
+from aetherlink.store.database import SqlStore
+from aetherlink.store.tables import metadata
+from aetherlink.testing import START
+
+
+def keep(body: bytes):
+    def work(transaction: Transaction) -> int:
+        transaction.quarantine.put(source=SourceName("lab"), body=body, problem="", at=START)
+        return transaction.quarantine.count()
+
+    return work
+
+
+async def test_what_was_answered_is_on_disk(store: SqlStore, tmp_path: Path) -> None:
+    await store.write(keep(b"x"))
+
+    with sqlite3.connect(tmp_path / "aetherlink.db") as other:
+        assert other.execute("SELECT body FROM quarantine").fetchall() == [(b"x",)]
+    other.close()
+
+
+async def test_writes_at_the_same_time_are_all_kept(store: SqlStore) -> None:
+    counts = await asyncio.gather(*(store.write(keep(b"%d" % number)) for number in range(200)))
+
+    assert sorted(counts) == list(range(1, 201))
+
+
+async def test_a_job_that_fails_is_undone_alone(store: SqlStore) -> None:
+    def fail(transaction: Transaction) -> None:
+        keep(b"undone")(transaction)
+        raise ConflictError("no")
+
+    results = await asyncio.gather(
+        store.write(keep(b"a")), store.write(fail), store.write(keep(b"b")), return_exceptions=True
+    )
+
+    assert isinstance(results[1], ConflictError)
+    assert await store.read(lambda transaction: transaction.quarantine.count()) == 2
+
+
+async def test_a_reader_cannot_write(store: SqlStore) -> None:
+    with pytest.raises(StoreError, match="readonly"):
+        await store.read(keep(b"x"))
+
+
+async def test_a_locked_database_is_an_error_and_heals_by_itself(tmp_path: Path) -> None:
+    store = SqlStore(tmp_path / "locked.db", busy_milliseconds=50)
+    store.open()
+    other = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(StoreError, match="locked"):
+        await store.write(keep(b"x"))
+    other.execute("ROLLBACK")
+    other.close()
+
+    assert await store.write(keep(b"y")) == 1
+    store.close()
+
+
+def test_the_schema_is_the_sum_of_the_migrations(tmp_path: Path) -> None:
+    path = tmp_path / "fresh.db"
+    store = SqlStore(path)
+    store.open()
+    store.close()
+
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        difference = compare_metadata(MigrationContext.configure(connection), metadata)
+    engine.dispose()
+
+    assert difference == []
+
+
+def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "newer.db"
+    store = SqlStore(path)
+    store.open()
+    store.close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+    raw.close()
+
+    newer = SqlStore(path)
+    with pytest.raises(StoreError, match="9999"):
+        newer.open()
+    newer.dispose()
+
+
+def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    path.write_bytes(b"this is no database, only a long enough text to be read as one" * 20)
+
+    store = SqlStore(path)
+    with pytest.raises(StoreError, match=r"notes\.db"):
+        store.open()
+    store.dispose()
+
+
+_WRITE_THEN_DIE = """
+import asyncio, os, pathlib, sys
+from aetherlink.store.database import SqlStore
+from aetherlink.testing import START
+
+async def main():
+    store = SqlStore(pathlib.Path(sys.argv[1]))
+    store.open()
+    for number in range(20):
+        await store.write(lambda tx: tx.quarantine.put(source="s", body=b"x", problem="", at=START))
+        print(number, flush=True)
+    os.kill(os.getpid(), 9)
+
+asyncio.run(main())
+"""
+
+
+async def test_every_answered_write_survives_kill_9(tmp_path: Path) -> None:
+    path = tmp_path / "killed.db"
+    script = tmp_path / "die.py"
+    script.write_text(_WRITE_THEN_DIE)
+
+    died = await asyncio.to_thread(
+        subprocess.run, [sys.executable, str(script), str(path)], capture_output=True, timeout=60, check=False
+    )
+    store = SqlStore(path)
+    store.open()
+    count = await store.read(lambda transaction: transaction.quarantine.count())
+    store.close()
+
+    assert died.returncode == -9
+    assert count == len(died.stdout.splitlines()) == 20
