@@ -1,8 +1,7 @@
 """Where alerts go once they are decoded: filed in one transaction, then counted, logged, and the pipeline woken."""
 
+import logging
 from collections.abc import Sequence
-
-import structlog
 
 from aetherlink.incidents.filing import Filing
 from aetherlink.incidents.mapping import LabelMapping
@@ -10,7 +9,7 @@ from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.model.alerts import Alert
 from aetherlink.ports import Clock, Ids, Store, Transaction, Waker
 
-_log = structlog.get_logger("aetherlink.incidents")
+_log = logging.getLogger("aetherlink.incidents")
 
 
 class Reception:
@@ -51,4 +50,4 @@ class Reception:
             f"startsAt={alert.starts_at.isoformat().replace('+00:00', 'Z')}",
             *(() if alert.status == "firing" else (f"status={alert.status}",)),
         )
-        _log.info(" | ".join(parts))
+        _log.info("%s", " | ".join(parts))

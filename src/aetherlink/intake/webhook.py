@@ -6,11 +6,11 @@ soon. A body that cannot be read is kept in quarantine and answered 200: sent ag
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from aetherlink.access.gate import Gate
@@ -35,7 +35,7 @@ AsgiApp = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
 
 PATH = "/alertmanager"
 
-_log = structlog.get_logger("aetherlink.intake")
+_log = logging.getLogger("aetherlink.intake")
 
 
 class _TooLargeError(AetherError):
@@ -111,7 +111,7 @@ class WebhookIntake:
         except tuple(_STATUSES) as problem:
             status = next(code for kind, code in _STATUSES.items() if isinstance(problem, kind))
             answer = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": str(problem)}
-            _log.warning(f"webhook refused with {status.value}: {problem}")
+            _log.warning("webhook refused with %s: %s", status.value, problem)
         self._metrics.webhooks.labels(status=str(status.value)).inc()
         await _respond(send, status, answer)
 
@@ -146,7 +146,7 @@ class WebhookIntake:
             lambda transaction: transaction.quarantine.put(source=self._source, body=body, problem=problem, at=now)
         )
         self._metrics.quarantined.inc()
-        _log.warning(f"webhook body put in quarantine: {problem}")
+        _log.warning("webhook body put in quarantine: %s", problem)
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

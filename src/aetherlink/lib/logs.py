@@ -1,6 +1,6 @@
 """Logs: the seed's line format by default, JSON by a setting; one event is one line, whatever it carries.
 
-Called once by the app at the start; every other module only asks `structlog.get_logger(name)` or `logging.getLogger`.
+Called once by the app at the start; every other module only asks `logging.getLogger("aetherlink.ROOM")`.
 """
 
 import logging

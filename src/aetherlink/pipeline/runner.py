@@ -4,11 +4,10 @@ State decides, events only wake: a wake-up that is lost costs at most one poll, 
 """
 
 import asyncio
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-
-import structlog
 
 from aetherlink.errors import AetherError, ConflictError
 from aetherlink.model.ids import IncidentId
@@ -18,7 +17,7 @@ from aetherlink.pipeline.stages import STAGES
 from aetherlink.pipeline.step import Case, Continue, Finish, Step, Wait, World
 from aetherlink.ports import Transaction
 
-_log = structlog.get_logger("aetherlink.pipeline")
+_log = logging.getLogger("aetherlink.pipeline")
 
 _POLL = timedelta(seconds=5)
 _RETRY = timedelta(seconds=5)
@@ -61,7 +60,7 @@ class Runner:
             try:
                 pause = await self._dispatch()
             except AetherError as problem:
-                _log.error(f"the pipeline cannot look at the store: {problem}")
+                _log.error("the pipeline cannot look at the store: %s", problem)
                 pause = _RETRY
             try:
                 async with asyncio.timeout(pause.total_seconds()):
@@ -97,7 +96,7 @@ class Runner:
             await advance(self._world, incident_id, self._metrics)
         except Exception as problem:  # noqa: BLE001 - the named boundary of the pipeline: one incident stops no other
             expected = isinstance(problem, AetherError)
-            _log.error(f"incident {incident_id}: {type(problem).__name__}: {problem}", exc_info=not expected)
+            _log.error("incident %s: %s: %s", incident_id, type(problem).__name__, problem, exc_info=not expected)
             self._metrics.stage_failed(type(problem).__name__)
             self._resting[incident_id] = self._world.clock.monotonic() + _RETRY.total_seconds()
         finally:
@@ -163,4 +162,4 @@ def _moved(incident: Incident, step: Step, *, was_touched: bool, now: datetime) 
 
 def _say(incident: Incident, step: Step) -> None:
     for entry in step.entries:
-        _log.info(f"incident {incident.id}: {entry.text}")
+        _log.info("incident %s: %s", incident.id, entry.text)

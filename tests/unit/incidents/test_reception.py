@@ -1,0 +1,201 @@
+"""Alerts become incidents: what belongs together, what repeats change, what a resolve does."""
+
+import logging
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from aetherlink.incidents.mapping import LabelMapping
+from aetherlink.incidents.metrics import AlertMetrics
+from aetherlink.incidents.options import LabelOptions
+from aetherlink.incidents.reception import Reception
+from aetherlink.model.alerts import Alert, AlertStatus
+from aetherlink.model.ids import Fingerprint, SourceName
+from aetherlink.model.incidents import Incident, IncidentStatus, Severity, Stage
+from aetherlink.model.timeline import EventKind
+from aetherlink.store.database import SqlStore
+from aetherlink.testing import START, CountingIds, ManualClock
+
+LAB = SourceName("lab")
+
+
+class Bell:
+    """Counts how often it was rung."""
+
+    def __init__(self) -> None:
+        self.rung = 0
+
+    def wake(self) -> None:
+        self.rung += 1
+
+
+@pytest.fixture
+def bell() -> Bell:
+    return Bell()
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def reception(
+    store: SqlStore, clock: ManualClock, ids: CountingIds, bell: Bell, registry: CollectorRegistry
+) -> Reception:
+    mapping = LabelMapping(LabelOptions(), ["vip-*"])
+    return Reception(store, mapping, clock=clock, ids=ids, waker=bell, metrics=AlertMetrics(registry))
+
+
+def alert(name: str = "CrmApiDown", *, firing: bool = True, minutes: int = 0, **labels: str) -> Alert:
+    labels = {"alertname": name, "severity": "critical", "service": "crm", **labels}
+    return Alert(
+        source=LAB,
+        fingerprint=Fingerprint("-".join(sorted(labels.values()))),
+        status=AlertStatus.FIRING if firing else AlertStatus.RESOLVED,
+        starts_at=START + timedelta(minutes=minutes),
+        ends_at=None,
+        labels=labels,
+        annotations={"summary": f"{name} says so"},
+    )
+
+
+async def incidents(store: SqlStore) -> list[Incident]:
+    found, _ = await store.read(lambda tx: tx.incidents.page(limit=100, before=None, status=None))
+    return found[::-1]
+
+
+async def kinds(store: SqlStore, incident: Incident) -> list[EventKind]:
+    entries = await store.read(lambda tx: tx.incidents.timeline(incident.id, limit=100, after=0))
+    return [stored.entry.kind for stored in entries]
+
+
+async def test_a_firing_alert_opens_an_incident_that_is_due_at_once(
+    reception: Reception, store: SqlStore, bell: Bell, clock: ManualClock
+) -> None:
+    await reception.receive([alert()])
+
+    [incident] = await incidents(store)
+    assert (incident.service, incident.severity, incident.stage) == ("crm", Severity.CRITICAL, Stage.PLAN)
+    assert incident.wake_at == clock.now()
+    assert await kinds(store, incident) == [EventKind.OPENED, EventKind.ALERTS]
+    assert bell.rung == 1
+
+
+async def test_a_repeat_changes_nothing_and_wakes_nobody(reception: Reception, store: SqlStore, bell: Bell) -> None:
+    await reception.receive([alert()])
+    await reception.receive([alert(), alert()])
+
+    [incident] = await incidents(store)
+    assert len(await kinds(store, incident)) == 2
+    assert bell.rung == 1
+
+
+async def test_alerts_of_one_service_are_one_incident_with_the_worst_severity(
+    reception: Reception, store: SqlStore
+) -> None:
+    await reception.receive([alert("CrmHighLatency", severity="warning"), alert()])
+
+    [incident] = await incidents(store)
+    assert incident.severity is Severity.CRITICAL
+    filed = await store.read(lambda tx: tx.alerts.of_incident(incident.id))
+    assert {each.name for each in filed} == {"CrmHighLatency", "CrmApiDown"}
+
+
+async def test_tenants_are_kept_apart_and_vips_are_marked(reception: Reception, store: SqlStore) -> None:
+    await reception.receive([alert(tenant="acme-corp"), alert(tenant="vip-umbrella")])
+
+    acme, vip = await incidents(store)
+    assert (acme.tenant, acme.vip, vip.tenant, vip.vip) == ("acme-corp", False, "vip-umbrella", True)
+    assert vip.priority < acme.priority
+
+
+async def test_every_alert_of_a_group_counts(reception: Reception, store: SqlStore) -> None:
+    await reception.receive([alert(service=f"service-{number}") for number in range(700)])
+
+    assert len(await store.read(lambda tx: tx.incidents.page(limit=1000, before=None, status=None)[0])) == 700
+
+
+async def test_a_resolve_wakes_the_incident_and_leaves_closing_to_the_pipeline(
+    reception: Reception, store: SqlStore, clock: ManualClock
+) -> None:
+    await reception.receive([alert()])
+    clock.move(60)
+    await reception.receive([alert(firing=False)])
+
+    [incident] = await incidents(store)
+    assert incident.status is IncidentStatus.OPEN
+    assert incident.wake_at == clock.now()
+
+
+async def test_a_resolve_of_an_alert_never_heard_of_opens_nothing(reception: Reception, store: SqlStore) -> None:
+    await reception.receive([alert(firing=False)])
+
+    assert await incidents(store) == []
+    assert len((await store.read(lambda tx: tx.alerts.page(limit=5, before=None)))[0]) == 1
+
+
+async def test_the_watchdog_is_heard_and_never_an_incident(reception: Reception, store: SqlStore) -> None:
+    await reception.receive([alert("Watchdog", severity="none")])
+
+    assert await incidents(store) == []
+
+
+async def test_an_alert_without_a_service_is_an_incident_of_its_own_name(reception: Reception, store: SqlStore) -> None:
+    await reception.receive([alert("DiskFull", service=""), alert("ClockSkew", service="")])
+
+    assert [incident.key for incident in await incidents(store)] == ["lab||alert:DiskFull", "lab||alert:ClockSkew"]
+
+
+HISTORY = [alert(), alert(firing=False), alert(minutes=5), alert(firing=False, minutes=5)]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+async def test_reports_in_any_order_end_in_the_same_state(
+    reception: Reception, store: SqlStore, order: tuple[int, ...]
+) -> None:
+    for index in order:
+        await reception.receive([HISTORY[index]])
+
+    [(stored, _)], _ = await store.read(lambda tx: tx.alerts.page(limit=5, before=None))
+    assert stored.order == HISTORY[3].order
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.sampled_from(HISTORY), min_size=1, max_size=8))
+async def test_the_newest_report_counts_whatever_repeats(
+    reception: Reception, store: SqlStore, heard: list[Alert]
+) -> None:
+    before, _ = await store.read(lambda tx: tx.alerts.page(limit=5, before=None))
+    for report in heard:
+        await reception.receive([report])
+
+    [(stored, _)], _ = await store.read(lambda tx: tx.alerts.page(limit=5, before=None))
+    assert stored.order == max(each.order for each in [*heard, *(known for known, _ in before)])
+
+
+async def test_a_change_is_logged_in_one_line_as_the_seed_says(
+    reception: Reception, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        await reception.receive([alert("HealthScoreDegradation", severity="warning", tenant="acme-corp")])
+
+    assert (
+        "ALERT: HealthScoreDegradation | severity=warning | tenant=acme-corp | "
+        "summary='HealthScoreDegradation says so' | startsAt=2026-01-01T12:00:00Z"
+    ) in caplog.text
+
+
+async def test_names_from_outside_cannot_grow_the_metric_for_ever(
+    reception: Reception, registry: CollectorRegistry
+) -> None:
+    await reception.receive([alert(f"Name{number}", severity=f"s{number}") for number in range(1000)])
+
+    [family] = [family for family in registry.collect() if family.name == "aether_agent_alerts"]
+    counted = [sample for sample in family.samples if sample.name == "aether_agent_alerts_total"]
+    assert len(counted) <= 201
+    assert sum(sample.value for sample in counted) == 1000
