@@ -1,0 +1,313 @@
+"""Writes docs/reference from the code: `make docs`. tests/docs compares what it would write with what is committed.
+
+Each page is one function that answers with the page's text. Nothing here is typed by hand that the code knows itself.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import typer
+import yaml
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from aetherlink.api import webhook_docs
+from aetherlink.api.app import build_api
+from aetherlink.api.guard import Needs
+from aetherlink.api.services import ApiServices
+from aetherlink.cli.entry import aether
+from aetherlink.commands import ALWAYS_KNOWN
+from aetherlink.model.timeline import EventKind
+from aetherlink.playbooks.schema import PlaybookForm
+from aetherlink.policy.rules import RULES
+from aetherlink.settings import PREFIX, Settings
+from peakpro_crm.metrics import Metrics as CrmMetrics
+from peakpro_crm.settings import CrmSettings, TrafficSettings
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs/reference"
+MADE = "<!-- Written by `make docs` from the code: change the code, not this page. -->"
+
+TIMELINE: Mapping[EventKind, str] = {
+    EventKind.OPENED: "The incident begins: by an alert, by a low health score, or by a request.",
+    EventKind.ALERTS: "An alert joined the incident, fired again, or resolved.",
+    EventKind.PLANNED: "A playbook matched, or none did; with the plan and its bound queries.",
+    EventKind.DECIDED: "Policy decided: allow, needs_approval, observe or deny, with the rule and the reason.",
+    EventKind.ACTION_STARTED: "The intent is committed; only then is the executor called.",
+    EventKind.ACTION_FINISHED: "What came of the action: done, not_needed, failed or unknown.",
+    EventKind.VERIFYING: "The verifying query is asked on samples newer than the action.",
+    EventKind.VERIFIED: "The query held for as long as the playbook asks.",
+    EventKind.NOT_RECOVERED: "The query did not hold within the time that the playbook gives.",
+    EventKind.ESCALATED: "A person is needed; said once for each incident.",
+    EventKind.RESOLVED: "Nothing is wrong any more: the alerts resolved, or the request was carried out.",
+}
+
+
+def page(title: str, *parts: str) -> str:
+    return "\n\n".join([f"# {title}", MADE, *(part.strip("\n") for part in parts)]) + "\n"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+
+    names = list(head)
+    return "\n".join([line(names), "|" + "---|" * len(names), *(line(row) for row in rows)])
+
+
+def code(text: object) -> str:
+    return f"`{text}`" if str(text) else ""
+
+
+# --- settings
+
+
+def shown(value: object) -> str:
+    """A default as it would be written in YAML."""
+    if isinstance(value, tuple | list):
+        return code("[" + ", ".join(str(inner_value(each)) for each in value) + "]")
+    plain = {None: "", True: "true", False: "false"}
+    if value is None or isinstance(value, bool):
+        return code(plain[value])
+    if isinstance(value, timedelta):
+        return code(f"{value.total_seconds():g}s")
+    return code("{}" if value == {} else getattr(value, "value", value))
+
+
+def inner_value(value: object) -> object:
+    return (
+        "{" + ", ".join(f"{key}: {shown(each).strip('`')}" for key, each in value) + "}"
+        if isinstance(value, BaseModel)
+        else value
+    )
+
+
+def inner_model(annotation: object) -> type[BaseModel] | None:
+    """The model inside an annotation such as tuple[Model, ...] or dict[str, Model]."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for argument in get_args(annotation) if (found := inner_model(argument))), None)
+
+
+def default_of(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return "" if value is PydanticUndefined else shown(value)
+
+
+def settings_rows(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, str, str]]:
+    for name, field in model.model_fields.items():
+        here = f"{path}{field.alias or name}"
+        below = inner_model(field.annotation)
+        is_single = isinstance(field.annotation, type)
+        if below is None or not is_single:
+            yield code(here), default_of(field), field.description or ""
+        if below is not None:
+            container = "." if is_single else ".NAME." if "dict" in str(field.annotation) else "[]."
+            yield from settings_rows(below, here + container)
+
+
+def settings() -> str:
+    return page(
+        "Settings",
+        "The file that `--config` names, else the one in `AETHER_CONFIG`, else `./aether.yaml` if it is there. Over it "
+        "`PROM_URL`, `ALERTMANAGER_URL`, `GRAFANA_URL` and `LOG_LEVEL`; over all of these the variables "
+        f"`{PREFIX}*`: the path in capitals, `__` for each dot, lists and mappings as JSON "
+        f"(`{PREFIX}HEALTH__INTERVAL=30s`, `{PREFIX}VIP_TENANTS='[\"vip-*\"]'`). Unknown keys are refused. Durations "
+        "are numbers of seconds, or written like `3s`, `10m`, `1h30m`. `aether check` builds everything and exits.",
+        table(("Setting", "Default", "What it says"), settings_rows(Settings)),
+        "In `actions` these names are always known, whether they have a target or not: "
+        + ", ".join(code(name) for name in ALWAYS_KNOWN)
+        + ".",
+    )
+
+
+def playbooks() -> str:
+    return page(
+        "Playbooks",
+        "One YAML file each, built in or in `playbooks_dir`; one of yours with the name of a built-in replaces it. "
+        "Unknown keys are refused.",
+        table(("Key", "Default"), ((key, default) for key, default, _ in settings_rows(PlaybookForm))),
+        "`match` takes exact values, or `=~`, `!~`, `!=` before one, as Alertmanager has them. The labels in `bind` "
+        "are taken from the alert and put as matchers into every query, by a PromQL parser. `when` has to hold on "
+        "fresh data at the moment of acting; `verify.query` has to hold for `verify.for` within `verify.within`, on samples "
+        "newer than the action. [An example](../how-to/allow-a-repair.md).",
+    )
+
+
+# --- routes
+
+
+def needs(dependant: Dependant) -> Needs | None:
+    if isinstance(dependant.call, Needs):
+        return dependant.call
+    return next((found for below in dependant.dependencies if (found := needs(below))), None)
+
+
+def may_call(route: APIRoute) -> str:
+    found = needs(route.dependant)
+    if found is None:
+        return "all"
+    return f"{found.scope}, or this machine" if found._also_local else found.scope.value  # noqa: SLF001 - only told here
+
+
+def routes() -> str:
+    nothing: Any = None
+    services = ApiServices(*[nothing] * (len(ApiServices.__slots__)))
+    api = build_api(services)
+    found = [route for route in api.routes if isinstance(route, APIRoute)]
+    rows = [
+        (code(f"{' '.join(sorted(route.methods))} {route.path}"), may_call(route), route.summary or "")
+        for route in found
+    ]
+    webhook = webhook_docs.operation(security=[])
+    rows.append((code(f"POST {webhook_docs.PATH}"), "webhook", webhook["post"]["summary"]))
+    return page(
+        "Routes",
+        "On 127.0.0.1:8088, in the container on :8080. `GET /docs` shows them with their shapes, and lets you try. "
+        "Errors are `application/problem+json`. Lists take `?limit=` and `?cursor=` and answer with `items` and "
+        "`next_cursor`. Routes that write take the header `Idempotency-Key`.",
+        table(("Route", "Scope that may call it", "What it does"), sorted(rows, key=lambda row: row[0].split(" ")[1])),
+        "A caller on this machine (mode `local`) or in `auth.trusted_networks` has the scopes read and webhook without "
+        "a token, and may ask for actions. See [SECURITY.md](../../SECURITY.md).",
+    )
+
+
+# --- metrics
+
+
+def metric_rows(registry: CollectorRegistry) -> list[tuple[str, str, str, str]]:
+    """Every metric of a registry. Label names are taken from the metric, since one without samples shows none."""
+    collectors: Any = list(vars(registry)["_collector_to_names"])  # the library has no public way
+    known = {each._name: each._labelnames for each in collectors if isinstance(each, MetricWrapperBase)}  # noqa: SLF001 - see above
+    rows = []
+    for family in registry.collect():
+        labels = known.get(family.name) or sorted({name for sample in family.samples for name in sample.labels})
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        rows.append(
+            (code(name), family.type, ", ".join(code(label) for label in labels if label != "le"), family.documentation)
+        )
+    return sorted(rows)
+
+
+# --- commands
+
+
+def command_rows(command: Any, name: str) -> Iterator[tuple[str, str, str]]:
+    subcommands: Mapping[str, Any] = getattr(command, "commands", {})
+    if not subcommands:
+        parameters = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+        yield code(name), (command.help or "").partition("\n\n")[0], "<br>".join(map(parameter_words, parameters))
+    for each in sorted(subcommands):
+        yield from command_rows(subcommands[each], f"{name} {each}")
+
+
+def parameter_words(parameter: Any) -> str:
+    names = (
+        ", ".join(code(option) for option in parameter.opts)
+        if parameter.param_type_name == "option"
+        else code(parameter.name.upper())
+    )
+    said = getattr(parameter, "help", "") or ""
+    return f"{names}: {said}" if said else names
+
+
+def commands() -> str:
+    return page(
+        "Commands",
+        "Exit codes: 0 well, 1 a check failed, 2 usage or settings, 3 something could not be reached.",
+        table(("Command", "What it does", "It takes"), command_rows(typer.main.get_command(aether), "aether")),
+    )
+
+
+# --- the rest
+
+
+def timeline() -> str:
+    return page(
+        "Timeline",
+        "Every incident has a timeline, append-only: `aether show ID`, `GET /api/v1/incidents/{id}/timeline`. Each "
+        "entry has its kind, its time, a text for people and facts for machines.",
+        table(("Kind", "What it says"), ((code(kind.value), TIMELINE[kind]) for kind in EventKind)),
+    )
+
+
+def policy() -> str:
+    rows = ((code(rule.__name__), inspect.getdoc(rule) or "") for rule in RULES)
+    return page(
+        "Policy",
+        "The rules in the order in which they are asked. The first one that has something against a plan decides; its "
+        "name and its reason reach the timeline, the answer of `/act` and the label of a metric. When none has, the "
+        "rule is `all_rules` and the decision `allow`.",
+        table(("Rule", "What it holds to"), rows),
+    )
+
+
+def alerts() -> str:
+    files = sorted((ROOT / "monitoring/rules").glob("*.yml"))
+    rules = [rule for file in files for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+    fires = [rule for rule in rules if "alert" in rule]
+    records = [rule["record"] for rule in rules if "record" in rule]
+    return page(
+        "Alerts and recording rules",
+        "From `monitoring/rules/`; each with unit tests in `monitoring/rules/tests/`.",
+        table(
+            ("Alert", "Severity", "What it says"),
+            (
+                (code(rule["alert"]), rule["labels"].get("severity", ""), rule["annotations"]["summary"])
+                for rule in fires
+            ),
+        ),
+        "Recorded: " + ", ".join(code(name) for name in sorted(set(records))) + ".",
+    )
+
+
+def crm_registry() -> CollectorRegistry:
+    return CrmMetrics(tenants=(), version="1.0.0")._registry  # noqa: SLF001 - the CRM shows its metrics as text only
+
+
+def crm() -> str:
+    crm_rows = [
+        (code(f"{model.model_config['env_prefix']}{name}".upper()), default_of(field), field.description or "")
+        for model in (CrmSettings, TrafficSettings)
+        for name, field in model.model_fields.items()
+    ]
+    return page(
+        "PeakPro CRM",
+        "The patient. `python -m peakpro_crm serve`, `migrate` or `traffic`; its routes are at `/docs`.",
+        table(("Variable", "Default", "What it says"), crm_rows),
+        table(("Metric", "Type", "Labels", "What it counts"), metric_rows(crm_registry())),
+    )
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings,
+    "playbooks.md": playbooks,
+    "routes.md": routes,
+    "commands.md": commands,
+    "timeline.md": timeline,
+    "policy.md": policy,
+    "alerts.md": alerts,
+    "crm.md": crm,
+}
+
+
+def main() -> int:
+    for name, write in PAGES.items():
+        (REFERENCE / name).write_text(write(), encoding="utf-8")
+        print(REFERENCE / name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Nothing lies about unregistered: a file of a plugin folder is in its registry, or the test names it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+
+from aetherlink.playbooks.schema import PlaybookForm
+from aetherlink.policy import rules
+
+# Folder, the file with the list, and the files of the folder that are no plugins, with what they are.
+REGISTRIES = {
+    "api routers": ("api/routers", "api/registry.py", set()),
+    "executors": ("executors", "executors/registry.py", {"registry", "options"}),
+    "stages": ("pipeline", "pipeline/stages.py", {"stages", "runner", "step", "options", "metrics"}),
+    "commands": ("cli", "cli/entry.py", {"entry", "connection", "lookups", "parameters", "printing", "smoke_checks"}),
+}
+
+
+def plugins(root: Path, folder: str, others: set[str]) -> set[str]:
+    return {path.stem for path in (root / "src/aetherlink" / folder).glob("*.py")} - others - {"__init__"}
+
+
+def imported(path: Path) -> set[str]:
+    """Last parts of everything that a module imports."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom | ast.Import)]
+    names = {alias.name.rpartition(".")[2] for node in nodes for alias in node.names}
+    return names | {(node.module or "").rpartition(".")[2] for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_every_file_is_in_its_registry(root: Path, kind: str) -> None:
+    folder, registry, others = REGISTRIES[kind]
+    found = plugins(root, folder, others)
+
+    assert found
+    assert found - imported(root / "src/aetherlink" / registry) == set()
+
+
+def test_every_policy_rule_is_in_the_list(root: Path) -> None:
+    tree = ast.parse((root / "src/aetherlink/policy/rules.py").read_text())
+    written = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
+    assert written == {rule.__name__ for rule in rules.RULES}
+
+
+def test_every_built_in_playbook_is_valid_and_carries_the_name_of_its_file(root: Path) -> None:
+    files = sorted((root / "src/aetherlink/playbooks/builtin").iterdir())
+
+    assert files
+    for file in files:
+        assert file.suffix == ".yaml"
+        assert PlaybookForm.model_validate(yaml.safe_load(file.read_text())).name == file.stem
+
+
+def test_every_built_in_playbook_observes_until_a_person_raises_it(root: Path) -> None:
+    files = (root / "src/aetherlink/playbooks/builtin").glob("*.yaml")
+
+    modes = {file.stem: PlaybookForm.model_validate(yaml.safe_load(file.read_text())).mode for file in files}
+    assert set(modes.values()) == {"observe"}, modes
+
+
+def test_every_alert_rule_has_a_unit_test(root: Path) -> None:
+    folder = root / "monitoring/rules"
+    rules = [
+        rule
+        for file in folder.glob("*.yml")
+        for group in yaml.safe_load(file.read_text())["groups"]
+        for rule in group["rules"]
+    ]
+    tested = "\n".join(file.read_text() for file in (folder / "tests").glob("*.yml"))
+
+    names = {rule.get("alert") or rule["record"] for rule in rules}
+    assert len(names) > 15
+    assert {rule["alert"] for rule in rules if "alert" in rule and f"alertname: {rule['alert']}" not in tested} == set()
