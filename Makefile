@@ -35,12 +35,12 @@ drill: $(LAB) ## break the CRM of a lab that runs, and watch
 setup: $(DEV) ## make .venv with everything; PYTHON=python3.12 picks the interpreter
 
 test: $(DEV) ## run every test but the long ones; says first and last what is absent (ARGS="-k word" narrows)
-	@$(TOOLS) --generation stable --generation next
+	-@$(TOOLS) --generation stable --generation next
 	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
 test-long: $(DEV) ## run the full counts, T=T07 for one; a second run goes on where the first stopped (FRESH=1: anew)
 	@$(if $(FRESH),rm -rf .cache/test-long)
-	@$(TOOLS) --generation stable
+	-@$(TOOLS) --generation stable
 	@$(BIN)/python -m pytest -m long --resume-long=.cache/test-long --timeout 2400 $(if $(T),-k $(T)) $(ARGS)
 
 lint: $(DEV) ## check style, types and layers
@@ -53,7 +53,7 @@ docs: $(DEV) ## write docs/reference anew from the code
 	@$(BIN)/python docs/generate.py
 
 bench: $(DEV) ## measure: demo stages, /query overhead, memory and CPU at rest
-	@$(TOOLS) --generation stable
+	-@$(TOOLS) --generation stable
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## compile the locks anew (UPGRADE=1: to the newest versions)
