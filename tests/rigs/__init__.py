@@ -1,0 +1,1 @@
+"""What several tests build on: parts of the house put together for a test."""

@@ -1,0 +1,313 @@
+"""What the pipeline does with an incident, from the first alert to the end."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from aetherlink.errors import StoreError
+from aetherlink.model.actions import ActionState, OutcomeStatus, Plan, StartedAfter, Verb
+from aetherlink.model.decisions import Effect, EvidenceStatus, Mode
+from aetherlink.model.ids import PlaybookName
+from aetherlink.model.incidents import IncidentStatus, Stage
+from aetherlink.model.timeline import EventKind
+from aetherlink.pipeline.options import PipelineOptions
+from rigs.pipeline import API, Rig
+
+
+async def test_an_alert_is_planned_decided_acted_on_verified_and_resolved(rig: Rig) -> None:
+    await rig.hear()
+    await rig.run_for(4)
+    await rig.hear(firing=False)
+    await rig.run()
+
+    incident = await rig.incident()
+    assert incident.status is IncidentStatus.RESOLVED
+    assert await rig.kinds() == [
+        EventKind.OPENED,
+        EventKind.ALERTS,
+        EventKind.PLANNED,
+        EventKind.DECIDED,
+        EventKind.ACTION_STARTED,
+        EventKind.ACTION_FINISHED,
+        EventKind.VERIFYING,
+        EventKind.VERIFIED,
+        EventKind.ALERTS,
+        EventKind.RESOLVED,
+    ]
+    [action] = await rig.actions()
+    assert rig.executor.calls == [StartedAfter(action.started_at)]
+    assert action.outcome is not None
+    assert action.outcome.status is OutcomeStatus.DONE
+
+
+async def test_the_condition_and_the_verification_are_bound_to_the_alerts_labels(rig: Rig) -> None:
+    await rig.hear()
+    await rig.run()
+
+    [action] = await rig.actions()
+    assert rig.probe.asked == [
+        ('up{instance="crm:8000",job="peakpro_crm"} == 0', None),
+        ('up{instance="crm:8000",job="peakpro_crm"} == 1', action.finished_at),
+    ]
+
+
+async def test_a_fresh_install_only_says_what_it_would_have_done(rig: Rig) -> None:
+    rig.change(ceiling=Mode.OBSERVE)
+    await rig.hear()
+    await rig.run_for(60)
+
+    [action] = await rig.actions()
+    assert (action.decision.effect, action.state) == (Effect.OBSERVE, ActionState.REFUSED)
+    assert rig.executor.calls == []
+    assert (await rig.incident()).stage is Stage.WATCH
+
+
+async def test_a_builtin_playbook_observes_although_the_ceiling_is_auto(rig: Rig) -> None:
+    rig.change(modes={})
+    await rig.hear()
+    await rig.run_for(10)
+
+    assert rig.executor.calls == []
+
+
+@pytest.mark.parametrize("status", [EvidenceStatus.NO_DATA, EvidenceStatus.ERROR, EvidenceStatus.DOES_NOT_HOLD])
+async def test_without_evidence_it_does_not_act_and_asks_again(rig: Rig, status: EvidenceStatus) -> None:
+    rig.probe.status = status
+    await rig.hear()
+    await rig.run_for(20)
+
+    assert rig.executor.calls == []
+    assert (await rig.kinds()).count(EventKind.DECIDED) == 1
+    assert len(await rig.actions()) == 1
+
+    rig.probe.status = EvidenceStatus.HOLDS
+    await rig.run_for(2)
+
+    assert len(rig.executor.calls) == 1
+
+
+async def test_an_alert_that_ends_before_the_decision_is_not_acted_on(rig: Rig) -> None:
+    rig.probe.status = EvidenceStatus.NO_DATA
+    await rig.hear()
+    await rig.run_for(3)
+    await rig.hear(firing=False)
+    rig.probe.status = EvidenceStatus.HOLDS
+    await rig.run_for(3)
+
+    assert rig.executor.calls == []
+    assert (await rig.incident()).status is IncidentStatus.RESOLVED
+
+
+async def test_no_data_after_the_action_is_never_called_recovered(rig: Rig) -> None:
+    def go_blind() -> None:
+        rig.probe.status = EvidenceStatus.NO_DATA
+
+    rig.executor.before = go_blind
+    await rig.hear()
+    await rig.run_for(61)
+
+    kinds = await rig.kinds()
+    assert EventKind.VERIFIED not in kinds
+    assert kinds[-2:] == [EventKind.NOT_RECOVERED, EventKind.ESCALATED]
+    assert (await rig.incident()).escalated
+
+
+async def test_a_repair_that_did_not_help_calls_a_person_and_is_not_tried_again(rig: Rig) -> None:
+    def no_help() -> None:
+        rig.probe.status = EvidenceStatus.DOES_NOT_HOLD
+
+    rig.executor.before = no_help
+    await rig.hear()
+    await rig.run_for(61)
+    rig.probe.status = EvidenceStatus.HOLDS
+    await rig.hear("CrmHighErrorRate")
+    await rig.run_for(600)
+
+    assert len(rig.executor.calls) == 1
+    assert (await rig.kinds()).count(EventKind.ESCALATED) == 1
+
+
+async def test_the_signal_has_to_hold_without_a_break(rig: Rig) -> None:
+    await rig.hear()
+    await rig.run_for(2)
+    rig.probe.status = EvidenceStatus.DOES_NOT_HOLD
+    await rig.run_for(1)
+    rig.probe.status = EvidenceStatus.HOLDS
+    await rig.run_for(2)
+    assert EventKind.VERIFIED not in await rig.kinds()
+
+    await rig.run_for(2)
+    assert EventKind.VERIFIED in await rig.kinds()
+
+
+async def test_after_a_good_repair_a_new_outage_waits_for_the_cooldown(rig: Rig) -> None:
+    await rig.hear()
+    await rig.run_for(5)
+    await rig.hear()
+    await rig.run_for(110)
+    assert len(rig.executor.calls) == 1
+
+    await rig.run_for(20)
+    assert len(rig.executor.calls) == 2
+
+
+async def test_more_than_the_hourly_limit_is_never_done(rig: Rig) -> None:
+    rig.change(options=PipelineOptions(redecide_interval=timedelta(seconds=30)))
+    for _ in range(20):
+        await rig.hear()
+        await rig.run_for(170)
+
+    assert len(rig.executor.calls) == 3
+
+
+async def test_an_alert_that_no_playbook_knows_is_watched_by_a_person(rig: Rig) -> None:
+    await rig.hear("SomethingElse")
+    await rig.run_for(5)
+
+    assert (await rig.incident()).stage is Stage.WATCH
+    assert rig.executor.calls == []
+
+    await rig.hear("SomethingElse", firing=False)
+    await rig.run()
+    assert (await rig.incident()).status is IncidentStatus.RESOLVED
+
+
+async def test_a_target_that_nobody_declared_is_not_touched(rig: Rig) -> None:
+    rig.change(targets={})
+    await rig.hear()
+    await rig.run_for(5)
+
+    assert rig.executor.calls == []
+
+
+async def test_a_target_that_is_gone_is_a_failure_and_a_person_is_called(rig: Rig) -> None:
+    rig.executor.world.clear()
+    await rig.hear()
+    await rig.run_for(2)
+
+    assert EventKind.ESCALATED in await rig.kinds()
+    [action] = await rig.actions()
+    assert action.outcome is not None
+    assert action.outcome.status is OutcomeStatus.FAILED
+
+
+class CrashError(Exception):
+    """The process dies here."""
+
+
+async def crash_during_the_call(rig: Rig, *, after_the_effect: bool) -> None:
+    """The agent dies between call and reply; the target has changed already, or not."""
+
+    def die() -> None:
+        if after_the_effect:
+            seen = rig.executor.world[API]
+            rig.clock.move(1)
+            rig.executor.world[API] = replace(seen, oldest_start=rig.clock.now())
+        raise CrashError
+
+    rig.executor.before = die
+    await rig.hear()
+    with pytest.raises(CrashError):
+        await rig.run()
+    rig.executor.before = lambda: None
+    rig.clock.move(5)
+
+
+async def test_an_action_left_running_that_took_effect_is_verified_and_not_repeated(rig: Rig) -> None:
+    await crash_during_the_call(rig, after_the_effect=True)
+    await rig.run_for(5)
+
+    assert len(rig.executor.calls) == 1
+    assert EventKind.VERIFIED in await rig.kinds()
+
+
+async def test_an_action_left_running_that_nobody_can_tell_of_is_unknown_and_a_person_is_called_once(rig: Rig) -> None:
+    await crash_during_the_call(rig, after_the_effect=False)
+    await rig.run_for(200)
+
+    assert len(rig.executor.calls) == 1
+    [action] = await rig.actions()
+    assert action.outcome is not None
+    assert action.outcome.status is OutcomeStatus.UNKNOWN
+    assert (await rig.kinds()).count(EventKind.ESCALATED) == 1
+
+
+async def test_the_intent_is_on_record_before_the_executor_is_called(rig: Rig) -> None:
+    await crash_during_the_call(rig, after_the_effect=False)
+
+    [action] = await rig.actions()
+    assert action.state is ActionState.RUNNING
+    assert action.started_at is not None
+
+
+async def fail_to_store_the_intent(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plan and decision are stored; then the disk is full for a moment."""
+    real = rig.store.write
+    writes = 0
+
+    async def write(work):
+        nonlocal writes
+        writes += 1
+        if writes == 3:
+            raise StoreError("disk full")
+        return await real(work)
+
+    await rig.hear()
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.store, "write", write)
+        with pytest.raises(StoreError):
+            await rig.run()
+
+
+async def test_nothing_is_called_when_the_intent_cannot_be_stored(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fail_to_store_the_intent(rig, monkeypatch)
+
+    assert rig.executor.calls == []
+
+
+async def test_an_allowed_action_whose_turn_comes_late_is_decided_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fail_to_store_the_intent(rig, monkeypatch)
+    rig.clock.move(31)
+    rig.probe.status = EvidenceStatus.DOES_NOT_HOLD
+    await rig.run()
+
+    assert rig.executor.calls == []
+    [action] = await rig.actions()
+    assert action.decision.rule == "evidence_holds"
+
+
+async def test_a_firing_that_comes_while_closing_keeps_the_incident_open(rig: Rig) -> None:
+    await rig.hear("SomethingElse")
+    await rig.run()
+    await rig.hear("SomethingElse", firing=False)
+    rig.clock.move(1)
+    await rig.hear("SomethingElse")
+    await rig.run_for(3)
+
+    assert (await rig.incident()).status is IncidentStatus.OPEN
+
+
+async def test_a_scale_playbook_adds_to_what_is_wanted_now(rig: Rig) -> None:
+    [playbook] = rig.world.playbooks
+    scaling = replace(playbook, verb=Verb.SCALE, scale_by=1)
+    rig.change(playbooks=(scaling,), modes={PlaybookName("restart-crm-api"): Mode.AUTO})
+    await rig.hear()
+    await rig.run_for(5)
+
+    assert rig.executor.world[API].wanted == 2
+
+
+async def test_a_rollback_goes_to_the_release_before(rig: Rig) -> None:
+    [playbook] = rig.world.playbooks
+    rig.change(playbooks=(replace(playbook, verb=Verb.ROLLBACK),))
+    await rig.hear()
+    await rig.run_for(5)
+
+    assert rig.executor.world[API].release == "1.0.0"
+
+
+def test_a_plan_reads_as_words() -> None:
+    assert Plan(Verb.SCALE, API, replicas=3).words == "scale crm-api to 3"
