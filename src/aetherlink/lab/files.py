@@ -29,8 +29,6 @@ def write_atomic(path: Path, text: str, *, mode: int = 0o600) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
         temporary.chmod(mode)
         temporary.replace(path)
     finally:

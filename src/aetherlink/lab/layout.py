@@ -7,13 +7,16 @@ socket: that one is a link to a short private place.
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from aetherlink.lab import files
+from aetherlink.lab import files, identity
 from aetherlink.lab.errors import LabBusyError
+from aetherlink.lab.identity import ProcessIdentity
+from aetherlink.lab.waiting import until
 
+_LOCK_SECONDS = 0.5
 _SHORT_ROOT = Path("/tmp")  # noqa: S108 - the one short path everywhere; the directory made below it is private
 
 
@@ -83,33 +86,48 @@ def control_socket(layout: Layout) -> Path:
     return short
 
 
-@contextlib.contextmanager
-def hold(layout: Layout) -> Iterator[None]:
+@contextlib.asynccontextmanager
+async def hold(layout: Layout) -> AsyncIterator[None]:
     """Be the one lab of this directory. Raises LabBusyError. The kernel lets go when the holder dies."""
     descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        # Somebody who only looks holds the lock for an instant, too: hence not at the first refusal.
+        if not await until(lambda: _try_lock(descriptor), seconds=_LOCK_SECONDS):
             raise LabBusyError(
-                f"a lab runs in {layout.root} already: look at it with `aether lab status`, end it with `aether lab down`, "
-                "or name another directory"
-            ) from error
+                f"a lab runs in {layout.root} already: look at it with `aether lab status`, end it with "
+                "`aether lab down`, or name another directory"
+            )
+        _sign(descriptor)
         yield
     finally:
         os.close(descriptor)
 
 
-def is_held(layout: Layout) -> bool:
-    """Whether a lab runs in this directory, or is starting or stopping there."""
+def holder(layout: Layout) -> ProcessIdentity | None:
+    """The process whose lab runs in this directory, or starts or stops there; None when there is none."""
     try:
         descriptor = os.open(layout.lock, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
+        return None
+    try:
+        if _try_lock(descriptor):
+            return None
+        pid, _, born = os.read(descriptor, 200).decode("ascii", errors="replace").partition(" ")
+        return ProcessIdentity(int(pid) if pid.isdigit() else 0, born)
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+        return False
+    return True
+
+
+def _sign(descriptor: int) -> None:
+    me = identity.identify(os.getpid())
+    if me is not None:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{me.pid} {me.born}".encode("ascii"))

@@ -14,19 +14,19 @@ import httpx
 
 from aetherlink.lab import configs, files, logs, postgres, probes, processes
 from aetherlink.lab.addresses import HOST
-from aetherlink.lab.errors import LabError, LabStartError
+from aetherlink.lab.errors import LabError, LabSettingsError, LabStartError
 from aetherlink.lab.layout import Layout
 from aetherlink.lab.options import CRM_REPLICAS_MAX, LabOptions
 from aetherlink.lab.postgres import PostgresHome
 from aetherlink.lab.processes import Launch
 from aetherlink.lab.services import ServicePlan
 from aetherlink.lab.tools import ToolSet
+from aetherlink.lab.waiting import until
 
 CRM_RELEASES = ("1.0.0", "1.1.0")
 _PROBE_SECONDS = 2.0
 _MIGRATE_SECONDS = 60.0
 _LEFTOVER_SECONDS = 5.0
-_PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +177,14 @@ def _crm_command(lab: LabPlan, verb: str) -> tuple[str, ...]:
 
 async def _await_leftovers(home: PostgresHome) -> None:
     """Wait for a server whose lab was killed a moment ago: it is on its way out."""
-    try:
-        async with asyncio.timeout(_LEFTOVER_SECONDS):
-            while postgres.leftovers(home):
-                await asyncio.sleep(_PAUSE)
-    except TimeoutError as error:
+    if not await until(lambda: not postgres.leftovers(home), seconds=_LEFTOVER_SECONDS):
         pids = ", ".join(str(process.pid) for process in postgres.leftovers(home))
-        raise LabError(f"a PostgreSQL server still works in {home.data} (pid {pids}): end it and try again") from error
+        raise LabError(f"a PostgreSQL server still works in {home.data} (pid {pids}): end it and try again")
+
+
+def sqlalchemy_url(url: str) -> str:
+    """A PostgreSQL URL as people have it in DATABASE_URL, for SQLAlchemy with psycopg 3. Raises LabSettingsError."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+        raise LabSettingsError("DATABASE_URL is not PostgreSQL's: write postgresql://user:password@host:port/database")
+    return f"postgresql+psycopg://{rest}"

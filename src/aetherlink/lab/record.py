@@ -3,7 +3,6 @@
 Written by the supervisor whenever a process starts or ends; read by `remote` and by the next lab in the directory.
 """
 
-import asyncio
 import signal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -11,9 +10,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from aetherlink.lab import files, identity
 from aetherlink.lab.identity import ProcessIdentity
 from aetherlink.lab.layout import Layout
-from aetherlink.ports import Clock
+from aetherlink.lab.waiting import until
 
-_PAUSE = 0.05
 _QUIT_SECONDS = 3.0
 _KILL_SECONDS = 5.0
 
@@ -58,20 +56,17 @@ def read(layout: Layout) -> LabRecord | None:
         return None
 
 
-async def end_leftovers(record: LabRecord, clock: Clock) -> list[str]:
+async def end_leftovers(record: LabRecord) -> list[str]:
     """End the processes of a lab that is gone, each by its identity; the services of those that still lived."""
     alive = [child for child in record.children if identity.is_alive(child.identity)]
-    for child in alive:
-        # SIGQUIT lets a database drop its shared memory; the others end at once by it, too.
-        identity.send_signal(child.identity, signal.SIGQUIT)
-    await _until_gone(alive, clock, _QUIT_SECONDS)
-    for child in alive:
-        identity.send_signal(child.identity, signal.SIGKILL)
-    await _until_gone(alive, clock, _KILL_SECONDS)
+
+    def are_gone() -> bool:
+        return not any(identity.is_alive(child.identity) for child in alive)
+
+    # SIGQUIT lets a database drop its shared memory; the others end at once by it, too.
+    for number, seconds in ((signal.SIGQUIT, _QUIT_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
+        for child in alive:
+            identity.send_signal(child.identity, number)
+        if await until(are_gone, seconds=seconds):
+            break
     return [child.service for child in alive]
-
-
-async def _until_gone(children: list[ProcessRecord], clock: Clock, seconds: float) -> None:
-    deadline = clock.monotonic() + seconds
-    while clock.monotonic() < deadline and any(identity.is_alive(child.identity) for child in children):
-        await asyncio.sleep(_PAUSE)

@@ -19,6 +19,7 @@ from aetherlink.lab.states import ReplicaView, ServiceView, State, overall
 from aetherlink.ports import Clock
 
 _STARTING_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
 _MISSES_ALLOWED = 1
 _IMPATIENT_GRACE = 1.0
 
@@ -253,7 +254,7 @@ class Service:
         exited = asyncio.ensure_future(replica.child.wait())
         while not exited.done():
             self._note(replica, await probe())
-            pause = _STARTING_PAUSE if replica.state is State.STARTING else self._interval
+            pause = _STARTING_PAUSE if replica.state is State.STARTING else min(self._interval, _LONGEST_PAUSE)
             await asyncio.wait({exited}, timeout=pause)
         code = exited.result()
         replica.state = State.EXITED

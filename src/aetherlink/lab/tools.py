@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Literal
 
 from aetherlink.errors import AetherError
-from aetherlink.lab import apt
+from aetherlink.lab import apt, relocate
 from aetherlink.lab.errors import LabError, MissingToolError
 
 Generation = Literal["stable", "next"]
 GENERATIONS: tuple[Generation, ...] = ("stable", "next")
 NEXT_SUITE = "forky"
 _NEXT_MAJOR = 3
-_COMPLETE = ".complete"
+# Written last. The number grows with the shape of the tree, so that an older one is fetched anew.
+_COMPLETE = ".complete-2"
 # The names a program goes by, best first; Debian prefixes Alertmanager's.
 _NAMES = {
     "prometheus": ("prometheus",),
@@ -161,6 +162,7 @@ def _build_tree(generation: Generation, work: Path) -> Path:
     else:
         apt.fetch_suite(NEXT_SUITE, (*_PACKAGES, "docker-compose"), archives, private)
     apt.unpack(archives, tree)
+    relocate.relocate(tree)
     shutil.rmtree(tree / "usr" / "share" / "doc", ignore_errors=True)
     (tree / _COMPLETE).write_text(
         "".join(f"{file.name}\n" for file in sorted(archives.glob("*.deb"))), encoding="utf-8"
