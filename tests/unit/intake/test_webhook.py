@@ -1,0 +1,173 @@
+"""POST /alertmanager: answered after the commit, 503 when it cannot be, quarantined when it cannot be read."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from aetherlink.access.digests import digest_of
+from aetherlink.access.gate import Gate
+from aetherlink.access.options import AuthOptions
+from aetherlink.access.tokens import TokenBook
+from aetherlink.errors import OverloadedError, StoreError
+from aetherlink.intake.options import IntakeOptions
+from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
+from aetherlink.model.alerts import Alert
+from aetherlink.model.ids import SourceName
+from aetherlink.model.principals import Principal, Scope
+from aetherlink.store.database import SqlStore
+from aetherlink.testing import CountingIds, ManualClock
+
+WEBHOOK = "w" * 32
+READER = "r" * 32
+BODY = json.dumps(
+    {"alerts": [{"status": "firing", "labels": {"alertname": "A"}, "startsAt": "2026-01-01T12:00:00Z"}]}
+).encode()
+
+
+class Sink:
+    """Takes alerts, or fails as it is told."""
+
+    def __init__(self) -> None:
+        self.taken: list[Alert] = []
+        self.problem: Exception | None = None
+
+    async def receive(self, alerts: Sequence[Alert]) -> None:
+        if self.problem is not None:
+            raise self.problem
+        self.taken.extend(alerts)
+
+
+@pytest.fixture
+def sink() -> Sink:
+    return Sink()
+
+
+async def elsewhere(scope, receive, send) -> None:
+    await send({"type": "http.response.start", "status": 418, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture
+def intake(store: SqlStore, clock: ManualClock, ids: CountingIds, sink: Sink) -> WebhookIntake:
+    fixed = {
+        digest_of(WEBHOOK): Principal("webhook", frozenset({Scope.WEBHOOK})),
+        digest_of(READER): Principal("reader", frozenset({Scope.READ})),
+    }
+    gate = Gate(TokenBook(store, clock=clock, ids=ids, fixed=fixed), options=AuthOptions(mode="token"))
+    options = IntakeOptions(max_body_bytes=4096, body_deadline=timedelta(seconds=0.2))
+    metrics = IntakeMetrics(CollectorRegistry())
+    return WebhookIntake(
+        elsewhere,
+        gate=gate,
+        sink=sink,
+        store=store,
+        source=SourceName("lab"),
+        clock=clock,
+        options=options,
+        metrics=metrics,
+    )
+
+
+@pytest.fixture
+async def client(intake: WebhookIntake) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(intake)  # type: ignore[arg-type] - httpx types ASGI messages more narrowly
+    headers = {"Authorization": f"Bearer {WEBHOOK}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://agent", headers=headers) as opened:
+        yield opened
+
+
+async def test_an_alert_is_taken_and_answered(client: httpx.AsyncClient, sink: Sink) -> None:
+    answer = await client.post("/alertmanager", content=BODY)
+
+    assert (answer.status_code, answer.json()) == (200, {"received": 1, "quarantined": 0})
+    assert [alert.name for alert in sink.taken] == ["A"]
+
+
+@pytest.mark.parametrize("problem", [StoreError("disk full"), OverloadedError("10000 wait")], ids=["store", "overload"])
+async def test_what_cannot_be_stored_is_answered_503(client: httpx.AsyncClient, sink: Sink, problem: Exception) -> None:
+    sink.problem = problem
+
+    answer = await client.post("/alertmanager", content=BODY)
+
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert str(problem) in answer.json()["detail"]
+
+
+async def test_a_body_that_cannot_be_read_is_kept_and_answered_200(client: httpx.AsyncClient, store: SqlStore) -> None:
+    answer = await client.post("/alertmanager", content=b'{"alerts": 7}')
+
+    assert (answer.status_code, answer.json()["quarantined"]) == (200, 1)
+    assert "$.alerts" in answer.json()["detail"]
+    assert await store.read(lambda transaction: transaction.quarantine.count()) == 1
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [("", 401), ("Bearer " + "x" * 32, 401), ("Basic abc", 401), (f"Bearer {READER}", 403)],
+    ids=["none", "unknown", "not a bearer", "without the scope"],
+)
+async def test_a_stranger_gets_nothing_stored_not_even_in_quarantine(
+    client: httpx.AsyncClient, store: SqlStore, sink: Sink, authorization: str, status: int
+) -> None:
+    answer = await client.post("/alertmanager", content=b"garbage", headers={"Authorization": authorization})
+
+    assert answer.status_code == status
+    assert sink.taken == []
+    assert await store.read(lambda transaction: transaction.quarantine.count()) == 0
+
+
+async def drip():
+    while True:
+        yield b" " * 100
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b" " * 5000, {}, 413),
+        (BODY, {"Content-Length": "99999999"}, 413),
+        (BODY, {"Content-Length": "many"}, 413),
+        (BODY, {"Content-Encoding": "gzip"}, 415),
+    ],
+    ids=["too large", "says it is too large", "says nonsense", "encoded"],
+)
+async def test_a_body_beyond_the_bounds_is_refused(
+    client: httpx.AsyncClient, sink: Sink, content: bytes, headers: dict[str, str], status: int
+) -> None:
+    answer = await client.post("/alertmanager", content=content, headers=headers)
+
+    assert answer.status_code == status
+    assert sink.taken == []
+
+
+async def test_an_endless_body_is_cut(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/alertmanager", content=drip())
+
+    assert answer.status_code == 413
+
+
+async def test_a_sender_who_does_not_go_on_is_cut_off_in_time(intake: WebhookIntake) -> None:
+    sent: list[int] = []
+
+    async def silent():
+        await asyncio.Event().wait()
+
+    async def send(message) -> None:
+        sent.append(message.get("status", 0))
+
+    headers = [(b"authorization", f"Bearer {WEBHOOK}".encode())]
+    scope = {"type": "http", "path": "/alertmanager", "method": "POST", "headers": headers, "client": ("127.0.0.1", 1)}
+    await intake(scope, silent, send)
+
+    assert sent[0] == 408
+
+
+async def test_everything_else_goes_on_to_the_api(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/alertmanager")).status_code == 418
+    assert (await client.post("/act")).status_code == 418
