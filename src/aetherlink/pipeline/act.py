@@ -6,8 +6,9 @@ never sent again: done when the target shows what was wished, else unknown, and 
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
-from aetherlink.errors import AetherError
+from aetherlink.errors import AetherError, ConflictError
 from aetherlink.model.actions import (
     Action,
     ActionState,
@@ -20,9 +21,10 @@ from aetherlink.model.actions import (
     Verb,
     Wish,
 )
-from aetherlink.model.incidents import Stage
+from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Step, World
+from aetherlink.ports import Transaction
 
 _FRESH = timedelta(seconds=30)
 _GOOD = frozenset({OutcomeStatus.DONE, OutcomeStatus.NOT_NEEDED})
@@ -38,8 +40,20 @@ async def run(world: World, case: Case) -> Step:
     if world.clock.now() - action.created_at > _FRESH:
         return _stale(world, action)
     started = replace(action, state=ActionState.RUNNING, started_at=world.clock.now())
-    await world.store.write(lambda transaction: transaction.actions.put(started))  # the intent, before the call
+    await world.store.write(partial(_put_intent, incident=case.incident, action=started))
     return _finished(world, started, await _call(world, started))
+
+
+def _put_intent(transaction: Transaction, incident: Incident, action: Action) -> None:
+    """On record before the call: whoever finds it without an outcome knows that the call may have been made."""
+    stored = transaction.incidents.get(incident.id)
+    if stored is None or stored.stage is not Stage.ACT or stored.action_id != action.id:
+        raise ConflictError(f"incident {incident.id} was moved by somebody else: action {action.id} is not called")
+    at = action.started_at or action.created_at
+    entry = Entry(EventKind.ACTION_STARTED, at, f"{action.plan.words}: started", _facts(action))
+    transaction.actions.put(action)
+    if not transaction.incidents.update(replace(stored, updated_at=at), [entry]):
+        raise ConflictError(f"incident {incident.id} was changed by somebody else in the same transaction")
 
 
 async def _call(world: World, action: Action) -> Outcome:
@@ -109,17 +123,14 @@ def _finished(world: World, action: Action, outcome: Outcome) -> Step:
     now = world.clock.now()
     finished = replace(action, state=ActionState.FINISHED, finished_at=now, outcome=outcome)
     words = f"{action.plan.words}: {outcome.status}"
-    facts = {"action_id": action.id, "verb": action.plan.verb.value, "target": action.plan.target}
-    entries = [
-        Entry(EventKind.ACTION_STARTED, action.started_at or now, f"{action.plan.words}: started", facts),
-        Entry(
-            EventKind.ACTION_FINISHED,
-            now,
-            f"{words} ({outcome.reason})" if outcome.reason else words,
-            {**facts, "outcome": outcome.status.value, "reason": outcome.reason},
-        ),
-    ]
+    facts = {**_facts(action), "outcome": outcome.status.value, "reason": outcome.reason}
+    text = f"{words} ({outcome.reason})" if outcome.reason else words
+    entries = [Entry(EventKind.ACTION_FINISHED, now, text, facts)]
     if outcome.status in _GOOD:
         return Step(Continue(Stage.VERIFY), tuple(entries), action=finished)
-    entries.append(Entry(EventKind.ESCALATED, now, f"a person has to look: {outcome.reason}", facts))
+    entries.append(Entry(EventKind.ESCALATED, now, f"a person has to look: {outcome.reason}", _facts(action)))
     return Step(Continue(Stage.WATCH), tuple(entries), action=finished, escalated=True)
+
+
+def _facts(action: Action) -> dict[str, object]:
+    return {"action_id": action.id, "verb": action.plan.verb.value, "target": action.plan.target}
