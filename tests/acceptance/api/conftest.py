@@ -1,0 +1,275 @@
+"""A real agent API on a free loopback port: uvicorn, the webhook in front, the SQLite store, real tokens, real policy.
+
+Real as well: Prometheus, in a temporary folder. Left out: the pipeline (nothing acts) and the health loop (a test says
+what it last read). A small HTTP server plays the Prometheus that is slow or talks nonsense.
+"""
+
+import asyncio
+import contextlib
+import http.server
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from prometheus_client import CollectorRegistry, Counter
+
+from aetherlink.access.gate import Gate
+from aetherlink.access.options import AuthOptions
+from aetherlink.access.token_files import file_principals
+from aetherlink.access.tokens import TokenBook
+from aetherlink.api.app import build_api
+from aetherlink.api.services import ApiServices
+from aetherlink.clients.options import ClientOptions
+from aetherlink.clients.prometheus import PrometheusClient
+from aetherlink.commands import ActionOptions, Commands
+from aetherlink.incidents.mapping import LabelMapping
+from aetherlink.incidents.metrics import AlertMetrics
+from aetherlink.incidents.options import LabelOptions
+from aetherlink.incidents.reception import Reception
+from aetherlink.intake.options import IntakeOptions
+from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
+from aetherlink.lab.tools import find_tools
+from aetherlink.lib.clock import SystemClock
+from aetherlink.lib.ids import SortableIds
+from aetherlink.model.actions import Target
+from aetherlink.model.decisions import Mode
+from aetherlink.model.health import HealthReading
+from aetherlink.model.ids import SourceName, TargetName
+from aetherlink.model.principals import Scope
+from aetherlink.model.sources import SourceState
+from aetherlink.policy.decide import decide
+from aetherlink.store.database import SqlStore
+
+ROOT = Path(__file__).parents[3]
+SOURCE = SourceName("lab")
+CRM = Target(TargetName("crm-api"), "lab", "crm", minimum=1, maximum=4)
+DEADLINE_SECONDS = 20.0
+
+
+@dataclass
+class World:
+    """What the agent is told of itself; tests change it while it runs."""
+
+    latest: HealthReading | None = None
+    reasons: Sequence[str] = ()
+    sources: Sequence[SourceState] = ()
+    wakes: int = 0
+
+    def wake(self) -> None:
+        self.wakes += 1
+
+
+@dataclass
+class Agent:
+    """A running API, and what stands behind it."""
+
+    url: str
+    data_dir: Path
+    store: SqlStore
+    services: ApiServices
+    world: World
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def call(self, method: str, path: str, *, token: str | None = None, **more: object) -> httpx.Response:
+        """One request as this machine sends it, with the named token if any."""
+        headers = httpx.Headers(more.pop("headers", None))
+        if token:
+            headers["Authorization"] = f"Bearer {self.secrets[token]}"
+        return httpx.request(method, self.url + path, headers=headers, timeout=10, trust_env=False, **more)
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come true within {DEADLINE_SECONDS:g} s"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real Prometheus that scrapes nothing."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    (folder / "prometheus.yml").write_text("global: {}\n")
+    port = free_port()
+    command = [
+        str(find_tools(project_dir=ROOT).prometheus),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    url = f"http://127.0.0.1:{port}"
+
+    def is_ready() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{url}/-/ready", trust_env=False).status_code == 200
+        return False
+
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            until(is_ready, "a ready Prometheus")
+            yield url
+        finally:
+            process.terminate()
+            process.wait(timeout=DEADLINE_SECONDS)
+
+
+@pytest.fixture
+def answering() -> Iterator[Callable[[Callable[[http.server.BaseHTTPRequestHandler], None]], str]]:
+    """A factory: an HTTP server that answers each POST as the given function does; returns its URL."""
+    servers: list[tuple[http.server.ThreadingHTTPServer, threading.Thread]] = []
+
+    def start(answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> str:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                with contextlib.suppress(ConnectionError):
+                    answer(self)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        servers.append((server, thread))
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for server, thread in servers:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+StartAgent = Callable[..., Agent]
+
+
+@pytest.fixture
+def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
+    """A factory of running agents; every one is stopped at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def start(
+            *,
+            auth: AuthOptions | None = None,
+            mode: Mode = Mode.OBSERVE,
+            actions: dict[str, ActionOptions] | None = None,
+            targets: Sequence[Target] = (CRM,),
+            prometheus_url: str = prometheus,
+            patience: timedelta = timedelta(seconds=5),
+        ) -> Agent:
+            client = PrometheusClient(prometheus_url, ClientOptions(deadline=patience))
+            options = auth or AuthOptions()
+            agent, intake = _build(tmp_path, options, client, mode=mode, actions=actions or {}, targets=targets)
+            stack.callback(agent.store.close)
+            stack.enter_context(_served(intake, agent, client))
+            return agent
+
+        yield start
+
+
+@pytest.fixture
+def agent(start_agent: StartAgent) -> Agent:
+    """An agent as `aether serve` has it by default: mode local, observing, one target, no action configured."""
+    return start_agent()
+
+
+def _build(
+    folder: Path,
+    auth: AuthOptions,
+    client: PrometheusClient,
+    *,
+    mode: Mode,
+    actions: dict[str, ActionOptions],
+    targets: Sequence[Target],
+) -> tuple[Agent, WebhookIntake]:
+    clock, ids, world, registry = SystemClock(), SortableIds(), World(), CollectorRegistry()
+    Counter("aether_agent_health_checks", "Health checks.", ["status"], registry=registry).labels("ok")
+    store = SqlStore(folder / "data" / "aether.db")
+    store.open()
+    tokens = TokenBook(store, clock=clock, ids=ids, fixed=file_principals(folder / "data", auth.webhook_token_file))
+    secrets = asyncio.run(_issued(tokens))
+    secrets["operator"] = (folder / "data" / "operator.token").read_text().strip()
+    gate = Gate(tokens, options=auth)
+    commands = Commands(
+        store,
+        decide,
+        clock=clock,
+        ids=ids,
+        waker=world,
+        mode=mode,
+        targets={target.name: target for target in targets},
+        actions=actions,
+        source=SOURCE,
+    )
+    services = ApiServices(
+        store=store,
+        gate=gate,
+        tokens=tokens,
+        commands=commands,
+        health=world,
+        queries={SOURCE: client},
+        metrics=registry,
+        version="0.0.0-test",
+        sources=lambda: world.sources,
+        readiness=lambda: world.reasons,
+    )
+    mapping = LabelMapping(LabelOptions(), vip_tenants=())
+    sink = Reception(store, mapping, clock=clock, ids=ids, waker=world, metrics=AlertMetrics(registry))
+    intake = WebhookIntake(
+        build_api(services),
+        gate=gate,
+        sink=sink,
+        store=store,
+        source=SOURCE,
+        clock=clock,
+        options=IntakeOptions(),
+        metrics=IntakeMetrics(registry),
+    )
+    return Agent("", folder / "data", store, services, world, secrets), intake
+
+
+async def _issued(tokens: TokenBook) -> dict[str, str]:
+    """One token of each scope, one that was revoked, one that never was."""
+    secrets = {"unknown": "aek_unknown-unknown-unknown-unknown"}
+    for scope in Scope:
+        _, secrets[scope.value] = await tokens.issue(f"{scope}-test", [scope], by="test")
+    record, secrets["revoked"] = await tokens.issue("revoked", list(Scope), by="test")
+    await tokens.revoke(record.id)
+    return secrets
+
+
+@contextlib.contextmanager
+def _served(app: WebhookIntake, agent: Agent, client: PrometheusClient) -> Iterator[None]:
+    """Serve on a free port, on a thread with a loop of its own."""
+    server = uvicorn.Server(uvicorn.Config(app, proxy_headers=False, log_level="error", lifespan="off"))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        agent.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        async def serve() -> None:
+            await server.serve(sockets=[listener])
+            await client.aclose()
+
+        thread = threading.Thread(target=lambda: asyncio.run(serve()))
+        thread.start()
+        try:
+            until(lambda: server.started, "a listening server")
+            yield
+        finally:
+            server.should_exit = True
+            thread.join()

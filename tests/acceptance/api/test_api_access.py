@@ -1,0 +1,142 @@
+"""Who may call what: every route of the API against every kind of caller, over real HTTP."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.routing import APIRoute
+
+from aetherlink.access.options import AuthMode, AuthOptions
+from aetherlink.api.registry import ROUTERS
+from aetherlink.api.services import ApiServices
+
+# Callers by name: the token they send, and headers beside it.
+CALLERS: dict[str, tuple[str | None, dict[str, str]]] = {
+    "local": (None, {}),
+    "local by name": (None, {"Host": "localhost:8088"}),
+    "foreign host": (None, {"Host": "agent.example:8088"}),
+    "proxied": (None, {"X-Forwarded-For": "203.0.113.9"}),
+    "proxied in the new way": (None, {"Forwarded": "for=203.0.113.9"}),
+    "proxied by nginx": (None, {"X-Real-IP": "203.0.113.9"}),
+    "behind a cache": (None, {"Via": "1.1 cache"}),
+    "a foreign page": (None, {"Origin": "http://evil.example"}),
+    "webhook token": ("webhook", {}),
+    "read token": ("read", {}),
+    "operate token": ("operate", {}),
+    "approve token": ("approve", {}),
+    "admin token": ("admin", {}),
+    "operator": ("operator", {}),
+    "proxied operator": ("operator", {"X-Forwarded-For": "203.0.113.9", "Host": "agent.example"}),
+    "unknown token": ("unknown", {}),
+    "revoked token": ("revoked", {}),
+}
+EVERYBODY = frozenset(CALLERS)
+ADMINS = frozenset({"admin token", "operator", "proxied operator"})
+HERE = frozenset({"local", "local by name"})
+READERS = ADMINS | HERE | {"read token"}
+
+ADMITTED: dict[str, frozenset[str]] = {
+    "GET /health": EVERYBODY,
+    "GET /metrics": EVERYBODY,
+    "GET /livez": EVERYBODY,
+    "GET /readyz": EVERYBODY,
+    "POST /query": READERS,
+    "POST /act": ADMINS | HERE | {"operate token"},
+    "POST /alertmanager": ADMINS | HERE | {"webhook token"},
+    "GET /alertmanager": EVERYBODY,  # to be told 405
+    "PUT /alertmanager": EVERYBODY,
+    "PATCH /alertmanager": EVERYBODY,
+    "DELETE /alertmanager": EVERYBODY,
+    "HEAD /alertmanager": EVERYBODY,
+    "GET /api/v1/alerts": READERS,
+    "GET /api/v1/incidents": READERS,
+    "GET /api/v1/incidents/{incident_id}": READERS,
+    "GET /api/v1/incidents/{incident_id}/timeline": READERS,
+    "GET /api/v1/actions": READERS,
+    "GET /api/v1/actions/{action_id}": READERS,
+    "POST /api/v1/tokens": ADMINS,
+    "GET /api/v1/tokens": ADMINS,
+    "DELETE /api/v1/tokens/{token_id}": ADMINS,
+    "GET /docs": READERS,
+    "GET /docs/assets/{name}": READERS,
+    "GET /openapi.json": READERS,
+}
+
+
+def routes(services: ApiServices) -> Iterator[str]:
+    for router in ROUTERS:
+        for route in router(services).routes:
+            assert isinstance(route, APIRoute)
+            yield from (f"{method} {route.path}" for method in route.methods)
+
+
+def admitted(agent, route: str) -> frozenset[str]:
+    method, path = route.split(" ")
+    answers = {name: agent.call(method, path, token=token, headers=more) for name, (token, more) in CALLERS.items()}
+    assert {answer.status_code for answer in answers.values()} & set(range(500, 600)) == set()
+    return frozenset(name for name, answer in answers.items() if answer.status_code not in (401, 403))
+
+
+def test_every_route_has_a_row(agent) -> None:
+    assert set(routes(agent.services)) | {"POST /alertmanager"} == set(ADMITTED)
+
+
+@pytest.mark.parametrize("route", ADMITTED)
+def test_the_route_admits_exactly(agent, route: str) -> None:
+    assert admitted(agent, route) == ADMITTED[route]
+
+
+@pytest.mark.parametrize("route", ADMITTED)
+def test_in_mode_token_the_place_gives_nothing(start_agent, route: str) -> None:
+    agent = start_agent(auth=AuthOptions(mode=AuthMode.TOKEN))
+
+    expected = ADMITTED[route] if ADMITTED[route] == EVERYBODY else ADMITTED[route] - HERE
+    assert admitted(agent, route) == expected
+
+
+@pytest.mark.parametrize("mode", AuthMode)
+def test_a_trusted_network_has_what_this_machine_has_by_any_name(start_agent, mode: AuthMode) -> None:
+    agent = start_agent(auth=AuthOptions(mode=mode, trusted_networks=["127.0.0.0/8"]))
+
+    assert admitted(agent, "GET /api/v1/alerts") == READERS | {"foreign host"}
+    assert admitted(agent, "POST /act") == ADMITTED["POST /act"] | {"foreign host"}
+    assert admitted(agent, "POST /api/v1/tokens") == ADMINS
+
+
+def test_a_token_without_the_scope_is_403_and_everything_else_401(agent) -> None:
+    assert agent.call("GET", "/api/v1/alerts", token="webhook").status_code == 403
+    for name in ("unknown", "revoked"):
+        answer = agent.call("GET", "/api/v1/alerts", token=name)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="aetherlink"')
+    stranger = agent.call("GET", "/api/v1/alerts", headers={"Via": "1.1 cache"})
+    assert stranger.status_code == 401
+    assert "send `Authorization: Bearer TOKEN`" in stranger.json()["detail"]
+
+
+@pytest.mark.parametrize("value", ["Basic YTpi", "Bearer", "Bearer a b", "aek_nothing", "Bearer \x80"])
+def test_an_authorization_header_that_is_no_bearer_token_is_401_even_here(agent, value: str) -> None:
+    answer = agent.call("GET", "/api/v1/alerts", headers={b"Authorization": value.encode("latin-1")})
+
+    assert answer.status_code == 401
+
+
+def test_a_strangers_body_is_not_judged_before_the_stranger_is(agent) -> None:
+    answer = agent.call("POST", "/act", content=b"{", headers={"Via": "1.1 x", "Content-Type": "application/json"})
+
+    assert answer.status_code == 401
+
+
+def test_a_page_of_the_agent_itself_may_call(agent) -> None:
+    answer = agent.call("POST", "/query", json={"ql": "vector(1)"}, headers={"Origin": agent.url})
+
+    assert answer.status_code == 200, answer.text
+
+
+def test_the_webhook_file_is_good_for_the_webhook_only(start_agent, tmp_path) -> None:
+    file = tmp_path / "webhook.token"
+    agent = start_agent(auth=AuthOptions(mode=AuthMode.TOKEN, webhook_token_file=file))
+    agent.secrets["file"] = file.read_text().strip()
+
+    assert agent.call("POST", "/alertmanager", token="file", json={"alerts": []}).status_code == 200
+    assert agent.call("GET", "/api/v1/alerts", token="file").status_code == 403
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert (agent.data_dir / "operator.token").stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,80 @@
+"""/openapi.json describes every route, with examples, the webhook included."""
+
+import pytest
+from fastapi.routing import APIRoute
+
+from aetherlink.api.registry import ROUTERS
+from aetherlink.api.webhook_docs import EXAMPLE
+
+
+@pytest.fixture
+def description(agent):
+    answer = agent.call("GET", "/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    return answer.json()
+
+
+def operations(description):
+    for path, item in description["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_it_describes_every_route_and_the_webhook(agent, description) -> None:
+    routes = {
+        f"{method} {route.path}"
+        for router in ROUTERS
+        for route in router(agent.services).routes
+        if isinstance(route, APIRoute) and route.include_in_schema
+        for method in route.methods
+    }
+
+    assert {name for name, _ in operations(description)} == routes | {"POST /alertmanager"}
+
+
+def test_every_operation_says_what_it_does_and_how_it_fails(description) -> None:
+    for name, operation in operations(description):
+        assert operation["summary"], name
+        assert {"default", "503"} & operation["responses"].keys(), name
+        assert "422" not in operation["responses"], f"{name} promises FastAPI's own error form"
+
+
+def test_open_routes_ask_for_nothing_and_all_others_for_a_token(description) -> None:
+    open_routes = {name for name, operation in operations(description) if "security" not in operation}
+
+    assert open_routes == {"GET /health", "GET /metrics", "GET /livez", "GET /readyz"}
+    assert description["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+def test_every_reference_leads_somewhere(description) -> None:
+    def references(node) -> list[str]:
+        if isinstance(node, dict):
+            own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+            return own + [one for value in node.values() for one in references(value)]
+        return [one for value in node for one in references(value)] if isinstance(node, list) else []
+
+    for reference in references(description):
+        node = description
+        for step in reference.removeprefix("#/").split("/"):
+            node = node[step]
+
+
+def test_every_body_has_an_example_that_the_agent_takes(agent, description) -> None:
+    for name, operation in operations(description):
+        if "requestBody" not in operation:
+            continue
+        method, path = name.split(" ")
+        content = operation["requestBody"]["content"]["application/json"]
+        reference = content["schema"].get("$ref", "").rpartition("/")[2]
+        examples = [content["example"]] if "example" in content else None
+        for example in examples or description["components"]["schemas"][reference]["examples"]:
+            answer = agent.call(method, path, token="operator", json=example)
+            assert answer.status_code < 300, (name, answer.text)
+
+
+def test_the_webhooks_example_becomes_an_alert(agent) -> None:
+    agent.call("POST", "/alertmanager", json=EXAMPLE)
+
+    [alert] = agent.call("GET", "/api/v1/alerts").json()["items"]
+    assert alert["labels"] == EXAMPLE["alerts"][0]["labels"]
+    assert alert["fingerprint"] == EXAMPLE["alerts"][0]["fingerprint"]

@@ -1,0 +1,55 @@
+"""/docs in a real Chromium: Swagger works, asks no other server for anything, and the console stays silent."""
+
+import shutil
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+pytestmark = pytest.mark.chromium
+
+
+@pytest.fixture
+def page():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser.new_page()
+        browser.close()
+
+
+def test_the_page_shows_the_api_without_a_word_to_anyone_else(agent, page) -> None:
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+
+    answer = page.goto(f"{agent.url}/docs")
+    page.wait_for_selector("#operations-seed-alertmanager_webhook")
+    page.click("#operations-seed-alertmanager_webhook .opblock-summary-control")
+    page.wait_for_selector("#operations-seed-alertmanager_webhook .opblock-body")
+
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "HealthScoreDegradation" in page.inner_text("#operations-seed-alertmanager_webhook")
+    assert {urlsplit(url).netloc for url in asked if not url.startswith("data:")} == {urlsplit(agent.url).netloc}
+    assert said == []
+
+
+def test_a_request_can_be_tried_from_the_page(agent, page) -> None:
+    page.goto(f"{agent.url}/docs")
+    block = page.locator(".opblock", has_text="/act").first
+    block.locator(".opblock-summary-control").click()
+    block.locator(".try-out__btn").click()
+    block.locator(".execute").click()
+    page.wait_for_selector(".live-responses-table")
+
+    assert '"decision": "deny"' in page.inner_text(".live-responses-table")
+    assert len(agent.call("GET", "/api/v1/actions").json()["items"]) == 1
+
+
+def test_a_script_in_the_page_would_not_run(agent, page) -> None:
+    page.goto(f"{agent.url}/docs")
+
+    page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = true'}))")
+
+    assert page.evaluate("window.ran") is None
