@@ -14,8 +14,15 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -34,7 +41,16 @@ from peakpro_crm.migrate import migrate
 from peakpro_crm.settings import CrmSettings
 
 UNPRIVILEGED = 65534  # nobody: PostgreSQL refuses to run as root
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "shared_buffers=32MB")
+UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0")
+FAST = (*UNSAFE, "autovacuum=off", "shared_buffers=32MB", "listen_addresses=")
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "listen_addresses=",
+    "shared_buffers=32MB",
+    "autovacuum=off",
+    *MINIMAL,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -62,10 +78,19 @@ def template(server_url: str) -> Iterator[str]:
         yield name_of(url)
 
 
+Clone = Callable[[], AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def clone(server_url: str, template: str) -> Clone:
+    """Makes a migrated, empty database and drops it at the end."""
+    return partial(new_database, server_url, template=template)
+
+
 @pytest.fixture
-def database_url(server_url: str, template: str) -> Iterator[str]:
+def database_url(clone: Clone) -> Iterator[str]:
     """A migrated, empty database of this test's own."""
-    with new_database(server_url, template=template) as url:
+    with clone() as url:
         yield url
 
 
@@ -81,7 +106,7 @@ def settings(database_url: str) -> Callable[..., CrmSettings]:
     """Makes settings on this test's database; keyword arguments override."""
 
     def make(**overrides: Any) -> CrmSettings:
-        return CrmSettings(**{"database_url": database_url, "database_check_seconds": 0.1, **overrides})
+        return CrmSettings(**{"database_url": database_url, **overrides})
 
     return make
 

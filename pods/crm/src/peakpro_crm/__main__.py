@@ -37,10 +37,10 @@ def main() -> int:
 
 def serve() -> None:
     """Serve the CRM, after migrating when CRM_MIGRATE_ON_START is true."""
-    from peakpro_crm import server  # noqa: PLC0415 - a command imports what it runs: quick starts
-
     settings = load(CrmSettings)
     logs.configure(settings.log_level)
+    from peakpro_crm import server  # noqa: PLC0415 - a command imports what it runs: quick starts
+
     if settings.migrate_on_start and not server.is_schema_right(settings):
         _migrate(settings)
     server.serve(settings)

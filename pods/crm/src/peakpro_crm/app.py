@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from peakpro_crm import monitor, problems, schema
 from peakpro_crm.api import context, customers, faults, leads, probes
+from peakpro_crm.bodies import BodyLimit
 from peakpro_crm.customers import CustomerStore
 from peakpro_crm.database import CONNECT_SECONDS, Database, libpq_url
 from peakpro_crm.faults import FaultName, Faults
@@ -39,11 +40,11 @@ def build(settings: CrmSettings) -> RequestMeter:
         lifespan=partial(_lifespan, database=database, watcher=watcher, switchboard=switchboard),
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=_BIGGEST_BODY,
         # Traces and metrics by OpenTelemetry's variables would bypass our settings and our closed labels.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     problems.install(app)
+    app.add_middleware(BodyLimit, most=_BIGGEST_BODY)
     for router in (probes.router, leads.router, customers.router, *((faults.router,) if switchboard else ())):
         app.include_router(router)
     meter = RequestMeter(app, metrics)

@@ -1,4 +1,4 @@
-"""The outermost layer of every request: counts it, times it, and answers what nobody foresaw.
+"""The outermost layer of every request: counts it, times it, and logs what nobody foresaw.
 
 `app` wraps the application in it. Labels come from the matched route's template, never from the path.
 """
@@ -9,7 +9,6 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from peakpro_crm import problems
 from peakpro_crm.metrics import Metrics
 
 _LOG = logging.getLogger("peakpro_crm.requests")
@@ -31,23 +30,22 @@ class RequestMeter:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        status = 0
+        status, is_whole = 0, False
 
         async def watch(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_whole
             if message["type"] == "http.response.start":
                 status = int(message["status"])
             await send(message)
+            is_whole = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         self.in_flight += 1
         try:
             await self._app(scope, receive, watch)
         except Exception:  # the boundary of a request: one broken request must cost one answer, not the server
             _LOG.exception("unforeseen error in %s %s", scope["method"], scope["path"])
-            if status:
-                raise
-            response = problems.answer(scope["path"], 500, detail="the CRM failed here; its log says why")
-            await response(scope, receive, watch)
+            if not is_whole:
+                raise  # half an answer is out: only the server can still close the connection
         finally:
             self.in_flight -= 1
             if status:

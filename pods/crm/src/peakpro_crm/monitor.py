@@ -13,6 +13,7 @@ from peakpro_crm import schema
 from peakpro_crm.errors import DatabaseAwayError, SchemaError
 
 _LOG = logging.getLogger("peakpro_crm.monitor")
+_LAST_ANSWER = 0.5  # seconds
 
 
 class DatabaseMonitor:
@@ -46,6 +47,8 @@ class DatabaseMonitor:
                 await asyncio.sleep(self._interval)
         finally:
             if self._question is not None:
+                # An answer is usually a moment away, and cancelling a question costs more than hearing it out.
+                await asyncio.wait({self._question}, timeout=_LAST_ANSWER)
                 self._question.cancel()
 
     async def check(self) -> None:

@@ -1,6 +1,6 @@
 """Every error answer of the CRM: application/problem+json (RFC 9457), from one table.
 
-`app` installs the handlers, the request meter answers the unforeseen. No caller's text is echoed unescaped.
+`app` installs the handlers. No caller's text is echoed unescaped.
 """
 
 import json
@@ -81,6 +81,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.CrmError, _on_crm_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(Exception, _on_anything_else)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -112,6 +113,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     details = {404: "there is nothing at this path", 405: "this path does not take this method"}
     detail = details.get(error.status_code, str(error.detail))
     return answer(request.url.path, error.status_code, detail=detail, headers=error.headers)
+
+
+async def _on_anything_else(request: Request, _error: Exception) -> Response:
+    # The request meter logs it; the caller is told nothing of the inside.
+    return answer(request.url.path, 500, detail="the CRM failed here; its log says why")
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

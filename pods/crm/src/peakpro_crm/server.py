@@ -21,7 +21,7 @@ from peakpro_crm.settings import CrmSettings
 
 _LOG = logging.getLogger("peakpro_crm.server")
 _BACKLOG = 512
-_MARGIN = 1.5  # seconds that closing may take after the requests' own time is over
+_MARGIN = 1.0  # seconds that closing may take after the requests' own time is over
 _GAVE_UP = 1
 
 
@@ -74,10 +74,14 @@ def is_schema_right(settings: CrmSettings) -> bool:
 
 def open_sockets(settings: CrmSettings) -> list[socket.socket]:
     """Return the listening socket of CRM_LISTEN and, when given, the inherited one of CRM_LISTEN_FD."""
-    sockets = [_bind(*settings.address)]
-    if settings.listen_fd is not None:
-        sockets.append(_inherit(settings.listen_fd))
-    return sockets
+    own = _bind(*settings.address)
+    if settings.listen_fd is None:
+        return [own]
+    try:
+        return [own, _inherit(settings.listen_fd)]
+    except SettingsError:
+        own.close()
+        raise
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -85,7 +89,9 @@ def _bind(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        message = f"CRM_LISTEN: cannot listen on {host}:{port}: {error.strerror}; free it or choose another"
+        message = (
+            f"CRM_LISTEN: cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; free it or choose another"
+        )
         raise SettingsError(message) from error
 
 
@@ -96,6 +102,7 @@ def _inherit(fd: int) -> socket.socket:
     except OSError as error:
         raise SettingsError(f"CRM_LISTEN_FD: {fd} is not an inherited socket: {error.strerror}") from error
     if not listening:
+        sock.close()
         raise SettingsError(f"CRM_LISTEN_FD: socket {fd} does not listen: bind it and call listen() before the start")
     return sock
 

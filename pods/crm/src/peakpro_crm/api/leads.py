@@ -19,6 +19,7 @@ router = APIRouter(prefix="/api/leads", tags=["leads"], responses=documented(403
 IdempotencyKey = Annotated[
     str | None,
     Header(
+        alias="Idempotency-Key",
         min_length=1,
         max_length=200,
         pattern=r"^[\x21-\x7e]+$",

@@ -11,6 +11,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_STAGES = ("new", "contacted", "qualified", "converted", "lost")
+_SOURCES = ("web", "referral", "import", "event", "other")
+
 
 def upgrade() -> None:
     """Create the leads."""
@@ -31,8 +34,8 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_leads"),
         sa.UniqueConstraint("tenant", "idempotency_key", name="uq_leads_tenant_idempotency_key"),
-        sa.CheckConstraint("stage IN ('new', 'contacted', 'qualified', 'converted', 'lost')", name="ck_leads_stage"),
-        sa.CheckConstraint("source IN ('web', 'referral', 'import', 'event', 'other')", name="ck_leads_source"),
+        sa.CheckConstraint(f"stage IN {_STAGES}", name=op.f("ck_leads_stage")),
+        sa.CheckConstraint(f"source IN {_SOURCES}", name=op.f("ck_leads_source")),
     )
     op.create_index("ix_leads_tenant_created_at_id", "leads", ["tenant", "created_at", "id"])
     op.create_index("ix_leads_tenant_stage", "leads", ["tenant", "stage"])
