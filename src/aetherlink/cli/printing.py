@@ -1,6 +1,7 @@
 """How commands print: tables for people, JSON for programs. What comes from outside is made harmless first."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 import typer
@@ -31,8 +32,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, non
     if not table.row_count:
         print_line(none)
         return
-    console = Console(highlight=False)
-    console.print(table, width=None if console.is_terminal else _WIDE)
+    table.columns[0].no_wrap = True  # an id that is folded cannot be copied
+    Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
 
 
 def plain(text: str) -> str:
