@@ -1,0 +1,219 @@
+"""`aether` as a user runs it: a process of its own, against a running agent or against none."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from aetherlink.access.options import AuthMode, AuthOptions
+from aetherlink.commands import ActionOptions
+from aetherlink.model.decisions import Mode
+from aetherlink.model.ids import TargetName
+
+AETHER = Path(sys.executable).with_name("aether")
+
+
+@pytest.fixture
+def aether(tmp_path: Path):
+    """Runs the command in an empty folder; returns the finished process."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [AETHER, *arguments],
+            cwd=tmp_path,
+            env={"PATH": os.defpath, "HOME": str(tmp_path), **environment},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def settings_of(tmp_path: Path):
+    """Writes a settings file that leads to the agent."""
+
+    def write(agent) -> str:
+        file = tmp_path / "agent.yaml"
+        listen = agent.url.removeprefix("http://")
+        file.write_text(json.dumps({"listen": listen, "data_dir": str(agent.data_dir)}))
+        return str(file)
+
+    return write
+
+
+def test_version_and_help_are_quick_and_good(aether) -> None:
+    began = time.monotonic()
+    shown = aether("--help")
+    took = time.monotonic() - began
+
+    assert shown.returncode == 0
+    assert shown.stdout.startswith("Usage: aether [OPTIONS] COMMAND [ARGS]...")
+    assert took < 2, "the aim is 0.3 s on a quiet machine"
+    assert aether("version").stdout.startswith("aether ")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import sys, aetherlink.cli; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    assert not {"httpx", "pydantic", "fastapi", "sqlalchemy", "uvicorn", "msgspec", "rich"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["explode"], [], ["query"], ["act", "restart"], ["token", "create", "x"], ["incidents", "--limit", "0"]],
+    ids=["no such command", "nothing", "no query", "no reason", "no scope", "limit 0"],
+)
+def test_wrong_usage_is_2(aether, arguments: list[str]) -> None:
+    assert aether(*arguments).returncode == 2
+
+
+def test_a_wrong_settings_file_is_2_and_one_line(aether, tmp_path: Path) -> None:
+    (tmp_path / "aether.yaml").write_text("colour: blue\n")
+
+    for command in (["incidents"], ["check"], ["serve"]):
+        done = aether(*command)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "colour" in done.stderr
+        assert done.stderr.startswith("aether: ")
+        assert "Traceback" not in done.stderr
+
+
+def test_no_agent_is_3_and_says_where_it_was_looked_for(aether) -> None:
+    done = aether("incidents", "--url", "http://127.0.0.1:9")
+
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr.startswith("aether: GET /api/v1/incidents?limit=20 at http://127.0.0.1:9")
+    assert done.stderr.count("\n") == 1
+
+
+def test_query_prints_a_table_or_json(aether, agent) -> None:
+    ql = 'label_replace(vector(85.5), "tenant", "acme", "", "")'
+
+    table = aether("query", ql, AETHER_URL=agent.url)
+    as_json = aether("query", ql, "--json", "--url", agent.url)
+
+    assert table.returncode == 0
+    assert '{tenant="acme"}' in table.stdout
+    assert "85.5" in table.stdout
+    assert json.loads(as_json.stdout)["value"] == 85.5
+    assert aether("query", "absent_metric", "--url", agent.url).stdout == "no data\n"
+    assert aether("query", "42", "--url", agent.url).stdout == "42\n"
+
+
+def test_a_query_that_prometheus_refuses_is_2_with_its_words(aether, agent) -> None:
+    done = aether("query", "sum((", "--url", agent.url)
+
+    assert done.returncode == 2
+    assert "unclosed left parenthesis" in done.stderr
+
+
+def test_a_prometheus_out_of_reach_is_3(aether, start_agent) -> None:
+    agent = start_agent(prometheus_url="http://127.0.0.1:9")
+
+    assert aether("query", "up", "--url", agent.url).returncode == 3
+
+
+def test_act_is_0_when_accepted_and_1_when_not(aether, start_agent) -> None:
+    agent = start_agent(mode=Mode.AUTO, actions={"restart_api": ActionOptions(restart=TargetName("crm-api"))})
+
+    accepted = aether("act", "restart_api", "--reason", "by hand", "--url", agent.url)
+    refused = aether("act", "scale", "--reason", "x", "--service", "crm", "--replicas", "9", "--url", agent.url)
+    unknown = aether("act", "explode", "--reason", "x", "--url", agent.url)
+
+    assert (accepted.returncode, refused.returncode, unknown.returncode) == (0, 1, 2)
+    assert accepted.stdout.startswith("allow: ")
+    assert "9 replicas are outside the bounds" in refused.stdout
+    assert "known are" in unknown.stderr
+    shown = aether("show", accepted.stdout.split()[-1], "--url", agent.url)
+    assert "by hand" in shown.stdout
+
+
+def test_incidents_are_listed_and_shown_without_obeying_what_alerts_say(aether, agent) -> None:
+    evil = "\x1b[31mred\nsecond line"
+    labels = {"alertname": evil, "severity": "critical", "tenant": evil}
+    alert = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": "2025-11-02T20:06:26Z"}
+    agent.call("POST", "/alertmanager", json={"alerts": [alert]})
+    [incident] = agent.call("GET", "/api/v1/incidents").json()["items"]
+
+    listed = aether("incidents", "--url", agent.url)
+    shown = aether("show", incident["id"], "--url", agent.url)
+
+    assert (listed.returncode, shown.returncode) == (0, 0)
+    assert incident["id"] in listed.stdout
+    assert "\x1b" not in listed.stdout + shown.stdout
+    assert "\\x1b[31mred" in listed.stdout
+    assert "opened" in shown.stdout
+    as_json = aether("show", incident["id"], "--json", "--url", agent.url)
+    assert json.loads(as_json.stdout)["timeline"][0]["kind"] == "opened"
+    assert aether("incidents", "--status", "resolved", "--url", agent.url).stdout == "no incidents\n"
+    assert aether("show", "inc-none", "--url", agent.url).returncode == 2
+
+
+def test_tokens_are_made_listed_and_revoked_with_the_operators_token(aether, agent, settings_of) -> None:
+    config = ["--config", settings_of(agent)]
+
+    made = aether("token", "create", "grafana", "--scope", "read", *config)
+    agent.secrets["made"] = made.stdout.strip()
+
+    assert made.returncode == 0
+    assert agent.call("GET", "/api/v1/alerts", token="made").status_code == 200
+    listed = json.loads(aether("token", "list", "--json", *config).stdout)["items"]
+    token_id = next(item["id"] for item in listed if item["name"] == "grafana")
+    assert "grafana" in aether("token", "list", *config).stdout
+    assert aether("token", "revoke", token_id, *config).returncode == 0
+    assert agent.call("GET", "/api/v1/alerts", token="made").status_code == 401
+
+
+def test_the_operators_token_goes_to_the_settings_address_only(aether, agent, settings_of) -> None:
+    config = ["--config", settings_of(agent)]
+
+    elsewhere = aether("token", "list", "--url", agent.url, *config)
+
+    assert elsewhere.returncode == 1
+    assert "AETHER_TOKEN" in elsewhere.stderr
+    assert aether("token", "list", "--url", agent.url, AETHER_TOKEN=agent.secrets["operator"]).returncode == 0
+
+
+def test_smoke_passes_on_an_agent_that_is_well(aether, start_agent) -> None:
+    agent = start_agent(mode=Mode.AUTO, actions={"scale": ActionOptions(scale=TargetName("crm-api"))})
+
+    done = aether("smoke", "--url", agent.url)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        [name, "ok"] for name in ("health", "query", "act", "metrics", "webhook")
+    ]
+    [alert] = agent.call("GET", "/api/v1/alerts").json()["items"]
+    assert alert["status"] == "resolved"
+    assert [action["state"] for action in agent.call("GET", "/api/v1/actions").json()["items"]] == ["refused"]
+
+
+def test_smoke_names_what_fails_and_why(aether, start_agent) -> None:
+    agent = start_agent(auth=AuthOptions(mode=AuthMode.TOKEN), prometheus_url="http://127.0.0.1:9")
+    agent.world.reasons = ["stopping"]
+
+    done = aether("smoke", "--url", agent.url, AETHER_TOKEN=agent.secrets["read"])
+
+    assert done.returncode == 1
+    words = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert "FAILED  the agent is not ready" in words["health"]
+    assert "502" in words["query"]
+    assert "403" in words["act"]
+    assert "ok" in words["metrics"]
+    assert "403" in words["webhook"]
+
+
+def test_smoke_on_something_else_fails_every_check(aether, prometheus: str) -> None:
+    done = aether("smoke", "--url", prometheus)
+
+    assert done.returncode == 1
+    assert done.stdout.count("FAILED") == 5
