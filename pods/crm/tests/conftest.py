@@ -43,14 +43,6 @@ from peakpro_crm.settings import CrmSettings
 UNPRIVILEGED = 65534  # nobody: PostgreSQL refuses to run as root
 UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0")
 FAST = (*UNSAFE, "autovacuum=off", "shared_buffers=32MB", "listen_addresses=")
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "listen_addresses=",
-    "shared_buffers=32MB",
-    "autovacuum=off",
-    *MINIMAL,
-)
 
 
 @pytest.fixture(autouse=True)
