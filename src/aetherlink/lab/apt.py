@@ -51,7 +51,7 @@ def fetch_own_suite(packages: Sequence[str], into: Path, work: Path) -> None:
     if _run_apt(("download", *_known(packages, ())), cwd=into, seconds=DOWNLOAD_SECONDS) is None:
         return
     machine = read_machine()
-    _fetch_with(apt_sources.main_archive(machine.sources, machine.codename), packages, into, work)
+    fetch_from(apt_sources.main_archive(machine.sources, machine.codename), packages, into, work)
 
 
 def fetch_suite(suite: str, packages: Sequence[str], into: Path, work: Path) -> None:
@@ -61,7 +61,20 @@ def fetch_suite(suite: str, packages: Sequence[str], into: Path, work: Path) -> 
         raise MissingToolError(
             f"the tools of Debian's suite {suite} can be fetched on Debian only, this is {machine.distribution}"
         )
-    _fetch_with(apt_sources.for_suite(machine.sources, machine.codename, suite), packages, into, work)
+    fetch_from(apt_sources.for_suite(machine.sources, machine.codename, suite), packages, into, work)
+
+
+def fetch_from(sources: Sequence[apt_sources.Source], packages: Sequence[str], into: Path, work: Path) -> None:
+    """Download the packages from these sources, by lists of its own in `work`. Raises LabError with apt's words."""
+    if not sources:
+        raise MissingToolError("the main archive of the distribution is not among this machine's apt sources")
+    config = ("-c", str(write_config(work, sources)))
+    failure = _run_apt((*config, "update"), cwd=work, seconds=UPDATE_SECONDS)
+    if failure is not None:
+        raise LabError(f"apt-get update (into {work}) failed: {failure}")
+    failure = _run_apt((*config, "download", *_known(packages, config)), cwd=into, seconds=DOWNLOAD_SECONDS)
+    if failure is not None:
+        raise LabError(f"apt-get download {' '.join(packages)} failed: {failure}")
 
 
 def unpack(archives: Path, into: Path) -> None:
@@ -90,18 +103,6 @@ def write_config(work: Path, sources: Sequence[apt_sources.Source]) -> Path:
         encoding="utf-8",
     )
     return config
-
-
-def _fetch_with(sources: Sequence[apt_sources.Source], packages: Sequence[str], into: Path, work: Path) -> None:
-    if not sources:
-        raise MissingToolError("the main archive of the distribution is not among this machine's apt sources")
-    config = ("-c", str(write_config(work, sources)))
-    failure = _run_apt((*config, "update"), cwd=work, seconds=UPDATE_SECONDS)
-    if failure is not None:
-        raise LabError(f"apt-get update (into {work}) failed: {failure}")
-    failure = _run_apt((*config, "download", *_known(packages, config)), cwd=into, seconds=DOWNLOAD_SECONDS)
-    if failure is not None:
-        raise LabError(f"apt-get download {' '.join(packages)} failed: {failure}")
 
 
 def _known(packages: Sequence[str], config: Sequence[str]) -> list[str]:

@@ -24,11 +24,11 @@ class LabPorts(BaseModel):
 class LabOptions(BaseModel):
     """Everything that `aether lab up` can be told. Durations are seconds, sizes bytes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dir: Path = Path(".lab")
+    dir: Path = Field(default_factory=lambda: Path(".lab").absolute())
     """Data, logs, settings and the control socket of the lab; one lab a directory."""
-    project_dir: Path = Path()
+    project_dir: Path = Field(default_factory=lambda: Path().absolute())
     """The checkout: monitoring/ is read from here, fetched tools are kept in its .cache/tools."""
     interval: float = Field(default=1.0, ge=0.2, le=60)
     """Between two scrapes, two evaluations, two health checks and two probes."""

@@ -24,7 +24,7 @@ from aetherlink.lab.tools import ToolSet
 from aetherlink.lab.waiting import until
 
 CRM_RELEASES = ("1.0.0", "1.1.0")
-_PROBE_SECONDS = 2.0
+_PROBE_SECONDS = 1.5
 _MIGRATE_SECONDS = 60.0
 _LEFTOVER_SECONDS = 5.0
 

@@ -234,14 +234,12 @@ def _copy_software(prefix: Path, copy: Path) -> None:
 
 
 def _can_run(binaries: Path, account: Account) -> bool:
-    command = (
-        processes.require_setpriv(),
-        *processes.account_prefix(account),
-        "--",
-        str(binaries / "initdb"),
-        "--version",
-    )
+    # By way of `env`: setpriv itself still has root's rights over files at the moment it executes a program.
+    command = (processes.require_setpriv(), *processes.account_prefix(account), "--", "env", str(binaries / "initdb"))
     try:
-        return subprocess.run(command, timeout=10, check=False, capture_output=True, cwd="/").returncode == 0
+        return (
+            subprocess.run([*command, "--version"], timeout=10, check=False, capture_output=True, cwd="/").returncode
+            == 0
+        )
     except subprocess.TimeoutExpired:
         return False

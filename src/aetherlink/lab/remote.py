@@ -15,8 +15,9 @@ from aetherlink.lab import identity, layout, record
 from aetherlink.lab.errors import LabError, LabNotRunningError
 from aetherlink.lab.identity import ProcessIdentity
 from aetherlink.lab.record import LabRecord
-from aetherlink.lab.states import ServiceList, ServiceView
+from aetherlink.lab.states import ServiceList, ServiceView, rfc3339
 from aetherlink.lab.waiting import until
+from aetherlink.lib.clock import SystemClock
 
 _LOOK_SECONDS = 5.0
 _DEADLINE_SECONDS = 60.0
@@ -74,6 +75,12 @@ async def deploy(lab_dir: Path, release: str, *, name: str = "crm", within: floa
 async def scale(lab_dir: Path, replicas: int, *, name: str = "crm", within: float = _DEADLINE_SECONDS) -> ServiceView:
     """Change the number of replicas and wait for them."""
     return await _wish(lab_dir, name, "scale", {"replicas": replicas}, within)
+
+
+async def restart(lab_dir: Path, name: str, *, within: float = _DEADLINE_SECONDS) -> ServiceView:
+    """Start every replica of the service anew and wait for them."""
+    now = rfc3339(SystemClock().now())
+    return await _wish(lab_dir, name, "restart", {"started_after": now}, within)
 
 
 async def kill(lab_dir: Path, name: str) -> ServiceView:

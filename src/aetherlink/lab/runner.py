@@ -6,7 +6,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from aetherlink.lab.options import LabOptions
 from aetherlink.lab.supervisor import Lab, Tell
@@ -20,27 +20,58 @@ def _silent(_line: str) -> None:
     """For callers that do not want to hear."""
 
 
-async def run_lab(options: LabOptions, *, tell: Tell = _silent, clock: Clock | None = None) -> int:
+Scene = Callable[[Lab], Awaitable[int]]
+
+
+async def run_lab(
+    options: LabOptions,
+    *,
+    tell: Tell = _silent,
+    clock: Clock | None = None,
+    scene: Scene | None = None,
+    keep: bool = True,
+) -> int:
     """Run a lab until Ctrl-C, SIGTERM, SIGHUP or `POST /v1/stop`; 0 when it ended well.
 
-    A second Ctrl-C gives nobody time any more. Raises AetherError when it cannot start: nothing is left running then.
+    A second Ctrl-C gives nobody time any more. A `scene` is played once the lab is ready, and its result is returned
+    (1 when the end came first); without `keep` the lab ends with it. Raises AetherError when the lab cannot start or
+    the scene fails: nothing is left running then.
     """
     clock = clock or SystemClock()
     lab = Lab(options, clock=clock, tell=tell)
     begun = clock.monotonic()
+    code = 0
     with _signals(lab.request_stop):
         try:
             if await lab.start():
-                tell(f"ready after {clock.monotonic() - begun:.1f} s")
-                for name, url in lab.urls.items():
-                    tell(f"  {name:<13} {url}")
-                tell(f"  {'logs':<13} {options.dir / 'logs'}")
-                await lab.wait_for_stop()
+                _tell_addresses(lab, tell, seconds=clock.monotonic() - begun)
+                code = 0 if scene is None else await _play(scene, lab)
+                if keep or scene is None:
+                    await lab.wait_for_stop()
             tell("stopping")
         finally:
             await lab.stop()
     tell("stopped")
-    return 0
+    return code
+
+
+async def _play(scene: Scene, lab: Lab) -> int:
+    """The scene's result, or 1 when the end was asked for before it was over."""
+    playing, asked = asyncio.ensure_future(scene(lab)), asyncio.ensure_future(lab.wait_for_stop())
+    try:
+        await asyncio.wait({playing, asked}, return_when=asyncio.FIRST_COMPLETED)
+        return playing.result() if playing.done() else 1
+    finally:
+        for task in (playing, asked):
+            task.cancel()
+        await asyncio.gather(playing, asked, return_exceptions=True)
+
+
+def _tell_addresses(lab: Lab, tell: Tell, *, seconds: float) -> None:
+    tell(f"ready after {seconds:.1f} s")
+    for name, url in lab.urls.items():
+        tell(f"  {name:<13} {url}")
+    tell(f"  {'logs':<13} {lab.options.dir / 'logs'}")
 
 
 @contextlib.asynccontextmanager

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -72,7 +72,7 @@ def find_tools(
     if not apt.is_available():
         raise MissingToolError(message)
     try:
-        _fetch(generation, _cache(project_dir))
+        keep_tree(generation, _cache(project_dir), lambda work: _build_tree(generation, work))
     except LabError as error:
         raise MissingToolError(f"{message}. Fetching it failed: {error}") from error
     found = locate_tools(generation, project_dir=project_dir, tools_dir=tools_dir)
@@ -137,8 +137,11 @@ def read_version(program: Path) -> str:
     return ""
 
 
-def _fetch(generation: Generation, root: Path) -> None:
-    """Put a complete tree at root/generation, or nothing: it is built aside and renamed."""
+def keep_tree(generation: Generation, root: Path, build: Callable[[Path], Path]) -> None:
+    """Put a complete tree at root/generation, or nothing: `build` makes it in the directory it is given.
+
+    Callers beside each other wait for the first; what one that was killed left behind is swept by the next.
+    """
     root.mkdir(parents=True, exist_ok=True)
     final = root / generation
     with _locked(root / f"{generation}.lock"):
@@ -147,7 +150,8 @@ def _fetch(generation: Generation, root: Path) -> None:
         for leftover in root.glob(f".{generation}-*"):
             shutil.rmtree(leftover)
         with tempfile.TemporaryDirectory(prefix=f".{generation}-", dir=root) as name:
-            tree = _build_tree(generation, Path(name))
+            tree = build(Path(name))
+            (tree / _COMPLETE).touch()
             if final.exists():
                 shutil.rmtree(final)
             tree.rename(final)
@@ -164,9 +168,6 @@ def _build_tree(generation: Generation, work: Path) -> Path:
     apt.unpack(archives, tree)
     relocate.relocate(tree)
     shutil.rmtree(tree / "usr" / "share" / "doc", ignore_errors=True)
-    (tree / _COMPLETE).write_text(
-        "".join(f"{file.name}\n" for file in sorted(archives.glob("*.deb"))), encoding="utf-8"
-    )
     return tree
 
 
