@@ -1,0 +1,171 @@
+"""Requests for actions on the real store and with real policy; time and ids are played, the waker counts."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aetherlink.commands import ActionOptions, ActionRequest, Commands
+from aetherlink.errors import BadRequestError, ConflictError
+from aetherlink.model.actions import Action, ActionState, Target, Verb
+from aetherlink.model.decisions import Decision, Effect, Mode
+from aetherlink.model.ids import SourceName, TargetName
+from aetherlink.model.incidents import Origin, Stage
+from aetherlink.model.questions import Question
+from aetherlink.model.timeline import EventKind
+from aetherlink.policy.decide import decide
+from aetherlink.store.database import SqlStore
+from aetherlink.testing import CountingIds, ManualClock
+
+CRM = Target(TargetName("crm-api"), "lab", "crm", minimum=1, maximum=4)
+ACTIONS = {"restart_api": ActionOptions(restart=CRM.name), "grow": ActionOptions(scale=CRM.name)}
+
+
+class Desk:
+    """Commands with everything around them within reach."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self.store = store
+        self.clock = ManualClock()
+        self.ids = CountingIds()
+        self.questions: list[Question] = []
+        self.wakes = 0
+
+    def wake(self) -> None:
+        self.wakes += 1
+
+    def commands(self, *, mode: Mode = Mode.AUTO, targets: Sequence[Target] = (CRM,), actions=ACTIONS) -> Commands:
+        def listening(question: Question) -> Decision:
+            self.questions.append(question)
+            return decide(question)
+
+        return Commands(
+            self.store,
+            listening,
+            clock=self.clock,
+            ids=self.ids,
+            waker=self,
+            mode=mode,
+            targets={target.name: target for target in targets},
+            actions=actions,
+            source=SourceName("lab"),
+        )
+
+    async def stored(self) -> list[Action]:
+        actions, _ = await self.store.read(lambda rows: rows.actions.page(limit=100, before=None))
+        return actions
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    store = SqlStore(tmp_path / "aether.db")
+    store.open()
+    yield Desk(store)
+    store.close()
+
+
+RESTART = ActionRequest("restart_api", "manual test")
+
+
+async def test_an_allowed_request_is_an_incident_at_the_stage_that_acts(desk: Desk) -> None:
+    action = await desk.commands().request_action(RESTART, principal="local")
+
+    assert (action.state, action.plan.verb, action.plan.target) == (ActionState.ALLOWED, Verb.RESTART, CRM.name)
+    incident = await desk.store.read(lambda rows: rows.incidents.get(action.incident_id))
+    assert (incident.origin, incident.stage, incident.action_id) == (Origin.REQUEST, Stage.ACT, action.id)
+    assert (incident.opened_at, incident.wake_at, incident.service) == (desk.clock.now(), desk.clock.now(), "crm")
+    entries = await desk.store.read(lambda rows: rows.incidents.timeline(incident.id, limit=10, after=0))
+    assert [stored.entry.kind for stored in entries] == [EventKind.OPENED, EventKind.DECIDED]
+    assert entries[1].entry.facts["action_id"] == action.id
+    assert await desk.store.read(lambda rows: rows.incidents.due(desk.clock.now(), limit=9)) == [incident.id]
+    assert desk.wakes == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "state"), [(Mode.OBSERVE, ActionState.REFUSED), (Mode.APPROVE, ActionState.WAITING_APPROVAL)]
+)
+async def test_what_is_not_allowed_is_recorded_and_starts_nothing(desk: Desk, mode: Mode, state: ActionState) -> None:
+    action = await desk.commands(mode=mode).request_action(RESTART, principal="local")
+
+    assert (action.state, action.incident_id) == (state, None)
+    assert await desk.stored() == [action]
+    assert await desk.store.read(lambda rows: rows.incidents.page(limit=9, before=None, status=None)) == ([], None)
+    assert desk.wakes == 0
+
+
+async def test_policy_is_asked_with_the_hour_before(desk: Desk) -> None:
+    commands = desk.commands()
+    first = await commands.request_action(RESTART, principal="local")
+    desk.clock.move(10)
+    begun = replace(first, state=ActionState.RUNNING, started_at=desk.clock.now())
+    await desk.store.write(lambda rows: rows.actions.put(begun))
+
+    desk.clock.move(3599)
+    await commands.request_action(RESTART, principal="local")
+    desk.clock.move(2)
+    await commands.request_action(RESTART, principal="local")
+
+    assert [[action.id for action in question.recent] for question in desk.questions] == [[], [first.id], []]
+    question = desk.questions[-1]
+    assert (question.ceiling, question.mode, question.evidence) == (Mode.AUTO, Mode.AUTO, None)
+    assert question.now == desk.clock.now()
+
+
+async def test_what_names_no_target_never_reaches_policy(desk: Desk) -> None:
+    action = await desk.commands(actions={}).request_action(RESTART, principal="local")
+
+    assert action.decision.effect is Effect.DENY
+    assert action.decision.rule == "target_is_declared"
+    assert "set actions.restart_api to {restart: TARGET}" in action.decision.reason
+    assert desk.questions == []
+
+
+async def test_an_action_of_the_settings_brings_its_own_verb_and_target(desk: Desk) -> None:
+    action = await desk.commands().request_action(ActionRequest("grow", "x", replicas=4), principal="local")
+
+    assert (action.plan.verb, action.plan.replicas, action.decision.effect) == (Verb.SCALE, 4, Effect.ALLOW)
+
+
+async def test_an_unknown_name_stores_nothing(desk: Desk) -> None:
+    with pytest.raises(BadRequestError, match="known are grow, restart, restart_api, rollback, scale"):
+        await desk.commands().request_action(ActionRequest("explode", "x"), principal="local")
+
+    assert await desk.stored() == []
+
+
+async def test_a_repeat_after_a_restart_is_the_first_action_and_wakes_the_pipeline_again(desk: Desk) -> None:
+    first = await desk.commands().request_action(RESTART, principal="local", idempotency_key="k")
+    again = await desk.commands().request_action(RESTART, principal="local", idempotency_key="k")
+
+    assert again == first
+    assert await desk.stored() == [first]
+    assert len(desk.questions) == 1
+    assert desk.wakes == 2
+
+
+async def test_one_key_for_two_requests_is_a_conflict(desk: Desk) -> None:
+    commands = desk.commands()
+    first = await commands.request_action(RESTART, principal="local", idempotency_key="k")
+
+    with pytest.raises(ConflictError, match=first.id):
+        await commands.request_action(replace(RESTART, reason="other"), principal="local", idempotency_key="k")
+    other = await commands.request_action(RESTART, principal="grafana", idempotency_key="k")
+    assert other.id != first.id
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {},
+        {"restart": "a", "scale": "b"},
+        {"explode": "a"},
+        {"restart": ""},
+        {"restart": None},
+        {"restart": ["a"]},
+    ],
+    ids=["nothing", "two verbs", "an unknown verb", "an empty target", "no target", "a list"],
+)
+def test_an_action_in_the_settings_is_one_verb_with_one_target(setting: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="ActionOptions"):
+        ActionOptions.model_validate(setting)
