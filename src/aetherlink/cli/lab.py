@@ -1,0 +1,175 @@
+"""`aether lab ...` and `aether drill`: the embedded lab, its demo, and the drills."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aetherlink.cli.parameters import Config, Json, Token, Url
+
+if TYPE_CHECKING:  # the lab's options take a while to import, and `aether --help` needs them not
+    from aetherlink.lab.options import LabOptions
+
+group = typer.Typer()
+lab = typer.Typer(name="lab", help="The whole stack on this machine, without Docker.", no_args_is_help=True)
+group.add_typer(lab)
+
+Directory = Annotated[Path, typer.Option("--dir", help="The lab's directory.")]
+Interval = Annotated[float, typer.Option(help="Seconds between two scrapes, evaluations and health checks.")]
+Replicas = Annotated[int, typer.Option(help="How many processes of the CRM's API.")]
+ReleaseName = Annotated[str, typer.Option(help="The CRM's release: 1.0.0, or 1.1.0, which is bad on purpose.")]
+Rate = Annotated[float, typer.Option(help="Requests a second of the traffic; 0 for none.")]
+Generation = Annotated[str, typer.Option(help="Which Prometheus and Alertmanager: stable, or next.")]
+
+_HERE = Path(".lab")
+
+
+@lab.command()
+def up(
+    *,
+    directory: Directory = _HERE,
+    interval: Interval = 1.0,
+    replicas: Replicas = 1,
+    release: ReleaseName = "1.0.0",
+    traffic_rate: Rate = 20.0,
+    generation: Generation = "stable",
+) -> None:
+    """Start PostgreSQL, Prometheus, Alertmanager, the CRM with traffic and the agent; stay until Ctrl-C."""
+    import asyncio
+
+    from aetherlink.lab import runner
+
+    options = _options(directory, interval, replicas, release, traffic_rate, generation)
+    raise typer.Exit(asyncio.run(runner.run_lab(options, tell=_tell)))
+
+
+@lab.command()
+def demo(
+    *,
+    directory: Directory = _HERE,
+    interval: Interval = 1.0,
+    traffic_rate: Rate = 20.0,
+    generation: Generation = "stable",
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the lab running afterwards, until Ctrl-C.")] = False,
+) -> None:
+    """Start the lab, kill the CRM's API once, and show the agent heal it. Exits 1 when it was not healed."""
+    import asyncio
+
+    from aetherlink.lab import demo as stage
+
+    options = _options(directory, interval, 1, "1.0.0", traffic_rate, generation)
+    raise typer.Exit(asyncio.run(stage.run_demo(options, keep=keep, tell=_tell)))
+
+
+@lab.command()
+def down(directory: Directory = _HERE) -> None:
+    """End the lab, and whatever a killed one left behind."""
+    import asyncio
+
+    from aetherlink.lab import remote
+
+    ended = asyncio.run(remote.down(directory))
+    _tell(f"the lab in {directory} is down" if ended else f"no lab runs in {directory}")
+
+
+@lab.command()
+def status(directory: Directory = _HERE, as_json: Json = False) -> None:
+    """Show what runs. Exits 3 when no lab does."""
+    import asyncio
+
+    from aetherlink.cli.printing import print_table
+    from aetherlink.lab import remote
+
+    found = asyncio.run(remote.status(directory))
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    elif found.running:
+        rows = [
+            (one.name, one.state, one.release, f"{len(one.replicas)}/{one.wanted}", found.urls.get(one.name), one.log)
+            for one in found.services
+        ]
+        print_table(("service", "state", "release", "replicas", "url", "log"), rows, none="nothing")
+        for line in found.moved:
+            _tell(line)
+    else:
+        _tell(f"no lab runs in {directory}: start one with `aether lab up`")
+    raise typer.Exit(0 if found.running else 3)
+
+
+@lab.command()
+def deploy(
+    release: Annotated[str, typer.Argument(help="1.0.0, or 1.1.0, which is bad on purpose.")],
+    directory: Directory = _HERE,
+) -> None:
+    """Put a release of the CRM in place."""
+    import asyncio
+
+    from aetherlink.lab import remote
+
+    view = asyncio.run(remote.deploy(directory, release))
+    _tell(f"{view.name} runs {view.release}; before it ran {view.previous_release}")
+
+
+@group.command()
+def drill(
+    name: Annotated[str, typer.Argument(help="Which drill; `all` for every one that can take place here.")],
+    *,
+    directory: Directory = _HERE,
+    crm_url: Annotated[
+        str | None, typer.Option(envvar="AETHER_DRILL_CRM_URL", help="Where the CRM is. Else the lab's.")
+    ] = None,
+    within: Annotated[float, typer.Option(help="Seconds until the incident has to be resolved.")] = 600.0,
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Break something on purpose and watch what the agent does, on a lab or in a compose stack.
+
+    Exits 1 when it did not end as it should.
+    """
+    import asyncio
+
+    from aetherlink.cli.connection import talk
+    from aetherlink.clients.agent import AgentClient
+    from aetherlink.lab.drills import place
+    from aetherlink.lab.drills.run import Report
+    from aetherlink.lib.clock import SystemClock
+
+    found = asyncio.run(place.find(directory, crm_url=crm_url))
+
+    async def run(agent: AgentClient) -> list[Report]:
+        return await place.run_all(
+            name,
+            found.ground,
+            ask=lambda path: agent.ask("GET", path),
+            clock=SystemClock(),
+            tell=_tell,
+            within=within,
+        )
+
+    reports = talk(run, config=config, url=url or found.agent_url, token=token)
+    raise typer.Exit(0 if all(report.is_well for report in reports) else 1)
+
+
+def _tell(line: str) -> None:
+    from aetherlink.cli.printing import print_line
+
+    print_line(line)
+
+
+def _options(
+    directory: Path, interval: float, replicas: int, release: str, traffic_rate: float, generation: str
+) -> "LabOptions":
+    """The lab's options. Raises SettingsError for values that are out of bounds."""
+    from pydantic import ValidationError
+
+    from aetherlink.errors import SettingsError
+    from aetherlink.lab.options import LabOptions
+
+    given = {"dir": directory, "interval": interval, "replicas": replicas, "release": release}
+    traffic = {"traffic_rate": traffic_rate} if traffic_rate > 0 else {"traffic": False}
+    try:
+        return LabOptions.model_validate({**given, **traffic, "generation": generation})
+    except ValidationError as problem:
+        lines = (f"--{error['loc'][0]}: {error['msg']}" for error in problem.errors())
+        raise SettingsError("\n".join(lines)) from problem

@@ -1,0 +1,70 @@
+"""The demo: starts the lab, waits for health, kills the CRM's API once, and shows the agent heal it."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from aetherlink.errors import AetherError, DeadlineError, UnreachableError
+from aetherlink.lab import runner
+from aetherlink.lab.drills.catalogue import Ground
+from aetherlink.lab.drills.place import run_all
+from aetherlink.lab.options import LabOptions
+from aetherlink.lab.supervisor import Lab, Tell
+from aetherlink.lib.clock import SystemClock
+from aetherlink.ports import Clock
+
+_HEALTHY_WITHIN = 60.0
+_RECOVERED_WITHIN = 120.0
+_LOOK_SECONDS = 0.2
+_ASK_SECONDS = 5.0
+
+
+async def run_demo(options: LabOptions, *, keep: bool, tell: Tell, clock: Clock | None = None) -> int:
+    """0 when the agent repaired what was broken and proved it, else 1. With `keep` the lab stays until Ctrl-C."""
+    clock = clock or SystemClock()
+    begun = clock.monotonic()
+
+    async def scene(lab: Lab) -> int:
+        agent = lab.urls["agent"]
+        async with httpx.AsyncClient(base_url=agent, timeout=_ASK_SECONDS) as client:
+            score = await _wait_for_health(client, clock)
+            tell(f"healthy after {clock.monotonic() - begun:.1f} s: health score {score:.1f}")
+            tell("")
+            ground = Ground(options.dir, lab.urls["crm"])
+            [report] = await run_all(
+                "crm-api-killed",
+                ground,
+                ask=lambda path: _get(client, path),
+                clock=clock,
+                tell=tell,
+                within=_RECOVERED_WITHIN,
+            )
+        tell("")
+        return 0 if report.is_well else 1
+
+    return await runner.run_lab(options, tell=tell, clock=clock, scene=scene, keep=keep)
+
+
+async def _wait_for_health(client: httpx.AsyncClient, clock: Clock) -> float:
+    """The first good health score that the agent reads: traffic flows, is scraped, and comes out well."""
+    end = clock.monotonic() + _HEALTHY_WITHIN
+    while True:
+        health = await _get(client, "/health")
+        if health.get("status") == "ok" and health.get("health_score") is not None:
+            return float(health["health_score"])
+        if clock.monotonic() > end:
+            raise DeadlineError(f"the lab was not healthy within {_HEALTHY_WITHIN:g} s: {health.get('detail')}")
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _get(client: httpx.AsyncClient, path: str) -> Mapping[str, Any]:
+    try:
+        answer = await client.get(path)
+    except httpx.HTTPError as problem:
+        raise UnreachableError(f"the lab's agent at {client.base_url}: {problem}") from problem
+    if answer.is_error:
+        raise AetherError(f"the lab's agent answered {path} with {answer.status_code}: {answer.text[:200]}")
+    found: Mapping[str, Any] = answer.json()
+    return found

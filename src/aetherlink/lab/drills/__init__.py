@@ -1,0 +1,1 @@
+"""Drills: break something on purpose, and watch whether the agent hears, decides, repairs and proves it."""
