@@ -14,18 +14,19 @@ from aetherlink.model.principals import Scope
 GOOD = "aek_0123456789012345678901234567890"
 
 
-def test_a_missing_file_is_made_whole_with_its_mode_whatever_the_umask(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("umask", "mode"), [(0, 0o600), (0o077, 0o640)])
+def test_a_missing_file_is_made_whole_with_its_mode_whatever_the_umask(tmp_path: Path, umask: int, mode: int) -> None:
     path = tmp_path / "data" / "operator.token"
-    before = os.umask(0)
+    before = os.umask(umask)
     try:
-        made = read_or_create(path, mode=0o600)
+        made = read_or_create(path, mode=mode)
     finally:
         os.umask(before)
 
     assert path.read_text() == made + "\n"
     assert made.startswith("aek_")
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert read_or_create(path, mode=0o600) == made
+    assert path.stat().st_mode & 0o777 == mode
+    assert read_or_create(path, mode=mode) == made
     assert list(path.parent.iterdir()) == [path]
 
 
