@@ -1,7 +1,8 @@
 """Shared fixtures. Nothing is faked: PostgreSQL, the CRM's application and its processes are real.
 
 PostgreSQL comes from CRM_TEST_DATABASE_URL, else from binaries found on this machine, started once a session and
-stopped by its own handle. One database is migrated; each test gets a clone of it.
+stopped by its own handle. One database is migrated. Tests share one clone of it, emptied for each; those that change
+the schema take a clone of their own.
 """
 
 import asyncio
@@ -16,13 +17,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
-    AbstractContextManager,
     ExitStack,
     asynccontextmanager,
     contextmanager,
 )
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -70,19 +69,29 @@ def template(server_url: str) -> Iterator[str]:
         yield name_of(url)
 
 
-Clone = Callable[[], AbstractContextManager[str]]
-
-
 @pytest.fixture(scope="session")
-def clone(server_url: str, template: str) -> Clone:
-    """Makes a migrated, empty database and drops it at the end."""
-    return partial(new_database, server_url, template=template)
+def shared_database_url(server_url: str, template: str) -> Iterator[str]:
+    """A migrated database that the tests use in turn."""
+    with new_database(server_url, template=template) as url:
+        yield url
 
 
 @pytest.fixture
-def database_url(clone: Clone) -> Iterator[str]:
-    """A migrated, empty database of this test's own."""
-    with clone() as url:
+def database_url(shared_database_url: str) -> str:
+    """A migrated, empty database. Whoever is still connected from an earlier test is thrown out."""
+    with psycopg.connect(libpq_url(shared_database_url), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("TRUNCATE leads, contacts, customers")
+    return shared_database_url
+
+
+@pytest.fixture
+def own_database_url(server_url: str, template: str) -> Iterator[str]:
+    """A migrated, empty database of this test's own, whose schema it may change."""
+    with new_database(server_url, template=template) as url:
         yield url
 
 
@@ -311,7 +320,18 @@ def started_postgres() -> Iterator[str]:
         if account:
             os.chown(home, UNPRIVILEGED, UNPRIVILEGED)
         data = home / "data"
-        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+        initdb: list[str | Path] = [
+            binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        ]
         subprocess.run([*initdb, "--no-sync"], check=True, capture_output=True, cwd=home, timeout=60, **account)
         arguments = [f"-c{setting}" for setting in FAST]
         with (home / "log").open("wb") as log:

@@ -77,10 +77,10 @@ async def test_a_query_that_takes_too_long_is_503(serve: Serve, database_url: st
 
 
 async def test_what_nobody_foresaw_is_a_500_problem_that_counts_and_is_logged(
-    serve: Serve, database_url: str, caplog: pytest.LogCaptureFixture
+    serve: Serve, own_database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serve() as crm:
-        with psycopg.connect(libpq_url(database_url)) as vandal:
+    async with serve(database_url=own_database_url) as crm:
+        with psycopg.connect(libpq_url(own_database_url)) as vandal:
             vandal.execute("ALTER TABLE leads RENAME COLUMN note TO remark")
             vandal.commit()
 

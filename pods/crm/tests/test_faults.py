@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,12 @@ import httpx
 import pytest
 
 Serve = Callable[..., Any]
-ALL = {
+ALL: dict[str, dict[str, float]] = {
     "latency": {"seconds": 0.3},
     "errors": {"ratio": 1},
     "pool_leak": {"connections": 5},
     "memory_leak": {"mebibytes": 64},
 }
-
-
-@pytest.fixture(scope="module")
-def database_url(clone: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
-    """One database for all of them: none leaves anything in it."""
-    with clone() as url:
-        yield url
 
 
 def resident_mebibytes() -> float:

@@ -1,8 +1,6 @@
 """What strangers may send: each gets a problem of the right status, none gets a 500, and nothing is stored."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
@@ -11,13 +9,6 @@ import pytest
 JSON = {"content-type": "application/json"}
 LEAD = {"name": "Ada", "email": "ada@example.org", "source": "web"}
 ANY_ID = "/api/leads/00000000-0000-0000-0000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def database_url(clone: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
-    """One database for all of them: what each test shows is that nothing gets into it."""
-    with clone() as url:
-        yield url
 
 
 def lead(**changes: Any) -> bytes:

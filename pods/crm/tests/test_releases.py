@@ -7,8 +7,8 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 Launch = Callable[..., Any]
-SECONDS = 4
-RATE = 40
+SECONDS = 3
+RATE = 50
 TENANTS = ("acme-corp", "globex", "initech", "vip-umbrella")
 
 

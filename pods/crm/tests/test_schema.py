@@ -32,34 +32,34 @@ def described(url: str) -> set[tuple[str, ...]]:
         return {tuple(row) for query in (CONSTRAINTS, INDEXES) for row in connection.execute(query)}
 
 
-def test_the_tables_equal_the_sum_of_the_migrations(database_url: str) -> None:
-    engine = create_engine(database_url, poolclass=NullPool)
+def test_the_tables_equal_the_sum_of_the_migrations(own_database_url: str) -> None:
+    engine = create_engine(own_database_url, poolclass=NullPool)
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), metadata)
 
     assert differences == []
 
 
-def test_constraints_and_indexes_are_the_same_on_both_ways(database_url: str, empty_database_url: str) -> None:
+def test_constraints_and_indexes_are_the_same_on_both_ways(own_database_url: str, empty_database_url: str) -> None:
     engine = create_engine(empty_database_url, poolclass=NullPool)
     metadata.create_all(engine)
 
-    assert described(database_url) == described(empty_database_url)
+    assert described(own_database_url) == described(empty_database_url)
 
 
 def test_head_is_the_newest_revision() -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [HEAD]
 
 
-async def test_every_migration_can_be_taken_back_and_applied_again(database_url: str) -> None:
-    engine = create_engine(database_url, poolclass=NullPool)
+async def test_every_migration_can_be_taken_back_and_applied_again(own_database_url: str) -> None:
+    engine = create_engine(own_database_url, poolclass=NullPool)
     with engine.begin() as connection:
         command.downgrade(alembic_config(connection), "base")
-    assert await read_revision(libpq_url(database_url), connect_seconds=2) is None
+    assert await read_revision(libpq_url(own_database_url), connect_seconds=2) is None
 
-    migrate(database_url, wait_seconds=0)
+    migrate(own_database_url, wait_seconds=0)
 
-    assert await read_revision(libpq_url(database_url), connect_seconds=2) == HEAD
+    assert await read_revision(libpq_url(own_database_url), connect_seconds=2) == HEAD
 
 
 async def test_replicas_that_migrate_at_once_do_not_collide(empty_database_url: str) -> None:
@@ -80,11 +80,11 @@ def test_another_revision_is_refused_with_what_to_do(revision: str | None, says:
         check(revision)
 
 
-async def test_a_newer_schema_makes_the_crm_not_ready(serve: Callable[..., Any], database_url: str) -> None:
-    with psycopg.connect(libpq_url(database_url)) as connection:
+async def test_a_newer_schema_makes_the_crm_not_ready(serve: Callable[..., Any], own_database_url: str) -> None:
+    with psycopg.connect(libpq_url(own_database_url)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
 
-    async with serve() as crm:
+    async with serve(database_url=own_database_url) as crm:
         response = await crm.get("/readyz")
 
     assert response.status_code == 503
