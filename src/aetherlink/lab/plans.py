@@ -27,6 +27,8 @@ CRM_RELEASES = ("1.0.0", "1.1.0")
 _PROBE_SECONDS = 1.5
 _MIGRATE_SECONDS = 60.0
 _LEFTOVER_SECONDS = 5.0
+# For an environment that was put together by a search path: it has no `aether` beside its Python.
+_AGENT_WITHOUT_SCRIPT = "from aetherlink.cli import main; main()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def alertmanager(lab: LabPlan) -> ServicePlan:
 def agent(lab: LabPlan) -> ServicePlan:
     """`aether serve` on the settings that the lab writes."""
     script = lab.options.python.with_name("aether")
-    program = (str(script),) if script.exists() else (str(lab.options.python), "-m", "aetherlink")
+    program = (str(script),) if script.exists() else (str(lab.options.python), "-c", _AGENT_WITHOUT_SCRIPT)
     argv = (*program, "serve", "--config", str(lab.layout.config / "aether.yaml"))
     return _web_service(lab, "agent", argv, "/livez", "/readyz")
 
