@@ -1,0 +1,1 @@
+"""Health: the health score loop, and the watch over the sources that everything else is read from."""
