@@ -6,7 +6,7 @@ It runs no action itself: the pipeline does, and it trusts stored state only.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -22,6 +22,8 @@ from aetherlink.ports import Clock, Decider, Ids, Store, Transaction, Waker
 IDEMPOTENCY_FACT = "idempotency_key"
 REQUEST_FACT = "request"
 HISTORY = timedelta(hours=1)
+LONGEST_WAIT = timedelta(minutes=2)  # how far back an allowed action that has not begun is looked for
+_PAGE = 20
 ALWAYS_KNOWN: Mapping[str, Verb] = {
     "restart_api": Verb.RESTART,
     "restart": Verb.RESTART,
@@ -164,7 +166,7 @@ class Commands:
         if refusal is not None:
             return plan, refusal
         now = self._clock.now()
-        recent = transaction.actions.started_since(target.name, now - HISTORY)
+        recent = _not_begun(transaction, target, now) + transaction.actions.started_since(target.name, now - HISTORY)
         question = Question(
             plan=plan,
             ceiling=self._mode,
@@ -239,6 +241,17 @@ def _repeated(earlier: Action, request: ActionRequest) -> Action:
             f"this Idempotency-Key belongs to another request (action {earlier.id}): a new request needs a new key"
         )
     return earlier
+
+
+def _not_begun(transaction: Transaction, target: Target, now: datetime) -> list[Action]:
+    """Actions on the target that were allowed a moment ago: two requests at once must not both find it free."""
+    found: list[Action] = []
+    cursor: str | None = None
+    while True:
+        page, cursor = transaction.actions.page(limit=_PAGE, before=cursor)
+        found += [one for one in page if one.plan.target == target.name and one.state is ActionState.ALLOWED]
+        if cursor is None or page[-1].created_at < now - LONGEST_WAIT:
+            return found
 
 
 def _no_target(reason: str) -> Decision:

@@ -102,7 +102,7 @@ async def test_policy_is_asked_with_the_hour_before(desk: Desk) -> None:
     await desk.store.write(lambda rows: rows.actions.put(begun))
 
     desk.clock.move(3599)
-    await commands.request_action(RESTART, principal="local")
+    await desk.commands(mode=Mode.OBSERVE).request_action(RESTART, principal="local")
     desk.clock.move(2)
     await commands.request_action(RESTART, principal="local")
 
@@ -110,6 +110,19 @@ async def test_policy_is_asked_with_the_hour_before(desk: Desk) -> None:
     question = desk.questions[-1]
     assert (question.ceiling, question.mode, question.evidence) == (Mode.AUTO, Mode.AUTO, None)
     assert question.now == desk.clock.now()
+
+
+async def test_of_two_requests_at_once_the_target_takes_one(desk: Desk) -> None:
+    commands = desk.commands(mode=Mode.OBSERVE)
+    first = await desk.commands().request_action(RESTART, principal="local")
+    for _ in range(25):  # more than a page of what was only observed
+        await commands.request_action(RESTART, principal="local")
+
+    second = await desk.commands().request_action(RESTART, principal="grafana")
+
+    assert (second.decision.effect, second.decision.rule) == (Effect.DENY, "target_is_free")
+    assert first.id in second.decision.reason
+    assert desk.wakes == 1
 
 
 async def test_what_names_no_target_never_reaches_policy(desk: Desk) -> None:

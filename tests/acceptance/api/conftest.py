@@ -76,6 +76,7 @@ class Agent:
     store: SqlStore
     services: ApiServices
     world: World
+    client: httpx.Client
     secrets: dict[str, str] = field(default_factory=dict)
 
     def call(self, method: str, path: str, *, token: str | None = None, **more: object) -> httpx.Response:
@@ -83,7 +84,7 @@ class Agent:
         headers = httpx.Headers(more.pop("headers", None))
         if token:
             headers["Authorization"] = f"Bearer {self.secrets[token]}"
-        return httpx.request(method, self.url + path, headers=headers, timeout=10, trust_env=False, **more)
+        return self.client.request(method, self.url + path, headers=headers, **more)
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
@@ -176,6 +177,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
             options = auth or AuthOptions()
             agent, intake = _build(tmp_path, options, client, mode=mode, actions=actions or {}, targets=targets)
             stack.callback(agent.store.close)
+            stack.enter_context(agent.client)
             stack.enter_context(_served(intake, agent, client))
             return agent
 
@@ -240,7 +242,8 @@ def _build(
         options=IntakeOptions(),
         metrics=IntakeMetrics(registry),
     )
-    return Agent("", folder / "data", store, services, world, secrets), intake
+    browser = httpx.Client(timeout=10, trust_env=False, verify=False)  # noqa: S501 - plain HTTP; a TLS context is slow
+    return Agent("", folder / "data", store, services, world, browser, secrets), intake
 
 
 async def _issued(tokens: TokenBook) -> dict[str, str]:

@@ -218,15 +218,16 @@ class TestAct:
         assert timeline[0]["text"] == "restart crm-api was requested by operate-test: slow"
         assert agent.world.wakes == 1
 
-    def test_a_service_chooses_the_target(self, start_agent) -> None:
+    @pytest.mark.parametrize("service", ["crm", "crm-api"])
+    def test_a_service_chooses_the_target(self, start_agent, service: str) -> None:
         agent = start_agent(mode=Mode.AUTO)
 
-        for service in ("crm", "crm-api"):
-            body = {"action": "scale", "reason": "x", "service": service, "replicas": 3}
-            answer = agent.call("POST", "/act", json=body).json()
-            stored = agent.call("GET", answer["details"]["status_url"]).json()
-            assert (stored["target"], stored["verb"], stored["replicas"]) == ("crm-api", "scale", 3)
-            assert stored["decision"] == "allow"
+        body = {"action": "scale", "reason": "x", "service": service, "replicas": 3}
+        answer = agent.call("POST", "/act", json=body).json()
+
+        stored = agent.call("GET", answer["details"]["status_url"]).json()
+        assert (stored["target"], stored["verb"], stored["replicas"]) == ("crm-api", "scale", 3)
+        assert stored["decision"] == "allow"
 
     @pytest.mark.parametrize(
         ("body", "words"),
