@@ -163,7 +163,7 @@ def test_the_check_of_alertmanager_tells_a_live_one_from_a_dead_one(
 def _checks(service: str, program: Path, port: int) -> bool:
     """The service's health check, asked of another port."""
     _, _, *arguments = SERVICES[service]["healthcheck"]["test"]
-    arguments[-1] = re.sub(r":\d+$", f":{port}", arguments[-1])
+    arguments = [re.sub(r"(?<=127\.0\.0\.1:)\d+$", str(port), argument) for argument in arguments]
     return subprocess.run([program, *arguments], capture_output=True, check=False, timeout=10).returncode == 0
 
 
