@@ -30,10 +30,11 @@ from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
 from aetherlink.pipeline.options import PipelineOptions
+from aetherlink.probes.options import ProbeOptions
 
 PREFIX = "AETHER_"
 DEFAULT_FILE = Path("aether.yaml")
-_OF_THE_CLI = frozenset({"AETHER_CONFIG", "AETHER_URL", "AETHER_TOKEN"})
+_OF_THE_CLI = frozenset({"AETHER_CONFIG", "AETHER_URL", "AETHER_TOKEN", "AETHER_DRILL_CRM_URL"})
 _FOREIGN_PREFIXES = ("AETHER_TEST_", "AETHER_AGENT_")
 _NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 
@@ -139,6 +140,7 @@ class Settings(BaseSettings):
     intake: IntakeOptions = Field(default=IntakeOptions(), description="What the webhook accepts.")
     labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")
     pipeline: PipelineOptions = Field(default=PipelineOptions(), description="How patient the pipeline is.")
+    probes: ProbeOptions = Field(default=ProbeOptions(), description="What counts as fresh evidence.")
     clients: ClientOptions = Field(default=ClientOptions(), description="Bounds on what is asked of the outside.")
     lab: LabExecutorOptions = Field(default=LabExecutorOptions(), description="The lab's executor.")
 
@@ -271,13 +273,15 @@ def _lines(where: str, problem: ValidationError) -> Iterable[str]:
 
 def _keys_beside(place: tuple[int | str, ...]) -> Iterable[str]:
     """The known keys of the mapping that holds this place, as far as it is a fixed one."""
+    lists: dict[str, type[BaseModel]] = {"sources": SourceOptions, "targets": TargetOptions}
+    named = lists.get(str(place[0]))
+    if named is not None:
+        return named.model_fields
     model: type[BaseModel] = Settings
     for part in place[:-1]:
-        field = model.model_fields.get(str(part))
-        inner = None if field is None else field.annotation
+        inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            nested = {"sources": SourceOptions, "targets": TargetOptions}.get(str(place[0]))
-            return nested.model_fields if nested else ()
+            return ()
         model = inner
     return model.model_fields
 

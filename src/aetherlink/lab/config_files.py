@@ -15,8 +15,12 @@ from aetherlink.lab.configs import Config, LabAddresses
 from aetherlink.lab.errors import LabSettingsError
 from aetherlink.lab.layout import Layout
 from aetherlink.lab.options import CRM_REPLICAS_MAX, LabOptions
+from aetherlink.playbooks.loader import BUILTIN
 
 _HEADER = "# Written by the lab at its start; changes are lost. The source is monitoring/ of the project.\n"
+_EAGER: Config = {"cooldown": "5s", "limits": {"per_hour": 60}}
+_STALE_INTERVALS = 5
+_STALE_SECONDS = 5.0  # however short the interval: processes do not start in less
 _LARGEST_FILE = 1024 * 1024
 
 
@@ -31,6 +35,7 @@ def write_all(options: LabOptions, layout: Layout, ports: Mapping[str, int], con
     told = configs.alertmanager(_read(monitoring / "alertmanager.yml"), lab)
     _write(layout.config / "alertmanager.yml", _with_templates(told, monitoring))
     settings = configs.merge(agent_settings(options, layout, ports, control_socket), options.agent_settings)
+    _write_playbooks(layout)
     _write(layout.config / "aether.yaml", settings)
 
 
@@ -49,11 +54,21 @@ def agent_settings(options: LabOptions, layout: Layout, ports: Mapping[str, int]
             }
         ],
         "targets": {
-            "crm-api": {"executor": "lab", "service": "crm", "min": 1, "max": CRM_REPLICAS_MAX, "depends_on": []}
+            "crm-api": {"executor": "lab", "service": "crm", "min": 1, "max": CRM_REPLICAS_MAX}
         },
+        "playbooks_dir": str(layout.playbooks),
         "actions": _actions(on_crm["target"]),
         "vip_tenants": ["vip-*"],
-        "health": {"interval": configs.seconds(options.interval)},
+        "health": {
+            "interval": configs.seconds(options.interval),
+            "source_interval": configs.seconds(options.interval),
+            "check_at_start": True,
+        },
+        "probes": {"max_age": configs.seconds(max(_STALE_INTERVALS * options.interval, _STALE_SECONDS))},
+        "pipeline": {
+            "verify_interval": configs.seconds(options.interval / 2),
+            "redecide_interval": configs.seconds(options.interval),
+        },
         "auth": {"webhook_token_file": str(layout.webhook_token)},
         "lab": {"control_socket": str(control_socket)},
     }
@@ -88,6 +103,13 @@ def _write_rules(scrape: Config, monitoring: Path, layout: Layout, interval: flo
             _write(layout.rules / f"{path.stem}.yml", configs.rules(_read(path), interval))
         except LabSettingsError as error:
             raise LabSettingsError(f"{path}: {error}") from error
+
+
+def _write_playbooks(layout: Layout) -> None:
+    """The built-in playbooks as the lab wants them: they act, and drills may follow each other at once."""
+    files.make_private_dir(layout.playbooks)
+    for path in BUILTIN.glob("*.yaml"):
+        _write(layout.playbooks / path.name, {**_read(path), "mode": "auto", **_EAGER})
 
 
 def _with_templates(told: Config, monitoring: Path) -> Config:

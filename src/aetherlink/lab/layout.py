@@ -49,6 +49,11 @@ class Layout:
         return self.config / "rules"
 
     @property
+    def playbooks(self) -> Path:
+        """The built-in playbooks, as the lab's agent is given them."""
+        return self.config / "playbooks"
+
+    @property
     def crm_targets(self) -> Path:
         """The CRM's replicas, for Prometheus' file discovery."""
         return self.config / "crm_targets.json"

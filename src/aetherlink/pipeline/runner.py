@@ -42,6 +42,11 @@ class Runner:
         """Start looking."""
         self._loop = asyncio.create_task(self._run(), name="pipeline")
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it looks."""
+        return self._loop is not None and not self._loop.done()
+
     async def stop(self, *, grace: timedelta) -> None:
         """Take nothing new, let what runs end within the grace, cancel the rest: stored intents say how far it came."""
         if self._loop is not None:

@@ -53,6 +53,11 @@ class SqlStore:
         self._writing.dispose()
         self._reading.dispose()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the writer runs."""
+        return self._writer.is_alive
+
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` on the one writer; returns after the commit that holds it."""
         return await self._writer.run(work)

@@ -58,6 +58,11 @@ class Writer:
         self._jobs.put(None)
         self._thread.join()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """The result of `work` once it is committed.
 

@@ -9,6 +9,9 @@ import yaml
 from aetherlink.lab import config_files, layout, plans
 from aetherlink.lab.errors import LabSettingsError
 from aetherlink.lab.options import LabOptions
+from aetherlink.model.decisions import Mode
+from aetherlink.playbooks.loader import load_playbooks
+from aetherlink.settings import load
 
 PROJECT = Path(__file__).parents[3]
 PORTS = {"crm": 1, "prometheus": 2, "alertmanager": 3, "agent": 4}
@@ -38,9 +41,7 @@ def test_the_agent_may_act_by_itself_on_the_crm_of_this_lab_only(places: layout.
 
     settings = yaml.safe_load((places.config / "aether.yaml").read_text())
     assert settings["mode"] == "auto"
-    assert settings["targets"] == {
-        "crm-api": {"executor": "lab", "service": "crm", "min": 1, "max": 4, "depends_on": []}
-    }
+    assert settings["targets"] == {"crm-api": {"executor": "lab", "service": "crm", "min": 1, "max": 4}}
     assert settings["actions"]["restart_api"] == {"restart": "crm-api"}
     assert settings["lab"] == {"control_socket": str(places.control)}
     assert settings["listen"] == "127.0.0.1:4"
@@ -51,7 +52,18 @@ def test_agent_settings_given_by_the_caller_win_key_by_key(places: layout.Layout
 
     settings = yaml.safe_load((places.config / "aether.yaml").read_text())
     assert settings["mode"] == "observe"
-    assert settings["health"] == {"interval": "1s", "threshold": 70}
+    assert settings["health"]["interval"] == "1s"
+    assert settings["health"]["threshold"] == 70
+
+
+def test_the_agent_accepts_its_settings_and_its_playbooks_may_act(places: layout.Layout) -> None:
+    _write(places)
+
+    settings = load(places.config / "aether.yaml")
+    playbooks = {playbook.name: playbook for playbook in load_playbooks(settings.playbooks_dir)}
+    assert settings.mode is Mode.AUTO
+    assert {playbook.mode for playbook in playbooks.values()} == {Mode.AUTO}
+    assert set(playbooks) == {playbook.name for playbook in load_playbooks(None)}
 
 
 def test_agent_and_alertmanager_are_given_the_same_private_token_file(places: layout.Layout) -> None:

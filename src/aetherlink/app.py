@@ -1,0 +1,340 @@
+"""The agent as one process: wires the rooms together, starts them, serves, and takes them down in reverse order.
+
+`Agent` makes everything and starts nothing; its `start` and `stop` bound its life. `run` is what `aether serve` calls,
+`check` what `aether check` calls.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import timedelta
+from importlib.metadata import version as version_of
+
+import uvicorn
+import uvloop
+from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
+
+from aetherlink.access.gate import Gate, check_listen
+from aetherlink.access.token_files import file_principals
+from aetherlink.access.tokens import TokenBook
+from aetherlink.api.app import build_api
+from aetherlink.api.services import ApiServices
+from aetherlink.clients.alertmanager import AlertmanagerClient
+from aetherlink.clients.prometheus import PrometheusClient
+from aetherlink.commands import Commands
+from aetherlink.errors import AetherError, SettingsError, UnreachableError
+from aetherlink.executors.options import ExecutorOptions
+from aetherlink.executors.registry import Opened, open_executors
+from aetherlink.health.loop import HealthLoop
+from aetherlink.health.metrics import HealthMetrics
+from aetherlink.health.sources import SourceWatch
+from aetherlink.incidents.low_health import LowHealth
+from aetherlink.incidents.mapping import LabelMapping
+from aetherlink.incidents.metrics import AlertMetrics
+from aetherlink.incidents.reception import Reception
+from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
+from aetherlink.lib import logs
+from aetherlink.lib.clock import SystemClock
+from aetherlink.lib.ids import SortableIds
+from aetherlink.model.ids import SourceName
+from aetherlink.model.playbooks import Playbook
+from aetherlink.model.sources import SourceKind
+from aetherlink.pipeline.metrics import PipelineMetrics
+from aetherlink.pipeline.runner import Runner
+from aetherlink.pipeline.step import World
+from aetherlink.playbooks.loader import load_playbooks
+from aetherlink.policy.decide import decide
+from aetherlink.ports import ReadyClient
+from aetherlink.probes.metrics import ProbeMetrics
+from aetherlink.probes.prometheus import PrometheusProbe
+from aetherlink.settings import Settings
+from aetherlink.store.database import SqlStore
+
+DATABASE_FILE = "aetherlink.db"
+VERSION = version_of("aetherlink")
+
+_GRACE = timedelta(seconds=10)
+_BACKLOG = 2048
+
+_log = logging.getLogger("aetherlink.app")
+
+
+class Agent:
+    """Everything of one agent, put together. Raises SettingsError for settings that cannot be put together."""
+
+    def __init__(self, settings: Settings) -> None:
+        check_listen(settings.host, settings.auth)
+        self._settings = settings
+        self._clock = SystemClock()
+        self._ids = SortableIds(self._clock)
+        self._cleanups: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        self.registry = _registry()
+        self.store = SqlStore(settings.data_dir / DATABASE_FILE)
+        self._prometheus = {
+            SourceName(source.name): PrometheusClient(source.prometheus, settings.clients)
+            for source in settings.sources
+        }
+        self._alertmanagers = {
+            SourceName(source.name): [AlertmanagerClient(url, settings.clients) for url in source.alertmanagers]
+            for source in settings.sources
+        }
+        self._executors = _executors(settings)
+        self._runner = Runner(self._world(), PipelineMetrics(self.registry))
+        health_metrics = HealthMetrics(self.registry)
+        self._health = HealthLoop(
+            self._prometheus[settings.main_source],
+            settings.health,
+            clock=self._clock,
+            metrics=health_metrics,
+            sink=LowHealth(self.store, ids=self._ids, source=settings.main_source),
+        )
+        self._sources = SourceWatch(
+            {
+                SourceKind.PROMETHEUS: {name: [client] for name, client in self._prometheus.items()},
+                SourceKind.ALERTMANAGER: self._alertmanagers,
+            },
+            interval=settings.health.source_interval,
+            clock=self._clock,
+            metrics=health_metrics,
+        )
+        self._tokens = TokenBook(
+            self.store,
+            clock=self._clock,
+            ids=self._ids,
+            fixed=file_principals(settings.data_dir, settings.auth.webhook_token_file),
+        )
+        self.asgi = self._front()
+
+    async def start(self) -> None:
+        """Start every room; what was started is stopped again when a later one fails."""
+        try:
+            await self._start_rooms()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop what was started, the last first; each failure is logged by name and stops no other."""
+        while self._cleanups:
+            name, close = self._cleanups.pop()
+            try:
+                await close()
+            except Exception:  # noqa: BLE001 - the named boundary of a shutdown: the rooms below have to be closed too
+                _log.exception("stopping %s failed", name)
+
+    async def _start_rooms(self) -> None:
+        for prometheus in self._prometheus.values():
+            self._cleanups.append((f"client of {prometheus.address}", prometheus.aclose))
+        for alertmanager in itertools.chain.from_iterable(self._alertmanagers.values()):
+            self._cleanups.append((f"client of {alertmanager.address}", alertmanager.aclose))
+        for name, opened in self._executors.items():
+            self._cleanups.append((f"executor {name}", opened.aclose))
+        await asyncio.to_thread(self.store.open)
+        self._cleanups.append(("store", lambda: asyncio.to_thread(self.store.close)))
+        await self._tokens.reload()
+        self._runner.start()
+        self._cleanups.append(("pipeline", lambda: self._runner.stop(grace=_GRACE)))
+        self._health.start()
+        self._cleanups.append(("health loop", self._health.stop))
+        self._sources.start()
+        self._cleanups.append(("source watch", self._sources.stop))
+
+    def _world(self) -> World:
+        settings = self._settings
+        probe = PrometheusProbe(
+            self._prometheus, settings.probes, clock=self._clock, metrics=ProbeMetrics(self.registry)
+        )
+        return World(
+            store=self.store,
+            probe=probe,
+            executors={name: opened.executor for name, opened in self._executors.items()},
+            targets=settings.declared_targets,
+            playbooks=_playbooks(settings),
+            decide=decide,
+            ceiling=settings.mode,
+            modes=settings.modes,
+            clock=self._clock,
+            ids=self._ids,
+            options=settings.pipeline,
+        )
+
+    def _front(self) -> WebhookIntake:
+        """The webhook's bare callable with the API behind it."""
+        settings = self._settings
+        gate = Gate(self._tokens, options=settings.auth)
+        reception = Reception(
+            self.store,
+            LabelMapping(settings.labels, settings.vip_tenants),
+            clock=self._clock,
+            ids=self._ids,
+            waker=self._runner,
+            metrics=AlertMetrics(self.registry),
+        )
+        return WebhookIntake(
+            build_api(self._services(gate)),
+            gate=gate,
+            sink=reception,
+            store=self.store,
+            source=settings.main_source,
+            clock=self._clock,
+            options=settings.intake,
+            metrics=IntakeMetrics(self.registry),
+        )
+
+    def _services(self, gate: Gate) -> ApiServices:
+        settings = self._settings
+        commands = Commands(
+            self.store,
+            decide,
+            clock=self._clock,
+            ids=self._ids,
+            waker=self._runner,
+            mode=settings.mode,
+            targets=settings.declared_targets,
+            actions=settings.actions,
+            source=settings.main_source,
+        )
+        return ApiServices(
+            store=self.store,
+            gate=gate,
+            tokens=self._tokens,
+            commands=commands,
+            health=self._health,
+            queries=self._prometheus,
+            metrics=self.registry,
+            version=VERSION,
+            sources=lambda: self._sources.states,
+            readiness=self._unready,
+        )
+
+    def _unready(self) -> list[str]:
+        alive = {
+            "store": self.store.is_alive,
+            "pipeline": self._runner.is_alive,
+            "health loop": self._health.is_alive,
+        }
+        return [f"the {name} does not run" for name, is_alive in alive.items() if not is_alive]
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or Ctrl-C; 0 after a clean end. Raises SettingsError or StoreError when it cannot start."""
+    logs.configure(settings.log_level, settings.log_format)
+    return uvloop.run(_serve(settings))
+
+
+def check(settings: Settings) -> Iterator[str]:
+    """What the settings come to, line by line. Raises SettingsError, and at the end UnreachableError."""
+    check_listen(settings.host, settings.auth)
+    yield f"mode {settings.mode}, listening on {settings.listen}, data in {settings.data_dir}"
+    for playbook in _playbooks(settings):
+        mode = min(settings.mode, settings.modes.get(playbook.name, playbook.mode), key=lambda each: each.rank)
+        declared = "" if playbook.target in settings.targets else " (target not configured: it can do nothing)"
+        yield f"playbook {playbook.name}: {playbook.verb} {playbook.target}, {mode}{declared}"
+    executors = _executors(settings)
+    for target in settings.declared_targets.values():
+        yield f"target {target.name}: {target.service} by executor {target.executor}"
+    away = []
+    for name, problem in asyncio.run(_ask_outside(settings, executors)).items():
+        yield f"{name}: {'answers' if problem is None else f'NOT REACHED: {problem}'}"
+        away += [name] if problem is not None else []
+    if away:
+        raise UnreachableError(f"not reached: {', '.join(away)}")
+
+
+async def _ask_outside(settings: Settings, executors: Mapping[str, Opened]) -> dict[str, str | None]:
+    """What stands outside, each with its problem or None."""
+    clients: dict[str, PrometheusClient | AlertmanagerClient] = {}
+    for source in settings.sources:
+        clients[f"Prometheus {source.prometheus}"] = PrometheusClient(source.prometheus, settings.clients)
+        for url in source.alertmanagers:
+            clients[f"Alertmanager {url}"] = AlertmanagerClient(url, settings.clients)
+    try:
+        answers = await asyncio.gather(*(_problem_of(client) for client in clients.values()))
+    finally:
+        for closing in (*clients.values(), *executors.values()):
+            await closing.aclose()
+    return dict(zip(clients, answers, strict=True))
+
+
+async def _problem_of(client: ReadyClient) -> str | None:
+    try:
+        await client.ready()
+    except AetherError as problem:
+        return str(problem)
+    return None
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    Info("aether_agent_build", "The version that runs.", registry=registry).info({"version": VERSION})
+    return registry
+
+
+def _playbooks(settings: Settings) -> tuple[Playbook, ...]:
+    playbooks = load_playbooks(settings.playbooks_dir)
+    unknown = sorted(set(settings.modes) - {playbook.name for playbook in playbooks})
+    if unknown:
+        known = ", ".join(playbook.name for playbook in playbooks)
+        raise SettingsError(f"playbook_modes names {', '.join(unknown)}, which is no playbook: known are {known}")
+    return playbooks
+
+
+def _executors(settings: Settings) -> dict[str, Opened]:
+    names = {target.executor for target in settings.targets.values()}
+    return open_executors(names, ExecutorOptions(lab=settings.lab))
+
+
+async def _serve(settings: Settings) -> int:
+    _log.info("Starting AetherLink Command AI Agent")
+    listener = _listen(settings)
+    agent = Agent(settings)
+    await agent.start()
+    try:
+        config = uvicorn.Config(
+            agent.asgi,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # who calls is who connects: a header that says otherwise is not believed
+            timeout_graceful_shutdown=round(_GRACE.total_seconds()),
+        )
+        server = _Server(config)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
+        _log.info("Listening on http://%s in mode %s", settings.listen, settings.mode)
+        await server.serve(sockets=[listener])
+    finally:
+        await agent.stop()
+        listener.close()
+    _log.info("Stopped")
+    return 0
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn would raise the signal again after its end, before the agent has closed its rooms."""
+        yield
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(_BACKLOG)
+    except OSError as problem:
+        listener.close()
+        raise SettingsError(
+            f"cannot listen on {settings.listen} ({problem.strerror}): stop what listens there, or set `listen` "
+            "(AETHER_LISTEN) to another address"
+        ) from problem
+    return listener

@@ -1,0 +1,145 @@
+"""Settings: one tree, strict; a mistake is named with its place and the nearest known word."""
+
+from pathlib import Path
+
+import pytest
+
+from aetherlink import settings
+from aetherlink.errors import SettingsError
+from aetherlink.model.decisions import Mode
+
+FILE = """
+mode: auto
+sources:
+  - {name: prod, prometheus: "http://prometheus:9090/", alertmanagers: ["http://alertmanager:9093"]}
+targets:
+  crm-api: {executor: lab, service: crm, min: 1, max: 4}
+actions:
+  restart_api: {restart: crm-api}
+health: {interval: 5s, threshold: 70}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable of the machine, and no aether.yaml in the folder, has a say."""
+    for name in ("AETHER_CONFIG", "PROM_URL", "ALERTMANAGER_URL", "GRAFANA_URL", "LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "given.yaml"
+    path.write_text(FILE)
+    return path
+
+
+def test_without_anything_the_agent_observes_on_the_loopback() -> None:
+    found = settings.load()
+
+    assert (found.mode, found.host, found.port) == (Mode.OBSERVE, "127.0.0.1", 8088)
+    assert found.targets == {}
+
+
+def test_a_file_is_read(file: Path) -> None:
+    found = settings.load(file)
+
+    assert found.mode is Mode.AUTO
+    assert found.sources[0].prometheus == "http://prometheus:9090"
+    assert found.declared_targets["crm-api"].maximum == 4
+    assert found.health.threshold == 70
+
+
+def test_a_file_in_the_folder_is_found_and_a_variable_names_another(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "aether.yaml").write_text("mode: approve\n")
+    assert settings.load().mode is Mode.APPROVE
+
+    monkeypatch.setenv("AETHER_CONFIG", str(file))
+    assert settings.load().mode is Mode.AUTO
+
+
+def test_variables_win_over_the_file_also_inside(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AETHER_MODE", "approve")
+    monkeypatch.setenv("AETHER_HEALTH__THRESHOLD", "40")
+    monkeypatch.setenv("AETHER_VIP_TENANTS", '["gold-*"]')
+
+    found = settings.load(file)
+
+    assert (found.mode, found.health.threshold, found.vip_tenants) == (Mode.APPROVE, 40, ("gold-*",))
+    assert found.health.interval.total_seconds() == 5
+
+
+def test_the_seeds_variables_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROM_URL", "http://prom:9090")
+    monkeypatch.setenv("ALERTMANAGER_URL", "http://am:9093")
+    monkeypatch.setenv("GRAFANA_URL", "http://grafana:3000")
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+
+    found = settings.load()
+
+    assert found.sources[0].prometheus == "http://prom:9090"
+    assert found.sources[0].alertmanagers == ("http://am:9093",)
+    assert (found.grafana_url, found.log_level) == ("http://grafana:3000", "debug")
+
+
+def test_the_seeds_variables_lie_over_the_first_source_of_a_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROM_URL", "http://elsewhere:9090")
+
+    [source] = settings.load(file).sources
+
+    assert (source.name, source.prometheus) == ("prod", "http://elsewhere:9090")
+    assert source.alertmanagers == ("http://alertmanager:9093",)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("mdoe: auto", r"given\.yaml: mdoe: unknown key: did you mean `mode`\?"),
+        ("health: {intervall: 5s}", r"health\.intervall: unknown key: did you mean `interval`\?"),
+        ("sources: [{name: a, prometheus: 'http://a', promtheus: b}]", r"promtheus: unknown key: .*`prometheus`"),
+        ("targets: {a: {executor: lab, service: a, maxx: 2}}", r"targets\.a\.maxx: unknown key: .*`max`"),
+        ("mode: full-auto", r"mode: .*'observe', 'approve' or 'auto'"),
+        ("listen: 8088", "listen"),
+        ("listen: example.org:80", "not an IP address"),
+        ("listen: 127.0.0.1:99999", "not host:port"),
+        ("sources: []", "sources"),
+        ("sources: [{name: a, prometheus: 'prometheus:9090'}]", "not an address like"),
+        ("sources: [{name: a, prometheus: 'http://a'}, {name: a, prometheus: 'http://b'}]", "same name"),
+        ("targets: {a: {executor: lab, service: a, min: 3, max: 2}}", "above max"),
+        ("targets: {a: {executor: ssh, service: a}}", r"targets\.a\.executor"),
+        ("health: {interval: soon}", r"health\.interval: .*not a duration"),
+        ("[]", "mapping"),
+        ("a: [", "cannot be read as YAML"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(file: Path, text: str, complaint: str) -> None:
+    file.write_text(text)
+
+    with pytest.raises(SettingsError, match=complaint):
+        settings.load(file)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml"):
+        settings.load(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("AETHER_MDOE", "did you mean `mode`"), ("AETHER_HEALTH__INTERVALL", "did you mean `interval`")],
+)
+def test_a_variable_that_is_no_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, complaint: str) -> None:
+    monkeypatch.setenv(name, "auto")
+
+    with pytest.raises(SettingsError, match=complaint):
+        settings.load()
+
+
+def test_a_variable_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AETHER_SOURCES", "[{")
+
+    with pytest.raises(SettingsError, match="sources"):
+        settings.load()
