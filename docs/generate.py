@@ -4,11 +4,12 @@ Each page is one function that answers with the page's text. Nothing here is typ
 """
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import typer
 import yaml
@@ -21,11 +22,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from aetherlink.api import webhook_docs
-from aetherlink.api.app import build_api
 from aetherlink.api.guard import Needs
+from aetherlink.api.registry import ROUTERS
 from aetherlink.api.services import ApiServices
+from aetherlink.app import Agent
 from aetherlink.cli.entry import aether
 from aetherlink.commands import ALWAYS_KNOWN
+from aetherlink.lab.drills.catalogue import DRILLS
 from aetherlink.model.timeline import EventKind
 from aetherlink.playbooks.schema import PlaybookForm
 from aetherlink.policy.rules import RULES
@@ -73,22 +76,22 @@ def code(text: object) -> str:
 
 def shown(value: object) -> str:
     """A default as it would be written in YAML."""
-    if isinstance(value, tuple | list):
-        return code("[" + ", ".join(str(inner_value(each)) for each in value) + "]")
-    plain = {None: "", True: "true", False: "false"}
-    if value is None or isinstance(value, bool):
-        return code(plain[value])
-    if isinstance(value, timedelta):
-        return code(f"{value.total_seconds():g}s")
-    return code("{}" if value == {} else getattr(value, "value", value))
+    return "" if value is None else code(written(value))
 
 
-def inner_value(value: object) -> object:
-    return (
-        "{" + ", ".join(f"{key}: {shown(each).strip('`')}" for key, each in value) + "}"
-        if isinstance(value, BaseModel)
-        else value
-    )
+def written(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case timedelta():
+            return f"{value.total_seconds():g}s"
+        case BaseModel():
+            return written({name: each for name, each in value if each is not None})
+        case dict():
+            return "{" + ", ".join(f"{written(key)}: {written(each)}" for key, each in value.items()) + "}"
+        case tuple() | list() | frozenset():
+            return "[" + ", ".join(map(written, value)) + "]"
+    return str(getattr(value, "value", value))
 
 
 def inner_model(annotation: object) -> type[BaseModel] | None:
@@ -113,7 +116,7 @@ def settings_rows(model: type[BaseModel], path: str = "") -> Iterator[tuple[str,
         if below is None or not is_single:
             yield code(here), default_of(field), field.description or ""
         if below is not None:
-            container = "." if is_single else ".NAME." if "dict" in str(field.annotation) else "[]."
+            container = {dict: ".NAME.", tuple: "[].", list: "[]."}.get(get_origin(field.annotation), ".")
             yield from settings_rows(below, here + container)
 
 
@@ -154,6 +157,14 @@ def needs(dependant: Dependant) -> Needs | None:
     return next((found for below in dependant.dependencies if (found := needs(below))), None)
 
 
+UNTOLD: Mapping[str, str] = {  # routes that OpenAPI does not describe
+    "/docs": "Swagger's page about all this",
+    "/docs/assets/{name}": "What that page needs",
+    "/openapi.json": "The description of all this",
+    "/alertmanager": "405: the webhook takes POST only",
+}
+
+
 def may_call(route: APIRoute) -> str:
     found = needs(route.dependant)
     if found is None:
@@ -162,12 +173,11 @@ def may_call(route: APIRoute) -> str:
 
 
 def routes() -> str:
-    nothing: Any = None
-    services = ApiServices(*[nothing] * (len(ApiServices.__slots__)))
-    api = build_api(services)
-    found = [route for route in api.routes if isinstance(route, APIRoute)]
+    nothing: Any = None  # routes are only looked at, never called
+    services = ApiServices(*[nothing] * len(ApiServices.__slots__))
+    found = [route for make in ROUTERS for route in make(services).routes if isinstance(route, APIRoute)]
     rows = [
-        (code(f"{' '.join(sorted(route.methods))} {route.path}"), may_call(route), route.summary or "")
+        (code(f"{' '.join(sorted(route.methods))} {route.path}"), may_call(route), route.summary or UNTOLD[route.path])
         for route in found
     ]
     webhook = webhook_docs.operation(security=[])
@@ -177,7 +187,10 @@ def routes() -> str:
         "On 127.0.0.1:8088, in the container on :8080. `GET /docs` shows them with their shapes, and lets you try. "
         "Errors are `application/problem+json`. Lists take `?limit=` and `?cursor=` and answer with `items` and "
         "`next_cursor`. Routes that write take the header `Idempotency-Key`.",
-        table(("Route", "Scope that may call it", "What it does"), sorted(rows, key=lambda row: row[0].split(" ")[1])),
+        table(
+            ("Route", "Scope that may call it", "What it does"),
+            sorted(rows, key=lambda row: row[0].strip("`").rpartition(" ")[::-2]),
+        ),
         "A caller on this machine (mode `local`) or in `auth.trusted_networks` has the scopes read and webhook without "
         "a token, and may ask for actions. See [SECURITY.md](../../SECURITY.md).",
     )
@@ -193,20 +206,36 @@ def metric_rows(registry: CollectorRegistry) -> list[tuple[str, str, str, str]]:
     rows = []
     for family in registry.collect():
         labels = known.get(family.name) or sorted({name for sample in family.samples for name in sample.labels})
-        name = f"{family.name}_total" if family.type == "counter" else family.name
+        name = family.name + {"counter": "_total", "info": "_info"}.get(family.type, "")
         rows.append(
             (code(name), family.type, ", ".join(code(label) for label in labels if label != "le"), family.documentation)
         )
     return sorted(rows)
 
 
+def metrics() -> str:
+    own, standard = [], []
+    for row in metric_rows(Agent(Settings(data_dir=Path("unused"))).registry):
+        (own if row[0].startswith("`aether_") else standard).append(row)
+    return page(
+        "Metrics",
+        "`GET /metrics`, open to all who reach the port. Labels that come from alerts are capped: beyond the cap their "
+        "values count as `other`.",
+        table(("Metric", "Type", "Labels", "What it says"), own),
+        "Of the process and of Python: " + ", ".join(row[0] for row in standard) + ".",
+    )
+
+
 # --- commands
+
+
+SHARED = {"--config", "--url", "--token", "--json"}
 
 
 def command_rows(command: Any, name: str) -> Iterator[tuple[str, str, str]]:
     subcommands: Mapping[str, Any] = getattr(command, "commands", {})
     if not subcommands:
-        parameters = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+        parameters = [parameter for parameter in command.params if not SHARED & set(parameter.opts)]
         yield code(name), (command.help or "").partition("\n\n")[0], "<br>".join(map(parameter_words, parameters))
     for each in sorted(subcommands):
         yield from command_rows(subcommands[each], f"{name} {each}")
@@ -216,7 +245,7 @@ def parameter_words(parameter: Any) -> str:
     names = (
         ", ".join(code(option) for option in parameter.opts)
         if parameter.param_type_name == "option"
-        else code(parameter.name.upper())
+        else code(parameter.name.upper().rstrip("_"))
     )
     said = getattr(parameter, "help", "") or ""
     return f"{names}: {said}" if said else names
@@ -225,8 +254,19 @@ def parameter_words(parameter: Any) -> str:
 def commands() -> str:
     return page(
         "Commands",
-        "Exit codes: 0 well, 1 a check failed, 2 usage or settings, 3 something could not be reached.",
+        "Exit codes: 0 well, 1 a check failed, 2 usage or settings, 3 something could not be reached. Commands that "
+        "ask a running agent take `--url` (or `AETHER_URL`; else the settings' address) and `--token` (or "
+        "`AETHER_TOKEN`; else the operator's of the data folder); those that read settings take `--config`; "
+        "`--json` answers for programs.",
         table(("Command", "What it does", "It takes"), command_rows(typer.main.get_command(aether), "aether")),
+        "The drills that `aether drill` knows:",
+        table(
+            ("Drill", "What happens", "The alert it looks for", "Where"),
+            (
+                (code(drill.name), drill.summary, code(drill.alertname), "lab" if drill.needs_lab else "lab, compose")
+                for drill in DRILLS.values()
+            ),
+        ),
     )
 
 
@@ -253,6 +293,12 @@ def policy() -> str:
     )
 
 
+def plain(template: str) -> str:
+    """A summary's template as words: what varies in angle brackets, both ways where it has two."""
+    both = re.sub(r"{{ ?if [^}]*}}(.*?){{ ?else ?}}(.*?){{ ?end ?}}", r"\1 / \2", template)
+    return re.sub(r"{{ ?\$(?:labels\.)?(\w+)[^}]*}}", r"&lt;\1&gt;", both)
+
+
 def alerts() -> str:
     files = sorted((ROOT / "monitoring/rules").glob("*.yml"))
     rules = [rule for file in files for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
@@ -263,8 +309,8 @@ def alerts() -> str:
         "From `monitoring/rules/`; each with unit tests in `monitoring/rules/tests/`.",
         table(
             ("Alert", "Severity", "What it says"),
-            (
-                (code(rule["alert"]), rule["labels"].get("severity", ""), rule["annotations"]["summary"])
+            dict.fromkeys(
+                (code(rule["alert"]), rule["labels"]["severity"], plain(rule["annotations"]["summary"]))
                 for rule in fires
             ),
         ),
@@ -278,14 +324,14 @@ def crm_registry() -> CollectorRegistry:
 
 def crm() -> str:
     crm_rows = [
-        (code(f"{model.model_config['env_prefix']}{name}".upper()), default_of(field), field.description or "")
+        (code(f"{model.model_config['env_prefix']}{name}".upper()), default_of(field))
         for model in (CrmSettings, TrafficSettings)
         for name, field in model.model_fields.items()
     ]
     return page(
         "PeakPro CRM",
         "The patient. `python -m peakpro_crm serve`, `migrate` or `traffic`; its routes are at `/docs`.",
-        table(("Variable", "Default", "What it says"), crm_rows),
+        table(("Variable", "Default"), crm_rows),
         table(("Metric", "Type", "Labels", "What it counts"), metric_rows(crm_registry())),
     )
 
@@ -294,6 +340,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings,
     "playbooks.md": playbooks,
     "routes.md": routes,
+    "metrics.md": metrics,
     "commands.md": commands,
     "timeline.md": timeline,
     "policy.md": policy,

@@ -45,6 +45,12 @@ def caught(handler: ast.ExceptHandler) -> set[str]:
     return {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
 
 
+def is_passed_on(handler: ast.ExceptHandler) -> bool:
+    """Whether it cleans up and raises the same again: that hides nothing."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
 def broad_handlers(sources) -> list[tuple[str, bool]]:
     """Each broad handler as a place, and whether a comment on its line or beside it says why."""
     return [
@@ -54,7 +60,7 @@ def broad_handlers(sources) -> list[tuple[str, bool]]:
         )
         for source in sources
         for node in ast.walk(source.tree)
-        if isinstance(node, ast.ExceptHandler) and caught(node) & BROAD
+        if isinstance(node, ast.ExceptHandler) and caught(node) & BROAD and not is_passed_on(node)
     ]
 
 
