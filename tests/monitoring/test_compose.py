@@ -167,6 +167,16 @@ def _checks(service: str, program: Path, port: int) -> bool:
     return subprocess.run([program, *arguments], capture_output=True, check=False, timeout=10).returncode == 0
 
 
+def test_what_the_images_are_told_to_do_fits_their_entry_points(root: Path) -> None:
+    crm = (root / "pods" / "crm" / "Dockerfile").read_text()
+
+    assert 'ENTRYPOINT ["python3", "-m", "peakpro_crm"]' in crm
+    assert SERVICES["crm"]["command"] == ["serve"]
+    assert SERVICES["traffic"]["command"] == ["traffic"]
+    assert "ENTRYPOINT" not in DOCKERFILE
+    assert SERVICES["webhook-token"]["command"][:2] == ["python", "-c"]
+
+
 def test_the_image_builds_with_the_legacy_builder_and_does_not_run_as_root() -> None:
     assert "ARG BASE_IMAGE=python:3.12-slim" in DOCKERFILE
     assert re.search(r"^# *syntax=|^RUN --mount|<<", DOCKERFILE, re.MULTILINE) is None
