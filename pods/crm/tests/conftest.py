@@ -335,13 +335,8 @@ def started_postgres() -> Iterator[str]:
         subprocess.run([*initdb, "--no-sync"], check=True, capture_output=True, cwd=home, timeout=60, **account)
         arguments = [f"-c{setting}" for setting in FAST]
         with (home / "log").open("wb") as log:
-            postgres = subprocess.Popen(
-                [binaries / "postgres", "-D", data, "-k", home, *arguments],
-                stdout=log,
-                stderr=log,
-                cwd=home,
-                **account,
-            )
+            command = [binaries / "postgres", "-D", data, "-k", home, *arguments]
+            postgres = subprocess.Popen(command, stdout=log, stderr=log, cwd=home, **account)
         try:
             wait_for_postgres(f"host={home} user=postgres dbname=postgres", postgres, log=home / "log")
             yield f"postgresql+psycopg://postgres@/postgres?host={home}"
