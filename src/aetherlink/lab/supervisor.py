@@ -159,8 +159,11 @@ class Lab:
         return found
 
     async def _start_services(self) -> None:
-        """The database, then the CRM, then its traffic; the others beside them."""
-        chains = (("postgres", "crm", "traffic"), ("prometheus",), ("alertmanager",), ("agent",))
+        """The database, the CRM, then who measures it and who uses it; the others beside them.
+
+        Prometheus comes after the CRM: a start is no outage, and is not to be measured as one.
+        """
+        chains = (("postgres", "crm", "prometheus", "traffic"), ("alertmanager",), ("agent",))
         tasks = [asyncio.ensure_future(self._start_chain(chain)) for chain in chains]
         try:
             await asyncio.gather(*tasks)
@@ -179,8 +182,8 @@ class Lab:
                 raise LabStartError(f"{error}\nthe end of {service.plan.log}:\n{last}") from error
 
     async def _stop_services(self) -> None:
-        """Those who ask others first: traffic and agent, the CRM, then what they rest on."""
-        for group in (("traffic", "agent"), ("crm",), ("alertmanager", "prometheus", "postgres")):
+        """Those who ask others first; nobody is left to measure the end of the CRM as an outage."""
+        for group in (("traffic", "agent"), ("alertmanager", "prometheus"), ("crm",), ("postgres",)):
             await asyncio.gather(*(self.services[name].stop() for name in group if name in self.services))
         self._layout.control.unlink(missing_ok=True)
         self._layout.record.unlink(missing_ok=True)
