@@ -69,7 +69,7 @@ class PrometheusClient:
     ) -> None:
         credentials = {"authorization": f"Bearer {bearer}"} if bearer else {}
         self._exchange = Exchange("Prometheus", url, options=options, headers={**(headers or {}), **credentials})
-        self._timeout = f"{options.deadline.total_seconds():.3f}s"
+        self._timeout = f"{options.deadline.total_seconds():.3f}"
 
     @property
     def address(self) -> str:
@@ -139,7 +139,7 @@ class PrometheusClient:
     def _refusal(self, status: int, envelope: _Envelope) -> AnswerError | UnreachableError:
         words = envelope.error[:_LONGEST_REASON] or "no reason given"
         if envelope.errorType == "timeout":
-            return DeadlineError(f"{words} (Prometheus at {self.address} gave the query up after {self._timeout})")
+            return DeadlineError(f"{words} (Prometheus at {self.address} gave the query up after {self._timeout} s)")
         message = f"{words} (Prometheus at {self.address} refused the query: {envelope.errorType or status})"
         return RejectedError(message, status=status, kind=envelope.errorType)
 

@@ -88,7 +88,7 @@ async def test_the_query_travels_in_the_body_with_its_time_and_a_deadline(wire: 
 
     head, _, body = wire.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /api/v1/query HTTP/1.1")
-    assert body == b"query=up%7Bjob%3D%22a%26b%22%7D+%3D%3D+0&timeout=5.000s&time=1767323045.678"
+    assert body == b"query=up%7Bjob%3D%22a%26b%22%7D+%3D%3D+0&timeout=5.000&time=1767323045.678"
 
 
 async def test_a_path_prefix_a_token_and_headers_are_sent(wire: Any) -> None:

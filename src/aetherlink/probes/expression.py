@@ -1,0 +1,218 @@
+"""Reads a PromQL expression: on which samples it rests, and how to ask for it together with the age of those samples.
+
+Called by the Prometheus probe. Pure: parses and rewrites syntax trees, asks nobody.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import lru_cache
+
+import promql_parser as promql
+
+from aetherlink.errors import BadRequestError
+
+LONGEST_QUERY = 4096  # characters
+MOST_STEPS = 80  # the parser's walk takes cubic time in the depth: 0.1 s at 80, three minutes at 2000
+MOST_SELECTORS = 20
+PART = "aether_part"
+"""The label that tells the parts of one combined answer apart: `value`, `now`, and those of `Selector`."""
+
+_COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
+_ONE_SIDED = frozenset({"and", "unless"})  # their samples are those of the left side
+_KINDS: Mapping[type[promql.Expr], str] = {
+    promql.NumberLiteral: "scalar",
+    promql.StringLiteral: "string",
+    promql.MatrixSelector: "matrix",
+    promql.SubqueryExpr: "matrix",
+}
+_EXPRESSION = "aether_expression"
+_QUOTED = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`""")
+_MATCHERS = re.compile(r"\{[^{}]*\}")
+_STEP = re.compile(r"[(\[]|[-+*/%^]|[<>=!]=?|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """One selector in the expression. It reaches back `window` (its own range) plus `subquery` (those around it)."""
+
+    index: int
+    text: str
+    window: timedelta
+    subquery: timedelta
+
+    @property
+    def reach(self) -> timedelta:
+        """How far back its samples go; zero when only its current ones count."""
+        return self.window + self.subquery
+
+    @property
+    def current(self) -> str:
+        """The part that carries the time of the oldest of its current samples."""
+        return f"current-{self.index}"
+
+    @property
+    def earliest(self) -> str:
+        """The part that carries the time of the oldest sample that the first step of its subquery sees."""
+        return f"earliest-{self.index}"
+
+    @property
+    def present(self) -> str:
+        """The part that is there when any sample lies in its range, of a series that has ended too."""
+        return f"present-{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A query as understood. `combined` asks for it and for the age of its samples in one evaluation; `kind` is what it
+    evaluates to (only a vector can be evidence, anything else has no `combined`).
+
+    `shifted` names a selector that does not look at the present (offset or @), or is empty. `is_truth_valued` says that
+    its samples are the 0 or 1 of a `bool` comparison, where 0 means no.
+    """
+
+    combined: str
+    selectors: tuple[Selector, ...]
+    shifted: str
+    is_truth_valued: bool
+    kind: str
+
+
+@lru_cache(maxsize=512)
+def read_expression(query: str) -> Expression:
+    """Parse the query. Raises BadRequestError when it is not PromQL, or too large to be followed."""
+    if len(query) > LONGEST_QUERY:
+        raise BadRequestError(f"the query has {len(query)} characters; at most {LONGEST_QUERY} are read")
+    steps = len(_STEP.findall(_MATCHERS.sub("", _QUOTED.sub("", query))))
+    if steps > MOST_STEPS:
+        raise BadRequestError(f"the query has {steps} operators, calls and brackets; at most {MOST_STEPS} are followed")
+    try:
+        tree = promql.parse(query)
+    except ValueError as error:
+        raise BadRequestError(f"the query is not PromQL: {error}: {query!r}") from error
+    visit = _Visit()
+    promql.walk(tree, visit.enter, visit.leave)
+    if len(visit.found) > MOST_SELECTORS:
+        raise BadRequestError(f"the query rests on {len(visit.found)} selectors; at most {MOST_SELECTORS} are followed")
+    kind = _kind(tree)
+    return Expression(
+        combined=_combine(tree, visit.found.values()) if kind == "vector" else "",
+        selectors=tuple(one.selector for one in visit.found.values()),
+        shifted=visit.shifted,
+        is_truth_valued=_is_truth_valued(tree),
+        kind=kind,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A selector with its nodes; `ranged` is there when it stands in a range."""
+
+    selector: Selector
+    plain: promql.VectorSelector
+    ranged: promql.MatrixSelector | None
+
+
+@dataclass(slots=True)
+class _Visit:
+    """Collects the selectors, each once, while the tree is walked."""
+
+    found: dict[tuple[str, timedelta, timedelta], _Found] = field(default_factory=dict)
+    shifted: str = ""
+    _ranges: list[promql.MatrixSelector] = field(default_factory=list)
+    _subqueries: list[timedelta] = field(default_factory=list)
+
+    def enter(self, node: promql.Expr) -> None:
+        match node:
+            case promql.MatrixSelector():
+                self._ranges.append(node)
+            case promql.SubqueryExpr():
+                self._note_shift(node)
+                self._subqueries.append(node.range or timedelta(0))
+            case promql.VectorSelector():
+                self._note_shift(node)
+                self._add(node)
+
+    def leave(self, node: promql.Expr) -> None:
+        match node:
+            case promql.MatrixSelector():
+                self._ranges.pop()
+            case promql.SubqueryExpr():
+                self._subqueries.pop()
+
+    def _add(self, node: promql.VectorSelector) -> None:
+        ranged = self._ranges[-1] if self._ranges else None
+        window = ranged.range if ranged else timedelta(0)
+        subquery = sum(self._subqueries, timedelta(0))
+        selector = Selector(len(self.found), node.prettify(), window, subquery)
+        self.found.setdefault((selector.text, window, subquery), _Found(selector, node, ranged))
+
+    def _note_shift(self, node: promql.VectorSelector | promql.SubqueryExpr) -> None:
+        if node.offset is not None or node.at is not None:
+            self.shifted = self.shifted or node.prettify()
+
+
+def _combine(tree: promql.Expr, found: Iterable[_Found]) -> str:
+    """One expression that answers everything at one instant. Built as a tree: no text of the query is ever pasted."""
+    pieces: dict[str, promql.Expr] = {_EXPRESSION: tree}
+    ranges: dict[str, promql.Expr] = {}
+    terms = [_term(_EXPRESSION, "value"), _term("vector(time())", "now")]
+    for one in found:
+        number, selector = one.selector.index, one.selector
+        pieces[f"aether_current_{number}"] = one.plain
+        terms.append(_term(f"min(timestamp(aether_current_{number}))", selector.current))
+        if one.ranged is not None:
+            ranges[f"aether_range_{number}"] = one.ranged
+            terms.append(_term(f"count(last_over_time(aether_range_{number}[1s]))", selector.present))
+        if selector.subquery:
+            pieces[f"aether_earliest_{number}"] = _looking_back(one.plain, selector.subquery)
+            terms.append(_term(f"min(timestamp(aether_earliest_{number}))", selector.earliest))
+
+    def place(node: promql.Expr) -> promql.Expr | None:
+        match node:
+            case promql.VectorSelector():
+                return pieces.get(node.name or "")
+            case promql.MatrixSelector():
+                return ranges.get(node.vector_selector.name or "")
+        return None
+
+    return promql.transform(promql.parse(" or ".join(terms)), None, place).prettify()
+
+
+def _term(form: str, part: str) -> str:
+    """Our own words only: `form` names a placeholder, never the query."""
+    return f'label_replace({form}, "{PART}", "{part}", "", "")'
+
+
+def _looking_back(node: promql.VectorSelector, distance: timedelta) -> promql.Expr:
+    copy: promql.VectorSelector = promql.Expr.parse(node.prettify())
+    copy.offset = distance
+    return promql.parse(str(copy))
+
+
+def _is_truth_valued(node: promql.Expr) -> bool:
+    """Whether a zero in the answer is the "no" of a `bool` comparison; a filtering comparison in between ends that."""
+    match node:
+        case promql.BinaryExpr():
+            operator = str(node.op)
+            if operator in _COMPARISONS:
+                return node.modifier is not None and node.modifier.return_bool
+            return _is_truth_valued(node.lhs) or (operator not in _ONE_SIDED and _is_truth_valued(node.rhs))
+        case promql.ParenExpr() | promql.UnaryExpr() | promql.AggregateExpr() | promql.SubqueryExpr():
+            return _is_truth_valued(node.expr)
+        case promql.Call():
+            return any(_is_truth_valued(argument) for argument in node.args)
+    return False
+
+
+def _kind(node: promql.Expr) -> str:
+    """What the expression evaluates to: vector, scalar, matrix or string."""
+    match node:
+        case promql.ParenExpr() | promql.UnaryExpr():
+            return _kind(node.expr)
+        case promql.BinaryExpr():
+            return "scalar" if {_kind(node.lhs), _kind(node.rhs)} == {"scalar"} else "vector"
+        case promql.Call():
+            return "scalar" if node.func.return_type == promql.ValueType.Scalar else "vector"
+    return _KINDS.get(type(node), "vector")
