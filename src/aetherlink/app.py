@@ -83,7 +83,8 @@ class Agent:
             for source in settings.sources
         }
         self._executors = _executors(settings)
-        self._runner = Runner(self._world(), PipelineMetrics(self.registry))
+        self._pipeline_metrics = PipelineMetrics(self.registry)
+        self._runner = Runner(self._world(), self._pipeline_metrics)
         health_metrics = HealthMetrics(self.registry)
         self._health = HealthLoop(
             self._prometheus[settings.main_source],
@@ -197,6 +198,7 @@ class Agent:
             targets=settings.declared_targets,
             actions=settings.actions,
             source=settings.main_source,
+            count=self._pipeline_metrics.action_stored,
         )
         return ApiServices(
             store=self.store,

@@ -4,7 +4,7 @@ A command gathers what a decision rests on, decides, and stores request, decisio
 It runs no action itself: the pipeline does, and it trusts stored state only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -84,7 +84,11 @@ class ActionRequest:
 
 
 class Commands:
-    """Requests of people. `source` is where an incident of a request is filed: the first source of the settings."""
+    """Requests of people.
+
+    `source` is where an incident of a request is filed: the first source of the settings. `count` hears of every
+    decision, once it is stored.
+    """
 
     def __init__(
         self,
@@ -98,6 +102,7 @@ class Commands:
         targets: Mapping[TargetName, Target],
         actions: Mapping[str, ActionOptions],
         source: SourceName,
+        count: Callable[[Action], None],
     ) -> None:
         self._store = store
         self._decide = decide
@@ -108,6 +113,7 @@ class Commands:
         self._targets = targets
         self._actions = actions
         self._source = source
+        self._count = count
 
     @property
     def known(self) -> list[str]:
@@ -125,14 +131,16 @@ class Commands:
         if request.name not in self.known:
             raise BadRequestError(f"unknown action {request.name!r}: known are {', '.join(self.known)}")
 
-        def work(transaction: Transaction) -> Action:
+        def work(transaction: Transaction) -> tuple[Action, bool]:
             if idempotency_key is not None:
                 earlier = transaction.actions.by_idempotency_key(principal, idempotency_key)
                 if earlier is not None:
-                    return _repeated(earlier, request)
-            return self._take(transaction, request, principal, idempotency_key)
+                    return _repeated(earlier, request), False
+            return self._take(transaction, request, principal, idempotency_key), True
 
-        action = await self._store.write(work)
+        action, is_new = await self._store.write(work)
+        if is_new:
+            self._count(action)
         if action.decision.effect is Effect.ALLOW:
             self._waker.wake()
         return action

@@ -30,6 +30,7 @@ class Desk:
         self.clock = ManualClock()
         self.ids = CountingIds()
         self.questions: list[Question] = []
+        self.counted: list[Action] = []
         self.wakes = 0
 
     def wake(self) -> None:
@@ -50,6 +51,7 @@ class Desk:
             targets={target.name: target for target in targets},
             actions=actions,
             source=SourceName("lab"),
+            count=self.counted.append,
         )
 
     async def stored(self) -> list[Action]:
@@ -182,3 +184,12 @@ async def test_one_key_for_two_requests_is_a_conflict(desk: Desk) -> None:
 def test_an_action_in_the_settings_is_one_verb_with_one_target(setting: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="ActionOptions"):
         ActionOptions.model_validate(setting)
+
+
+async def test_every_decision_is_counted_once_and_a_repeat_not_again(desk: Desk) -> None:
+    commands = desk.commands()
+    first = await commands.request_action(RESTART, principal="local", idempotency_key="one")
+    await commands.request_action(RESTART, principal="local", idempotency_key="one")
+    refused = await commands.request_action(ActionRequest("scale", "no replicas"), principal="local")
+
+    assert [action.id for action in desk.counted] == [first.id, refused.id]

@@ -53,9 +53,7 @@ def agent_settings(options: LabOptions, layout: Layout, ports: Mapping[str, int]
                 "alertmanagers": [f"http://{HOST}:{ports['alertmanager']}"],
             }
         ],
-        "targets": {
-            "crm-api": {"executor": "lab", "service": "crm", "min": 1, "max": CRM_REPLICAS_MAX}
-        },
+        "targets": {"crm-api": {"executor": "lab", "service": "crm", "min": 1, "max": CRM_REPLICAS_MAX}},
         "playbooks_dir": str(layout.playbooks),
         "actions": _actions(on_crm["target"]),
         "vip_tenants": ["vip-*"],

@@ -217,6 +217,7 @@ def _build(
         targets={target.name: target for target in targets},
         actions=actions,
         source=SOURCE,
+        count=lambda action: None,
     )
     services = ApiServices(
         store=store,

@@ -1,0 +1,152 @@
+"""`aether serve` as a process: what it says when it cannot start, what it survives, how it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+AETHER = Path(sys.executable).parent / "aether"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Nothing of this machine's settings, and sources that nobody answers for."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AETHER_", "PROM_", "ALERT"))}
+    nobody = f"http://127.0.0.1:{free_port()}"
+    return {
+        **kept,
+        "AETHER_LISTEN": f"127.0.0.1:{free_port()}",
+        "AETHER_DATA_DIR": str(folder / "data"),
+        "PROM_URL": nobody,
+        "ALERTMANAGER_URL": nobody,
+    }
+
+
+@contextmanager
+def serving(settings: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen([AETHER, "serve"], env=settings, cwd=folder, stderr=log, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until_ready(settings: dict[str, str]) -> httpx.Response:
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return httpx.get(f"http://{settings['AETHER_LISTEN']}/readyz")
+        except httpx.TransportError:
+            assert time.monotonic() < end, "the agent did not come up"
+            time.sleep(0.05)
+
+
+def refusal(settings: dict[str, str], folder: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [AETHER, "serve"], env=settings, cwd=folder, capture_output=True, text=True, timeout=30, check=False
+    )
+    return done.returncode, done.stderr
+
+
+def test_without_prometheus_and_alertmanager_it_serves_and_says_so(tmp_path: Path) -> None:
+    settings = environment(tmp_path) | {"AETHER_HEALTH__CHECK_AT_START": "true"}
+    with serving(settings, tmp_path):
+        ready = wait_until_ready(settings)
+        end = time.monotonic() + 10
+        while (health := httpx.get(f"http://{settings['AETHER_LISTEN']}/health").json())["status"] is None:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        metrics = httpx.get(f"http://{settings['AETHER_LISTEN']}/metrics").text
+
+    log = (tmp_path / "log").read_text()
+    assert ready.status_code == 200
+    assert (health["ok"], health["health_score"], health["status"]) == (True, None, "error")
+    assert {source["up"] for source in health["sources"]} == {False}
+    assert 'aether_agent_source_up{kind="prometheus",source="default"} 0.0' in metrics
+    assert "Prometheus of source default does not answer" in log
+    assert "Traceback" not in log
+
+
+def test_it_ends_quickly_and_well_on_sigterm(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    with serving(settings, tmp_path) as process:
+        wait_until_ready(settings)
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(timeout=10)
+
+    log = (tmp_path / "log").read_text()
+    assert code == 0
+    assert log.rstrip().endswith("aetherlink.app - INFO - Stopped")
+    assert "Starting AetherLink Command AI Agent" in log
+    assert "Starting health check background loop (60s interval)" in log
+
+
+def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        settings["AETHER_LISTEN"] = f"127.0.0.1:{other.getsockname()[1]}"
+        code, said = refusal(settings, tmp_path)
+
+    assert code == 2
+    assert f"cannot listen on {settings['AETHER_LISTEN']}" in said
+    assert "AETHER_LISTEN" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("mdoe: auto", "aether.yaml: mdoe: unknown key: did you mean `mode`?"),
+        ("listen: 0.0.0.0:8088", "auth.mode"),
+        ("playbook_modes: {restart-everything: auto}", "restart-everything"),
+        ("targets: {api: {executor: lab, service: crm}}", "lab.control_socket"),
+    ],
+    ids=["an unknown key", "open to everybody", "an unknown playbook", "an executor that is not set up"],
+)
+def test_settings_that_cannot_be_are_refused_in_one_clear_line(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "aether.yaml").write_text(text)
+    settings = environment(tmp_path)
+    if "listen" in text:
+        del settings["AETHER_LISTEN"]
+
+    code, said = refusal(settings, tmp_path)
+
+    assert code == 2
+    assert complaint in said
+    assert "Traceback" not in said
+
+
+def test_a_database_that_is_none_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "aetherlink.db").write_bytes(b"these are only notes, and no database at all " * 50)
+
+    code, said = refusal(environment(tmp_path), tmp_path)
+
+    assert code == 1
+    assert "aetherlink.db" in said
+    assert "Traceback" not in said
+
+
+def test_the_operators_token_is_for_the_owners_eyes_only(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    with serving(settings, tmp_path):
+        wait_until_ready(settings)
+
+    token = tmp_path / "data" / "operator.token"
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert token.read_text().strip() not in (tmp_path / "log").read_text()
