@@ -39,7 +39,14 @@ def up(
 
     from aetherlink.lab import runner
 
-    options = _options(directory, interval, replicas, release, traffic_rate, generation)
+    options = _options(
+        dir=directory,
+        interval=interval,
+        replicas=replicas,
+        release=release,
+        traffic_rate=traffic_rate,
+        generation=generation,
+    )
     raise typer.Exit(asyncio.run(runner.run_lab(options, tell=_tell)))
 
 
@@ -57,7 +64,7 @@ def demo(
 
     from aetherlink.lab import demo as stage
 
-    options = _options(directory, interval, 1, "1.0.0", traffic_rate, generation)
+    options = _options(dir=directory, interval=interval, traffic_rate=traffic_rate, generation=generation)
     raise typer.Exit(asyncio.run(stage.run_demo(options, keep=keep, tell=_tell)))
 
 
@@ -157,19 +164,16 @@ def _tell(line: str) -> None:
     print_line(line)
 
 
-def _options(
-    directory: Path, interval: float, replicas: int, release: str, traffic_rate: float, generation: str
-) -> "LabOptions":
+def _options(*, traffic_rate: float, **given: object) -> "LabOptions":
     """The lab's options. Raises SettingsError for values that are out of bounds."""
     from pydantic import ValidationError
 
     from aetherlink.errors import SettingsError
     from aetherlink.lab.options import LabOptions
 
-    given = {"dir": directory, "interval": interval, "replicas": replicas, "release": release}
     traffic = {"traffic_rate": traffic_rate} if traffic_rate > 0 else {"traffic": False}
     try:
-        return LabOptions.model_validate({**given, **traffic, "generation": generation})
+        return LabOptions.model_validate({**given, **traffic})
     except ValidationError as problem:
         lines = (f"--{error['loc'][0]}: {error['msg']}" for error in problem.errors())
         raise SettingsError("\n".join(lines)) from problem

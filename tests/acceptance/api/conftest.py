@@ -45,6 +45,7 @@ from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import SourceName, TargetName
 from aetherlink.model.principals import Scope
 from aetherlink.model.sources import SourceState
+from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.policy.decide import decide
 from aetherlink.store.database import SqlStore
 
@@ -217,7 +218,7 @@ def _build(
         targets={target.name: target for target in targets},
         actions=actions,
         source=SOURCE,
-        count=lambda action: None,
+        count=PipelineMetrics(registry).action_stored,
     )
     services = ApiServices(
         store=store,
