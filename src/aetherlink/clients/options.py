@@ -3,12 +3,9 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from aetherlink.lib.durations import read_duration
-
-Duration = Annotated[timedelta, BeforeValidator(read_duration)]
-"""A field that takes `3s`, `1m30s` or a number of seconds."""
+from aetherlink.lib.option_types import Duration
 
 MEBIBYTE = 1024 * 1024
 

@@ -16,7 +16,7 @@ from aetherlink.model.actions import (
     Wish,
 )
 
-_SAID_NO = (NotFoundError, ConflictError, RejectedError, NotSentError)  # it is certain that nothing more happens
+_SAID_NO = (NotFoundError, ConflictError, RejectedError, NotSentError)  # the lab said so, or nothing arrived there
 _LOOK = timedelta(seconds=5)
 
 
@@ -33,21 +33,30 @@ class LabExecutor:
         return _observation(await self._control.service(target.service, deadline=deadline))
 
     async def converge(self, target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:
-        """Make it so. Already true: not needed, without a call. A lost reply: looked at once, else unknown."""
+        """Make it so. Already true: not needed, without a call. A lost reply: looked at once, else unknown.
+
+        The deadline is for all of it: a look before, the call, and a look after a reply that was lost.
+        """
+        look = min(deadline / 4, _LOOK)
         try:
-            if is_so(await self.observe(target, deadline=min(deadline, _LOOK)), wish):
+            if is_so(await self.observe(target, deadline=look), wish):
                 return Outcome(OutcomeStatus.NOT_NEEDED, "it is so already")
         except AetherError as problem:
             return Outcome(OutcomeStatus.FAILED, f"it could not be looked at, so nothing was sent: {problem}")
+        if refusal := _refusal(target, wish):
+            return Outcome(OutcomeStatus.FAILED, f"nothing was sent: {refusal}")
+        return await self._carry_out(target, wish, call=deadline - 2 * look, look=look)
+
+    async def _carry_out(self, target: Target, wish: Wish, *, call: timedelta, look: timedelta) -> Outcome:
         try:
-            seen = _observation(await self._send(target, wish, deadline))
+            seen = _observation(await self._send(target, wish, call))
         except _SAID_NO as problem:
-            return Outcome(OutcomeStatus.FAILED, str(problem))
+            return await self._after_no(target, wish, problem, look)
         except AetherError as problem:
-            return await self._look_again(target, wish, problem)
+            return await self._after_silence(target, wish, problem, look)
         if is_so(seen, wish):
-            return Outcome(OutcomeStatus.DONE, f"{seen.ready} of {seen.wanted} ready")
-        return Outcome(OutcomeStatus.FAILED, f"the lab answered, but only {seen.ready} of {seen.wanted} are ready")
+            return Outcome(OutcomeStatus.DONE, _words(seen))
+        return Outcome(OutcomeStatus.FAILED, f"the lab said that it is done, but it shows {_words(seen)}")
 
     async def _send(self, target: Target, wish: Wish, deadline: timedelta) -> LabService:
         match wish:
@@ -58,14 +67,39 @@ class LabExecutor:
             case Release(name):
                 return await self._control.deploy(target.service, release=name, deadline=deadline)
 
-    async def _look_again(self, target: Target, wish: Wish, problem: AetherError) -> Outcome:
+    async def _after_no(self, target: Target, wish: Wish, problem: AetherError, look: timedelta) -> Outcome:
+        """It said no, which is final; or that the time was up, and then it may have become true since."""
+        is_late = isinstance(problem, RejectedError) and problem.kind == "deadline"
+        if is_late and await self._shows(target, wish, look) is True:
+            return Outcome(OutcomeStatus.DONE, f"late, but the target shows it ({problem})")
+        return Outcome(OutcomeStatus.FAILED, str(problem))
+
+    async def _after_silence(self, target: Target, wish: Wish, problem: AetherError, look: timedelta) -> Outcome:
         """The reply is lost; the wish may have been carried out all the same."""
-        try:
-            if is_so(await self.observe(target, deadline=_LOOK), wish):
+        match await self._shows(target, wish, look):
+            case True:
                 return Outcome(OutcomeStatus.DONE, f"the reply was lost ({problem}), but the target shows its effect")
-        except AetherError as second:
-            return Outcome(OutcomeStatus.UNKNOWN, f"{problem}; and it could not be looked at: {second}")
-        return Outcome(OutcomeStatus.UNKNOWN, f"the target does not show its effect yet: {problem}")
+            case False:
+                return Outcome(OutcomeStatus.UNKNOWN, f"the target does not show its effect yet: {problem}")
+            case AetherError() as second:
+                return Outcome(OutcomeStatus.UNKNOWN, f"{problem}; and it could not be looked at: {second}")
+
+    async def _shows(self, target: Target, wish: Wish, look: timedelta) -> bool | AetherError:
+        """Whether the target is as wished, or why that cannot be told."""
+        try:
+            return is_so(await self.observe(target, deadline=look), wish)
+        except AetherError as problem:
+            return problem
+
+
+def _refusal(target: Target, wish: Wish) -> str:
+    """What is never sent, whoever decided it; empty for all the rest."""
+    match wish:
+        case Replicas(count) if not target.minimum <= count <= target.maximum:
+            return f"{count} replicas of {target.name} are outside its bounds, {target.minimum} to {target.maximum}"
+        case Release(""):
+            return f"there is no release to deploy to {target.name}: it has no previous one"
+    return ""
 
 
 def is_so(seen: Observation, wish: Wish) -> bool:
@@ -78,7 +112,12 @@ def is_so(seen: Observation, wish: Wish) -> bool:
         case Replicas(count):
             return seen.wanted == count
         case Release(name):
-            return seen.release == name
+            return bool(name) and seen.release == name
+
+
+def _words(seen: Observation) -> str:
+    release = f", release {seen.release}" if seen.release else ""
+    return f"{seen.ready} of {seen.wanted} ready{release}"
 
 
 def _observation(service: LabService) -> Observation:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aetherlink.clients.options import Duration
+from aetherlink.lib.option_types import Duration
 
 
 class ProbeOptions(BaseModel):

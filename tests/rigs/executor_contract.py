@@ -1,0 +1,99 @@
+"""What every executor must do, as one suite: subclass it, with a `world` fixture that answers for one executor."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from aetherlink.errors import NotFoundError
+from aetherlink.model.actions import OutcomeStatus, Release, Replicas, StartedAfter, Target, Verb
+from aetherlink.model.ids import TargetName
+from aetherlink.ports import Executor
+
+DEADLINE = timedelta(seconds=40)
+
+
+@dataclass(frozen=True)
+class World:
+    """An executor, a target that is well with one replica (and may have two), and that world's time of day."""
+
+    executor: Executor
+    target: Target
+    now: Callable[[], datetime]
+
+    @property
+    def nowhere(self) -> Target:
+        return replace(self.target, name=TargetName("nowhere"), service="nowhere")
+
+
+class ExecutorContract:
+    """The suite."""
+
+    async def test_what_is_there_is_observed(self, world: World) -> None:
+        seen = await world.executor.observe(world.target, deadline=DEADLINE)
+
+        assert (seen.ready, seen.wanted) == (1, 1)
+        assert seen.oldest_start is not None
+        assert seen.oldest_start.utcoffset() == timedelta(0)
+        assert seen.oldest_start <= world.now()
+
+    async def test_what_is_not_there_is_not_found(self, world: World) -> None:
+        with pytest.raises(NotFoundError):
+            await world.executor.observe(world.nowhere, deadline=DEADLINE)
+
+    async def test_a_wish_about_what_is_not_there_fails_and_does_not_raise(self, world: World) -> None:
+        outcome = await world.executor.converge(world.nowhere, StartedAfter(world.now()), deadline=DEADLINE)
+
+        assert outcome.status is OutcomeStatus.FAILED
+        assert outcome.reason
+
+    async def test_every_verb_is_one_that_it_can_do(self, world: World) -> None:
+        assert world.executor.verbs
+        assert world.executor.verbs <= frozenset(Verb)
+
+    async def test_a_restart_makes_every_replica_start_later_and_a_repeat_does_nothing(self, world: World) -> None:
+        wish = StartedAfter(world.now())
+
+        first = await world.executor.converge(world.target, wish, deadline=DEADLINE)
+        after_first = await world.executor.observe(world.target, deadline=DEADLINE)
+        repeat = await world.executor.converge(world.target, wish, deadline=DEADLINE)
+        after_repeat = await world.executor.observe(world.target, deadline=DEADLINE)
+
+        assert (first.status, repeat.status) == (OutcomeStatus.DONE, OutcomeStatus.NOT_NEEDED), (first, repeat)
+        assert after_first.oldest_start is not None
+        assert after_first.oldest_start > wish.instant
+        assert after_repeat == after_first
+
+    async def test_a_restart_wished_for_an_instant_before_the_start_is_not_needed(self, world: World) -> None:
+        seen = await world.executor.observe(world.target, deadline=DEADLINE)
+        assert seen.oldest_start is not None
+        wish = StartedAfter(seen.oldest_start - timedelta(seconds=1))
+
+        outcome = await world.executor.converge(world.target, wish, deadline=DEADLINE)
+
+        assert outcome.status is OutcomeStatus.NOT_NEEDED
+        assert await world.executor.observe(world.target, deadline=DEADLINE) == seen
+
+    async def test_a_number_of_replicas_is_reached_and_a_repeat_does_nothing(self, world: World) -> None:
+        outcomes = [
+            await world.executor.converge(world.target, Replicas(count), deadline=DEADLINE) for count in (2, 2, 1)
+        ]
+        seen = await world.executor.observe(world.target, deadline=DEADLINE)
+
+        assert [outcome.status for outcome in outcomes] == ["done", "not_needed", "done"], outcomes
+        assert (seen.ready, seen.wanted) == (1, 1)
+
+    async def test_a_rollback_swaps_the_release_with_the_one_before_and_a_repeat_does_nothing(
+        self, world: World
+    ) -> None:
+        await world.executor.converge(world.target, Release("1.1.0"), deadline=DEADLINE)
+        before = await world.executor.observe(world.target, deadline=DEADLINE)
+        wish = Release(before.previous_release)
+
+        outcomes = [await world.executor.converge(world.target, wish, deadline=DEADLINE) for _ in range(2)]
+        after = await world.executor.observe(world.target, deadline=DEADLINE)
+
+        assert [outcome.status for outcome in outcomes] == ["done", "not_needed"], outcomes
+        assert (before.release, before.previous_release) == ("1.1.0", "1.0.0")
+        assert (after.release, after.previous_release, after.ready) == ("1.0.0", "1.1.0", 1)
