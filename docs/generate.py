@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args, get_origin
 
 import typer
@@ -215,7 +216,9 @@ def metric_rows(registry: CollectorRegistry) -> list[tuple[str, str, str, str]]:
 
 def metrics() -> str:
     own, standard = [], []
-    for row in metric_rows(Agent(Settings(data_dir=Path("unused"))).registry):
+    with TemporaryDirectory() as folder:
+        rows = metric_rows(Agent(Settings(data_dir=Path(folder))).registry)
+    for row in rows:
         (own if row[0].startswith("`aether_") else standard).append(row)
     return page(
         "Metrics",
