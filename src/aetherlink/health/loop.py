@@ -6,10 +6,11 @@ No data and errors are neither good nor bad news: they leave the count as it is,
 import asyncio
 import logging
 
-from aetherlink.errors import AetherError
+from aetherlink.errors import AetherError, AnswerError
 from aetherlink.health.metrics import HealthMetrics
 from aetherlink.health.options import HealthOptions
 from aetherlink.model.health import HealthReading, HealthStatus
+from aetherlink.model.queries import QueryAnswer
 from aetherlink.ports import Clock, HealthSink, QueryClient
 
 _LOW_IN_A_ROW = 2
@@ -76,16 +77,30 @@ class HealthLoop:
         before = self.latest.consecutive_low if self.latest else 0
         try:
             answer = await self._client.instant(self._options.query)
+            score = self._score(answer)
         except AetherError as problem:
             return HealthReading(self._clock.now(), HealthStatus.ERROR, None, before, str(problem))
         now = self._clock.now()
-        if answer.value is None:
+        if score is None:
             detail = f"`{self._options.query}` gave no number: no traffic yet, or the rules are not loaded"
             return HealthReading(now, HealthStatus.NO_DATA, None, before, detail)
-        if answer.value < self._options.threshold:
-            detail = f"below {self._options.threshold:g}"
-            return HealthReading(now, HealthStatus.LOW, answer.value, before + 1, detail)
-        return HealthReading(now, HealthStatus.OK, answer.value)
+        if score < self._options.threshold:
+            return HealthReading(now, HealthStatus.LOW, score, before + 1, f"below {self._options.threshold:g}")
+        return HealthReading(now, HealthStatus.OK, score)
+
+    def _score(self, answer: QueryAnswer) -> float | None:
+        """The one number between 0 and 100; None where there is none. Raises AnswerError for anything else."""
+        query = self._options.query
+        if answer.kind == "vector" and len(answer.result) > 1:
+            raise AnswerError(
+                f"`{query}` gave {len(answer.result)} samples where one score belongs: aggregate it, "
+                f"for instance min({query}), in health.query"
+            )
+        if answer.kind not in ("vector", "scalar"):
+            raise AnswerError(f"`{query}` gave a {answer.kind} where one score belongs: change health.query")
+        if answer.value is not None and not 0 <= answer.value <= 100:
+            raise AnswerError(f"`{query}` gave {answer.value:g}, which is no score from 0 to 100: change health.query")
+        return answer.value
 
     def _log(self, reading: HealthReading) -> None:
         if reading.score is not None:

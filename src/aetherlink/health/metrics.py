@@ -7,7 +7,7 @@ from aetherlink.model.sources import SourceState
 
 
 class HealthMetrics:
-    """Health checks by status, the last score, and whether each source answers. All present from the start."""
+    """Health checks by status, and whether each source answers. All present from the start."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._checks = Counter(

@@ -1,6 +1,6 @@
-"""A real Prometheus that scrapes six small exposition servers every 200 ms, and a real Alertmanager.
+"""A real Prometheus that scrapes small exposition servers every 200 ms, and a real Alertmanager.
 
-Prometheus takes five seconds to notice new targets; so all six are configured at the start, and each test is handed one
+Prometheus takes five seconds to notice new targets; so all are configured at the start, and each test is handed one
 that no other test has touched.
 """
 
@@ -19,7 +19,7 @@ import pytest
 from aetherlink.clients.options import ClientOptions
 from aetherlink.lab.tools import ToolSet, find_tools
 
-TARGETS = 12
+TARGETS = 16
 ROOT = Path(__file__).parents[3]
 
 
