@@ -160,6 +160,12 @@ async def test_the_first_good_reading_after_a_start_is_told(rig: Rig) -> None:
     assert rig.sink.told == [("recovered", 90.0)]
 
 
+async def test_every_low_spell_ends_with_its_own_recovery(rig: Rig) -> None:
+    await rig.check(90.0, 50.0, 50.0, 90.0)
+
+    assert rig.sink.told == [("recovered", 90.0), ("low", 50.0), ("recovered", 90.0)]
+
+
 async def test_a_good_reading_between_two_low_ones_starts_the_count_again(rig: Rig) -> None:
     readings = await rig.check(50.0, 90.0, 50.0)
 
