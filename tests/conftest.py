@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import playwright
 import pytest
 
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
@@ -31,6 +32,11 @@ def _answers(*command: str) -> bool:
     return done.returncode == 0 and bool(done.stdout.strip())
 
 
+def _playwright_driver() -> str:
+    """The program that playwright carries; it wants libraries that a small machine may lack."""
+    return str(Path(playwright.__file__).parent / "driver/node")
+
+
 @dataclass(frozen=True)
 class Part:
     """A part of the machine that some tests need: how it is found (the daemon is asked), how it is had."""
@@ -46,7 +52,12 @@ PARTS: Mapping[str, Part] = {
         lambda: _answers("docker", "version", "--format", "{{.Server.Version}}"),
         "apt-get install docker.io docker-compose && service docker start",
     ),
-    "chromium": Part("Chromium", lambda: _answers("chromium", "--version"), "apt-get install chromium"),
+    "chromium": Part(
+        "Chromium, or what playwright needs to drive it",
+        lambda: _answers("chromium", "--version") and _answers(_playwright_driver(), "--version"),
+        "apt-get install chromium libatomic1",
+    ),
+    "curl": Part("curl", lambda: _answers("curl", "--version"), "apt-get install curl"),
 }
 
 

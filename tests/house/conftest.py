@@ -1,6 +1,7 @@
 """The source as data: every guard reads the same parsed files. Nothing is faked."""
 
 import ast
+import gc
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +29,12 @@ class Source:
 
     @cached_property
     def tree(self) -> ast.Module:
-        return ast.parse(self.text)
+        """Without the collector: what it finalizes may parse as well, and CPython before 3.11.5 trips over that."""
+        gc.disable()
+        try:
+            return ast.parse(self.text)
+        finally:
+            gc.enable()
 
     @cached_property
     def lines(self) -> list[str]:

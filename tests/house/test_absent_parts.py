@@ -17,6 +17,7 @@ testpaths = tests
 markers =
     docker: needs a daemon
     chromium: needs a browser
+    curl: needs curl
     long: a full count
 """
 
@@ -56,6 +57,10 @@ class Project:
         path = self.programs / program
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
+
+    def have_everything(self) -> None:
+        for program in ("docker", "chromium", "curl"):
+            self.have(program)
 
     def run(self, *arguments: str, strict: bool = False) -> tuple[int, str]:
         environment = {"PATH": str(self.programs), "HOME": os.environ.get("HOME", "/")}
@@ -98,8 +103,7 @@ def test_a_docker_client_without_a_daemon_counts_as_absent(project: Project) -> 
 
 
 def test_with_everything_there_nothing_but_the_long_tests_is_left_out(project: Project) -> None:
-    project.have("docker")
-    project.have("chromium")
+    project.have_everything()
 
     code, output = project.run(strict=True)
 
@@ -114,7 +118,7 @@ def test_a_strict_run_stops_at_once_when_a_part_is_absent(project: Project) -> N
     code, output = project.run(strict=True)
 
     assert code == pytest.ExitCode.USAGE_ERROR
-    assert "absent: Chromium; to have it: apt-get install chromium" in output
+    assert "absent: Chromium, or what playwright needs to drive it; to have it: apt-get install chromium" in output
 
 
 OFFENCES = {
@@ -129,8 +133,7 @@ OFFENCES = {
 @pytest.mark.parametrize("offence", OFFENCES)
 def test_a_strict_run_fails_on(project: Project, offence: str, workers: tuple[str, ...]) -> None:
     body, mark, arguments, said = OFFENCES[offence]
-    project.have("docker")
-    project.have("chromium")
+    project.have_everything()
     project.write(f"import pytest\n\n{mark}\ndef test_it():\n    {body}\n\ndef test_other(): pass\n")
 
     loose_code, _ = project.run(*workers, *arguments)

@@ -4,11 +4,14 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from aetherlink.access.options import AuthMode, AuthOptions
 from aetherlink.commands import ActionOptions
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import TargetName
 
+pytestmark = pytest.mark.curl
 SCRIPT = Path(__file__).parents[3] / "scripts" / "test-agent.sh"
 
 
