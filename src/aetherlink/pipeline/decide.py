@@ -1,4 +1,8 @@
-"""Stage decide: gathers what the decision rests on, asks the one pure function, and stores its answer."""
+"""Stage decide: gathers what the decision rests on, asks the one pure function, and stores its answer.
+
+After an action on the target only samples newer than its end are evidence: a target that is just coming back still
+looks broken in the samples before, and must not be repaired once more for that.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -26,8 +30,10 @@ async def run(world: World, case: Case) -> Step:
     plan = case.incident.plan
     if not case.firing or plan is None:
         return Step(Continue(Stage.WATCH))
-    evidence = await world.probe.check(case.incident.source, plan.when) if plan.when else None
-    decision = world.decide(await _question(world, plan, evidence))
+    recent = await _recent(world, plan)
+    settled = max((action.finished_at for action in recent if action.finished_at is not None), default=None)
+    evidence = await world.probe.check(case.incident.source, plan.when, newer_than=settled) if plan.when else None
+    decision = world.decide(_question(world, plan, recent, evidence))
     action = _action(world, case, plan, decision)
     entries = () if _is_repeated(case, decision) else (_entry(world, action, evidence),)
     match decision.effect:
@@ -39,18 +45,20 @@ async def run(world: World, case: Case) -> Step:
             return Step(Continue(Stage.WATCH), entries, action=action)
 
 
-async def _question(world: World, plan: Plan, evidence: Evidence | None) -> Question:
-    now = world.clock.now()
-    longest = max(_HISTORY, timedelta(seconds=plan.cooldown_seconds))
-    recent = await world.store.read(lambda tx: tx.actions.started_since(plan.target, now - longest))
+async def _recent(world: World, plan: Plan) -> tuple[Action, ...]:
+    since = world.clock.now() - max(_HISTORY, timedelta(seconds=plan.cooldown_seconds))
+    return tuple(await world.store.read(lambda tx: tx.actions.started_since(plan.target, since)))
+
+
+def _question(world: World, plan: Plan, recent: tuple[Action, ...], evidence: Evidence | None) -> Question:
     return Question(
         plan=plan,
         ceiling=world.ceiling,
         mode=world.mode_of(plan),
         targets=world.targets,
-        recent=tuple(recent),
+        recent=recent,
         evidence=evidence,
-        now=now,
+        now=world.clock.now(),
     )
 
 

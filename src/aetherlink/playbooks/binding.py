@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 import promql_parser
 
 from aetherlink.errors import BadRequestError
+from aetherlink.lib import promql
 
 _OPERATORS = (  # pairs, because the parser's operators cannot be hashed
     (promql_parser.MatchOp.Equal, "="),
@@ -36,7 +37,7 @@ def bind_query(query: str, names: Iterable[str], labels: Mapping[str, str]) -> s
     def bind(node: promql_parser.Expr) -> promql_parser.Expr | None:
         return _with_matchers(node, extra) if isinstance(node, promql_parser.VectorSelector) else None
 
-    bound: str = promql_parser.transform(promql_parser.parse(query), post_visit=bind).prettify()
+    bound: str = promql_parser.transform(promql.parse(query), post_visit=bind).prettify()
     return bound
 
 

@@ -4,9 +4,10 @@ import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
-import promql_parser
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from aetherlink.errors import BadRequestError
+from aetherlink.lib import promql
 from aetherlink.lib.option_types import Duration
 from aetherlink.model.actions import Verb
 from aetherlink.model.decisions import Mode
@@ -19,9 +20,9 @@ _LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 
 def _check_promql(query: str) -> str:
     try:
-        promql_parser.parse(query)
-    except ValueError as problem:
-        raise ValueError(f"not a PromQL expression: {query!r} ({problem})") from problem
+        promql.parse(query)
+    except BadRequestError as problem:
+        raise ValueError(str(problem)) from problem
     return query
 
 

@@ -152,6 +152,17 @@ async def test_after_a_good_repair_a_new_outage_waits_for_the_cooldown(rig: Rig)
     assert len(rig.executor.calls) == 2
 
 
+async def test_after_an_action_only_newer_samples_license_another(rig: Rig) -> None:
+    await rig.hear()
+    await rig.run_for(5)
+    [action] = await rig.actions()
+    rig.probe.asked.clear()
+    await rig.hear()
+    await rig.run()
+
+    assert rig.probe.asked == [('up{instance="crm:8000",job="peakpro_crm"} == 0', action.finished_at)]
+
+
 async def test_more_than_the_hourly_limit_is_never_done(rig: Rig) -> None:
     rig.change(options=PipelineOptions(redecide_interval=timedelta(seconds=30)))
     for _ in range(20):

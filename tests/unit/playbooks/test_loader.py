@@ -50,7 +50,7 @@ def test_matchers_are_exact_or_anchored_patterns(tmp_path: Path, labels: dict[st
     ("old", "new", "complaint"),
     [
         ("target: thing", "target: thing\ncooldwon: 5m", "cooldwon: Extra inputs"),
-        ("when: up == 0", "when: up ==", "when: Value error, not a PromQL"),
+        ("when: up == 0", "when: up ==", "when: Value error, the query is not PromQL"),
         ("action: {restart: {}}", "action: {restart: {}, rollback: {}}", "exactly one verb"),
         ("action: {restart: {}}", "action: {explode: {}}", "explode"),
         ("for: 3s", "for: soon", "verify.for"),
@@ -58,6 +58,7 @@ def test_matchers_are_exact_or_anchored_patterns(tmp_path: Path, labels: dict[st
         ('"=~critical|page"', '"=~(["', "does not compile"),
         ("bind: [job]", "bind: []", "bind"),
         ("name: restart-thing", "name: Restart Thing", "name"),
+        ("when: up == 0", "when: " + "(" * 90 + "up" + ")" * 90, "at most 80"),
     ],
 )
 def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, old: str, new: str, complaint: str) -> None:

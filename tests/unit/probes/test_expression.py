@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aetherlink.errors import BadRequestError
-from aetherlink.probes.expression import LONGEST_QUERY, read_expression
+from aetherlink.lib.promql import LONGEST_QUERY
+from aetherlink.probes.expression import read_expression
 
 
 def seconds(query: str) -> list[tuple[str, float, float]]:
