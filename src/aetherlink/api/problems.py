@@ -4,10 +4,10 @@ The one table from our errors to HTTP; the app installs the handlers once. What 
 """
 
 import http
+import logging
 from collections.abc import Mapping, Sequence
 
 import msgspec
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,7 +33,7 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
     503: {"Retry-After": "1"},
 }
 _PASSED_ON = frozenset({400, 422})  # a query that Prometheus refuses; its 401 or 404 would be about us, not the caller
-_log = structlog.get_logger("aetherlink.api")
+_log = logging.getLogger("aetherlink.api")
 
 
 class Flaw(BaseModel):
@@ -87,7 +87,7 @@ async def _ours(request: Request, error: Exception) -> Response:
     if isinstance(error, errors.RejectedError) and error.kind == "timeout":
         return response(504, str(error), instance=instance, error_type=error.kind)
     if isinstance(error, errors.StoreError):
-        _log.error("the store cannot be used", path=instance, error=str(error))
+        _log.error("%s: the store cannot be used: %s", instance, error)
         return response(503, str(errors.StoreError()), instance=instance)  # its own words may name files
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), None)
     if status is None:

@@ -1,7 +1,6 @@
 """Bounds that every client keeps towards the outside. Part of the settings; read by the clients only."""
 
 from datetime import timedelta
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,13 +12,20 @@ MEBIBYTE = 1024 * 1024
 class ClientOptions(BaseModel):
     """How long, how much and how many at a time. None of these bounds can be switched off."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    deadline: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(minutes=10))] = timedelta(seconds=5)
-    """Total time for one request, the wait for a free slot and the reading of the answer included. Default 5s."""
-
-    max_bytes: Annotated[int, Field(ge=1024, le=256 * MEBIBYTE)] = 10 * MEBIBYTE
-    """The largest answer that is read, in bytes. Default 10485760 (10 MiB)."""
-
-    in_flight: Annotated[int, Field(ge=1, le=100)] = 8
-    """Requests to one URL at a time; more of them wait for a slot, within their deadline. Default 8."""
+    deadline: Duration = Field(
+        default=timedelta(seconds=5),
+        gt=timedelta(0),
+        le=timedelta(minutes=10),
+        description="Total time for one request, the wait for a free slot and the reading of the answer included.",
+    )
+    max_bytes: int = Field(
+        default=10 * MEBIBYTE, ge=1024, le=256 * MEBIBYTE, description="The largest answer that is read, in bytes."
+    )
+    in_flight: int = Field(
+        default=8,
+        ge=1,
+        le=100,
+        description="Requests to one URL at a time; more of them wait for a slot, within their deadline.",
+    )

@@ -29,12 +29,6 @@ def configure(level: str, form: LogFormat) -> None:
         structlog.processors.format_exc_info,
     ]
     last = structlog.processors.JSONRenderer() if form is LogFormat.JSON else render_line
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -1,0 +1,70 @@
+"""One event is one line, in the seed's form or as JSON, whatever it carries."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from aetherlink.lib import logs
+from aetherlink.lib.logs import LogFormat
+
+
+@pytest.fixture(autouse=True)
+def _root_logger() -> Iterator[None]:
+    """Each test leaves the root logger as it found it."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers, root.level = handlers, level
+
+
+def test_a_line_looks_as_the_seed_says(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", LogFormat.TEXT)
+    logging.getLogger("aetherlink.health").info("Health score: %.2f", 85.5)
+
+    line = capsys.readouterr().err
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - aetherlink\.health - INFO - Health score: 85\.50\n", line)
+
+
+@pytest.mark.parametrize("text", ["a\nERROR - forged", "a\r\nb", "\x1b[31mred", "a\u2028b", "\u202egnirts"])
+def test_nothing_in_an_event_starts_a_new_line_or_drives_a_terminal(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    logs.configure("info", LogFormat.TEXT)
+    logging.getLogger("aetherlink.incidents").info("ALERT: %s", text)
+
+    line = capsys.readouterr().err
+    assert len(line.splitlines()) == 1
+    assert line.rstrip("\n").isprintable()
+
+
+def test_an_exception_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", LogFormat.TEXT)
+    problem = ValueError("first\nsecond")
+    logging.getLogger("aetherlink.app").error("stopping failed", exc_info=problem)
+
+    line = capsys.readouterr().err
+    assert len(line.splitlines()) == 1
+    assert "ValueError" in line
+
+
+def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", LogFormat.JSON)
+    logging.getLogger("aetherlink.health").warning("low %d times\nin a row", 2)
+
+    [line] = capsys.readouterr().err.splitlines()
+    event = json.loads(line)
+    assert (event["logger"], event["level"], event["event"]) == (
+        "aetherlink.health",
+        "warning",
+        "low 2 times\nin a row",
+    )
+
+
+def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("warning", LogFormat.TEXT)
+    logging.getLogger("aetherlink.health").info("Health score: 85.50")
+
+    assert capsys.readouterr().err == ""
