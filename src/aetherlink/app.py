@@ -294,10 +294,10 @@ def _executors(settings: Settings) -> dict[str, Opened]:
 
 async def _serve(settings: Settings) -> int:
     _log.info("Starting AetherLink Command AI Agent")
-    listener = _listen(settings)
     agent = Agent(settings)
-    await agent.start()
+    listener = _listen(settings)
     try:
+        await agent.start()
         config = uvicorn.Config(
             agent.asgi,
             lifespan="off",

@@ -112,7 +112,7 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ("mdoe: auto", "aether.yaml: mdoe: unknown key: did you mean `mode`?"),
-        ("listen: 0.0.0.0:8088", "auth.mode"),
+        ("listen: 0.0.0.0:0", "auth.mode"),
         ("playbook_modes: {restart-everything: auto}", "restart-everything"),
         ("targets: {api: {executor: lab, service: crm}}", "lab.control_socket"),
     ],
