@@ -1,59 +1,14 @@
 """`aether serve` as a process: what it says when it cannot start, what it survives, how it ends."""
 
-import os
 import signal
 import socket
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-AETHER = Path(sys.executable).parent / "aether"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """Nothing of this machine's settings, and sources that nobody answers for."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AETHER_", "PROM_", "ALERT"))}
-    nobody = f"http://127.0.0.1:{free_port()}"
-    return {
-        **kept,
-        "AETHER_LISTEN": f"127.0.0.1:{free_port()}",
-        "AETHER_DATA_DIR": str(folder / "data"),
-        "PROM_URL": nobody,
-        "ALERTMANAGER_URL": nobody,
-    }
-
-
-@contextmanager
-def serving(settings: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen([AETHER, "serve"], env=settings, cwd=folder, stderr=log, text=True)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_until_ready(settings: dict[str, str]) -> httpx.Response:
-    end = time.monotonic() + 30
-    while True:
-        try:
-            return httpx.get(f"http://{settings['AETHER_LISTEN']}/readyz")
-        except httpx.TransportError:
-            assert time.monotonic() < end, "the agent did not come up"
-            time.sleep(0.05)
+from rigs.agent_process import AETHER, environment, serving, wait_until, wait_until_ready
 
 
 def refusal(settings: dict[str, str], folder: Path) -> tuple[int, str]:
@@ -66,15 +21,13 @@ def refusal(settings: dict[str, str], folder: Path) -> tuple[int, str]:
 def test_without_prometheus_and_alertmanager_it_serves_and_says_so(tmp_path: Path) -> None:
     settings = environment(tmp_path) | {"AETHER_HEALTH__CHECK_AT_START": "true"}
     with serving(settings, tmp_path):
-        ready = wait_until_ready(settings)
-        end = time.monotonic() + 10
-        while (health := httpx.get(f"http://{settings['AETHER_LISTEN']}/health").json())["status"] is None:
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        metrics = httpx.get(f"http://{settings['AETHER_LISTEN']}/metrics").text
+        wait_until_ready(settings)
+        agent = f"http://{settings['AETHER_LISTEN']}"
+        wait_until(lambda: httpx.get(f"{agent}/health").json()["status"] is not None, "the score was asked for")
+        health = httpx.get(f"{agent}/health").json()
+        metrics = httpx.get(f"{agent}/metrics").text
 
     log = (tmp_path / "log").read_text()
-    assert ready.status_code == 200
     assert (health["ok"], health["health_score"], health["status"]) == (True, None, "error")
     assert {source["up"] for source in health["sources"]} == {False}
     assert 'aether_agent_source_up{kind="prometheus",source="default"} 0.0' in metrics

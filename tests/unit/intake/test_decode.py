@@ -41,7 +41,6 @@ def test_a_time_in_another_zone_is_the_same_instant() -> None:
 
 
 def test_a_missing_fingerprint_is_computed_as_alertmanager_does() -> None:
-    """The expected values are those that amtool prints for these labels."""
     [alert] = decode(body({key: value for key, value in WIRE.items() if key != "fingerprint"}), LAB)
 
     assert alert.fingerprint == fingerprint({"job": "peakpro_crm", "alertname": "CrmApiDown"})
