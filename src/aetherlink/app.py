@@ -26,12 +26,12 @@ from aetherlink.api.services import ApiServices
 from aetherlink.clients.alertmanager import AlertmanagerClient
 from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.commands import Commands
-from aetherlink.errors import AetherError, SettingsError, UnreachableError
+from aetherlink.errors import SettingsError, UnreachableError
 from aetherlink.executors.options import ExecutorOptions
 from aetherlink.executors.registry import Opened, open_executors
 from aetherlink.health.loop import HealthLoop
 from aetherlink.health.metrics import HealthMetrics
-from aetherlink.health.sources import SourceWatch
+from aetherlink.health.sources import SourceWatch, problem_of
 from aetherlink.incidents.low_health import LowHealth
 from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.incidents.metrics import AlertMetrics
@@ -48,7 +48,6 @@ from aetherlink.pipeline.runner import Runner
 from aetherlink.pipeline.step import World
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.policy.decide import decide
-from aetherlink.ports import ReadyClient
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.settings import Settings
@@ -255,19 +254,11 @@ async def _ask_outside(settings: Settings, executors: Mapping[str, Opened]) -> d
         for url in source.alertmanagers:
             clients[f"Alertmanager {url}"] = AlertmanagerClient(url, settings.clients)
     try:
-        answers = await asyncio.gather(*(_problem_of(client) for client in clients.values()))
+        answers = await asyncio.gather(*(problem_of(client) for client in clients.values()))
     finally:
         for closing in (*clients.values(), *executors.values()):
             await closing.aclose()
     return dict(zip(clients, answers, strict=True))
-
-
-async def _problem_of(client: ReadyClient) -> str | None:
-    try:
-        await client.ready()
-    except AetherError as problem:
-        return str(problem)
-    return None
 
 
 def _registry() -> CollectorRegistry:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aetherlink.errors import BadRequestError, ConflictError
-from aetherlink.model.actions import Action, ActionState, Plan, Target, Verb
+from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Plan, Target, Verb
 from aetherlink.model.decisions import Decision, Effect, Mode
 from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
@@ -19,7 +19,6 @@ from aetherlink.model.questions import Question
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, Decider, Ids, Store, Transaction, Waker
 
-IDEMPOTENCY_FACT = "idempotency_key"
 REQUEST_FACT = "request"
 HISTORY = timedelta(hours=1)
 LONGEST_WAIT = timedelta(minutes=2)  # how far back an allowed action that has not begun is looked for

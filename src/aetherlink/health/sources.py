@@ -55,7 +55,7 @@ class SourceWatch:
     async def check(self, index: int) -> SourceState:
         """Ask one of them, by its place in `states`."""
         first, client = self._watched[index]
-        problem = await _problem_of(client)
+        problem = await problem_of(client)
         state = SourceState(first.source, first.kind, problem is None, self._clock.now(), problem or "")
         self._say(index, state)
         self._states[index] = state
@@ -90,7 +90,7 @@ class SourceWatch:
             _log.warning("%s does not answer: %s", what, state.detail)
 
 
-async def _problem_of(client: ReadyClient) -> str | None:
+async def problem_of(client: ReadyClient) -> str | None:
     try:
         await client.ready()
     except AetherError as problem:

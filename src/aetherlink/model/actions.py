@@ -8,6 +8,9 @@ from enum import StrEnum
 from aetherlink.model.decisions import Decision
 from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, TargetName
 
+IDEMPOTENCY_FACT = "idempotency_key"
+"""The key of Action.facts that holds the caller's Idempotency-Key."""
+
 
 class Verb(StrEnum):
     """What can be done to a target."""

@@ -5,13 +5,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aetherlink.model.actions import Action, ActionState, Outcome, Plan
+from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Outcome, Plan
 from aetherlink.model.decisions import Decision
 from aetherlink.model.ids import ActionId, TargetName
 from aetherlink.store import rows
 from aetherlink.store.tables import actions
-
-IDEMPOTENCY_FACT = "idempotency_key"
 
 
 class SqlActionRows:
