@@ -91,6 +91,7 @@ class SourceWatch:
 
 
 async def problem_of(client: ReadyClient) -> str | None:
+    """Why it is not ready, in words; None when it is."""
     try:
         await client.ready()
     except AetherError as problem:
