@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from aetherlink.errors import StoreError
 from aetherlink.ports import Transaction
 from aetherlink.store import schema, sqlite
+from aetherlink.store.lock import FileLock
 from aetherlink.store.transaction import SqlTransaction
 from aetherlink.store.writer import Writer
 
@@ -27,15 +28,20 @@ class SqlStore:
 
     def __init__(self, path: Path, *, busy_milliseconds: int = sqlite.BUSY_MILLISECONDS) -> None:
         self._path = path
+        self._lock = FileLock(path)
         self._writing = sqlite.writing_engine(path, busy_milliseconds=busy_milliseconds)
         self._reading = sqlite.reading_engine(path, connections=_READERS, busy_milliseconds=busy_milliseconds)
         self._writer = Writer(self._writing)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
 
     def open(self) -> None:
-        """Make the folder and the schema, start the writer. Raises StoreError when the database cannot be used."""
+        """Make the folder and the schema, start the writer.
+
+        Raises StoreError when the database cannot be used, or when another process uses it.
+        """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.take()
             schema.upgrade(self._writing)
         except (OSError, sa.exc.SQLAlchemyError) as problem:
             cause = getattr(problem, "orig", None) or problem
@@ -52,6 +58,7 @@ class SqlStore:
         self._readers.shutdown()
         self._writing.dispose()
         self._reading.dispose()
+        self._lock.release()
 
     @property
     def is_alive(self) -> bool:

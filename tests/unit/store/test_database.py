@@ -113,6 +113,19 @@ def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Path) -> 
     store.dispose()
 
 
+def test_a_second_process_is_kept_off_the_file_until_the_first_has_ended(store: SqlStore, tmp_path: Path) -> None:
+    second = SqlStore(tmp_path / "aetherlink.db")
+    with pytest.raises(StoreError, match="another agent uses the data"):
+        second.open()
+    second.dispose()
+    other = SqlStore(tmp_path / "other.db")
+    other.open()
+    other.close()
+    other = SqlStore(tmp_path / "other.db")
+    other.open()
+    other.close()
+
+
 _WRITE_THEN_DIE = """
 import asyncio, os, pathlib, sys
 from aetherlink.store.database import SqlStore
