@@ -48,8 +48,10 @@ class Part:
 
 PARTS: Mapping[str, Part] = {
     "docker": Part(
-        "a Docker daemon that answers",
-        lambda: _answers("docker", "version", "--format", "{{.Server.Version}}"),
+        "a Docker daemon that answers, and docker-compose",
+        lambda: (
+            _answers("docker", "version", "--format", "{{.Server.Version}}") and _answers("docker-compose", "version")
+        ),
         "apt-get install docker.io docker-compose && service docker start",
     ),
     "chromium": Part(

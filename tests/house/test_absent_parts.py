@@ -59,7 +59,7 @@ class Project:
         path.chmod(0o755)
 
     def have_everything(self) -> None:
-        for program in ("docker", "chromium", "curl"):
+        for program in ("docker", "docker-compose", "chromium", "curl"):
             self.have(program)
 
     def run(self, *arguments: str, strict: bool = False) -> tuple[int, str]:
@@ -91,15 +91,25 @@ def test_what_is_absent_is_said_first_and_last_and_its_tests_are_left_out(
 
     assert code == 0
     assert "1 passed" in output
-    assert output.count("absent: a Docker daemon that answers; to have it: apt-get install docker.io") == 2
+    assert (
+        output.count("absent: a Docker daemon that answers, and docker-compose; to have it: apt-get install docker.io")
+        == 2
+    )
     assert "service docker start (1 tests left out)" in output
     assert "2 long tests: make test-long" in output
 
 
 def test_a_docker_client_without_a_daemon_counts_as_absent(project: Project) -> None:
+    project.have("docker-compose")
     project.have("docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
 
     assert "absent: a Docker daemon" in project.run()[1]
+
+
+def test_a_daemon_without_docker_compose_counts_as_absent(project: Project) -> None:
+    project.have("docker")
+
+    assert "absent: a Docker daemon that answers, and docker-compose" in project.run()[1]
 
 
 def test_with_everything_there_nothing_but_the_long_tests_is_left_out(project: Project) -> None:
@@ -114,6 +124,7 @@ def test_with_everything_there_nothing_but_the_long_tests_is_left_out(project: P
 
 def test_a_strict_run_stops_at_once_when_a_part_is_absent(project: Project) -> None:
     project.have("docker")
+    project.have("docker-compose")
 
     code, output = project.run(strict=True)
 
