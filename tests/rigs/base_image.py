@@ -36,7 +36,7 @@ _BESIDE_LIBC = [
     "libnss_files.so.2",
 ]
 _CERTIFICATES = PurePosixPath("/etc/ssl/certs/ca-certificates.crt")
-_REACHING_THE_INDEX = {"index-url", "extra-index-url", "trusted-host", "proxy", "timeout"}
+_REACHING_THE_INDEX = {"cert", "index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "default-timeout"}
 _FILES = {
     "/etc/passwd": "root:x:0:0:root:/root:/sbin/nologin\n",
     "/etc/group": "root:x:0:\n",
@@ -50,10 +50,12 @@ def write_base_image(archive: Path) -> None:
         venv = Path(folder)
         subprocess.run([_interpreter(), "-m", "venv", venv], check=True, capture_output=True)
         image = _Image(tar)
-        for name, text in {**_FILES, "/etc/pip.conf": _pip_settings(venv)}.items():
+        settings = _pip_settings(venv)
+        for name, text in {**_FILES, "/etc/pip.conf": _pip_conf(settings)}.items():
             image.write(name, text)
         image.folder(PurePosixPath("/tmp"), 0o1777)
-        image.copy(Path(ssl.get_default_verify_paths().cafile or _CERTIFICATES), _CERTIFICATES)
+        bundle = settings.get("cert") or ssl.get_default_verify_paths().cafile or _CERTIFICATES
+        image.copy(Path(bundle), _CERTIFICATES)
         _copy_python(image, venv)
 
 
@@ -134,14 +136,15 @@ def _shared_libraries(programs: list[Path]) -> set[Path]:
     return found | {path for path in map(beside.joinpath, _BESIDE_LIBC) if path.exists()}
 
 
-def _pip_settings(venv: Path) -> str:
+def _pip_settings(venv: Path) -> dict[str, str]:
     """How this machine's pip reaches its index, whether a file or a variable says so."""
     listing = [venv / "bin" / "python", "-m", "pip", "config", "list"]
     told = subprocess.run(listing, check=True, capture_output=True, text=True).stdout
-    settings = {"cert": str(_CERTIFICATES)}
-    for line in told.splitlines():
-        name, _, value = line.partition("=")
-        key = name.rpartition(".")[2]
-        if key in _REACHING_THE_INDEX and "file:" not in value:
-            settings[key] = str(ast.literal_eval(value))
-    return "\n".join(["[global]", *(f"{key} = {value}" for key, value in settings.items()), ""])
+    named = (line.partition("=") for line in told.splitlines())
+    settings = {name.rpartition(".")[2]: str(ast.literal_eval(value)) for name, _, value in named}
+    return {key: value for key, value in settings.items() if key in _REACHING_THE_INDEX and "file:" not in value}
+
+
+def _pip_conf(settings: dict[str, str]) -> str:
+    lines = (f"{key} = {value}" for key, value in {**settings, "cert": str(_CERTIFICATES)}.items())
+    return "\n".join(["[global]", *lines, ""])

@@ -17,6 +17,7 @@ import httpx
 
 _DEADLINE_SECONDS = 60.0
 _STOP_SECONDS = 10
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 # Ports are published on loopback by a forwarder, so an answer is an answer and no proxy of this machine takes part.
 _WEB = {"timeout": 5.0, "trust_env": False}
 
@@ -131,8 +132,8 @@ def build(folder: Path, name: str, *, base: str) -> str:
     The network is the machine's own, so that pip reaches what the machine reaches.
     """
     tag = f"aether-test-{name}:{secrets.token_hex(6)}"
-    network = ("--network", "host")
-    docker("build", *network, "--force-rm", "--build-arg", f"BASE_IMAGE={base}", "--tag", tag, folder, seconds=280)
+    reach = ["--network=host", *(f"--build-arg={name}" for name in _PROXIES if name in os.environ)]
+    docker("build", *reach, "--force-rm", f"--build-arg=BASE_IMAGE={base}", "--tag", tag, folder, seconds=280)
     return docker("image", "inspect", "--format", "{{.Id}}", tag)
 
 
