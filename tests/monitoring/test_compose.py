@@ -94,6 +94,14 @@ def test_whatever_is_kept_is_kept_on_a_named_volume_and_whatever_is_mounted_is_t
                 assert source in STACK["volumes"], volume
 
 
+def test_nothing_that_runs_the_agents_image_leaves_an_unnamed_volume() -> None:
+    assert 'VOLUME ["/data"]' in DOCKERFILE
+    for name, service in SERVICES.items():
+        if "AETHER_IMAGE" in service["image"]:
+            mounted = [volume.split(":")[1] for volume in service["volumes"]] + service.get("tmpfs", [])
+            assert "/data" in mounted, name
+
+
 def test_the_agent_trusts_the_gateway_of_its_network_and_nobody_else() -> None:
     [network] = STACK["networks"]["default"]["ipam"]["config"]
     trusted = SERVICES["aether-agent"]["environment"]["AETHER_AUTH__TRUSTED_NETWORKS"]
