@@ -61,16 +61,22 @@ class Gate:
         """The name that the caller's place gives, or None when it gives nothing.
 
         Forwarding headers say that somebody else stands behind the caller, and a browser's Origin that differs from
-        Host says that a foreign page does.
+        Host says that a foreign page does. A Host that nobody gave the agent says so too: its name was made to point
+        here, so that a foreign page and the agent look like one origin (DNS rebinding).
         """
         address = _address(peer)
         if address is None or _is_forwarded(headers) or not _is_same_origin(headers):
             return None
-        if any(address in network for network in self._options.trusted_networks):
+        host = _host(headers)
+        if any(address in network for network in self._options.trusted_networks) and self._is_ours(host):
             return f"network:{address}"
-        if self._options.mode is AuthMode.LOCAL and address.is_loopback and _has_loopback_host(headers):
+        if self._options.mode is AuthMode.LOCAL and address.is_loopback and _is_loopback(host):
             return "local"
         return None
+
+    def _is_ours(self, host: str) -> bool:
+        """Whether no foreign page can stand behind this Host: an address needs no DNS, a trusted name is ours."""
+        return _is_loopback(host) or _is_address(host) or host.lower() in self._options.trusted_hosts
 
 
 def check_listen(host: str, options: AuthOptions) -> None:
@@ -112,9 +118,10 @@ def _is_same_origin(headers: dict[bytes, list[bytes]]) -> bool:
     return not origins or (len(origins) == len(hosts) == 1 and origins[0].lower() == b"http://" + hosts[0].lower())
 
 
-def _has_loopback_host(headers: dict[bytes, list[bytes]]) -> bool:
+def _host(headers: dict[bytes, list[bytes]]) -> str:
+    """The one Host without its port; empty when there is none, or more than one."""
     hosts = headers.get(b"host", [])
-    return len(hosts) == 1 and _is_loopback(_without_port(hosts[0].decode("latin-1")))
+    return _without_port(hosts[0].decode("latin-1")) if len(hosts) == 1 else ""
 
 
 def _without_port(host: str) -> str:
@@ -124,9 +131,12 @@ def _without_port(host: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
+    return host.lower() == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
+
+
+def _is_address(host: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        ip_address(host)
     except ValueError:
         return False
+    return True

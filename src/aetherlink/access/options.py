@@ -3,10 +3,14 @@
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 Network = IPv4Network | IPv6Network
+HostName = Annotated[
+    str, StringConstraints(to_lower=True, pattern=r"^[A-Za-z0-9_]([A-Za-z0-9._-]{0,252}[A-Za-z0-9_])?$")
+]
 
 
 class AuthMode(StrEnum):
@@ -30,6 +34,12 @@ class AuthOptions(BaseModel):
         default=(),
         description="Networks (CIDR) whose callers have what a caller on this machine has in mode local, in either "
         "mode. Empty: none.",
+    )
+    trusted_hosts: tuple[HostName, ...] = Field(
+        default=(),
+        description="Names, without a port, by which callers of auth.trusted_networks may address the agent. localhost "
+        "and plain IP addresses need not be named. Any other name is refused without a token: a foreign web page could "
+        "have made it point here.",
     )
     webhook_token_file: Path | None = Field(
         default=None,

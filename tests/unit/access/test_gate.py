@@ -110,13 +110,41 @@ def test_two_authorization_headers_are_refused() -> None:
 def test_a_trusted_network_is_named_by_its_address() -> None:
     trusting = gate(trusted_networks=["172.18.0.1/32", "fd00::/8"])
 
-    assert trusting.admit(headers(host="aether-agent:8080"), ("172.18.0.1", 5), Scope.READ).name == "network:172.18.0.1"
-    assert trusting.admit(headers(host="x"), ("fd00::7", 5), Scope.WEBHOOK).name == "network:fd00::7"
+    assert trusting.admit(headers(), ("172.18.0.1", 5), Scope.READ).name == "network:172.18.0.1"
+    assert trusting.admit(headers(host="localhost"), ("fd00::7", 5), Scope.WEBHOOK).name == "network:fd00::7"
     for peer in ("172.18.0.2", "fe80::7"):
         with pytest.raises(UnauthenticatedError):
             trusting.admit(headers(), (peer, 5), Scope.READ)
     with pytest.raises(UnauthenticatedError):
         trusting.admit(headers(("X-Forwarded-For", "1.2.3.4")), ("172.18.0.1", 5), Scope.READ)
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:8088", "127.0.0.1:8088", "10.1.2.3", "[fd00::1]:8080", "Agent.Example:8088", "aether-agent"]
+)
+def test_a_trusted_network_may_use_addresses_and_the_names_that_the_settings_give(host: str) -> None:
+    trusting = gate(trusted_networks=["172.18.0.1/32"], trusted_hosts=["agent.example", "AETHER-agent"])
+
+    found = headers(("Origin", f"http://{host}"), host=host)
+
+    assert trusting.admit(found, ("172.18.0.1", 5), Scope.OPERATE, also_local=True).name == "network:172.18.0.1"
+
+
+@pytest.mark.parametrize("host", ["evil.example:8088", "agent.example.evil.example", "1.2.3.4.evil.example", "", " "])
+@pytest.mark.parametrize("peer", ["172.31.88.1", "127.0.0.1"])
+def test_a_page_that_pointed_its_own_name_at_the_agent_gets_nothing(host: str, peer: str) -> None:
+    """DNS rebinding: to the browser the page and the agent are one origin, and it calls from the trusted place."""
+    trusting = gate(trusted_networks=["172.31.88.1/32", "127.0.0.0/8"], trusted_hosts=["agent.example"])
+
+    for found in (headers(("Origin", f"http://{host}"), host=host), headers(host=host)):
+        with pytest.raises(UnauthenticatedError):
+            trusting.admit(found, (peer, 5), Scope.OPERATE, also_local=True)
+
+
+@pytest.mark.parametrize("name", ["", "agent:8080", "http://agent", "*", ".example", "agent/x"])
+def test_a_trusted_host_is_a_plain_name(name: str) -> None:
+    with pytest.raises(ValueError, match="trusted_hosts"):
+        AuthOptions(trusted_hosts=[name])
 
 
 @pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0"])
