@@ -123,8 +123,11 @@ class TokenRows(Protocol):
 class QuarantineRows(Protocol):
     """Bodies that could not be read, kept as they came."""
 
-    def put(self, *, source: SourceName, body: bytes, problem: str, at: datetime) -> None: ...
-    def count(self) -> int: ...
+    def put(
+        self, *, source: SourceName, body: bytes, problem: str, at: datetime, most_rows: int, most_bytes: int
+    ) -> int:
+        """Keep the body; the oldest beyond these bounds on all that are kept go. Returns how many went."""
+        ...
 
 
 class Transaction(Protocol):

@@ -9,6 +9,7 @@ from aetherlink.intake.fingerprint import fingerprint
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.ids import Fingerprint, SourceName
 
+_LONGEST_PROBLEM = 500  # characters: it may quote the body, and is logged, stored and answered
 _NEVER = datetime(1, 1, 2, tzinfo=UTC)  # Go's zero time stands for "no end"
 
 
@@ -35,7 +36,7 @@ def decode(body: bytes, source: SourceName) -> list[Alert]:
         webhook = _DECODER.decode(body)
         return [_alert(wire, source) for wire in webhook.alerts]
     except (msgspec.DecodeError, UnicodeError, ValueError, OverflowError) as problem:
-        raise BadRequestError(f"not an Alertmanager webhook: {problem}") from problem
+        raise BadRequestError(f"not an Alertmanager webhook: {str(problem)[:_LONGEST_PROBLEM]}") from problem
 
 
 def _alert(wire: _WireAlert, source: SourceName) -> Alert:

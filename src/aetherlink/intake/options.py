@@ -1,8 +1,9 @@
 """Settings of the intake."""
 
 from datetime import timedelta
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aetherlink.lib.option_types import Duration
 
@@ -18,3 +19,26 @@ class IntakeOptions(BaseModel):
     body_deadline: Duration = Field(
         default=timedelta(seconds=20), description="How long a sender may take to send a body."
     )
+    quarantine_rows: int = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="How many bodies that could not be read are kept; beyond it the oldest go.",
+    )
+    quarantine_bytes: int = Field(
+        default=16 * 1024 * 1024,
+        ge=1024,
+        description="How many bytes of such bodies are kept altogether; beyond it the oldest go.",
+    )
+    quarantine_body_bytes: int = Field(
+        default=256 * 1024, ge=1024, description="How much of one such body is kept, in bytes; the rest is cut off."
+    )
+
+    @model_validator(mode="after")
+    def _one_fits(self) -> Self:
+        if self.quarantine_body_bytes > self.quarantine_bytes:
+            raise ValueError(
+                f"quarantine_body_bytes ({self.quarantine_body_bytes}) is above quarantine_bytes "
+                f"({self.quarantine_bytes}): lower it, or raise the other"
+            )
+        return self

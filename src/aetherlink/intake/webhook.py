@@ -26,7 +26,7 @@ from aetherlink.intake.decode import decode
 from aetherlink.intake.options import IntakeOptions
 from aetherlink.model.ids import SourceName
 from aetherlink.model.principals import Scope
-from aetherlink.ports import AlertSink, Clock, Store
+from aetherlink.ports import AlertSink, Clock, Store, Transaction
 
 AsgiScope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -62,7 +62,7 @@ _STATUSES: dict[type[AetherError], HTTPStatus] = {
 
 
 class IntakeMetrics:
-    """Counts the webhooks by the status they were answered with, and the bodies put in quarantine."""
+    """Counts the webhooks by the status they were answered with, and the bodies put in quarantine and dropped there."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.webhooks = Counter(
@@ -70,6 +70,11 @@ class IntakeMetrics:
         )
         self.quarantined = Counter(
             "aether_agent_quarantined", "Webhook bodies that could not be read and were kept.", registry=registry
+        )
+        self.dropped = Counter(
+            "aether_agent_quarantine_dropped",
+            "Bodies dropped from quarantine to keep it within its bounds, the oldest first.",
+            registry=registry,
         )
 
 
@@ -142,10 +147,24 @@ class WebhookIntake:
 
     async def _quarantine(self, body: bytes, problem: str) -> None:
         now = self._clock.now()
-        await self._store.write(
-            lambda transaction: transaction.quarantine.put(source=self._source, body=body, problem=problem, at=now)
-        )
+        limits = self._options
+        kept = body[: limits.quarantine_body_bytes]
+        if len(kept) < len(body):
+            problem = f"{problem} (kept: the first {len(kept)} of {len(body)} bytes)"
+
+        def work(transaction: Transaction) -> int:
+            return transaction.quarantine.put(
+                source=self._source,
+                body=kept,
+                problem=problem,
+                at=now,
+                most_rows=limits.quarantine_rows,
+                most_bytes=limits.quarantine_bytes,
+            )
+
+        dropped = await self._store.write(work)
         self._metrics.quarantined.inc()
+        self._metrics.dropped.inc(dropped)
         _log.warning("webhook body put in quarantine: %s", problem)
 
 

@@ -1,4 +1,4 @@
-"""Bodies that could not be read, kept as they came."""
+"""Bodies that could not be read, kept as they came: the newest of them, within bounds."""
 
 from datetime import datetime
 
@@ -14,11 +14,17 @@ class SqlQuarantineRows:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def put(self, *, source: SourceName, body: bytes, problem: str, at: datetime) -> None:
-        """Keep the body."""
+    def put(
+        self, *, source: SourceName, body: bytes, problem: str, at: datetime, most_rows: int, most_bytes: int
+    ) -> int:
+        """Keep the body; of all that are kept the oldest make room. Returns how many were dropped."""
         values = {"source": source, "body": body, "problem": problem, "at": at}
         self._connection.execute(sa.insert(quarantine).values(values))
-
-    def count(self) -> int:
-        """How many are kept."""
-        return self._connection.execute(sa.select(sa.func.count()).select_from(quarantine)).scalar_one()
+        newest_first = quarantine.c.id.desc()
+        counted = sa.select(
+            quarantine.c.id,
+            sa.func.row_number().over(order_by=newest_first).label("rows"),
+            sa.func.sum(sa.func.length(quarantine.c.body)).over(order_by=newest_first).label("bytes"),
+        ).subquery()
+        beyond = sa.select(counted.c.id).where((counted.c.rows > most_rows) | (counted.c.bytes > most_bytes))
+        return self._connection.execute(sa.delete(quarantine).where(quarantine.c.id.in_(beyond))).rowcount

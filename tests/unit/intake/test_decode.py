@@ -73,6 +73,13 @@ def test_what_is_no_webhook_is_refused_with_the_place(wrong: bytes, complaint: s
         decode(wrong, LAB)
 
 
+def test_the_complaint_about_a_body_stays_short_however_long_the_body() -> None:
+    with pytest.raises(BadRequestError) as caught:
+        decode(body({**WIRE, "status": "x" * 100_000}), LAB)
+
+    assert len(str(caught.value)) < 600
+
+
 @pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_times_at_the_edge_of_the_calendar_do_no_harm(when: str) -> None:
     try:

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -47,20 +50,39 @@ def sink() -> Sink:
     return Sink()
 
 
+def quarantined(folder: Path) -> list[tuple[bytes, str]]:
+    """What lies in quarantine, the oldest first: bodies with what is wrong with them."""
+    with closing(sqlite3.connect(folder / "aetherlink.db")) as database:
+        return database.execute("SELECT body, problem FROM quarantine ORDER BY id").fetchall()
+
+
 async def elsewhere(scope, receive, send) -> None:
     await send({"type": "http.response.start", "status": 418, "headers": []})
     await send({"type": "http.response.body", "body": b""})
 
 
 @pytest.fixture
-def intake(store: SqlStore, clock: ManualClock, ids: CountingIds, sink: Sink) -> WebhookIntake:
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def intake(
+    store: SqlStore, clock: ManualClock, ids: CountingIds, sink: Sink, registry: CollectorRegistry
+) -> WebhookIntake:
     fixed = {
         digest_of(WEBHOOK): Principal("webhook", frozenset({Scope.WEBHOOK})),
         digest_of(READER): Principal("reader", frozenset({Scope.READ})),
     }
     gate = Gate(TokenBook(store, clock=clock, ids=ids, fixed=fixed), options=AuthOptions(mode="token"))
-    options = IntakeOptions(max_body_bytes=4096, body_deadline=timedelta(seconds=0.2))
-    metrics = IntakeMetrics(CollectorRegistry())
+    options = IntakeOptions(
+        max_body_bytes=4096,
+        body_deadline=timedelta(seconds=0.2),
+        quarantine_rows=3,
+        quarantine_bytes=2500,
+        quarantine_body_bytes=1024,
+    )
+    metrics = IntakeMetrics(registry)
     return WebhookIntake(
         elsewhere,
         gate=gate,
@@ -99,12 +121,39 @@ async def test_what_cannot_be_stored_is_answered_503(client: httpx.AsyncClient, 
     assert str(problem) in answer.json()["detail"]
 
 
-async def test_a_body_that_cannot_be_read_is_kept_and_answered_200(client: httpx.AsyncClient, store: SqlStore) -> None:
+async def test_a_body_that_cannot_be_read_is_kept_and_answered_200(client: httpx.AsyncClient, tmp_path: Path) -> None:
     answer = await client.post("/alertmanager", content=b'{"alerts": 7}')
 
     assert (answer.status_code, answer.json()["quarantined"]) == (200, 1)
     assert "$.alerts" in answer.json()["detail"]
-    assert await store.read(lambda transaction: transaction.quarantine.count()) == 1
+    assert [bytes_ for bytes_, _ in quarantined(tmp_path)] == [b'{"alerts": 7}']
+
+
+async def test_the_quarantine_keeps_the_newest_bodies_and_counts_those_it_drops(
+    client: httpx.AsyncClient, tmp_path: Path, registry: CollectorRegistry
+) -> None:
+    for number in range(5):
+        await client.post("/alertmanager", content=b"%d" % number)
+
+    assert [body for body, _ in quarantined(tmp_path)] == [b"2", b"3", b"4"]
+    assert registry.get_sample_value("aether_agent_quarantine_dropped_total") == 2
+    assert registry.get_sample_value("aether_agent_quarantined_total") == 5
+
+
+async def test_the_quarantine_is_bounded_in_bytes_too(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    for letter in (b"a", b"b", b"c"):
+        await client.post("/alertmanager", content=letter * 1000)
+
+    assert [body[:1] for body, _ in quarantined(tmp_path)] == [b"b", b"c"]
+
+
+async def test_of_a_large_body_the_beginning_is_kept_with_a_note(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    await client.post("/alertmanager", content=b"x" * 4000)
+
+    [(body, problem)] = quarantined(tmp_path)
+    assert body == b"x" * 1024
+    assert problem.startswith("not an Alertmanager webhook")
+    assert problem.endswith("(kept: the first 1024 of 4000 bytes)")
 
 
 @pytest.mark.parametrize(
@@ -113,13 +162,13 @@ async def test_a_body_that_cannot_be_read_is_kept_and_answered_200(client: httpx
     ids=["none", "unknown", "not a bearer", "without the scope"],
 )
 async def test_a_stranger_gets_nothing_stored_not_even_in_quarantine(
-    client: httpx.AsyncClient, store: SqlStore, sink: Sink, authorization: str, status: int
+    client: httpx.AsyncClient, tmp_path: Path, sink: Sink, authorization: str, status: int
 ) -> None:
     answer = await client.post("/alertmanager", content=b"garbage", headers={"Authorization": authorization})
 
     assert answer.status_code == status
     assert sink.taken == []
-    assert await store.read(lambda transaction: transaction.quarantine.count()) == 0
+    assert quarantined(tmp_path) == []
 
 
 async def drip():
