@@ -43,12 +43,12 @@ class AlertRows(Protocol):
         """The stored alert for each (source, fingerprint) of these."""
         ...
 
-    def put(self, alert: Alert, *, incident_id: IncidentId | None, at: datetime) -> None:
-        """Insert or replace the alert's present state."""
+    def filed_under(self, alerts: Sequence[Alert]) -> dict[tuple[str, str], IncidentId | None]:
+        """The incident that each (source, fingerprint) of these was last filed under, as far as it is known."""
         ...
 
-    def incident_of(self, alert: Alert) -> IncidentId | None:
-        """The incident that the alert was last filed under."""
+    def put_all(self, filed: Sequence[tuple[Alert, IncidentId | None]], *, at: datetime) -> None:
+        """Insert or replace the present state of each alert; no (source, fingerprint) may stand there twice."""
         ...
 
     def of_incident(self, incident_id: IncidentId) -> list[Alert]:

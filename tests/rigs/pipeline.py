@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -45,8 +46,9 @@ class Rig:
     executor: MemoryExecutor
     reception: Reception
     metrics: PipelineMetrics
+    database: Path
 
-    async def hear(self, name: str = "CrmApiDown", *, firing: bool = True, minutes: float = 0) -> None:
+    async def hear(self, name: str = "CrmApiDown", *, firing: bool = True, minutes: float = 0, **labels: str) -> None:
         """Alertmanager says this."""
         labels = {
             "alertname": name,
@@ -54,10 +56,12 @@ class Rig:
             "severity": "critical",
             "job": "peakpro_crm",
             "instance": "crm:8000",
+            **labels,
         }
         status = AlertStatus.FIRING if firing else AlertStatus.RESOLVED
         starts_at = self.clock.now() if minutes == 0 and firing else self.clock.now() + timedelta(minutes=minutes)
-        alert = Alert(SourceName("lab"), Fingerprint(name), status, starts_at, None, labels, {"summary": "it is down"})
+        print_of = Fingerprint("/".join(labels.values()))
+        alert = Alert(SourceName("lab"), print_of, status, starts_at, None, labels, {"summary": "it is down"})
         await self.reception.receive([alert])
 
     async def run(self) -> None:
@@ -97,7 +101,7 @@ class Rig:
         self.world = replace(self.world, **world)  # type: ignore[arg-type] - fields are named by the test
 
 
-def build_rig(store: SqlStore, clock: ManualClock, ids: CountingIds) -> Rig:
+def build_rig(store: SqlStore, clock: ManualClock, ids: CountingIds, *, database: Path) -> Rig:
     """A world with one target and the built-in playbooks, all of it allowed to act."""
     probe = ScriptedProbe(clock)
     executor = MemoryExecutor(clock, [API])
@@ -118,4 +122,4 @@ def build_rig(store: SqlStore, clock: ManualClock, ids: CountingIds) -> Rig:
     mapping = LabelMapping(LabelOptions(), ["vip-*"])
     alert_metrics = AlertMetrics(CollectorRegistry())
     reception = Reception(store, mapping, clock=clock, ids=ids, waker=NoWaker(), metrics=alert_metrics)
-    return Rig(world, store, clock, probe, executor, reception, PipelineMetrics(CollectorRegistry()))
+    return Rig(world, store, clock, probe, executor, reception, PipelineMetrics(CollectorRegistry()), database)

@@ -39,7 +39,7 @@ class LabExecutor:
         """
         look = min(deadline / 4, _LOOK)
         try:
-            if is_so(await self.observe(target, deadline=look), wish):
+            if (await self.observe(target, deadline=look)).shows(wish):
                 return Outcome(OutcomeStatus.NOT_NEEDED, "it is so already")
         except AetherError as problem:
             return Outcome(OutcomeStatus.FAILED, f"it could not be looked at, so nothing was sent: {problem}")
@@ -54,7 +54,7 @@ class LabExecutor:
             return await self._after_no(target, wish, problem, look)
         except AetherError as problem:
             return await self._after_silence(target, wish, problem, look)
-        if is_so(seen, wish):
+        if seen.shows(wish):
             return Outcome(OutcomeStatus.DONE, _words(seen))
         return Outcome(OutcomeStatus.FAILED, f"the lab said that it is done, but it shows {_words(seen)}")
 
@@ -87,7 +87,7 @@ class LabExecutor:
     async def _shows(self, target: Target, wish: Wish, look: timedelta) -> bool | AetherError:
         """Whether the target is as wished, or why that cannot be told."""
         try:
-            return is_so(await self.observe(target, deadline=look), wish)
+            return (await self.observe(target, deadline=look)).shows(wish)
         except AetherError as problem:
             return problem
 
@@ -100,19 +100,6 @@ def _refusal(target: Target, wish: Wish) -> str:
         case Release(""):
             return f"there is no release to deploy to {target.name}: it has no previous one"
     return ""
-
-
-def is_so(seen: Observation, wish: Wish) -> bool:
-    """Whether what was seen is what is wished."""
-    if seen.ready < seen.wanted:
-        return False
-    match wish:
-        case StartedAfter(instant):
-            return seen.oldest_start is not None and seen.oldest_start > instant
-        case Replicas(count):
-            return seen.wanted == count
-        case Release(name):
-            return bool(name) and seen.release == name
 
 
 def _words(seen: Observation) -> str:

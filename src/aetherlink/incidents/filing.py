@@ -1,11 +1,12 @@
 """Files alerts under incidents, inside one transaction: opens, extends, and wakes what has changed.
 
 Deduplication is a join, not "a row exists": of two reports of one fingerprint the later start counts, then resolved
-over firing. A repeat, a late one and an HA twin's copy change nothing, in whatever order they come.
+over firing. A repeat, a late one and an HA twin's copy change nothing, in whatever order they come. Each incident is
+written once a batch, with one timeline entry for all of its alerts: a group of thousands must not hold the one writer.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from aetherlink.incidents.mapping import LabelMapping, Meaning
@@ -15,8 +16,19 @@ from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Stage
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Ids, Transaction
 
+_MOST_NAMED = 20  # of one batch in one timeline entry; all of them are under the incident's alerts
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
+class _Draft:
+    """An incident as it will be stored, with the alerts of this batch that concern it."""
+
+    incident: Incident
+    is_new: bool
+    alerts: list[Alert] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Filing:
     """One batch of alerts, filed at one moment in one transaction."""
 
@@ -24,10 +36,13 @@ class Filing:
     mapping: LabelMapping
     ids: Ids
     now: datetime
+    _by_key: dict[str, _Draft] = field(default_factory=dict)
+    _by_id: dict[IncidentId, _Draft] = field(default_factory=dict)
 
     def file(self, alerts: Sequence[Alert]) -> list[Alert]:
         """File every alert; those that changed something are returned, in their order."""
         known = self.transaction.alerts.known(alerts)
+        filed = self.transaction.alerts.filed_under(alerts)
         news: list[Alert] = []
         for alert in alerts:
             identity = (alert.source, alert.fingerprint)
@@ -35,26 +50,51 @@ class Filing:
             if stored is not None and stored.order >= alert.order:
                 continue
             known[identity] = alert
-            self._file_one(alert)
+            filed[identity] = self._incident_for(alert, filed.get(identity))
             news.append(alert)
+        latest = {(alert.source, alert.fingerprint): alert for alert in news}
+        self.transaction.alerts.put_all([(alert, filed[key]) for key, alert in latest.items()], at=self.now)
+        for draft in self._by_id.values():
+            self._write(draft)
         return news
 
-    def _file_one(self, alert: Alert) -> None:
-        incident_id = None if self.mapping.is_heartbeat(alert) else self._incident_for(alert)
-        self.transaction.alerts.put(alert, incident_id=incident_id, at=self.now)
+    def _incident_for(self, alert: Alert, filed: IncidentId | None) -> IncidentId | None:
+        if self.mapping.is_heartbeat(alert):
+            return None
+        draft = self._reporting(alert) if alert.status is AlertStatus.FIRING else self._known(filed)
+        if draft is None:
+            return filed
+        draft.alerts.append(alert)
+        return draft.incident.id
 
-    def _incident_for(self, alert: Alert) -> IncidentId | None:
+    def _reporting(self, alert: Alert) -> _Draft:
+        """The open incident of what is broken, or a new one."""
         meaning = self.mapping.meaning(alert)
-        if alert.status is AlertStatus.RESOLVED:
-            return self._note_resolved(alert)
-        incident = self.transaction.incidents.open_by_key(meaning.key)
-        if incident is None:
-            return self._open(alert, meaning)
-        self._extend(incident, alert, meaning)
-        return incident.id
+        draft = self._by_key.get(meaning.key)
+        if draft is None:
+            stored = self.transaction.incidents.open_by_key(meaning.key)
+            draft = _Draft(self._opened(alert, meaning), is_new=True) if stored is None else self._draft(stored)
+            self._by_key[meaning.key] = self._by_id[draft.incident.id] = draft
+        worst = min(draft.incident.severity, meaning.severity, key=lambda each: each.rank)
+        draft.incident = replace(draft.incident, severity=worst, vip=draft.incident.vip or meaning.vip)
+        return draft
 
-    def _open(self, alert: Alert, meaning: Meaning) -> IncidentId:
-        incident = Incident(
+    def _known(self, incident_id: IncidentId | None) -> _Draft | None:
+        """The incident that the alert was filed under, while it is open."""
+        if incident_id is None or incident_id in self._by_id:
+            return None if incident_id is None else self._by_id[incident_id]
+        stored = self.transaction.incidents.get(incident_id)
+        if stored is None or stored.status is not IncidentStatus.OPEN:
+            return None
+        return self._draft(stored)
+
+    def _draft(self, stored: Incident) -> _Draft:
+        draft = self._by_id.setdefault(stored.id, _Draft(stored, is_new=False))
+        self._by_key.setdefault(stored.key, draft)
+        return draft
+
+    def _opened(self, alert: Alert, meaning: Meaning) -> Incident:
+        return Incident(
             id=IncidentId(self.ids.new("inc")),
             key=meaning.key,
             origin=Origin.ALERT,
@@ -71,34 +111,29 @@ class Filing:
             labels=alert.labels,
             wake_at=self.now,
         )
-        opened = Entry(EventKind.OPENED, self.now, f"incident opened: {incident.title}", {"key": incident.key})
-        self.transaction.incidents.insert(incident, [opened, _entry(alert, self.now)])
-        return incident.id
 
-    def _extend(self, incident: Incident, alert: Alert, meaning: Meaning) -> None:
-        worst = min(incident.severity, meaning.severity, key=lambda each: each.rank)
-        is_idle = incident.stage is Stage.WATCH and not incident.escalated
-        changed = replace(
-            incident,
-            severity=worst,
-            vip=incident.vip or meaning.vip,
-            stage=Stage.PLAN if is_idle else incident.stage,  # what is new may fit another playbook
-            updated_at=self.now,
-            wake_at=self.now,
-        )
-        self.transaction.incidents.update(changed, [_entry(alert, self.now)])
-
-    def _note_resolved(self, alert: Alert) -> IncidentId | None:
-        incident_id = self.transaction.alerts.incident_of(alert)
-        incident = None if incident_id is None else self.transaction.incidents.get(incident_id)
-        if incident is not None and incident.status is IncidentStatus.OPEN:
+    def _write(self, draft: _Draft) -> None:
+        incident = draft.incident
+        entry = _entry(draft.alerts, self.now)
+        if draft.is_new:
+            opened = Entry(EventKind.OPENED, self.now, f"incident opened: {incident.title}", {"key": incident.key})
+            self.transaction.incidents.insert(incident, [opened, entry])
+        else:
             woken = replace(incident, updated_at=self.now, wake_at=self.now)
-            self.transaction.incidents.update(woken, [_entry(alert, self.now)])
-        return incident_id
+            self.transaction.incidents.update(woken, [entry])
 
 
-def _entry(alert: Alert, now: datetime) -> Entry:
-    name = alert.name or alert.fingerprint
-    facts = {"fingerprint": alert.fingerprint, "alertname": alert.name, "status": alert.status.value}
-    starts_at = alert.starts_at.isoformat()
-    return Entry(EventKind.ALERTS, now, f"{name} is {alert.status}", {**facts, "starts_at": starts_at})
+def _entry(alerts: Sequence[Alert], now: datetime) -> Entry:
+    words = [f"{alert.name or alert.fingerprint} is {alert.status}" for alert in alerts[:_MOST_NAMED]]
+    more = len(alerts) - len(words)
+    text = ", ".join(words) + (f", and {more} more" if more > 0 else "")
+    named = [
+        {
+            "fingerprint": alert.fingerprint,
+            "alertname": alert.name,
+            "status": alert.status.value,
+            "starts_at": alert.starts_at.isoformat(),
+        }
+        for alert in alerts[:_MOST_NAMED]
+    ]
+    return Entry(EventKind.ALERTS, now, text, {"count": len(alerts), "alerts": named})

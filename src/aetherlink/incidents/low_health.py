@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from aetherlink.incidents.identity import Kind, incident_key
 from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
@@ -16,7 +17,7 @@ class LowHealth:
         self._store = store
         self._ids = ids
         self._source = source
-        self._key = f"{source}||health-score"
+        self._key = incident_key(Kind.HEALTH, source)
 
     async def low(self, reading: HealthReading) -> None:
         """Open the incident, once."""

@@ -4,6 +4,7 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from aetherlink.incidents.identity import Kind, incident_key
 from aetherlink.incidents.options import LabelOptions
 from aetherlink.model.alerts import Alert
 from aetherlink.model.incidents import Severity
@@ -53,7 +54,7 @@ class LabelMapping:
             service=service,
             severity=_severity(_first(alert.labels, self._options.severity)),
             vip=self._is_vip(tenant),
-            key="|".join((alert.source, tenant, service or f"alert:{alert.name}")),
+            key=incident_key(Kind.SERVICE if service else Kind.ALERT, alert.source, tenant, service or alert.name),
         )
 
     def is_heartbeat(self, alert: Alert) -> bool:

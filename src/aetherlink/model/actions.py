@@ -65,6 +65,18 @@ class Observation:
     release: str = ""
     previous_release: str = ""
 
+    def shows(self, wish: Wish) -> bool:
+        """Whether this is what was wished: everything wanted is ready, and it is so."""
+        if self.ready < self.wanted:
+            return False
+        match wish:
+            case StartedAfter(instant):
+                return self.oldest_start is not None and self.oldest_start > instant
+            case Replicas(count):
+                return self.wanted == count
+            case Release(name):
+                return bool(name) and self.release == name
+
 
 class ActionState(StrEnum):
     """How far an action has come."""
@@ -99,7 +111,8 @@ class Plan:
 
     `when` must hold on fresh data at the moment of acting; `verify` must hold for `verify_for_seconds` on samples
     newer than the action, within `verify_within_seconds`. An empty query means that there is none. `replicas` belongs
-    to scale: the number wanted. Cooldown and limit bound how often the playbook may act on the target.
+    to scale: the number wanted. Cooldown and limit bound how often the playbook may act on the target. `episode` names
+    the firing alert that it is for; empty for a person's request.
     """
 
     verb: Verb
@@ -112,6 +125,7 @@ class Plan:
     verify_within_seconds: float = 60.0
     cooldown_seconds: float = 0.0
     per_hour: int = 3
+    episode: str = ""
 
     @property
     def words(self) -> str:

@@ -33,6 +33,11 @@ class Alert:
         return self.labels.get("alertname", "")
 
     @property
+    def episode(self) -> str:
+        """What tells one firing of the alert from the next, within its source."""
+        return f"{self.fingerprint}@{self.starts_at.isoformat()}"
+
+    @property
     def order(self) -> tuple[datetime, bool]:
         """What decides between two reports of one fingerprint: the later start, then resolved over firing."""
         return (self.starts_at, self.status is AlertStatus.RESOLVED)

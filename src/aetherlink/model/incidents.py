@@ -53,9 +53,10 @@ class Incident:
     """One incident as stored.
 
     `key` is its identity while it is open: what is broken, not which alert said so. `labels` are those of the alert
-    that opened it. `verified_since` is since when the verifying query has held without a break. `wake_at` is the timer
-    row: when the pipeline looks again although nothing woke it. `version` grows with every change, so that a stale
-    writer is noticed. `escalated` says that a person has been called.
+    that opened it. `considered` names the episodes of its alerts that were looked at for a playbook. `verified_since`
+    is since when the verifying query has held without a break. `wake_at` is the timer row: when the pipeline looks
+    again although nothing woke it. `version` grows with every change, so that a stale writer is noticed. `escalated`
+    says that a person has been called.
     """
 
     id: IncidentId
@@ -73,6 +74,7 @@ class Incident:
     updated_at: datetime
     labels: Mapping[str, str] = field(default_factory=dict)
     plan: Plan | None = None
+    considered: tuple[str, ...] = ()
     action_id: ActionId | None = None
     verified_since: datetime | None = None
     resolved_at: datetime | None = None

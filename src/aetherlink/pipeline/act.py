@@ -1,10 +1,12 @@
-"""Stage act: commits the intent, calls the executor once, and brings back the outcome.
+"""Stage act: decides once more, commits the intent, calls the executor once, and brings back the outcome.
 
-An action found running at the start of the stage is one whose caller died between call and reply. It is looked at,
-never sent again: done when the target shows what was wished, else unknown, and a person is called.
+The second decision is made inside the transaction that commits the intent, on what is true there: of several
+incidents that want the same target at the same moment, one gets it. An action found running at the start of the stage
+is one whose caller died between call and reply. It is looked at, never sent again: done when the target shows what was
+wished, else unknown, and a person is called.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -12,22 +14,33 @@ from aetherlink.errors import AetherError, ConflictError
 from aetherlink.model.actions import (
     Action,
     ActionState,
-    Observation,
     Outcome,
     OutcomeStatus,
     Release,
     Replicas,
     StartedAfter,
+    Target,
     Verb,
     Wish,
 )
+from aetherlink.model.decisions import Decision, Effect, Evidence
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.pipeline import decide
 from aetherlink.pipeline.step import Case, Continue, Step, World
-from aetherlink.ports import Transaction
+from aetherlink.ports import Executor, Transaction
 
 _FRESH = timedelta(seconds=30)
 _GOOD = frozenset({OutcomeStatus.DONE, OutcomeStatus.NOT_NEEDED})
+_RELEASE = "release"  # the key of Action.facts: which release a rollback wishes
+
+
+@dataclass(frozen=True, slots=True)
+class _Hands:
+    """Who does it, to what."""
+
+    executor: Executor
+    target: Target
 
 
 async def run(world: World, case: Case) -> Step:
@@ -38,84 +51,91 @@ async def run(world: World, case: Case) -> Step:
     if action.state is ActionState.RUNNING:
         return _finished(world, action, await _look(world, action))
     if world.clock.now() - action.created_at > _FRESH:
-        return _stale(world, action)
-    started = replace(action, state=ActionState.RUNNING, started_at=world.clock.now())
-    await world.store.write(partial(_put_intent, incident=case.incident, action=started))
-    return _finished(world, started, await _call(world, started))
+        return _refused(world, action, "the decision was too old when its turn came")
+    try:
+        hands, ready = await _prepare(world, action)
+    except AetherError as problem:
+        return _finished(world, action, Outcome(OutcomeStatus.FAILED, f"nothing was sent: {problem}"))
+    evidence = await decide.evidence(world, case.incident.source, action.plan)
+    started = await world.store.write(
+        partial(_begin, world=world, incident=case.incident, action=ready, evidence=evidence)
+    )
+    if isinstance(started, Decision):
+        return _refused(world, action, started.reason)
+    outcome = await hands.executor.converge(hands.target, _wish(started), deadline=world.options.action_deadline)
+    return _finished(world, started, outcome)
 
 
-def _put_intent(transaction: Transaction, incident: Incident, action: Action) -> None:
-    """On record before the call: whoever finds it without an outcome knows that the call may have been made."""
-    stored = transaction.incidents.get(incident.id)
-    if stored is None or stored.stage is not Stage.ACT or stored.action_id != action.id:
-        raise ConflictError(f"incident {incident.id} was moved by somebody else: action {action.id} is not called")
-    at = action.started_at or action.created_at
-    entry = Entry(EventKind.ACTION_STARTED, at, f"{action.plan.words}: started", _facts(action))
-    transaction.actions.put(action)
-    if not transaction.incidents.update(replace(stored, updated_at=at), [entry]):
-        raise ConflictError(f"incident {incident.id} was changed by somebody else in the same transaction")
-
-
-async def _call(world: World, action: Action) -> Outcome:
-    target = world.targets[action.plan.target]
+def _hands(world: World, action: Action) -> _Hands:
+    """Raises ConflictError for a target or executor that the settings do not have any more, or not for this verb."""
+    target = world.targets.get(action.plan.target)
+    if target is None:
+        raise ConflictError(f"the target {action.plan.target} is not in the settings any more")
     executor = world.executors[target.executor]
     if action.plan.verb not in executor.verbs:
-        return Outcome(OutcomeStatus.FAILED, f"the executor {target.executor} cannot {action.plan.verb}")
-    try:
-        wish = await _wish(world, action)
-    except AetherError as problem:
-        return Outcome(OutcomeStatus.FAILED, f"{target.name} could not be looked at before the call: {problem}")
-    if wish is None:
-        return Outcome(OutcomeStatus.FAILED, f"{target.name} has no previous release to roll back to")
-    return await executor.converge(target, wish, deadline=world.options.action_deadline)
+        raise ConflictError(f"the executor {target.executor} cannot {action.plan.verb}")
+    return _Hands(executor, target)
 
 
-async def _wish(world: World, action: Action) -> Wish | None:
-    """The plan as a wish about state; None where there is nothing to wish for."""
+async def _prepare(world: World, action: Action) -> tuple[_Hands, Action]:
+    """The hands, and the action with everything that its wish rests on."""
+    hands = _hands(world, action)
+    if action.plan.verb is not Verb.ROLLBACK:
+        return hands, action
+    seen = await hands.executor.observe(hands.target, deadline=world.options.action_deadline)
+    if not seen.previous_release:
+        raise ConflictError(f"{hands.target.name} has no previous release to roll back to")
+    return hands, replace(action, facts={**action.facts, _RELEASE: seen.previous_release})
+
+
+def _begin(
+    transaction: Transaction, world: World, incident: Incident, action: Action, evidence: Evidence | None
+) -> Action | Decision:
+    """The intent, on record before the call; or the decision that is against it now."""
+    stored = transaction.incidents.get(incident.id)
+    known = transaction.actions.get(action.id)
+    if stored is None or stored.stage is not Stage.ACT or known is None or known.state is not ActionState.ALLOWED:
+        raise ConflictError(f"incident {incident.id} was moved by somebody else: action {action.id} is not called")
+    now = world.clock.now()
+    recent = tuple(transaction.actions.started_since(action.plan.target, decide.horizon(action.plan, now)))
+    decision = world.decide(decide.question(world, action.plan, recent, evidence))
+    if decision.effect is not Effect.ALLOW:
+        return decision
+    started = replace(action, state=ActionState.RUNNING, started_at=now)
+    transaction.actions.put(started)
+    entry = Entry(EventKind.ACTION_STARTED, now, f"{action.plan.words}: started", _facts(action))
+    transaction.incidents.update(replace(stored, updated_at=now), [entry])
+    return started
+
+
+def _wish(action: Action) -> Wish:
+    """The plan as a wish about state, for an action whose intent is on record."""
     match action.plan.verb:
         case Verb.RESTART:
             return StartedAfter(action.started_at or action.created_at)
         case Verb.SCALE:
-            return None if action.plan.replicas is None else Replicas(action.plan.replicas)
+            return Replicas(action.plan.replicas or 0)
         case Verb.ROLLBACK:
-            seen = await _observe(world, action)
-            return Release(seen.previous_release) if seen.previous_release else None
+            return Release(str(action.facts.get(_RELEASE, "")))
 
 
 async def _look(world: World, action: Action) -> Outcome:
     try:
-        seen = await _observe(world, action)
+        hands = _hands(world, action)
+        seen = await hands.executor.observe(hands.target, deadline=world.options.action_deadline)
     except AetherError as problem:
         return Outcome(OutcomeStatus.UNKNOWN, f"the agent stopped during the call, and now cannot look: {problem}")
-    if _is_so(action, seen):
-        return Outcome(
-            OutcomeStatus.DONE, "the agent stopped during the call; the target shows that it was carried out"
-        )
+    if seen.shows(_wish(action)):
+        return Outcome(OutcomeStatus.DONE, "the agent stopped during the call; the target shows its effect")
     return Outcome(OutcomeStatus.UNKNOWN, "the agent stopped during the call; the target does not show its effect")
 
 
-def _is_so(action: Action, seen: Observation) -> bool:
-    match action.plan.verb:
-        case Verb.RESTART:
-            since = action.started_at
-            return since is not None and seen.oldest_start is not None and seen.oldest_start > since
-        case Verb.SCALE:
-            return seen.wanted == action.plan.replicas
-        case Verb.ROLLBACK:
-            return False  # which release ran before the call is not known any more
-
-
-async def _observe(world: World, action: Action) -> Observation:
-    target = world.targets[action.plan.target]
-    return await world.executors[target.executor].observe(target, deadline=world.options.action_deadline)
-
-
-def _stale(world: World, action: Action) -> Step:
-    """Allowed too long ago to be true still: a plan is decided again, a person's request has to be made again."""
-    outcome = Outcome(OutcomeStatus.FAILED, "not carried out: the decision was too old when its turn came")
+def _refused(world: World, action: Action, reason: str) -> Step:
+    """Not carried out: a plan is decided again, a person's request has to be made again."""
     now = world.clock.now()
+    outcome = Outcome(OutcomeStatus.FAILED, f"not carried out: {reason}")
     refused = replace(action, state=ActionState.REFUSED, finished_at=now, outcome=outcome)
-    entry = Entry(EventKind.ACTION_FINISHED, now, outcome.reason, {"action_id": action.id})
+    entry = Entry(EventKind.ACTION_FINISHED, now, f"{action.plan.words}: {outcome.reason}", _facts(action))
     return Step(Continue(Stage.DECIDE if action.plan.playbook else Stage.WATCH), (entry,), action=refused)
 
 

@@ -5,11 +5,11 @@ looks broken in the samples before, and must not be repaired once more for that.
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from aetherlink.model.actions import Action, ActionState, Plan
 from aetherlink.model.decisions import Decision, Effect, Evidence
-from aetherlink.model.ids import ActionId
+from aetherlink.model.ids import ActionId, SourceName
 from aetherlink.model.incidents import Stage
 from aetherlink.model.questions import Question
 from aetherlink.model.timeline import Entry, EventKind
@@ -28,14 +28,14 @@ _NOT_RUN = frozenset({ActionState.REFUSED, ActionState.WAITING_APPROVAL})
 async def run(world: World, case: Case) -> Step:
     """Continue to act when allowed; watch when it is a person's turn; decide again later when denied."""
     plan = case.incident.plan
-    if not case.firing or plan is None:
+    if plan is None or plan.episode not in {alert.episode for alert in case.firing}:
         return Step(Continue(Stage.WATCH))
-    recent = await _recent(world, plan)
-    settled = max((action.finished_at for action in recent if action.finished_at is not None), default=None)
-    evidence = await world.probe.check(case.incident.source, plan.when, newer_than=settled) if plan.when else None
-    decision = world.decide(_question(world, plan, recent, evidence))
+    shown = await evidence(world, case.incident.source, plan)
+    since = horizon(plan, world.clock.now())
+    recent = await world.store.read(lambda tx: tuple(tx.actions.started_since(plan.target, since)))
+    decision = world.decide(question(world, plan, recent, shown))
     action = _action(world, case, plan, decision)
-    entries = () if _is_repeated(case, decision) else (_entry(world, action, evidence),)
+    entries = () if _is_repeated(case, decision) else (_entry(world, action, shown),)
     match decision.effect:
         case Effect.ALLOW:
             return Step(Continue(Stage.ACT), entries, action=action)
@@ -45,19 +45,30 @@ async def run(world: World, case: Case) -> Step:
             return Step(Continue(Stage.WATCH), entries, action=action)
 
 
-async def _recent(world: World, plan: Plan) -> tuple[Action, ...]:
-    since = world.clock.now() - max(_HISTORY, timedelta(seconds=plan.cooldown_seconds))
-    return tuple(await world.store.read(lambda tx: tx.actions.started_since(plan.target, since)))
+def horizon(plan: Plan, now: datetime) -> datetime:
+    """Since when the actions on the target have a say in the decision."""
+    return now - max(_HISTORY, timedelta(seconds=plan.cooldown_seconds))
 
 
-def _question(world: World, plan: Plan, recent: tuple[Action, ...], evidence: Evidence | None) -> Question:
+async def evidence(world: World, source: SourceName, plan: Plan) -> Evidence | None:
+    """What the plan's condition shows now, on samples newer than the last action on the target; None without one."""
+    if not plan.when:
+        return None
+    since = horizon(plan, world.clock.now())
+    recent = await world.store.read(lambda tx: tx.actions.started_since(plan.target, since))
+    settled = max((action.finished_at for action in recent if action.finished_at is not None), default=None)
+    return await world.probe.check(source, plan.when, newer_than=settled)
+
+
+def question(world: World, plan: Plan, recent: tuple[Action, ...], shown: Evidence | None) -> Question:
+    """Everything that the decision rests on."""
     return Question(
         plan=plan,
         ceiling=world.ceiling,
         mode=world.mode_of(plan),
         targets=world.targets,
         recent=recent,
-        evidence=evidence,
+        evidence=shown,
         now=world.clock.now(),
     )
 
@@ -67,7 +78,16 @@ def _action(world: World, case: Case, plan: Plan, decision: Decision) -> Action:
     state = _STATES[decision.effect]
     now = world.clock.now()
     if case.action is not None and case.action.state in _NOT_RUN:
-        return replace(case.action, plan=plan, decision=decision, state=state, created_at=now)
+        return replace(
+            case.action,
+            plan=plan,
+            decision=decision,
+            state=state,
+            created_at=now,
+            started_at=None,
+            finished_at=None,
+            outcome=None,
+        )
     return Action(
         id=ActionId(world.ids.new("act")),
         plan=plan,
@@ -88,7 +108,7 @@ def _is_repeated(case: Case, decision: Decision) -> bool:
     return (last.effect, last.rule) == (decision.effect, decision.rule)
 
 
-def _entry(world: World, action: Action, evidence: Evidence | None) -> Entry:
+def _entry(world: World, action: Action, shown: Evidence | None) -> Entry:
     decision = action.decision
     facts: dict[str, object] = {
         "action_id": action.id,
@@ -96,7 +116,7 @@ def _entry(world: World, action: Action, evidence: Evidence | None) -> Entry:
         "rule": decision.rule,
         "reason": decision.reason,
     }
-    if evidence is not None:
-        facts["evidence"] = f"{evidence.status}: {evidence.detail}"
+    if shown is not None:
+        facts["evidence"] = f"{shown.status}: {shown.detail}"
     text = f"{decision.effect}: {action.plan.words} ({decision.reason})"
     return Entry(EventKind.DECIDED, world.clock.now(), text, facts)

@@ -21,4 +21,8 @@ class PipelineOptions(BaseModel):
     action_deadline: Duration = Field(
         default=timedelta(seconds=60), description="How long one action may take before its outcome is unknown."
     )
+    resolve_within: Duration = Field(
+        default=timedelta(minutes=15),
+        description="How long an alert may go on firing after a verified repair before a person is called.",
+    )
     workers: int = Field(default=8, ge=1, le=64, description="How many incidents are worked on at a time.")

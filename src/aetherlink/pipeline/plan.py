@@ -1,6 +1,8 @@
 """Stage plan: the first playbook that matches a firing alert, bound to that alert's labels."""
 
-from aetherlink.errors import BadRequestError
+from dataclasses import replace
+
+from aetherlink.errors import AetherError
 from aetherlink.model.actions import Plan, Target, Verb
 from aetherlink.model.alerts import Alert
 from aetherlink.model.incidents import Stage
@@ -9,20 +11,25 @@ from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Step, World
 from aetherlink.playbooks.binding import bind_query
 
+_MOST_NAMES = 10  # in one line of the timeline
+
 
 async def run(world: World, case: Case) -> Step:
-    """Continue to decide with a plan, or to watch when no playbook fits."""
-    for alert in case.firing:
-        for playbook in world.playbooks:
-            if playbook.matches(alert.labels):
-                return await _bound(world, case, alert, playbook)
-    if not case.firing:
+    """Continue to decide with a plan, or to watch when no playbook fits. Each episode of an alert is looked at once."""
+    considered = tuple(alert.episode for alert in case.firing if alert.episode in case.incident.considered)
+    fresh = [alert for alert in case.firing if alert.episode not in considered]
+    for alert in fresh:
+        considered = (*considered, alert.episode)
+        playbook = next((each for each in world.playbooks if each.matches(alert.labels)), None)
+        if playbook is not None:
+            return replace(await _bound(world, alert, playbook), considered=considered)
+    if not fresh:
         return Step(Continue(Stage.WATCH))
-    names = ", ".join(sorted({alert.name or alert.fingerprint for alert in case.firing}))
-    return _nothing(world, f"no playbook matches {names}: a person has to look")
+    names = ", ".join(sorted({alert.name or alert.fingerprint for alert in fresh})[:_MOST_NAMES])
+    return replace(_nothing(world, f"no playbook matches {names}: a person has to look"), considered=considered)
 
 
-async def _bound(world: World, case: Case, alert: Alert, playbook: Playbook) -> Step:
+async def _bound(world: World, alert: Alert, playbook: Playbook) -> Step:
     target = world.targets.get(playbook.target)
     if target is None:
         return _nothing(
@@ -30,10 +37,8 @@ async def _bound(world: World, case: Case, alert: Alert, playbook: Playbook) -> 
         )
     try:
         plan = await _plan(world, alert, playbook, target)
-    except BadRequestError as problem:
-        return _nothing(world, f"playbook {playbook.name} matches, but cannot be bound: {problem}")
-    if plan == case.incident.plan:
-        return Step(Continue(Stage.DECIDE))
+    except AetherError as problem:
+        return _nothing(world, f"playbook {playbook.name} matches, but cannot be planned: {problem}")
     text = f"playbook {playbook.name}: {plan.words} when `{plan.when}`"
     facts = {"playbook": playbook.name, "target": target.name, "verb": plan.verb.value, "verify": plan.verify}
     return Step(Continue(Stage.DECIDE), (Entry(EventKind.PLANNED, world.clock.now(), text, facts),), plan=plan)
@@ -51,6 +56,7 @@ async def _plan(world: World, alert: Alert, playbook: Playbook, target: Target) 
         verify_within_seconds=playbook.verify_within.total_seconds(),
         cooldown_seconds=playbook.cooldown.total_seconds(),
         per_hour=playbook.per_hour,
+        episode=alert.episode,
     )
 
 

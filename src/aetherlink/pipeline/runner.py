@@ -146,6 +146,7 @@ def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> N
     changed = replace(
         stored,
         plan=step.plan or stored.plan,
+        considered=stored.considered if step.considered is None else step.considered,
         action_id=stored.action_id if step.action is None else step.action.id,
         verified_since=step.verified_since,
         escalated=stored.escalated or step.escalated,

@@ -41,6 +41,7 @@ class Step:
     move: Continue | Wait | Finish
     entries: tuple[Entry, ...] = ()
     plan: Plan | None = None
+    considered: tuple[str, ...] | None = None
     action: Action | None = None
     verified_since: datetime | None = None
     escalated: bool = False

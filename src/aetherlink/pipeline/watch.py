@@ -1,16 +1,45 @@
-"""Stage watch: nothing more to do by itself; the incident closes when no alert of it fires any more."""
+"""Stage watch: the incident closes when no alert of it fires any more; until then, what is new is planned for.
 
-from aetherlink.model.incidents import Origin
+Nothing waits in silence for ever: a repair that was verified while its alert goes on firing calls a person in the end.
+"""
+
+from aetherlink.model.actions import ActionState
+from aetherlink.model.incidents import Origin, Stage
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline.step import Case, Finish, Step, Wait, World
+from aetherlink.pipeline.step import Case, Continue, Finish, Step, Wait, World
 
 
 async def run(world: World, case: Case) -> Step:
-    """Finish when it is over, else wait to be woken."""
+    """Finish when it is over, plan for alerts that nobody planned for yet, else wait to be woken."""
     incident = case.incident
-    if case.firing or incident.origin is Origin.HEALTH:  # a good score closes what a low one opened
+    if incident.origin is Origin.HEALTH:  # a good score closes what a low one opened
         return Step(Wait())
+    if not case.firing:
+        return _over(world, case)
+    if incident.escalated:
+        return Step(Wait())
+    if any(alert.episode not in incident.considered for alert in case.firing):
+        return Step(Continue(Stage.PLAN))
+    return _overdue(world, case)
+
+
+def _over(world: World, case: Case) -> Step:
     now = world.clock.now()
-    seconds = (now - incident.opened_at).total_seconds()
-    text = f"resolved after {seconds:.1f} s" if incident.origin is Origin.ALERT else "the request is done with"
+    seconds = (now - case.incident.opened_at).total_seconds()
+    is_alert = case.incident.origin is Origin.ALERT
+    text = f"resolved after {seconds:.1f} s" if is_alert else "the request is done with"
     return Step(Finish(), (Entry(EventKind.RESOLVED, now, text, {"seconds": seconds}),))
+
+
+def _overdue(world: World, case: Case) -> Step:
+    action = case.action
+    if action is None or action.state is not ActionState.FINISHED or action.finished_at is None:
+        return Step(Wait())  # a person's turn, and the timeline says so
+    end = action.finished_at + world.options.resolve_within
+    now = world.clock.now()
+    if now < end:
+        return Step(Wait(end))
+    names = ", ".join(sorted({alert.name or alert.fingerprint for alert in case.firing}))
+    minutes = world.options.resolve_within.total_seconds() / 60
+    text = f"a person has to look: the repair was verified, but {names} still fires {minutes:g} min later"
+    return Step(Wait(), (Entry(EventKind.ESCALATED, now, text),), escalated=True)

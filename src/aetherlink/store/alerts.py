@@ -1,16 +1,18 @@
 """The present state of every alert that was ever heard."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 from aetherlink.store import rows
 from aetherlink.store.tables import alerts
 
+_CHANGING = ("status", "starts_at", "ends_at", "labels", "annotations", "incident_id", "updated_at")
 _CHUNK = 500  # SQLite bounds the number of variables of one statement
 
 
@@ -22,38 +24,28 @@ class SqlAlertRows:
 
     def known(self, wanted: Sequence[Alert]) -> dict[tuple[str, str], Alert]:
         """The stored alert for each (source, fingerprint) of these."""
-        found: dict[tuple[str, str], Alert] = {}
+        return {(row.source, row.fingerprint): _alert(row) for row in self._rows(wanted)}
+
+    def filed_under(self, wanted: Sequence[Alert]) -> dict[tuple[str, str], IncidentId | None]:
+        """The incident that each (source, fingerprint) of these was last filed under, as far as it is known."""
+        return {(row.source, row.fingerprint): row.incident_id for row in self._rows(wanted)}
+
+    def put_all(self, filed: Sequence[tuple[Alert, IncidentId | None]], *, at: datetime) -> None:
+        """Insert or replace the present state of each alert; no (source, fingerprint) may stand there twice."""
+        if not filed:
+            return
+        insert = sqlite.insert(alerts)
+        changing = {name: insert.excluded[name] for name in _CHANGING}
+        statement = insert.on_conflict_do_update(index_elements=["source", "fingerprint"], set_=changing)
+        self._connection.execute(statement, [_values(alert, incident_id, at) for alert, incident_id in filed])
+
+    def _rows(self, wanted: Sequence[Alert]) -> Iterator[sa.Row[Any]]:
         for source in {alert.source for alert in wanted}:
             prints = sorted({alert.fingerprint for alert in wanted if alert.source == source})
             for start in range(0, len(prints), _CHUNK):
                 part = prints[start : start + _CHUNK]
                 query = sa.select(alerts).where(alerts.c.source == source, alerts.c.fingerprint.in_(part))
-                found.update({(row.source, row.fingerprint): _alert(row) for row in self._connection.execute(query)})
-        return found
-
-    def put(self, alert: Alert, *, incident_id: IncidentId | None, at: datetime) -> None:
-        """Insert or replace the alert's present state."""
-        values = {
-            "status": alert.status.value,
-            "starts_at": alert.starts_at,
-            "ends_at": alert.ends_at,
-            "labels": dict(alert.labels),
-            "annotations": dict(alert.annotations),
-            "incident_id": incident_id,
-            "updated_at": at,
-        }
-        is_it = sa.and_(alerts.c.source == alert.source, alerts.c.fingerprint == alert.fingerprint)
-        if not self._connection.execute(sa.update(alerts).where(is_it).values(values)).rowcount:
-            identity = {"source": alert.source, "fingerprint": alert.fingerprint}
-            self._connection.execute(sa.insert(alerts).values({**identity, **values}))
-
-    def incident_of(self, alert: Alert) -> IncidentId | None:
-        """The incident that the alert was last filed under."""
-        query = sa.select(alerts.c.incident_id).where(
-            alerts.c.source == alert.source, alerts.c.fingerprint == alert.fingerprint
-        )
-        found = self._connection.execute(query).scalar()
-        return None if found is None else IncidentId(found)
+                yield from self._connection.execute(query)
 
     def of_incident(self, incident_id: IncidentId) -> list[Alert]:
         """Every alert filed under the incident, in the order in which they were first heard."""
@@ -64,6 +56,20 @@ class SqlAlertRows:
         """Newest first, with the cursor of the next page or None."""
         found, cursor = rows.page_of(self._connection, sa.select(alerts), order=alerts.c.id, limit=limit, before=before)
         return [(_alert(row), row.incident_id) for row in found], cursor
+
+
+def _values(alert: Alert, incident_id: IncidentId | None, at: datetime) -> dict[str, object]:
+    return {
+        "source": alert.source,
+        "fingerprint": alert.fingerprint,
+        "status": alert.status.value,
+        "starts_at": alert.starts_at,
+        "ends_at": alert.ends_at,
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "incident_id": incident_id,
+        "updated_at": at,
+    }
 
 
 def _alerts(found: Iterable[sa.Row[Any]]) -> list[Alert]:

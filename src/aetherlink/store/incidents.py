@@ -127,6 +127,7 @@ def _values(incident: Incident) -> dict[str, object]:
         "priority": incident.priority,
         "labels": dict(incident.labels),
         "plan": rows.to_json(incident.plan),
+        "considered": list(incident.considered),
         "action_id": incident.action_id,
         "verified_since": incident.verified_since,
         "escalated": incident.escalated,
@@ -147,6 +148,7 @@ def _incident(row: sa.Row[Any]) -> Incident:
         "status": IncidentStatus(row.status),
         "stage": Stage(row.stage),
         "plan": None if row.plan is None else rows.from_json(row.plan, Plan),
+        "considered": tuple(row.considered),
     }
     return Incident(**values)
 

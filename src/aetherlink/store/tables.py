@@ -62,6 +62,7 @@ incidents = sa.Table(
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("labels", sa.JSON, nullable=False),
     sa.Column("plan", _MaybeJson),
+    sa.Column("considered", sa.JSON, nullable=False),
     sa.Column("action_id", sa.Text),
     sa.Column("verified_since", Instant),
     sa.Column("escalated", sa.Boolean, nullable=False),

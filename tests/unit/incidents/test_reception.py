@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from aetherlink.incidents.low_health import LowHealth
 from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.options import LabelOptions
 from aetherlink.incidents.reception import Reception
 from aetherlink.model.alerts import Alert, AlertStatus
+from aetherlink.model.health import HealthReading, HealthStatus
 from aetherlink.model.ids import Fingerprint, SourceName
 from aetherlink.model.incidents import Incident, IncidentStatus, Severity, Stage
 from aetherlink.model.timeline import EventKind
@@ -21,6 +23,7 @@ from aetherlink.store.database import SqlStore
 from aetherlink.testing import START, CountingIds, ManualClock
 
 LAB = SourceName("lab")
+READING = HealthReading(START, HealthStatus.LOW, 12.0, consecutive_low=2)
 
 
 class Bell:
@@ -148,7 +151,46 @@ async def test_the_watchdog_is_heard_and_never_an_incident(reception: Reception,
 async def test_an_alert_without_a_service_is_an_incident_of_its_own_name(reception: Reception, store: SqlStore) -> None:
     await reception.receive([alert("DiskFull", service=""), alert("ClockSkew", service="")])
 
-    assert [incident.key for incident in await incidents(store)] == ["lab||alert:DiskFull", "lab||alert:ClockSkew"]
+    assert [incident.title for incident in await incidents(store)] == ["DiskFull says so", "ClockSkew says so"]
+
+
+async def test_no_labels_give_the_identity_of_another_incident(
+    reception: Reception, store: SqlStore, ids: CountingIds
+) -> None:
+    forged = [("a|b", "c"), ("a", "b|c"), ('a","b', "c"), ("", "health-score"), ("", "health")]
+    await LowHealth(store, ids=ids, source=LAB).low(READING)
+    await reception.receive([alert(tenant=tenant, service=service) for tenant, service in forged])
+
+    assert len({incident.key for incident in await incidents(store)}) == len(forged) + 1
+
+
+async def test_a_vip_alert_makes_its_whole_incident_a_vip(store: SqlStore, reception: Reception) -> None:
+    await reception.receive([alert(tenant="vip-umbrella", severity="warning")])
+    await reception.receive([alert("Other", tenant="vip-umbrella")])
+
+    [incident] = await incidents(store)
+    assert (incident.vip, incident.severity, incident.priority) == (True, Severity.CRITICAL, 0)
+
+
+async def test_a_group_is_one_entry_of_the_timeline_that_names_some_and_counts_all(
+    reception: Reception, store: SqlStore
+) -> None:
+    await reception.receive([alert(instance=f"crm-{number}") for number in range(3000)])
+
+    [incident] = await incidents(store)
+    entries = await store.read(lambda tx: tx.incidents.timeline(incident.id, limit=10, after=0))
+    assert [stored.entry.kind for stored in entries] == [EventKind.OPENED, EventKind.ALERTS]
+    assert entries[1].entry.facts["count"] == 3000
+    assert len(entries[1].entry.text) < 1000
+    assert len(await store.read(lambda tx: tx.alerts.of_incident(incident.id))) == 3000
+
+
+async def test_one_batch_that_fires_and_resolves_ends_resolved(reception: Reception, store: SqlStore) -> None:
+    await reception.receive([alert(), alert(firing=False)])
+
+    [incident] = await incidents(store)
+    [filed] = await store.read(lambda tx: tx.alerts.of_incident(incident.id))
+    assert filed.status is AlertStatus.RESOLVED
 
 
 HISTORY = [alert(), alert(firing=False), alert(minutes=5), alert(firing=False, minutes=5)]

@@ -1,5 +1,7 @@
 """The rig of rigs/pipeline.py as a fixture."""
 
+from pathlib import Path
+
 import pytest
 
 from aetherlink.store.database import SqlStore
@@ -8,5 +10,5 @@ from rigs.pipeline import Rig, build_rig
 
 
 @pytest.fixture
-def rig(store: SqlStore, clock: ManualClock, ids: CountingIds) -> Rig:
-    return build_rig(store, clock, ids)
+def rig(store: SqlStore, clock: ManualClock, ids: CountingIds, tmp_path: Path) -> Rig:
+    return build_rig(store, clock, ids, database=tmp_path / "aetherlink.db")

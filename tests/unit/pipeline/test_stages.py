@@ -1,5 +1,7 @@
 """What the pipeline does with an incident, from the first alert to the end."""
 
+import asyncio
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,6 +14,7 @@ from aetherlink.model.ids import PlaybookName
 from aetherlink.model.incidents import IncidentStatus, Stage
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.options import PipelineOptions
+from aetherlink.pipeline.runner import advance
 from rigs.pipeline import API, Rig
 
 
@@ -47,7 +50,8 @@ async def test_the_condition_and_the_verification_are_bound_to_the_alerts_labels
 
     [action] = await rig.actions()
     assert rig.probe.asked == [
-        ('up{instance="crm:8000",job="peakpro_crm"} == 0', None),
+        ('up{instance="crm:8000",job="peakpro_crm"} == 0', None),  # to decide
+        ('up{instance="crm:8000",job="peakpro_crm"} == 0', None),  # at the moment of acting
         ('up{instance="crm:8000",job="peakpro_crm"} == 1', action.finished_at),
     ]
 
@@ -288,6 +292,128 @@ async def test_an_allowed_action_whose_turn_comes_late_is_decided_again(
     assert rig.executor.calls == []
     [action] = await rig.actions()
     assert action.decision.rule == "evidence_holds"
+
+
+async def test_an_alert_that_joins_during_a_repair_is_planned_for_afterwards(rig: Rig) -> None:
+    await rig.hear(instance="crm:8000")
+    await rig.run_for(1)
+    await rig.hear(instance="crm:8001")
+    await rig.run_for(4)
+    await rig.hear(firing=False, instance="crm:8000")
+    await rig.run_for(200)
+
+    assert len(rig.executor.calls) == 2
+    assert [plan for plan, _ in rig.probe.asked if "crm:8001" in plan]
+
+
+async def test_an_alert_that_fires_on_after_a_verified_repair_calls_a_person_in_the_end(rig: Rig) -> None:
+    await rig.hear()
+    await rig.run_for(14 * 60)
+    assert not (await rig.incident()).escalated
+
+    await rig.run_for(5 * 60)
+    kinds = await rig.kinds()
+    assert (await rig.incident()).escalated
+    assert kinds.count(EventKind.ESCALATED) == 1
+    assert len(rig.executor.calls) == 1
+
+
+async def test_several_incidents_that_want_one_target_at_once_get_it_once(rig: Rig) -> None:
+    for tenant in ("a", "b", "c", "d", "e"):
+        await rig.hear(tenant=tenant)
+    due = await rig.store.read(lambda tx: tx.incidents.due(rig.clock.now(), limit=10))
+    await asyncio.gather(*(advance(rig.world, incident_id, rig.metrics) for incident_id in due))
+
+    assert len(due) == 5
+    assert len(rig.executor.calls) == 1
+
+
+async def test_two_workers_on_one_allowed_action_call_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fail_to_store_the_intent(rig, monkeypatch)
+    incident = await rig.incident()
+    await asyncio.gather(
+        advance(rig.world, incident.id, rig.metrics),
+        advance(rig.world, incident.id, rig.metrics),
+        return_exceptions=True,
+    )
+
+    assert incident.stage is Stage.ACT
+    assert len(rig.executor.calls) == 1
+
+
+async def test_a_refused_action_that_is_allowed_later_starts_with_a_clean_record(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fail_to_store_the_intent(rig, monkeypatch)
+    rig.clock.move(31)
+    seen: list[tuple[str, int | None, str | None]] = []
+
+    def look() -> None:
+        with sqlite3.connect(rig.database) as raw:
+            seen.extend(raw.execute("SELECT state, finished_at, outcome FROM actions").fetchall())
+        raw.close()
+
+    rig.executor.before = look
+    await rig.run()
+
+    assert seen == [("running", None, None)]
+
+
+@pytest.mark.parametrize("is_running", [False, True], ids=["before the call", "during the call"])
+async def test_a_target_taken_out_of_the_settings_calls_a_person_once(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, *, is_running: bool
+) -> None:
+    if is_running:
+        await crash_during_the_call(rig, after_the_effect=False)
+    else:
+        await fail_to_store_the_intent(rig, monkeypatch)
+    calls = len(rig.executor.calls)
+    rig.change(targets={})
+    await rig.run_for(60)
+
+    assert len(rig.executor.calls) == calls
+    assert (await rig.kinds()).count(EventKind.ESCALATED) == 1
+    [action] = await rig.actions()
+    assert action.outcome is not None
+    assert action.outcome.status is (OutcomeStatus.UNKNOWN if is_running else OutcomeStatus.FAILED)
+
+
+async def test_a_verb_that_the_executor_cannot_do_is_not_tried(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rig.executor, "verbs", frozenset({Verb.SCALE}))
+    await rig.hear()
+    await rig.run()
+
+    assert rig.executor.calls == []
+    assert EventKind.ESCALATED in await rig.kinds()
+
+
+@pytest.mark.parametrize(("replicas", "status"), [(2, OutcomeStatus.DONE), (1, OutcomeStatus.UNKNOWN)])
+async def test_a_scale_left_running_is_done_only_when_the_target_shows_it(
+    rig: Rig, replicas: int, status: OutcomeStatus
+) -> None:
+    [playbook] = rig.world.playbooks
+    rig.change(playbooks=(replace(playbook, verb=Verb.SCALE, scale_by=1),))
+    await crash_during_the_call(rig, after_the_effect=False)
+    rig.executor.world[API] = replace(rig.executor.world[API], wanted=replicas, ready=replicas)
+    await rig.run()
+
+    [action] = await rig.actions()
+    assert action.outcome is not None
+    assert action.outcome.status is status
+
+
+async def test_a_cooldown_longer_than_an_hour_is_kept(rig: Rig) -> None:
+    [playbook] = rig.world.playbooks
+    rig.change(playbooks=(replace(playbook, cooldown=timedelta(hours=3)),))
+    rig.change(options=PipelineOptions(redecide_interval=timedelta(minutes=5)))
+    await rig.hear()
+    await rig.run_for(60)
+    await rig.hear(firing=False)
+    await rig.run_for(2 * 3600)
+    await rig.hear()
+    await rig.run_for(60)
+
+    assert len(rig.executor.calls) == 1
 
 
 async def test_a_firing_that_comes_while_closing_keeps_the_incident_open(rig: Rig) -> None:

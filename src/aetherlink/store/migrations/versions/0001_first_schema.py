@@ -79,6 +79,7 @@ def _incidents() -> None:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("plan", sa.JSON(), nullable=True),
+        sa.Column("considered", sa.JSON(), nullable=False),
         sa.Column("action_id", sa.Text(), nullable=True),
         sa.Column("verified_since", sa.BigInteger(), nullable=True),
         sa.Column("escalated", sa.Boolean(), nullable=False),

@@ -1,0 +1,17 @@
+"""The identity of an open incident: what is broken, as one string that no label can forge."""
+
+import json
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What an identity is made of."""
+
+    SERVICE = "service"
+    ALERT = "alert"
+    HEALTH = "health"
+
+
+def incident_key(kind: Kind, *parts: str) -> str:
+    """The kind and its parts as JSON: whatever the parts hold, different ones never give the same key."""
+    return json.dumps([kind.value, *parts], ensure_ascii=False, separators=(",", ":"))
