@@ -7,7 +7,7 @@ soon. A body that cannot be read is kept in quarantine and answered 200: sent ag
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -58,6 +58,11 @@ _STATUSES: dict[type[AetherError], HTTPStatus] = {
     _EncodedError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     OverloadedError: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+_HEADERS: Mapping[HTTPStatus, Sequence[tuple[bytes, bytes]]] = {  # as the API sends them
+    HTTPStatus.UNAUTHORIZED: ((b"www-authenticate", b'Bearer realm="aetherlink"'),),
+    HTTPStatus.SERVICE_UNAVAILABLE: ((b"retry-after", b"1"),),
 }
 
 
@@ -115,7 +120,13 @@ class WebhookIntake:
             status = HTTPStatus.OK
         except tuple(_STATUSES) as problem:
             status = next(code for kind, code in _STATUSES.items() if isinstance(problem, kind))
-            answer = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": str(problem)}
+            answer = {
+                "type": "about:blank",
+                "title": status.phrase,
+                "status": status.value,
+                "detail": str(problem),
+                "instance": PATH,
+            }
             _log.warning("webhook refused with %s: %s", status.value, problem)
         self._metrics.webhooks.labels(status=str(status.value)).inc()
         await _respond(send, status, answer)
@@ -185,7 +196,6 @@ async def _respond(send: Send, status: HTTPStatus, answer: dict[str, object]) ->
     kind = b"application/json" if status is HTTPStatus.OK else b"application/problem+json"
     body = json.dumps(answer).encode()
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-    if status is HTTPStatus.UNAUTHORIZED:
-        headers.append((b"www-authenticate", b"Bearer"))
+    headers += _HEADERS.get(status, ())
     await send({"type": "http.response.start", "status": status.value, "headers": headers})
     await send({"type": "http.response.body", "body": body})

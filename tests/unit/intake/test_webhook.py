@@ -117,8 +117,14 @@ async def test_what_cannot_be_stored_is_answered_503(client: httpx.AsyncClient, 
     answer = await client.post("/alertmanager", content=BODY)
 
     assert answer.status_code == 503
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert str(problem) in answer.json()["detail"]
+    assert (answer.headers["content-type"], answer.headers["retry-after"]) == ("application/problem+json", "1")
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": str(problem),
+        "instance": "/alertmanager",
+    }
 
 
 async def test_a_body_that_cannot_be_read_is_kept_and_answered_200(client: httpx.AsyncClient, tmp_path: Path) -> None:
@@ -167,6 +173,8 @@ async def test_a_stranger_gets_nothing_stored_not_even_in_quarantine(
     answer = await client.post("/alertmanager", content=b"garbage", headers={"Authorization": authorization})
 
     assert answer.status_code == status
+    assert answer.json()["instance"] == "/alertmanager"
+    assert answer.headers.get("www-authenticate") == ('Bearer realm="aetherlink"' if status == 401 else None)
     assert sink.taken == []
     assert quarantined(tmp_path) == []
 
