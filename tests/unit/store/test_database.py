@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from aetherlink.errors import ConflictError, StoreError
 from aetherlink.model.ids import SourceName
 from aetherlink.ports import Transaction
+from aetherlink.store import sqlite
 from aetherlink.store.database import SqlStore
 from aetherlink.store.tables import metadata
 from aetherlink.testing import START
@@ -134,6 +135,7 @@ def test_a_second_process_is_kept_off_the_file_until_the_first_has_ended(store: 
 
 _WRITE_THEN_DIE = """
 import asyncio, os, pathlib, sys
+from aetherlink.store import sqlite
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import START
 
@@ -162,3 +164,28 @@ async def test_every_answered_write_survives_kill_9(tmp_path: Path) -> None:
     )
     assert died.returncode == -9
     assert len(kept(path)) == len(died.stdout.splitlines()) == 20
+
+
+def test_every_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    engine = sqlite.writing_engine(tmp_path / "aetherlink.db", busy_milliseconds=50)
+    with engine.begin() as connection:
+        journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+        synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar()
+    engine.dispose()
+
+    assert (journal, synchronous) == ("wal", 2)  # 2 is FULL
+
+
+async def test_when_the_database_itself_fails_nothing_of_the_batch_is_called_committed(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    def trouble(_: Transaction) -> None:
+        raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError("disk I/O error"))
+
+    results = await asyncio.gather(
+        store.write(keep(b"a")), store.write(trouble), store.write(keep(b"b")), return_exceptions=True
+    )
+
+    answered = [body for body, result in zip((b"a", b"", b"b"), results, strict=True) if result is None]
+    assert isinstance(results[1], StoreError)
+    assert kept(tmp_path / "aetherlink.db") == answered

@@ -1,0 +1,192 @@
+"""The runner finds what is due, the most urgent first, some at a time, and nothing holds up anything else.
+
+Here time is real, because the runner really waits; the bounds are far from what is measured.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from aetherlink.lib.clock import SystemClock
+from aetherlink.model.decisions import Evidence
+from aetherlink.model.ids import SourceName
+from aetherlink.model.incidents import IncidentStatus, Stage
+from aetherlink.model.timeline import EventKind
+from aetherlink.pipeline.metrics import PipelineMetrics
+from aetherlink.pipeline.options import PipelineOptions
+from aetherlink.pipeline.runner import Runner, _load, _store
+from aetherlink.pipeline.step import Finish, Step, Wait
+from aetherlink.store.database import SqlStore
+from aetherlink.testing import CountingIds, ManualClock
+from rigs.pipeline import Rig, build_rig
+
+
+class RunningClock(ManualClock):
+    """A manual clock that nobody moves: it runs by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._real = SystemClock()
+
+    def now(self) -> datetime:
+        return self._real.now()
+
+    def monotonic(self) -> float:
+        return self._real.monotonic()
+
+
+@pytest.fixture
+def rig(store: SqlStore, ids: CountingIds, tmp_path: Path) -> Rig:
+    return build_rig(store, RunningClock(), ids, database=tmp_path / "aetherlink.db")
+
+
+@pytest.fixture
+async def start(rig: Rig) -> AsyncIterator[Callable[[], Runner]]:
+    """Starts a runner on the rig's world as it is then; it is stopped at the end."""
+    started: list[Runner] = []
+
+    def begin() -> Runner:
+        runner = Runner(rig.world, PipelineMetrics(CollectorRegistry()))
+        runner.start()
+        started.append(runner)
+        return runner
+
+    yield begin
+    for runner in started:
+        await runner.stop(grace=timedelta(seconds=0.1))
+
+
+async def within(seconds: float, condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - the store has no event to wait for
+            await asyncio.sleep(0.01)
+
+
+class Gate:
+    """Wraps the rig's probe: counts who asks at a time, and lets them through when it is opened."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._probe = rig.probe
+        self.opened = asyncio.Event()
+        self.waiting = 0
+        self.most = 0
+        self.asked: list[str] = []
+
+    async def check(self, source: SourceName, query: str, *, newer_than: datetime | None = None) -> Evidence:
+        self.asked.append(query)
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        try:
+            await self.opened.wait()
+        finally:
+            self.waiting -= 1
+        return await self._probe.check(source, query, newer_than=newer_than)
+
+
+async def test_a_wake_up_starts_the_work_at_once(rig: Rig, start: Callable[[], Runner]) -> None:
+    runner = start()
+    await asyncio.sleep(0)  # it has looked once, found nothing, and would look again in five seconds
+    await rig.hear()
+    runner.wake()
+
+    await within(3, lambda: _is(bool(rig.executor.calls)))
+
+
+async def _is(value: bool) -> bool:
+    return value
+
+
+async def test_a_timer_is_kept_without_a_wake_up(rig: Rig, start: Callable[[], Runner]) -> None:
+    [playbook] = rig.world.playbooks
+    rig.change(
+        playbooks=(replace(playbook, verify_for=timedelta(seconds=0.3)),),
+        options=PipelineOptions(verify_interval=timedelta(seconds=0.1)),
+    )
+    await rig.hear()
+    start()
+
+    async def verified() -> bool:
+        return EventKind.VERIFIED in await rig.kinds()
+
+    await within(3, verified)
+
+
+async def test_no_more_than_the_workers_work_at_a_time(rig: Rig, start: Callable[[], Runner]) -> None:
+    gate = Gate(rig)
+    rig.change(probe=gate, options=PipelineOptions(workers=2))
+    for number in range(6):
+        await rig.hear(tenant=f"tenant-{number}")
+    start()
+    await within(3, lambda: _is(gate.waiting == 2))
+    await asyncio.sleep(0.2)  # time enough for a third one to show itself
+    gate.opened.set()
+
+    assert gate.most == 2
+    await within(3, lambda: _is(len(gate.asked) >= 6))
+
+
+async def test_an_incident_that_fails_rests_and_holds_up_no_other(rig: Rig, start: Callable[[], Runner]) -> None:
+    attempts: list[str] = []
+    sound = rig.probe
+
+    class Broken:
+        async def check(self, source: SourceName, query: str, *, newer_than: datetime | None = None) -> Evidence:
+            if "broken" in query:
+                attempts.append(query)
+                raise RuntimeError("a bug")
+            return await sound.check(source, query, newer_than=newer_than)
+
+    rig.change(probe=Broken())
+    await rig.hear(tenant="vip-one", instance="broken:8000")
+    await rig.hear(tenant="two")
+    runner = start()
+
+    await within(3, lambda: _is(bool(rig.executor.calls)))
+    for _ in range(20):
+        runner.wake()
+        await asyncio.sleep(0.01)
+    assert len(attempts) == 1
+    assert runner.is_alive
+
+
+async def test_a_stop_ends_what_does_not_end_by_itself_within_the_grace(rig: Rig, start: Callable[[], Runner]) -> None:
+    gate = Gate(rig)
+    rig.change(probe=gate)
+    await rig.hear()
+    runner = start()
+    await within(3, lambda: _is(gate.waiting == 1))
+
+    await asyncio.wait_for(runner.stop(grace=timedelta(seconds=0.1)), timeout=3)
+
+    assert gate.waiting == 0
+    assert not runner.is_alive
+
+
+async def test_the_most_urgent_incident_comes_first(rig: Rig) -> None:
+    await rig.hear(tenant="plain", severity="critical")
+    await rig.hear(tenant="vip-umbrella", severity="info")
+    await rig.hear(tenant="lesser", severity="warning")
+
+    due = await rig.store.read(lambda tx: tx.incidents.due(rig.clock.now(), limit=10))
+    tenants = [(await rig.store.read(lambda tx, each=each: tx.incidents.get(each))).tenant for each in due]
+    assert tenants == ["vip-umbrella", "plain", "lesser"]
+
+
+@pytest.mark.parametrize("move", [Finish(), Wait(None)], ids=["closing", "going to sleep"])
+async def test_what_comes_in_while_a_stage_runs_is_looked_at(rig: Rig, move: Finish | Wait) -> None:
+    await rig.hear("SomethingElse")
+    incident_id = (await rig.incident()).id
+    case = await rig.store.read(lambda tx: _load(tx, incident_id))
+    await rig.hear("AndAnother")
+    now = rig.clock.now()
+    await rig.store.write(partial(_store, case=case, step=Step(move), now=now))
+
+    incident = await rig.incident()
+    assert (incident.status, incident.stage) == (IncidentStatus.OPEN, Stage.PLAN)
+    assert incident.wake_at == now
