@@ -1,5 +1,6 @@
 """Decodes Alertmanager's webhook (version 4, and Grafana's superset) into alerts. Only the needed keys are read."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -30,11 +31,19 @@ class _WireWebhook(msgspec.Struct, rename="camel"):
 _DECODER = msgspec.json.Decoder(_WireWebhook)
 
 
-def decode(body: bytes, source: SourceName) -> list[Alert]:
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """What one webhook says: its alerts, and how many more there were that Alertmanager left out (max_alerts)."""
+
+    alerts: list[Alert]
+    left_out: int
+
+
+def decode(body: bytes, source: SourceName) -> Webhook:
     """Every alert of the body. Raises BadRequestError that says what is wrong and where."""
     try:
         webhook = _DECODER.decode(body)
-        return [_alert(wire, source) for wire in webhook.alerts]
+        return Webhook([_alert(wire, source) for wire in webhook.alerts], left_out=max(0, webhook.truncated_alerts))
     except (msgspec.DecodeError, UnicodeError, ValueError, OverflowError) as problem:
         raise BadRequestError(f"not an Alertmanager webhook: {str(problem)[:_LONGEST_PROBLEM]}") from problem
 

@@ -67,7 +67,7 @@ _HEADERS: Mapping[HTTPStatus, Sequence[tuple[bytes, bytes]]] = {  # as the API s
 
 
 class IntakeMetrics:
-    """Counts the webhooks by the status they were answered with, and the bodies put in quarantine and dropped there."""
+    """Counts webhooks by the status answered, alerts that they left out, bodies put in quarantine and dropped there."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.webhooks = Counter(
@@ -75,6 +75,11 @@ class IntakeMetrics:
         )
         self.quarantined = Counter(
             "aether_agent_quarantined", "Webhook bodies that could not be read and were kept.", registry=registry
+        )
+        self.left_out = Counter(
+            "aether_agent_truncated_alerts",
+            "Alerts that Alertmanager left out of its webhooks (its max_alerts): the agent never heard of them.",
+            registry=registry,
         )
         self.dropped = Counter(
             "aether_agent_quarantine_dropped",
@@ -135,12 +140,20 @@ class WebhookIntake:
         self._gate.admit(scope["headers"], scope.get("client"), Scope.WEBHOOK)
         body = await self._body(scope, receive)
         try:
-            alerts = decode(body, self._source)
+            webhook = decode(body, self._source)
         except BadRequestError as problem:
             await self._quarantine(body, str(problem))
             return {"received": 0, "quarantined": 1, "detail": str(problem)}
-        await self._sink.receive(alerts)
-        return {"received": len(alerts), "quarantined": 0}
+        await self._sink.receive(webhook.alerts)
+        self._note_left_out(webhook.left_out)
+        return {"received": len(webhook.alerts), "quarantined": 0}
+
+    def _note_left_out(self, count: int) -> None:
+        if count:
+            self._metrics.left_out.inc(count)
+            _log.warning(
+                "the list is incomplete: Alertmanager left %d alerts out of a webhook: set max_alerts: 0 there", count
+            )
 
     async def _body(self, scope: AsgiScope, receive: Receive) -> bytes:
         headers = dict(scope["headers"])

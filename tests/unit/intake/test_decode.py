@@ -28,20 +28,20 @@ def body(*alerts: dict[str, object], **more: object) -> bytes:
 
 
 def test_a_firing_alert_has_no_end() -> None:
-    [alert] = decode(body(WIRE), LAB)
+    [alert] = decode(body(WIRE), LAB).alerts
 
     assert (alert.name, alert.status, alert.ends_at) == ("CrmApiDown", AlertStatus.FIRING, None)
     assert alert.starts_at == datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 def test_a_time_in_another_zone_is_the_same_instant() -> None:
-    [alert] = decode(body({**WIRE, "endsAt": "2026-01-01T14:00:00+01:00"}), LAB)
+    [alert] = decode(body({**WIRE, "endsAt": "2026-01-01T14:00:00+01:00"}), LAB).alerts
 
     assert alert.ends_at == datetime(2026, 1, 1, 13, 0, tzinfo=UTC)
 
 
 def test_a_missing_fingerprint_is_computed_as_alertmanager_does() -> None:
-    [alert] = decode(body({key: value for key, value in WIRE.items() if key != "fingerprint"}), LAB)
+    [alert] = decode(body({key: value for key, value in WIRE.items() if key != "fingerprint"}), LAB).alerts
 
     assert alert.fingerprint == fingerprint({"job": "peakpro_crm", "alertname": "CrmApiDown"})
 
@@ -49,7 +49,13 @@ def test_a_missing_fingerprint_is_computed_as_alertmanager_does() -> None:
 def test_grafanas_extra_keys_are_no_trouble() -> None:
     grafana = {**WIRE, "values": {"A": 1.5}, "silenceURL": "http://grafana", "dashboardURL": "", "imageURL": None}
 
-    assert len(decode(body(grafana, title="[FIRING:1]", message="", orgId=1), LAB)) == 1
+    assert len(decode(body(grafana, title="[FIRING:1]", message="", orgId=1), LAB).alerts) == 1
+
+
+def test_what_alertmanager_left_out_is_told() -> None:
+    assert decode(body(WIRE, truncatedAlerts=7), LAB).left_out == 7
+    assert decode(body(WIRE), LAB).left_out == 0
+    assert decode(body(WIRE, truncatedAlerts=-1), LAB).left_out == 0
 
 
 @pytest.mark.parametrize(
@@ -83,7 +89,7 @@ def test_the_complaint_about_a_body_stays_short_however_long_the_body() -> None:
 @pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_times_at_the_edge_of_the_calendar_do_no_harm(when: str) -> None:
     try:
-        alerts = decode(body({**WIRE, "startsAt": when}), LAB)
+        alerts = decode(body({**WIRE, "startsAt": when}), LAB).alerts
     except BadRequestError:
         return
     assert alerts[0].starts_at.tzinfo is UTC

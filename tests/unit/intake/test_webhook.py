@@ -110,6 +110,20 @@ async def test_an_alert_is_taken_and_answered(client: httpx.AsyncClient, sink: S
     assert [alert.name for alert in sink.taken] == ["A"]
 
 
+async def test_alerts_that_were_left_out_are_counted_and_logged(
+    client: httpx.AsyncClient, sink: Sink, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    short = json.dumps({**json.loads(BODY), "truncatedAlerts": 3})
+
+    await client.post("/alertmanager", content=BODY)
+    assert "incomplete" not in caplog.text
+    answer = await client.post("/alertmanager", content=short)
+
+    assert (answer.status_code, len(sink.taken)) == (200, 2)
+    assert registry.get_sample_value("aether_agent_truncated_alerts_total") == 3
+    assert "the list is incomplete: Alertmanager left 3 alerts out" in caplog.text
+
+
 @pytest.mark.parametrize("problem", [StoreError("disk full"), OverloadedError("10000 wait")], ids=["store", "overload"])
 async def test_what_cannot_be_stored_is_answered_503(client: httpx.AsyncClient, sink: Sink, problem: Exception) -> None:
     sink.problem = problem
