@@ -1,37 +1,10 @@
 """Asks one Alertmanager how it is. Called by the source watch; reads only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-import msgspec
-
-from aetherlink.clients.exchange import UNREADABLE_JSON, Exchange
+from aetherlink.clients.exchange import Exchange
 from aetherlink.clients.options import ClientOptions
-from aetherlink.errors import AnswerError, UnreachableError
-
-
-@dataclass(frozen=True, slots=True)
-class AlertmanagerStatus:
-    """Its version, and how its cluster is: `ready`, `settling`, or `disabled` where gossip is off."""
-
-    version: str
-    cluster: str
-
-
-class _Version(msgspec.Struct):
-    version: str
-
-
-class _Cluster(msgspec.Struct):
-    status: str
-
-
-class _Status(msgspec.Struct):
-    versionInfo: _Version  # noqa: N815 - the name on the wire
-    cluster: _Cluster
-
-
-_STATUS = msgspec.json.Decoder(_Status)
+from aetherlink.errors import UnreachableError
 
 
 class AlertmanagerClient:
@@ -60,20 +33,6 @@ class AlertmanagerClient:
             raise UnreachableError(
                 f"Alertmanager at {self.address} is not ready: {answer.status} {answer.excerpt()}".rstrip()
             )
-
-    async def status(self) -> AlertmanagerStatus:
-        """Its version and its cluster's state. Raises UnreachableError or AnswerError."""
-        answer = await self._exchange.ask("GET", "/api/v2/status")
-        try:
-            if answer.is_success:
-                status = _STATUS.decode(answer.body)
-                return AlertmanagerStatus(status.versionInfo.version, status.cluster.status)
-        except UNREADABLE_JSON as error:
-            raise AnswerError(
-                f"GET /api/v2/status at {self.address}: not an Alertmanager's answer: {error}. "
-                f"Is this its address? It began: {answer.excerpt()!r}"
-            ) from error
-        raise AnswerError(f"GET /api/v2/status at {self.address} answered {answer.status}: {answer.excerpt()}")
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from aetherlink.clients.alertmanager import AlertmanagerClient, AlertmanagerStatus
+from aetherlink.clients.alertmanager import AlertmanagerClient
 from aetherlink.clients.options import ClientOptions
-from aetherlink.errors import AnswerError, UnreachableError
+from aetherlink.errors import UnreachableError
 
 
 @pytest.fixture
@@ -32,17 +32,3 @@ async def test_not_ready_is_unreachable(wire: Any, client: AlertmanagerClient) -
 
     with pytest.raises(UnreachableError, match=rf"Alertmanager at {wire.url} is not ready: 503 later"):
         await client.ready()
-
-
-async def test_the_status_tells_version_and_cluster(wire: Any, client: AlertmanagerClient) -> None:
-    wire.say("200 OK", b'{"cluster":{"status":"ready","peers":[]},"versionInfo":{"version":"0.25.0"},"uptime":"x"}')
-
-    assert await client.status() == AlertmanagerStatus(version="0.25.0", cluster="ready")
-
-
-@pytest.mark.parametrize(("status", "body"), [("200 OK", b"<html>"), ("200 OK", b"{}"), ("404 Not Found", b"nope")])
-async def test_another_server_is_told_apart(wire: Any, client: AlertmanagerClient, status: str, body: bytes) -> None:
-    wire.say(status, body)
-
-    with pytest.raises(AnswerError, match=rf"GET /api/v2/status at {wire.url}"):
-        await client.status()
