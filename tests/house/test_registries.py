@@ -13,7 +13,6 @@ from aetherlink.policy import rules
 REGISTRIES = {
     "api routers": ("api/routers", "api/registry.py", set()),
     "executors": ("executors", "executors/registry.py", {"registry", "options"}),
-    "probes": ("probes", "probes/registry.py", {"registry", "options", "metrics", "expression", "freshness"}),
     "stages": ("pipeline", "pipeline/stages.py", {"stages", "runner", "step", "options", "metrics"}),
     "commands": ("cli", "cli/entry.py", {"entry", "connection", "lookups", "parameters", "printing", "smoke_checks"}),
 }

@@ -13,7 +13,6 @@ from aetherlink.model.queries import QueryAnswer
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.options import ProbeOptions
 from aetherlink.probes.prometheus import PrometheusProbe
-from aetherlink.probes.registry import BUILTIN
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LAB = SourceName("lab")
@@ -165,7 +164,3 @@ async def test_a_sample_from_before_the_action_is_told_whatever_the_clocks_say(
     assert (before.status, after.status) == (EvidenceStatus.NO_DATA, EvidenceStatus.HOLDS)
     assert after.sample_at is not None
     assert acted_at < after.sample_at < after.checked_at
-
-
-def test_the_registry_knows_it() -> None:
-    assert BUILTIN["prometheus"] is PrometheusProbe
