@@ -3,10 +3,12 @@
 Called by every part of the lab that writes; knows nothing of what is written.
 """
 
+import contextlib
 import hashlib
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from aetherlink.lab.errors import LabError
@@ -52,27 +54,59 @@ def fits_socket(path: Path) -> bool:
     return len(os.fsencode(path)) <= SOCKET_PATH_LIMIT
 
 
-def short_private_dir(key: Path, *, owner: int, base: Path, label: str) -> Path:
-    """A directory below `base` (which others may write to) that only `owner` enters, named after `key`.
+def short_name(digest: str, *, owner: int, label: str) -> str:
+    """What a directory of `short_private_dir` is called."""
+    return f"aetherlink-{label}-{owner}-{digest}"
 
-    Raises LabError when somebody else has put something there.
+
+def short_private_dir(key: Path, *, base: Path, label: str, mode: int = 0o700) -> Path:
+    """A directory of this process' user below `base` (which others may write to), named after `key`.
+
+    It never becomes somebody else's: its owner could put a link in its place. Raises LabError when something else is
+    there, or one that is open wider than `mode`.
     """
-    path = base / f"aetherlink-{label}-{owner}-{short_digest(key)}"
-    try:
+    owner = os.geteuid()
+    path = base / short_name(short_digest(key), owner=owner, label=label)
+    with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    except FileExistsError:
-        require_private(path, owner=owner)
-    else:
-        if os.geteuid() != owner:
-            os.chown(path, owner, -1)
+    with opened_dir(path, owner) as descriptor:
+        if os.fstat(descriptor).st_mode & 0o77 & ~mode:
+            raise LabError(f"{path} is in the way: others may enter it or write to it; remove it and try again")
+        os.fchmod(descriptor, mode)
     return path
 
 
-def require_private(path: Path, *, owner: int) -> None:
-    """Raise LabError unless the path is a real directory of this owner that is closed to everybody else."""
-    found = path.lstat()
-    is_ours = found.st_uid in {owner, os.geteuid()} and found.st_mode & 0o77 == 0
-    if path.is_symlink() or not path.is_dir() or not is_ours:
-        raise LabError(f"{path} is in the way: it is not a private directory of user {owner}; remove it and try again")
-    if found.st_uid != owner:
-        os.chown(path, owner, -1)
+@contextlib.contextmanager
+def opened_dir(path: Path, *owners: int) -> Iterator[int]:
+    """A descriptor of the directory. Raises LabError for a link, and for what is no directory of one of the owners.
+
+    FileNotFoundError when there is nothing.
+    """
+    refusal = LabError(
+        f"{path} is in the way: it is not a directory of user {' or '.join(map(str, owners))}; remove it and try again"
+    )
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (NotADirectoryError, PermissionError) as error:
+        raise refusal from error
+    try:
+        if os.fstat(descriptor).st_uid not in owners:
+            raise refusal
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read_plain(path: Path, *, limit: int) -> str:
+    """The start of a file that somebody else may have put there: no link, and no pipe that never answers.
+
+    Raises LabError for what is no file, FileNotFoundError when there is nothing.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb", buffering=0) as stream:
+            return (stream.read(limit) or b"").decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise LabError(f"{path} is in the way: it is no plain file; remove it and try again") from error

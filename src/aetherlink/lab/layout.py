@@ -85,7 +85,7 @@ def control_socket(layout: Layout) -> Path:
     layout.control.unlink(missing_ok=True)
     if files.fits_socket(layout.control):
         return layout.control
-    short = files.short_private_dir(layout.root, owner=os.geteuid(), base=_SHORT_ROOT, label="lab") / "control.sock"
+    short = files.short_private_dir(layout.root, base=_SHORT_ROOT, label="lab") / "control.sock"
     short.unlink(missing_ok=True)
     layout.control.symlink_to(short)
     return short

