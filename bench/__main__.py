@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from aetherlink.lab import remote
+from aetherlink.lab import database_folder, remote
 from aetherlink.lab.drills.catalogue import DRILLS, Ground
 from aetherlink.lab.drills.run import Report, run_drill
 from aetherlink.lab.options import LabOptions, LabPorts
@@ -37,9 +37,13 @@ STAGES = {
 async def main() -> None:
     """Print every figure."""
     logging.disable()
-    with tempfile.TemporaryDirectory(prefix="aether-bench-") as folder:
-        await _bench_demo(Path(folder) / "demo")
-        await _bench_rest(Path(folder) / "rest")
+    try:
+        with tempfile.TemporaryDirectory(prefix="aether-bench-") as folder:
+            await _bench_demo(Path(folder) / "demo")
+            await _bench_rest(Path(folder) / "rest")
+    finally:
+        # What a lab of root's keeps outside of its directory.
+        await asyncio.to_thread(database_folder.sweep)
 
 
 async def _bench_demo(folder: Path) -> None:

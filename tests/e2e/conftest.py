@@ -1,12 +1,14 @@
 """The whole stack on real processes: PostgreSQL, Prometheus, Alertmanager, the CRM with traffic, the agent."""
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from aetherlink.lab import database_folder
 from aetherlink.lab.drills.watch import Ask
 from aetherlink.lab.options import LabOptions, LabPorts
 from aetherlink.lab.supervisor import Lab
@@ -15,14 +17,16 @@ PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def lab_options(tmp_path: Path) -> Callable[..., LabOptions]:
-    """Options of a lab in a temporary folder, on free ports."""
+def lab_options(tmp_path: Path) -> Iterator[Callable[..., LabOptions]]:
+    """Options of a lab in a temporary folder, on free ports; what it stores goes with the test."""
 
     def options(**more: object) -> LabOptions:
         ports = LabPorts(crm=0, prometheus=0, alertmanager=0, agent=0)
         return LabOptions.model_validate({"dir": tmp_path / "lab", "project_dir": PROJECT, "ports": ports, **more})
 
-    return options
+    yield options
+    shutil.rmtree(tmp_path / "lab", ignore_errors=True)
+    database_folder.sweep()
 
 
 @pytest.fixture

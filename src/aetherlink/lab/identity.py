@@ -51,8 +51,8 @@ def send_signal(process: ProcessIdentity, number: signal.Signals) -> bool:
     return True
 
 
-def running_in(directory: Path, program: Path) -> list[ProcessIdentity]:
-    """The processes of this program whose working directory this is; those of other users may be invisible."""
+def running_in(directory: Path, program: Path | None = None) -> list[ProcessIdentity]:
+    """The processes (of this program) whose working directory this is; those of other users may be invisible."""
     found: list[ProcessIdentity] = []
     for entry in _PROC.iterdir():
         if entry.name.isdigit() and _runs(entry, directory, program):
@@ -62,9 +62,9 @@ def running_in(directory: Path, program: Path) -> list[ProcessIdentity]:
     return found
 
 
-def _runs(entry: Path, directory: Path, program: Path) -> bool:
+def _runs(entry: Path, directory: Path, program: Path | None) -> bool:
     try:
-        return (entry / "cwd").samefile(directory) and (entry / "exe").samefile(program)
+        return (entry / "cwd").samefile(directory) and (program is None or (entry / "exe").samefile(program))
     except OSError:
         return False
 

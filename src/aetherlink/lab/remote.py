@@ -3,6 +3,7 @@
 Goes by the lab's record and its control socket; when the socket does not answer, by the processes' identities.
 """
 
+import asyncio
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import httpx
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from aetherlink.errors import AetherError, AnswerError, DeadlineError, RejectedError
-from aetherlink.lab import identity, layout, record
+from aetherlink.lab import database_folder, identity, layout, record
 from aetherlink.lab.errors import LabError, LabNotRunningError
 from aetherlink.lab.identity import ProcessIdentity
 from aetherlink.lab.record import LabRecord
@@ -92,9 +93,15 @@ async def kill(lab_dir: Path, name: str) -> ServiceView:
 async def down(lab_dir: Path) -> bool:
     """End the lab in the directory and whatever an earlier one left behind; False when there was nothing to end.
 
-    Asks first; a lab that neither answers nor ends is killed, and its children with it.
+    Asks first; a lab that neither answers nor ends is killed, and its children with it. Removes the databases of labs
+    whose directories are gone.
     """
-    places = _places(lab_dir)
+    ended = await _end_lab(_places(lab_dir))
+    await asyncio.to_thread(database_folder.sweep)
+    return ended
+
+
+async def _end_lab(places: layout.Layout) -> bool:
     holder = layout.holder(places)
     if holder is not None:
         await _end(places, holder)

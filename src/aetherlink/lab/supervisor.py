@@ -17,6 +17,7 @@ from aetherlink.lab import (
     addresses,
     config_files,
     control,
+    database_folder,
     identity,
     layout,
     logs,
@@ -85,6 +86,7 @@ class Lab:
         layout.prepare(self.options.dir)
         await self._cleanups.enter_async_context(layout.hold(self._layout))
         await self._end_leftovers()
+        await self._keep_databases()
         plan = await self._settle()
         for service_plan in self._service_plans(plan):
             self.services[service_plan.name] = Service(
@@ -105,6 +107,14 @@ class Lab:
         ended = await record.end_leftovers(earlier) if earlier is not None else []
         if ended:
             self._tell(f"ended what an earlier lab had left behind: {', '.join(ended)}")
+
+    async def _keep_databases(self) -> None:
+        """Remove the databases of labs that are gone; keep this lab's from others who do the same."""
+        gone = await asyncio.to_thread(database_folder.sweep)
+        if gone:
+            self._tell(f"removed the databases of labs that are gone: {', '.join(map(str, gone))}")
+        if self.options.database_url is None and postgres.choose_account() is not None:
+            await self._cleanups.enter_async_context(database_folder.hold(self.options.dir))
 
     async def _settle(self) -> plans.LabPlan:
         """Tools, ports, settings files: everything that must be fixed before the first process."""

@@ -1,13 +1,15 @@
 """Root's folder for a lab's database: the database's user gets two directories in it and nothing else."""
 
 import os
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from aetherlink.lab import database_folder, files, postgres
+from aetherlink.lab import database_folder, files, postgres, remote
 from aetherlink.lab.errors import LabError
 from aetherlink.lab.processes import Account
 
@@ -134,3 +136,82 @@ def test_the_software_is_copied_readable_and_without_links(lab_dir: Path, tmp_pa
     assert bool(copied) is (account is not None)
     assert not [path for path in copied if path.is_symlink() or path.stat().st_uid != os.geteuid()]
     assert not [path for path in copied if path.stat().st_mode & 0o044 != 0o044]
+
+
+def _abandon(lab_dir: Path, account: Account) -> Path:
+    """The folder of a lab whose directory was removed."""
+    base = database_folder.prepare(lab_dir, account)
+    (base / "data").mkdir()
+    shutil.rmtree(lab_dir)
+    return base
+
+
+@pytest.mark.usefixtures("shared_root")
+def test_the_database_of_a_lab_that_is_gone_is_swept_and_others_stay(lab_dir: Path, account: Account) -> None:
+    other = lab_dir.with_name("other")
+    other.mkdir()
+    kept = database_folder.prepare(other, account)
+    gone = _abandon(lab_dir, account)
+
+    assert database_folder.sweep() == [lab_dir]
+
+    assert not gone.exists()
+    assert kept.exists()
+    assert database_folder.sweep() == []
+
+
+def test_a_folder_that_does_not_say_whose_it_is_and_a_link_are_left_alone(shared_root: Path, lab_dir: Path) -> None:
+    unknown = files.short_private_dir(lab_dir, base=shared_root, label="postgres")
+    link = unknown.with_name(f"{unknown.name}-link")
+    link.symlink_to(lab_dir)
+    (lab_dir / "lab").write_text("/no/such/lab")
+
+    assert database_folder.sweep() == []
+
+    assert unknown.exists()
+    assert (lab_dir / "lab").exists()
+
+
+@pytest.mark.usefixtures("shared_root")
+async def test_a_database_that_a_lab_holds_is_not_swept_even_when_the_labs_directory_is_gone(
+    lab_dir: Path, account: Account
+) -> None:
+    async with database_folder.hold(lab_dir):
+        base = _abandon(lab_dir, account)
+        assert database_folder.sweep() == []
+        assert base.exists()
+
+    assert database_folder.sweep() == [lab_dir]
+
+
+@pytest.mark.usefixtures("shared_root")
+def test_a_database_whose_server_still_lives_is_not_swept(lab_dir: Path, account: Account) -> None:
+    base = _abandon(lab_dir, account)
+    with subprocess.Popen(["cat"], cwd=base / "data", stdin=subprocess.PIPE) as server:
+        assert database_folder.sweep() == []
+        assert server.stdin is not None
+        server.stdin.close()
+        server.wait(10)
+
+    assert database_folder.sweep() == [lab_dir]
+
+
+@pytest.mark.usefixtures("shared_root")
+async def test_a_folder_is_held_once(lab_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_folder, "_HOLD_SECONDS", 0.1)
+    async with database_folder.hold(lab_dir):
+        with pytest.raises(LabError, match="whose directory was removed"):
+            async with database_folder.hold(lab_dir):
+                pass
+
+    async with database_folder.hold(lab_dir):
+        pass
+
+
+@pytest.mark.usefixtures("shared_root")
+async def test_down_sweeps(lab_dir: Path, account: Account) -> None:
+    gone = _abandon(lab_dir, account)
+
+    assert await remote.down(lab_dir) is False
+
+    assert not gone.exists()
