@@ -145,7 +145,8 @@ def playbooks() -> str:
         "`match` takes exact values, or `=~`, `!~`, `!=` before one, as Alertmanager has them. The labels in `bind` "
         "are taken from the alert and put as matchers into every query, by a PromQL parser. `when` has to hold on "
         "fresh data at the moment of acting; `verify.query` has to hold for `verify.for` within `verify.within`, on "
-        "samples newer than the action. [An example](../how-to/allow-a-repair.md).",
+        "samples newer than the action: its windows and `verify.for` together have to be shorter than `verify.within`. "
+        "[An example](../how-to/allow-a-repair.md).",
     )
 
 

@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from aetherlink.errors import BadRequestError
 from aetherlink.lib import promql
-from aetherlink.lib.option_types import Duration
+from aetherlink.lib.option_types import Duration, PromQL
 from aetherlink.model.actions import Verb
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, TargetName
@@ -16,14 +15,6 @@ from aetherlink.model.playbooks import Matcher, MatchOperator, Playbook
 
 _NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
-
-
-def _check_promql(query: str) -> str:
-    try:
-        promql.parse(query)
-    except BadRequestError as problem:
-        raise ValueError(str(problem)) from problem
-    return query
 
 
 def _check_pattern(matchers: dict[str, str]) -> dict[str, str]:
@@ -45,7 +36,6 @@ def split_matcher(value: str) -> tuple[MatchOperator, str]:
     return MatchOperator.EQUAL, value
 
 
-PromQL = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_check_promql)]
 Matchers = Annotated[dict[str, str], Field(min_length=1), AfterValidator(_check_pattern)]
 LabelName = Annotated[str, Field(pattern=_LABEL)]
 
@@ -98,6 +88,13 @@ class VerifyForm(_Strict):
     def _fits(self) -> "VerifyForm":
         if self.for_ >= self.within:
             raise ValueError("`for` has to be shorter than `within`")
+        reach = promql.survey(promql.parse(self.query)).reach
+        if reach and reach + self.for_ >= self.within:
+            raise ValueError(
+                f"`query` looks back {reach.total_seconds():g} s, and all of it has to lie after the action: with "
+                f"`for` of {self.for_.total_seconds():g} s it cannot hold `within` {self.within.total_seconds():g} s. "
+                "Take a shorter window, or a longer `within`"
+            )
         return self
 
 

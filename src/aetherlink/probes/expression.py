@@ -4,14 +4,15 @@ Called by the Prometheus probe. Pure: parses and rewrites syntax trees, asks nob
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
 import promql_parser as promql
 
 from aetherlink.errors import BadRequestError
-from aetherlink.lib.promql import parse
+from aetherlink.lib.promql import Selector as Standing
+from aetherlink.lib.promql import parse, survey
 
 MOST_SELECTORS = 20
 PART = "aether_part"
@@ -78,15 +79,15 @@ class Expression:
 def read_expression(query: str) -> Expression:
     """Parse the query. Raises BadRequestError when it is not PromQL, or too large to be followed."""
     tree = parse(query)
-    visit = _Visit()
-    promql.walk(tree, visit.enter, visit.leave)
-    if len(visit.found) > MOST_SELECTORS:
-        raise BadRequestError(f"the query rests on {len(visit.found)} selectors; at most {MOST_SELECTORS} are followed")
+    seen = survey(tree)
+    found = _each_once(seen.selectors)
+    if len(found) > MOST_SELECTORS:
+        raise BadRequestError(f"the query rests on {len(found)} selectors; at most {MOST_SELECTORS} are followed")
     kind = _kind(tree)
     return Expression(
-        combined=_combine(tree, visit.found.values()) if kind == "vector" else "",
-        selectors=tuple(one.selector for one in visit.found.values()),
-        shifted=visit.shifted,
+        combined=_combine(tree, found) if kind == "vector" else "",
+        selectors=tuple(one.selector for one in found),
+        shifted=seen.shifted,
         is_truth_valued=_is_truth_valued(tree),
         kind=kind,
     )
@@ -101,43 +102,12 @@ class _Found:
     ranged: promql.MatrixSelector | None
 
 
-@dataclass(slots=True)
-class _Visit:
-    """Collects the selectors, each once, while the tree is walked."""
-
-    found: dict[tuple[str, timedelta, timedelta], _Found] = field(default_factory=dict)
-    shifted: str = ""
-    _ranges: list[promql.MatrixSelector] = field(default_factory=list)
-    _subqueries: list[timedelta] = field(default_factory=list)
-
-    def enter(self, node: promql.Expr) -> None:
-        match node:
-            case promql.MatrixSelector():
-                self._ranges.append(node)
-            case promql.SubqueryExpr():
-                self._note_shift(node)
-                self._subqueries.append(node.range or timedelta(0))
-            case promql.VectorSelector():
-                self._note_shift(node)
-                self._add(node)
-
-    def leave(self, node: promql.Expr) -> None:
-        match node:
-            case promql.MatrixSelector():
-                self._ranges.pop()
-            case promql.SubqueryExpr():
-                self._subqueries.pop()
-
-    def _add(self, node: promql.VectorSelector) -> None:
-        ranged = self._ranges[-1] if self._ranges else None
-        window = ranged.range if ranged else timedelta(0)
-        subquery = sum(self._subqueries, timedelta(0))
-        selector = Selector(len(self.found), node.prettify(), window, subquery)
-        self.found.setdefault((selector.text, window, subquery), _Found(selector, node, ranged))
-
-    def _note_shift(self, node: promql.VectorSelector | promql.SubqueryExpr) -> None:
-        if node.offset is not None or node.at is not None:
-            self.shifted = self.shifted or node.prettify()
+def _each_once(selectors: Iterable[Standing]) -> list[_Found]:
+    found: dict[tuple[str, timedelta, timedelta], _Found] = {}
+    for one in selectors:
+        selector = Selector(len(found), one.plain.prettify(), one.window, one.subquery)
+        found.setdefault((selector.text, one.window, one.subquery), _Found(selector, one.plain, one.ranged))
+    return list(found.values())
 
 
 def _combine(tree: promql.Expr, found: Iterable[_Found]) -> str:

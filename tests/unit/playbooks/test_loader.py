@@ -55,6 +55,10 @@ def test_matchers_are_exact_or_anchored_patterns(tmp_path: Path, labels: dict[st
         ("action: {restart: {}}", "action: {explode: {}}", "explode"),
         ("for: 3s", "for: soon", "verify.for"),
         ("for: 3s", "for: 2h", "shorter than `within`"),
+        ("query: up == 1", "query: 'rate(x[30m]) > 0'", "verify: Value error, `query` looks back 1800 s"),
+        ("query: up == 1", "query: 'max_over_time(up[60s:5s]) + min_over_time(up[87s]) > 0'", "looks back 87 s"),
+        ("query: up == 1", "query: 'max_over_time(rate(x[1m])[1m:5s]) > 0'", "looks back 120 s"),
+        ("query: up == 1", "query: 'rate(x[30m]) > 0'", "a shorter window, or a longer `within`"),
         ('"=~critical|page"', '"=~(["', "does not compile"),
         ("bind: [job]", "bind: []", "bind"),
         ("name: restart-thing", "name: Restart Thing", "name"),
@@ -69,6 +73,13 @@ def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, old: str, new: str
 
     assert str(path) in str(caught.value)
     assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize("query", ["rate(x[1m]) > 0", "max_over_time(up[86s:5s]) > 0", "up == 1 and rate(x[30s]) > 0"])
+def test_a_window_that_leaves_time_to_hold_is_taken(tmp_path: Path, query: str) -> None:
+    path = written(tmp_path, GOOD.replace("query: up == 1", f"query: '{query}'"))
+
+    assert load_playbook(path).verify == query
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "{", "a: !!python/object/apply:os.getcwd []"])
