@@ -110,6 +110,7 @@ def test_the_seeds_variables_lie_over_the_first_source_of_a_file(file: Path, mon
         ("sources: [{name: a, prometheus: 'http://a'}, {name: a, prometheus: 'http://b'}]", "same name"),
         ("targets: {a: {executor: lab, service: a, min: 3, max: 2}}", "above max"),
         ("targets: {a: {executor: ssh, service: a}}", r"targets\.a\.executor"),
+        ("health: {query: 'up =='}", r"health\.query: the query is not PromQL: .*'up =='"),
         ("health: {interval: soon}", r"health\.interval: .*not a duration"),
         ("[]", "mapping"),
         ("a: [", "cannot be read as YAML"),

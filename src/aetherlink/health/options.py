@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aetherlink.lib.option_types import Duration
+from aetherlink.lib.option_types import Duration, PromQL
 
 _Interval = Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=timedelta(days=1))]
 
@@ -16,11 +16,8 @@ class HealthOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     enabled: bool = Field(default=True, description="false switches the health score loop off.")
-    query: str = Field(
-        default="aether:health_score:15m",
-        min_length=1,
-        max_length=2000,
-        description="The PromQL that gives the health score, 0 to 100.",
+    query: PromQL = Field(
+        default="aether:health_score:15m", description="The PromQL that gives the health score, 0 to 100."
     )
     interval: _Interval = Field(default=timedelta(seconds=60), description="How long to wait between two checks.")
     check_at_start: bool = Field(

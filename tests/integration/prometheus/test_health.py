@@ -45,7 +45,7 @@ async def client(prometheus_url: str, options: ClientOptions) -> AsyncIterator[P
         ("scalar(vector(12))", "low", 12.0),
         ("aether:health_score:15m", "no_data", None),
         ("vector(0) / 0", "no_data", None),
-        ("sum(", "error", None),
+        ('label_replace(vector(1), "a", "b", "c", "(")', "error", None),
         ("up", "error", None),
     ],
 )
