@@ -1,9 +1,12 @@
 """Paging as all lists have it: ?limit=&cursor= in, {"items", "next_cursor"} out."""
 
+import re
 from typing import Annotated
 
 from fastapi import Query
 from pydantic import BaseModel, Field
+
+from aetherlink.errors import BadRequestError
 
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 Cursor = Annotated[
@@ -11,6 +14,27 @@ Cursor = Annotated[
     Query(min_length=1, max_length=200, description="The next_cursor of the page before; leave out for the first."),
 ]
 DEFAULT_LIMIT = 50
+NUMBER = re.compile(r"[0-9]{1,15}")
+
+
+def id_with(prefix: str) -> re.Pattern[str]:
+    """The form of the cursors of a list whose things have ids with this prefix."""
+    return re.compile(rf"{re.escape(prefix)}-[0-9a-z]{{1,40}}")
+
+
+def checked(cursor: str | None, form: re.Pattern[str]) -> str | None:
+    """The cursor, if it has the form that its list gives out. Raises BadRequestError.
+
+    The store would compare whatever it gets: an invented cursor would be answered with the first page, or with none.
+    """
+    if cursor is not None and form.fullmatch(cursor) is None:
+        raise refusal(cursor)
+    return cursor
+
+
+def refusal(cursor: str) -> BadRequestError:
+    """What to say to a cursor that the list did not give out."""
+    return BadRequestError(f"cursor: {cursor!r} is no cursor of this list: take it from next_cursor")
 
 
 class Page(BaseModel):

@@ -6,11 +6,13 @@ from fastapi import APIRouter, Depends, Path
 
 from aetherlink.api import shapes
 from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit
+from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit, checked, id_with
 from aetherlink.api.services import ApiServices
 from aetherlink.errors import NotFoundError
 from aetherlink.model.ids import ActionId
 from aetherlink.model.principals import Scope
+
+_CURSOR = id_with("act")
 
 
 def router(services: ApiServices) -> APIRouter:
@@ -20,7 +22,8 @@ def router(services: ApiServices) -> APIRouter:
 
     @routes.get("", summary="Actions, newest first", dependencies=may_read)
     async def actions(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> shapes.ActionPage:
-        found, next_cursor = await services.store.read(lambda rows: rows.actions.page(limit=limit, before=cursor))
+        before = checked(cursor, _CURSOR)
+        found, next_cursor = await services.store.read(lambda rows: rows.actions.page(limit=limit, before=before))
         return shapes.ActionPage(items=[shapes.action(one) for one in found], next_cursor=next_cursor)
 
     @routes.get("/{action_id}", summary="One action", dependencies=may_read)

@@ -6,16 +6,16 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from aetherlink.api import shapes
 from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit
+from aetherlink.api.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked, id_with
 from aetherlink.api.services import ApiServices
-from aetherlink.errors import BadRequestError, NotFoundError
+from aetherlink.errors import NotFoundError
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus
 from aetherlink.model.principals import Scope
 from aetherlink.ports import Transaction
 
 _Id = Annotated[str, Path(max_length=100, examples=["inc-06f3qk2c8d1v7m4t"])]
-_LARGEST_SEQUENCE = 10**12
+_CURSOR = id_with("inc")
 
 
 def router(services: ApiServices) -> APIRouter:
@@ -29,8 +29,9 @@ def router(services: ApiServices) -> APIRouter:
         cursor: Cursor = None,
         status: Annotated[IncidentStatus | None, Query(description="Only those.")] = None,
     ) -> shapes.IncidentPage:
+        before = checked(cursor, _CURSOR)
         found, next_cursor = await services.store.read(
-            lambda rows: rows.incidents.page(limit=limit, before=cursor, status=status)
+            lambda rows: rows.incidents.page(limit=limit, before=before, status=status)
         )
         return shapes.IncidentPage(items=[shapes.incident(one) for one in found], next_cursor=next_cursor)
 
@@ -40,7 +41,7 @@ def router(services: ApiServices) -> APIRouter:
 
     @routes.get("/{incident_id}/timeline", summary="What happened, in order", dependencies=may_read)
     async def timeline(incident_id: _Id, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> shapes.TimelinePage:
-        after = _sequence(cursor)
+        after = int(checked(cursor, NUMBER) or 0)
         return await services.store.read(lambda rows: _timeline(rows, IncidentId(incident_id), limit, after))
 
     return routes
@@ -65,11 +66,3 @@ def _found(rows: Transaction, incident_id: IncidentId) -> Incident:
     if found is None:
         raise NotFoundError(f"there is no incident {incident_id!r}")
     return found
-
-
-def _sequence(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdecimal() and int(cursor) < _LARGEST_SEQUENCE):
-        raise BadRequestError(f"{cursor!r} is no cursor of a timeline: take it from next_cursor")
-    return int(cursor)

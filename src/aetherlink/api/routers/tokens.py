@@ -9,9 +9,8 @@ from pydantic.config import JsonDict
 from aetherlink.api import shapes
 from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.idempotency import IdempotencyKey
-from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit
+from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit, refusal
 from aetherlink.api.services import ApiServices
-from aetherlink.errors import BadRequestError
 from aetherlink.model.principals import Principal, Scope
 
 _EXAMPLE: JsonDict = {"name": "alertmanager", "scopes": ["webhook"]}
@@ -60,7 +59,7 @@ def _page(items: list[shapes.TokenShape], limit: int, cursor: str | None) -> sha
     """A page that begins behind the token which the cursor names."""
     ids = [one.id for one in items]
     if cursor is not None and cursor not in ids:
-        raise BadRequestError(f"{cursor!r} is no cursor of this list: take it from next_cursor")
+        raise refusal(cursor)
     start = 0 if cursor is None else ids.index(cursor) + 1
     page = items[start : start + limit]
     return shapes.TokenPage(items=page, next_cursor=page[-1].id if start + limit < len(items) else None)
