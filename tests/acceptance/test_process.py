@@ -95,11 +95,15 @@ def test_a_database_that_is_none_is_refused_with_its_name(tmp_path: Path) -> Non
     assert "Traceback" not in said
 
 
-def test_the_operators_token_is_for_the_owners_eyes_only(tmp_path: Path) -> None:
+def test_the_data_and_the_operators_token_are_for_the_owners_eyes_only(tmp_path: Path) -> None:
     settings = environment(tmp_path)
     with serving(settings, tmp_path):
         wait_until_ready(settings)
+        modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "data").iterdir()}
 
+    assert set(modes) >= {"aetherlink.db", "aetherlink.db-wal", "aetherlink.db-shm", "operator.token"}
+    assert set(modes.values()) == {0o600}
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
     token = tmp_path / "data" / "operator.token"
     assert token.stat().st_mode & 0o777 == 0o600
     assert token.read_text().strip() not in (tmp_path / "log").read_text()

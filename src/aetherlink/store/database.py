@@ -40,8 +40,9 @@ class SqlStore:
         Raises StoreError when the database cannot be used, or when another process uses it.
         """
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock.take()
+            sqlite.make_private(self._path)
             schema.upgrade(self._writing)
         except (OSError, sa.exc.SQLAlchemyError) as problem:
             cause = getattr(problem, "orig", None) or problem

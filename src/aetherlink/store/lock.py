@@ -17,6 +17,7 @@ class FileLock:
     def take(self) -> None:
         """Raises StoreError when another process holds it, OSError when the file cannot be made."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.fchmod(descriptor, 0o600)  # one of an earlier version may be open to all
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,5 +1,6 @@
 """SQLite as this product uses it: WAL, synchronous=FULL, one writer, every other connection query_only."""
 
+import os
 from pathlib import Path
 from sqlite3 import Connection as RawConnection
 from typing import cast
@@ -7,6 +8,22 @@ from typing import cast
 import sqlalchemy as sa
 
 BUSY_MILLISECONDS = 5000
+PRIVATE = 0o600
+
+
+def make_private(path: Path) -> None:
+    """See that nobody but the owner reads the database, whatever the umask; it is made empty when it is missing.
+
+    Before the first connection: SQLite gives the files beside it the database's mode, and closing a descriptor of a
+    database that is in use would let go of SQLite's locks. Raises OSError.
+    """
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if file == path or file.exists():
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+            try:
+                os.fchmod(descriptor, PRIVATE)
+            finally:
+                os.close(descriptor)
 
 
 def writing_engine(path: Path, *, busy_milliseconds: int) -> sa.Engine:

@@ -1,6 +1,7 @@
 """What the store promises: durable when answered, one writer, one job's failure is its own, readers cannot write."""
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -132,6 +133,42 @@ def test_a_second_process_is_kept_off_the_file_until_the_first_has_ended(store: 
     other = SqlStore(tmp_path / "other.db")
     other.open()
     other.close()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+async def test_nobody_else_reads_the_data_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        store = SqlStore(tmp_path / "data" / "private.db")
+        store.open()
+        await store.write(keep(b"x"))
+        await store.read(lambda transaction: transaction.tokens.all())
+    finally:
+        os.umask(before)
+
+    folder = tmp_path / "data"
+    modes = {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+    store.close()
+    assert modes == dict.fromkeys(["private.db", "private.db-wal", "private.db-shm", "private.db.lock"], 0o600)
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "open.db"
+    script = tmp_path / "die.py"
+    script.write_text(_WRITE_THEN_DIE)
+    subprocess.run([sys.executable, str(script), str(path)], capture_output=True, timeout=60, check=False)
+    left = sorted(tmp_path.glob("open.db*"))
+    for file in left:
+        file.chmod(0o644)
+
+    store = SqlStore(path)
+    store.open()
+
+    assert [file.name for file in left] == ["open.db", "open.db-shm", "open.db-wal", "open.db.lock"]
+    assert {file.stat().st_mode & 0o777 for file in left} == {0o600}
+    store.close()
+    assert len(kept(path)) == 20
 
 
 _WRITE_THEN_DIE = """
