@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,15 +13,16 @@ from aetherlink.lab import demo, remote
 from aetherlink.lab.drills.catalogue import DRILLS, Ground
 from aetherlink.lab.drills.run import Report, run_drill
 from aetherlink.lab.drills.watch import Ask
+from aetherlink.lab.identity import is_alive
 from aetherlink.lab.options import LabOptions
 from aetherlink.lab.runner import running_lab
-from aetherlink.lab.supervisor import Lab
+from aetherlink.lab.waiting import until
 from aetherlink.lib.clock import SystemClock
 
 pytestmark = pytest.mark.timeout(240)
 
 Options = Callable[..., LabOptions]
-AskOf = Callable[[Lab], Ask]
+SERVICES = {"postgres", "prometheus", "alertmanager", "crm", "traffic", "agent"}
 
 
 async def wait_for_score(ask: Ask) -> None:
@@ -29,9 +32,9 @@ async def wait_for_score(ask: Ask) -> None:
             await asyncio.sleep(0.2)
 
 
-async def drill(lab: Lab, ask, name: str = "crm-api-killed") -> Report:
-    ground = Ground(lab.options.dir, lab.urls["crm"])
-    chosen = DRILLS[name]
+async def drill(ask: Ask, lab_dir: Path, crm_url: str) -> Report:
+    ground = Ground(lab_dir, crm_url)
+    chosen = DRILLS["crm-api-killed"]
     return await run_drill(
         chosen, chosen.fault(ground), ask=ask, clock=SystemClock(), tell=logging.getLogger(__name__).info, within=120
     )
@@ -50,13 +53,13 @@ async def test_the_demo_ends_well_and_tells_every_step_in_order(lab_options: Opt
     assert any("the agent repaired it and proved it" in line for line in lines)
 
 
-async def test_the_repair_is_a_real_restart_that_the_lab_itself_saw(lab_options: Options, ask_of) -> None:
+async def test_the_repair_is_a_real_restart_that_the_lab_itself_saw(lab_options: Options, ask_at) -> None:
     async with running_lab(lab_options()) as lab:
-        ask = ask_of(lab)
+        ask = ask_at(lab.urls["agent"])
         await wait_for_score(ask)
         before = await remote.service(lab.options.dir, "crm")
 
-        report = await drill(lab, ask)
+        report = await drill(ask, lab.options.dir, lab.urls["crm"])
 
         after = await remote.service(lab.options.dir, "crm")
         [action] = (await ask("/api/v1/actions"))["items"]
@@ -68,13 +71,13 @@ async def test_the_repair_is_a_real_restart_that_the_lab_itself_saw(lab_options:
 
 async def test_an_agent_that_observes_changes_nothing_and_says_what_it_would_have_done(
     lab_options: Options,
-    ask_of,
+    ask_at,
 ) -> None:
     async with running_lab(lab_options(agent_settings={"mode": "observe"})) as lab:
-        ask = ask_of(lab)
+        ask = ask_at(lab.urls["agent"])
         await wait_for_score(ask)
 
-        report = await drill(lab, ask)
+        report = await drill(ask, lab.options.dir, lab.urls["crm"])
 
         [action] = (await ask("/api/v1/actions"))["items"]
     assert report.was_lifted
@@ -82,21 +85,29 @@ async def test_an_agent_that_observes_changes_nothing_and_says_what_it_would_hav
     assert (action["state"], action["decision"]) == ("refused", "observe")
 
 
-async def test_a_killed_lab_starts_again_at_once_and_its_incidents_are_kept(lab_options: Options, ask_of) -> None:
-    options = lab_options()
-    async with running_lab(options) as lab:
-        ask = ask_of(lab)
-        await wait_for_score(ask)
-        await drill(lab, ask)
-        first = await _incidents(ask)
+async def test_a_killed_lab_starts_again_at_once_and_its_incidents_are_kept(start_lab, ask_at) -> None:
+    killed = await start_lab()
+    ask = ask_at(killed.urls["agent"])
+    await wait_for_score(ask)
+    await drill(ask, killed.dir, killed.urls["crm"])
+    before = await _memory(ask)
+    left = killed.record()
 
-    async with running_lab(options) as lab:
-        second = await _incidents(ask_of(lab))
+    assert killed.kill() == -signal.SIGKILL
+    assert await until(lambda: not [one.service for one in left.children if is_alive(one.identity)], seconds=5)
+    again = await start_lab()
 
-    assert first
-    assert first.items() <= second.items()
+    assert {one.service for one in left.children} == SERVICES
+    assert again.record().lab != left.lab
+    after = await _memory(ask_at(again.urls["agent"]))
+    assert before
+    assert all(before.values())
+    assert {incident: after.get(incident, [])[: len(seen)] for incident, seen in before.items()} == before
 
 
-async def _incidents(ask) -> dict[str, str]:
-    items: list[Mapping[str, Any]] = (await ask("/api/v1/incidents?limit=100"))["items"]
-    return {item["id"]: item["opened_at"] for item in items}
+async def _memory(ask: Ask) -> dict[str, list[Mapping[str, Any]]]:
+    """Every incident with its timeline."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for item in (await ask("/api/v1/incidents?limit=100"))["items"]:
+        found[item["id"]] = (await ask(f"/api/v1/incidents/{item['id']}/timeline?limit=500"))["items"]
+    return found

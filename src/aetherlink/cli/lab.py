@@ -20,6 +20,9 @@ Replicas = Annotated[int, typer.Option(help="How many processes of the CRM's API
 ReleaseName = Annotated[str, typer.Option(help="The CRM's release: 1.0.0, or 1.1.0, which is bad on purpose.")]
 Rate = Annotated[float, typer.Option(help="Requests a second of the traffic; 0 for none.")]
 Generation = Annotated[str, typer.Option(help="Which Prometheus and Alertmanager: stable, or next.")]
+FreePorts = Annotated[
+    bool, typer.Option("--free-ports", help="Listen on any free ports; else the usual ones, or those next to them.")
+]
 
 _HERE = Path(".lab")
 
@@ -33,11 +36,13 @@ def up(
     release: ReleaseName = "1.0.0",
     traffic_rate: Rate = 20.0,
     generation: Generation = "stable",
+    free_ports: FreePorts = False,
 ) -> None:
     """Start PostgreSQL, Prometheus, Alertmanager, the CRM with traffic and the agent; stay until Ctrl-C."""
     import asyncio
 
     from aetherlink.lab import runner
+    from aetherlink.lab.options import LabPorts
 
     options = _options(
         dir=directory,
@@ -46,6 +51,7 @@ def up(
         release=release,
         traffic_rate=traffic_rate,
         generation=generation,
+        ports=dict.fromkeys(LabPorts.model_fields, 0) if free_ports else LabPorts(),
     )
     raise typer.Exit(asyncio.run(runner.run_lab(options, tell=_tell)))
 
@@ -173,7 +179,19 @@ def _options(*, traffic_rate: float, **given: object) -> "LabOptions":
 
     traffic = {"traffic_rate": traffic_rate} if traffic_rate > 0 else {"traffic": False}
     try:
-        return LabOptions.model_validate({**given, **traffic})
+        return LabOptions.model_validate({**given, **traffic, "agent_environment": _agent_environment()})
     except ValidationError as problem:
         lines = (f"--{error['loc'][0]}: {error['msg']}" for error in problem.errors())
         raise SettingsError("\n".join(lines)) from problem
+
+
+def _agent_environment() -> dict[str, str]:
+    """The caller's settings for the agent, and a line about each: a mode that was asked for is not ignored silently."""
+    from aetherlink import settings
+
+    found = settings.inherited()
+    for line in found.told():
+        _tell(f"agent: {line} from your environment")
+    if found.withheld:
+        _tell(f"agent: not passed on from your environment: {', '.join(found.withheld)}")
+    return found.passed
