@@ -9,6 +9,7 @@ from aetherlink.incidents.options import LabelOptions
 from aetherlink.model.alerts import Alert
 from aetherlink.model.incidents import Severity
 
+NONE = "none"
 _SYNONYMS = {
     "critical": Severity.CRITICAL,
     "crit": Severity.CRITICAL,
@@ -23,7 +24,7 @@ _SYNONYMS = {
     "info": Severity.INFO,
     "information": Severity.INFO,
     "low": Severity.INFO,
-    "none": Severity.INFO,
+    NONE: Severity.INFO,
 }
 
 
@@ -56,6 +57,11 @@ class LabelMapping:
             vip=self._is_vip(tenant),
             key=incident_key(Kind.SERVICE if service else Kind.ALERT, alert.source, tenant, service or alert.name),
         )
+
+    def counted_severity(self, alert: Alert) -> str:
+        """The severity as metrics count it: `none` where the alert says so, else as the agent understands it."""
+        word = _first(alert.labels, self._options.severity)
+        return NONE if word.lower() == NONE else _severity(word).value
 
     def is_heartbeat(self, alert: Alert) -> bool:
         """Whether the alert always fires, to show that alerting itself lives."""

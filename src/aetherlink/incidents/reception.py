@@ -33,7 +33,7 @@ class Reception:
 
         news = await self._store.write(work)
         for alert in alerts:
-            self._metrics.received(alert)
+            self._metrics.received(alert, self._mapping.counted_severity(alert))
         for alert in news:
             self._say(alert)
         if news:

@@ -232,6 +232,28 @@ async def test_a_change_is_logged_in_one_line_as_the_seed_says(
     ) in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("labels", "severity"),
+    [
+        ({"severity": "critical"}, "critical"),
+        ({"severity": "Page"}, "critical"),
+        ({"severity": "", "priority": "low"}, "info"),
+        ({"severity": "", "level": "error"}, "critical"),
+        ({"severity": "warn", "priority": "page"}, "warning"),
+        ({"severity": "none"}, "none"),
+        ({"severity": "sky-high"}, "warning"),
+        ({"severity": ""}, "warning"),
+    ],
+)
+async def test_the_metric_counts_the_severity_that_the_agent_understood(
+    reception: Reception, registry: CollectorRegistry, labels: dict[str, str], severity: str
+) -> None:
+    await reception.receive([alert(**labels)])
+
+    counted = {"alertname": "CrmApiDown", "severity": severity}
+    assert registry.get_sample_value("aether_agent_alerts_total", counted) == 1
+
+
 async def test_names_from_outside_cannot_grow_the_metric_for_ever(
     reception: Reception, registry: CollectorRegistry
 ) -> None:
