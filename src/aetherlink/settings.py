@@ -7,6 +7,7 @@ AETHER_* variables. Unknown keys are refused, in the file and in the environment
 import difflib
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -36,6 +37,9 @@ PREFIX = "AETHER_"
 DEFAULT_FILE = Path("aether.yaml")
 _OF_THE_CLI = frozenset({"AETHER_CONFIG", "AETHER_URL", "AETHER_TOKEN", "AETHER_DRILL_CRM_URL"})
 _FOREIGN_PREFIXES = ("AETHER_TEST_", "AETHER_AGENT_")
+# What an agent of a lab is told by the lab; another's address, folder or token would break it.
+_OF_EACH_AGENT = _OF_THE_CLI | {"AETHER_LISTEN", "AETHER_DATA_DIR"}
+_SHOWN = frozenset({"mode", "playbook_modes", "log_level", "log_format", "health", "pipeline", "probes"})
 _NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 
 
@@ -213,6 +217,29 @@ def load(config: Path | None = None) -> Settings:
         raise SettingsError(f"{where}: {problem}") from problem
 
 
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """The AETHER_* variables of this process, seen from an agent that it starts."""
+
+    passed: dict[str, str]
+    withheld: tuple[str, ...]
+
+    def told(self) -> list[str]:
+        """A line for each that is passed on, without the values that may hold a secret."""
+        return [
+            f"{name}={value}" if _first_key(name) in _SHOWN else f"{name} (its value is not shown)"
+            for name, value in self.passed.items()
+        ]
+
+
+def inherited() -> Inherited:
+    """What an agent of a lab takes over from this environment. Raises SettingsError for what is no setting."""
+    _check_variables(os.environ)
+    own = {name: value for name, value in sorted(os.environ.items()) if name.startswith(PREFIX)}
+    withheld = tuple(name for name in own if name in _OF_EACH_AGENT or name.startswith(_FOREIGN_PREFIXES))
+    return Inherited({name: value for name, value in own.items() if name not in withheld}, withheld)
+
+
 def _configured(variables: Mapping[str, str]) -> Path | None:
     if named := variables.get("AETHER_CONFIG"):
         return Path(named)
@@ -257,9 +284,13 @@ def _check_variables(variables: Mapping[str, str]) -> None:
     for name in sorted(variables):
         if not name.startswith(PREFIX) or name in _OF_THE_CLI or name.startswith(_FOREIGN_PREFIXES):
             continue
-        first = name.removeprefix(PREFIX).partition("__")[0].lower()
+        first = _first_key(name)
         if first not in Settings.model_fields:
             raise SettingsError(f"the variable {name} is no setting{_nearest(first, Settings.model_fields)}")
+
+
+def _first_key(variable: str) -> str:
+    return variable.removeprefix(PREFIX).partition("__")[0].lower()
 
 
 def _lines(where: str, problem: ValidationError) -> Iterable[str]:

@@ -1,5 +1,6 @@
 """Settings: one tree, strict; a mistake is named with its place and the nearest known word."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,27 @@ def test_a_variable_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
     with pytest.raises(SettingsError, match="sources"):
         settings.load()
+
+
+def test_the_agent_of_a_lab_takes_over_the_settings_of_the_environment_and_nothing_that_is_anothers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AETHER_")]:
+        monkeypatch.delenv(name)
+    own = {"AETHER_MODE": "observe", "AETHER_SOURCES": '[{"name": "a", "prometheus": "http://u:secret@p:9090"}]'}
+    anothers = ("AETHER_CONFIG", "AETHER_DATA_DIR", "AETHER_DRILL_CRM_URL", "AETHER_LISTEN")
+    anothers += ("AETHER_TEST_REQUIRE_ALL", "AETHER_TOKEN", "AETHER_URL")
+    for name, value in {**own, **dict.fromkeys(anothers, "secret"), "HOME": "/"}.items():
+        monkeypatch.setenv(name, value)
+
+    found = settings.inherited()
+
+    assert (found.passed, found.withheld) == (own, anothers)
+    assert found.told() == ["AETHER_MODE=observe", "AETHER_SOURCES (its value is not shown)"]
+
+
+def test_a_lab_refuses_a_variable_that_is_no_setting_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AETHER_MDOE", "observe")
+
+    with pytest.raises(SettingsError, match="did you mean `mode`"):
+        settings.inherited()

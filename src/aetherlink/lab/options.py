@@ -46,6 +46,8 @@ class LabOptions(BaseModel):
     """Laid over the settings file that the lab writes for the agent, key by key."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Passed on to every child; children see nothing else of the caller's environment."""
+    agent_environment: dict[str, str] = Field(default_factory=dict)
+    """Passed on to the agent alone: settings of the caller that win over those which the lab writes for it."""
     generation: Literal["stable", "next"] = "stable"
     tools_dir: Path | None = None
     """Where to look first for prometheus, promtool, alertmanager and amtool."""

@@ -88,7 +88,7 @@ def agent(lab: LabPlan) -> ServicePlan:
     script = lab.options.python.with_name("aether")
     program = (str(script),) if script.exists() else (str(lab.options.python), "-c", _AGENT_WITHOUT_SCRIPT)
     argv = (*program, "serve", "--config", str(lab.layout.config / "aether.yaml"))
-    return _web_service(lab, "agent", argv, "/livez", "/readyz")
+    return _web_service(lab, "agent", argv, "/livez", "/readyz", env=lab.env(**lab.options.agent_environment))
 
 
 def database(lab: LabPlan, home: PostgresHome) -> ServicePlan:
@@ -161,9 +161,11 @@ def write_crm_targets(layout: Layout, ports: Sequence[int]) -> None:
     files.write_atomic(layout.crm_targets, json.dumps(targets, indent=2) + "\n")
 
 
-def _web_service(lab: LabPlan, name: str, argv: tuple[str, ...], *paths: str) -> ServicePlan:
+def _web_service(
+    lab: LabPlan, name: str, argv: tuple[str, ...], *paths: str, env: Mapping[str, str] | None = None
+) -> ServicePlan:
     url, log = lab.url(name), lab.layout.log(name)
-    start = Launch(argv, lab.layout.root, log, lab.env())
+    start = Launch(argv, lab.layout.root, log, lab.env() if env is None else env)
     probe = probes.http_probe(lab.client, *(f"{url}{path}" for path in paths), seconds=_PROBE_SECONDS)
     return ServicePlan(name, log, launch=lambda _index, _release: start, probe=lambda _index: probe, url=url)
 
