@@ -131,7 +131,10 @@ def drill(
     crm_url: Annotated[
         str | None, typer.Option(envvar="AETHER_DRILL_CRM_URL", help="Where the CRM is. Else the lab's.")
     ] = None,
-    within: Annotated[float, typer.Option(help="Seconds until the incident has to be resolved.")] = 600.0,
+    within: Annotated[
+        float | None,
+        typer.Option(help="Seconds until the incident has to be resolved.", show_default="the drill's own"),
+    ] = None,
     config: Config = None,
     url: Url = None,
     token: Token = None,

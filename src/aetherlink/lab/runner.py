@@ -20,6 +20,11 @@ def _silent(_line: str) -> None:
     """For callers that do not want to hear."""
 
 
+_HINT = (
+    "running; Ctrl-C or `make down` ends it. In another terminal: `make drill`, `.venv/bin/aether lab status`, "
+    "`.venv/bin/aether incidents`"
+)
+
 Scene = Callable[[Lab], Awaitable[int]]
 
 
@@ -47,6 +52,7 @@ async def run_lab(
                 _tell_addresses(lab, tell, seconds=clock.monotonic() - begun)
                 code = 0 if scene is None else await _play(scene, lab)
                 if keep or scene is None:
+                    tell(_HINT)
                     await lab.wait_for_stop()
             tell("stopping")
         finally:

@@ -18,13 +18,17 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """One drill. `has_repair` says whether a built-in playbook repairs it; else the drill lifts the fault itself."""
+    """One drill. `has_repair` says whether a built-in playbook repairs it; else the drill lifts the fault itself.
+
+    `within` is how many seconds it may take, at the intervals of a fresh install.
+    """
 
     name: str
     summary: str
     alertname: str
     has_repair: bool
     needs_lab: bool
+    within: float
     fault: Callable[[Ground], Fault]
 
 
@@ -45,6 +49,7 @@ _ALL = (
         "CrmApiDown",
         has_repair=True,
         needs_lab=True,
+        within=180.0,
         fault=_killed_api,
     ),
     Drill(
@@ -53,6 +58,7 @@ _ALL = (
         "CrmHighErrorRate",
         has_repair=False,
         needs_lab=False,
+        within=600.0,
         fault=_errors,
     ),
 )

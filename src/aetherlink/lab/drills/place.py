@@ -6,8 +6,8 @@ from pathlib import Path
 from aetherlink.errors import SettingsError
 from aetherlink.lab import remote
 from aetherlink.lab.drills.catalogue import Ground, choose
-from aetherlink.lab.drills.run import Report, Tell, run_drill, summary
-from aetherlink.lab.drills.watch import Ask
+from aetherlink.lab.drills.run import Report, run_drill, summary
+from aetherlink.lab.drills.watch import Ask, Tell
 from aetherlink.ports import Clock
 
 
@@ -29,12 +29,19 @@ async def find(lab_dir: Path, *, crm_url: str | None) -> Place:
     return Place(Ground(None, crm_url), None)
 
 
-async def run_all(name: str, ground: Ground, *, ask: Ask, clock: Clock, tell: Tell, within: float) -> list[Report]:
-    """Run the drill of that name, or every one that can take place here; each is told and summed up."""
+async def run_all(
+    name: str, ground: Ground, *, ask: Ask, clock: Clock, tell: Tell, within: float | None = None
+) -> list[Report]:
+    """Run the drill of that name, or every one that can take place here; each is told and summed up.
+
+    `within` seconds are given to each; None: as many as the drill itself says.
+    """
     reports = []
     for drill in choose(name, has_lab=ground.lab_dir is not None):
         tell(f"drill {drill.name}: {drill.summary}")
-        report = await run_drill(drill, drill.fault(ground), ask=ask, clock=clock, tell=tell, within=within)
+        report = await run_drill(
+            drill, drill.fault(ground), ask=ask, clock=clock, tell=tell, within=within or drill.within
+        )
         tell("")
         for line in summary(report):
             tell(line)

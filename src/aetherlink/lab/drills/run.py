@@ -1,16 +1,13 @@
 """Runs one drill: strikes, tells every step with the seconds since the fault, and sums up."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from aetherlink.errors import AetherError, ConflictError
+from aetherlink.errors import AetherError, ConflictError, UnreachableError
 from aetherlink.lab.drills.catalogue import Drill
 from aetherlink.lab.drills.faults import Fault
-from aetherlink.lab.drills.watch import LAST, Ask, Step, Watcher
+from aetherlink.lab.drills.watch import LAST, Ask, Step, Tell, Watcher
 from aetherlink.ports import Clock
-
-Tell = Callable[[str], None]
 
 
 @dataclass
@@ -40,11 +37,16 @@ class Report:
 
 
 async def run_drill(drill: Drill, fault: Fault, *, ask: Ask, clock: Clock, tell: Tell, within: float) -> Report:
-    """Break it, watch, sum up. Raises ConflictError when the alert of the drill fires already."""
+    """Break it, watch, sum up.
+
+    Raises UnreachableError when the agent cannot see, and ConflictError when the alert of the drill fires already:
+    nothing is broken then.
+    """
+    await _require_sight(ask)
     await _require_calm(ask, drill)
     report = Report(drill, clock.now())
     tell(_line(0.0, "broken", await fault.strike()))
-    watcher = Watcher(ask, alertname=drill.alertname, since=report.struck_at, clock=clock)
+    watcher = Watcher(ask, alertname=drill.alertname, since=report.struck_at, clock=clock, tell=tell)
     try:
         async for step in watcher.steps(within=within):
             _note(report, step, tell)
@@ -80,6 +82,13 @@ def summary(report: Report) -> list[str]:
     else:
         end = "the agent called a person, as it should; the drill lifted the fault"
     return [f"{report.drill.name}: {end}", f"since the fault: {times}"]
+
+
+async def _require_sight(ask: Ask) -> None:
+    away = [source for source in (await ask("/health")).get("sources", []) if not source["up"]]
+    if away:
+        words = "; ".join(f"{source['kind']} of {source['source']}: {source['detail']}" for source in away)
+        raise UnreachableError(f"the agent cannot see, so a drill would prove nothing ({words})")
 
 
 async def _require_calm(ask: Ask, drill: Drill) -> None:
