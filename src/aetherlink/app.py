@@ -197,6 +197,7 @@ class Agent:
             targets=settings.declared_targets,
             actions=settings.actions,
             source=settings.main_source,
+            per_hour=settings.requests_per_hour,
             count=self._pipeline_metrics.action_stored,
         )
         return ApiServices(

@@ -85,8 +85,8 @@ class ActionRequest:
 class Commands:
     """Requests of people.
 
-    `source` is where an incident of a request is filed: the first source of the settings. `count` hears of every
-    decision, once it is stored.
+    `source` is where an incident of a request is filed: the first source of the settings. `per_hour` bounds the actions
+    on one target. `count` hears of every decision, once it is stored.
     """
 
     def __init__(
@@ -101,6 +101,7 @@ class Commands:
         targets: Mapping[TargetName, Target],
         actions: Mapping[str, ActionOptions],
         source: SourceName,
+        per_hour: int,
         count: Callable[[Action], None],
     ) -> None:
         self._store = store
@@ -112,6 +113,7 @@ class Commands:
         self._targets = targets
         self._actions = actions
         self._source = source
+        self._per_hour = per_hour
         self._count = count
 
     @property
@@ -168,7 +170,7 @@ class Commands:
         verb, target = self._resolve(request)
         if isinstance(target, Decision):
             return Plan(verb=verb, target=TargetName(request.service or ""), replicas=request.replicas), target
-        plan = Plan(verb=verb, target=target.name, replicas=request.replicas)
+        plan = Plan(verb=verb, target=target.name, replicas=request.replicas, per_hour=self._per_hour)
         refusal = _size_refusal(plan, target)
         if refusal is not None:
             return plan, refusal

@@ -120,6 +120,12 @@ class Settings(BaseSettings):
     actions: dict[Name, ActionOptions] = Field(
         default_factory=dict, description="Names for POST /act: each a verb and the target it is for."
     )
+    requests_per_hour: int = Field(
+        default=6,
+        ge=1,
+        le=1000,
+        description="How many actions an hour a target may have before a person's request is denied.",
+    )
     vip_tenants: tuple[str, ...] = Field(
         default=("vip-*",), description="Tenants that come first, by name or pattern (* and ?)."
     )

@@ -51,6 +51,7 @@ class Desk:
             targets={target.name: target for target in targets},
             actions=actions,
             source=SourceName("lab"),
+            per_hour=6,
             count=self.counted.append,
         )
 

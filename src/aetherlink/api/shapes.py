@@ -58,7 +58,8 @@ class IncidentShape(Shape):
     updated_at: Instant
     resolved_at: Instant | None
     action_id: str | None = Field(examples=["act-06f3qk2c8d1v7m4t"])
-    escalated: bool
+    escalated: bool = Field(description="A person has been called.")
+    hands_off: bool = Field(description="A repair failed: the agent tries no other by itself.")
     labels: dict[str, str] = Field(examples=[{"alertname": "CrmApiDown", "service": "crm"}])
 
 

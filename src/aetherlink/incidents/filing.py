@@ -76,7 +76,7 @@ class Filing:
             draft = _Draft(self._opened(alert, meaning), is_new=True) if stored is None else self._draft(stored)
             self._by_key[meaning.key] = self._by_id[draft.incident.id] = draft
         worst = min(draft.incident.severity, meaning.severity, key=lambda each: each.rank)
-        draft.incident = replace(draft.incident, severity=worst, vip=draft.incident.vip or meaning.vip)
+        draft.incident = replace(draft.incident, severity=worst)
         return draft
 
     def _known(self, incident_id: IncidentId | None) -> _Draft | None:

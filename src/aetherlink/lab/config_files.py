@@ -56,6 +56,7 @@ def agent_settings(options: LabOptions, layout: Layout, ports: Mapping[str, int]
         "targets": {"crm-api": {"executor": "lab", "service": "crm", "min": 1, "max": CRM_REPLICAS_MAX}},
         "playbooks_dir": str(layout.playbooks),
         "actions": _actions(on_crm["target"]),
+        "requests_per_hour": 60,
         "vip_tenants": ["vip-*"],
         "health": {
             "interval": configs.seconds(options.interval),

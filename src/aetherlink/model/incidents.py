@@ -56,7 +56,7 @@ class Incident:
     that opened it. `considered` names the episodes of its alerts that were looked at for a playbook. `verified_since`
     is since when the verifying query has held without a break. `wake_at` is the timer row: when the pipeline looks
     again although nothing woke it. `version` grows with every change, so that a stale writer is noticed. `escalated`
-    says that a person has been called.
+    says that a person has been called, `hands_off` that a repair failed and the agent tries no other by itself.
     """
 
     id: IncidentId
@@ -80,6 +80,7 @@ class Incident:
     resolved_at: datetime | None = None
     wake_at: datetime | None = None
     escalated: bool = False
+    hands_off: bool = False
     version: int = 0
 
     @property

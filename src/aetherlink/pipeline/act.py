@@ -149,7 +149,7 @@ def _finished(world: World, action: Action, outcome: Outcome) -> Step:
     if outcome.status in _GOOD:
         return Step(Continue(Stage.VERIFY), tuple(entries), action=finished)
     entries.append(Entry(EventKind.ESCALATED, now, f"a person has to look: {outcome.reason}", _facts(action)))
-    return Step(Continue(Stage.WATCH), tuple(entries), action=finished, escalated=True)
+    return Step(Continue(Stage.WATCH), tuple(entries), action=finished, escalated=True, hands_off=True)
 
 
 def _facts(action: Action) -> dict[str, object]:

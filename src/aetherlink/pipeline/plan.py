@@ -1,11 +1,12 @@
 """Stage plan: the first playbook that matches a firing alert, bound to that alert's labels."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from aetherlink.errors import AetherError
 from aetherlink.model.actions import Plan, Target, Verb
 from aetherlink.model.alerts import Alert
-from aetherlink.model.incidents import Stage
+from aetherlink.model.incidents import Severity, Stage
 from aetherlink.model.playbooks import Playbook
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Step, World
@@ -25,8 +26,17 @@ async def run(world: World, case: Case) -> Step:
             return replace(await _bound(world, alert, playbook), considered=considered)
     if not fresh:
         return Step(Continue(Stage.WATCH))
+    return replace(_unknown(world, case, fresh), considered=considered)
+
+
+def _unknown(world: World, case: Case, fresh: Sequence[Alert]) -> Step:
+    """No playbook knows these: a person is called, once, unless all of it is for information only."""
     names = ", ".join(sorted({alert.name or alert.fingerprint for alert in fresh})[:_MOST_NAMES])
-    return replace(_nothing(world, f"no playbook matches {names}: a person has to look"), considered=considered)
+    planned = _nothing(world, f"no playbook matches {names}")
+    if case.incident.escalated or case.incident.severity is Severity.INFO:
+        return planned
+    called = Entry(EventKind.ESCALATED, world.clock.now(), f"a person has to look: nothing is known against {names}")
+    return replace(planned, entries=(*planned.entries, called), escalated=True)
 
 
 async def _bound(world: World, alert: Alert, playbook: Playbook) -> Step:

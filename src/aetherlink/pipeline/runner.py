@@ -150,6 +150,7 @@ def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> N
         action_id=stored.action_id if step.action is None else step.action.id,
         verified_since=step.verified_since,
         escalated=stored.escalated or step.escalated,
+        hands_off=stored.hands_off or step.hands_off,
         updated_at=now,
     )
     if not transaction.incidents.update(_moved(changed, step, was_touched=was_touched, now=now), step.entries):

@@ -45,6 +45,7 @@ class Step:
     action: Action | None = None
     verified_since: datetime | None = None
     escalated: bool = False
+    hands_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,4 +62,4 @@ def _not_verified(action: Action, evidence: Evidence, now: datetime) -> Step:
         Entry(EventKind.NOT_RECOVERED, now, text, facts),
         Entry(EventKind.ESCALATED, now, "a person has to look; this target is not tried again for this incident"),
     )
-    return Step(Continue(Stage.WATCH), entries, escalated=True)
+    return Step(Continue(Stage.WATCH), entries, escalated=True, hands_off=True)

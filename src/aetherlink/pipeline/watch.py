@@ -16,7 +16,7 @@ async def run(world: World, case: Case) -> Step:
         return Step(Wait())
     if not case.firing:
         return _over(world, case)
-    if incident.escalated:
+    if incident.hands_off:
         return Step(Wait())
     if any(alert.episode not in incident.considered for alert in case.firing):
         return Step(Continue(Stage.PLAN))
@@ -33,7 +33,8 @@ def _over(world: World, case: Case) -> Step:
 
 def _overdue(world: World, case: Case) -> Step:
     action = case.action
-    if action is None or action.state is not ActionState.FINISHED or action.finished_at is None:
+    is_done = action is not None and action.state is ActionState.FINISHED
+    if action is None or action.finished_at is None or not is_done or case.incident.escalated:
         return Step(Wait())  # a person's turn, and the timeline says so
     end = action.finished_at + world.options.resolve_within
     now = world.clock.now()

@@ -73,7 +73,11 @@ def hourly_limit_holds(question: Question) -> Decision | None:
     count = sum(1 for action in question.recent if action.started_at is not None and action.started_at > since)
     if count < question.plan.per_hour:
         return None
-    reason = f"{count} actions on {question.plan.target} in the last hour; the limit is {question.plan.per_hour}"
+    setting = (
+        "requests_per_hour in the settings" if question.plan.playbook is None else "limits.per_hour of the playbook"
+    )
+    limit = f"the limit is {question.plan.per_hour} ({setting})"
+    reason = f"{count} actions on {question.plan.target} in the last hour; {limit}"
     return Decision(Effect.DENY, "hourly_limit_holds", reason)
 
 

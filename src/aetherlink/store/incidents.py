@@ -131,6 +131,7 @@ def _values(incident: Incident) -> dict[str, object]:
         "action_id": incident.action_id,
         "verified_since": incident.verified_since,
         "escalated": incident.escalated,
+        "hands_off": incident.hands_off,
         "opened_at": incident.opened_at,
         "updated_at": incident.updated_at,
         "resolved_at": incident.resolved_at,

@@ -66,6 +66,7 @@ incidents = sa.Table(
     sa.Column("action_id", sa.Text),
     sa.Column("verified_since", Instant),
     sa.Column("escalated", sa.Boolean, nullable=False),
+    sa.Column("hands_off", sa.Boolean, nullable=False),
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("resolved_at", Instant),

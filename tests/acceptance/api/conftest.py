@@ -218,6 +218,7 @@ def _build(
         targets={target.name: target for target in targets},
         actions=actions,
         source=SOURCE,
+        per_hour=100,
         count=PipelineMetrics(registry).action_stored,
     )
     services = ApiServices(
