@@ -4,16 +4,14 @@ A file (--config, else AETHER_CONFIG, else ./aether.yaml if it is there), over i
 AETHER_* variables. Unknown keys are refused, in the file and in the environment. Secrets stay in files.
 """
 
-import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
@@ -31,6 +29,7 @@ from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
 from aetherlink.pipeline.options import PipelineOptions
+from aetherlink.playbooks import form_problems, strict_yaml
 from aetherlink.probes.options import ProbeOptions
 
 PREFIX = "AETHER_"
@@ -218,7 +217,8 @@ def load(config: Path | None = None) -> Settings:
     try:
         return Settings(**_with_seed_variables(data, variables))
     except ValidationError as problem:
-        raise SettingsError("\n".join(_lines(where, problem))) from problem
+        lines = (f"{where}: {line}" for _, line in form_problems.lines(problem, Settings))
+        raise SettingsError("\n".join(lines)) from problem
     except EnvironmentSettingsError as problem:
         raise SettingsError(f"{where}: {problem}") from problem
 
@@ -253,10 +253,7 @@ def _configured(variables: Mapping[str, str]) -> Path | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        raise SettingsError(f"{path}: cannot be read as YAML: {problem}") from problem
+    data = strict_yaml.read(path)
     if data is None:
         return {}
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
@@ -292,37 +289,10 @@ def _check_variables(variables: Mapping[str, str]) -> None:
             continue
         first = _first_key(name)
         if first not in Settings.model_fields:
-            raise SettingsError(f"the variable {name} is no setting{_nearest(first, Settings.model_fields)}")
+            raise SettingsError(
+                f"the variable {name} is no setting{form_problems.nearest(first, Settings.model_fields)}"
+            )
 
 
 def _first_key(variable: str) -> str:
     return variable.removeprefix(PREFIX).partition("__")[0].lower()
-
-
-def _lines(where: str, problem: ValidationError) -> Iterable[str]:
-    for error in problem.errors():
-        place = ".".join(str(part) for part in error["loc"])
-        if error["type"] == "extra_forbidden":
-            yield f"{where}: {place}: unknown key{_nearest(str(error['loc'][-1]), _keys_beside(error['loc']))}"
-        else:
-            yield f"{where}: {place + ': ' if place else ''}{error['msg'].removeprefix('Value error, ')}"
-
-
-def _keys_beside(place: tuple[int | str, ...]) -> Iterable[str]:
-    """The known keys of the mapping that holds this place, as far as it is a fixed one."""
-    lists: dict[str, type[BaseModel]] = {"sources": SourceOptions, "targets": TargetOptions}
-    named = lists.get(str(place[0]))
-    if named is not None:
-        return named.model_fields
-    model: type[BaseModel] = Settings
-    for part in place[:-1]:
-        inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return ()
-        model = inner
-    return model.model_fields
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f": did you mean `{near[0]}`?" if near else ""

@@ -114,6 +114,10 @@ def test_the_seeds_variables_lie_over_the_first_source_of_a_file(file: Path, mon
         ("health: {query: 'up =='}", r"health\.query: the query is not PromQL: .*'up =='"),
         ("health: {interval: soon}", r"health\.interval: .*not a duration"),
         ("[]", "mapping"),
+        ("mode: observe\nlisten: '[::1]:80'\nmode: auto", r"given\.yaml:3: mode: the key is given twice, on line 1"),
+        ("health: {interval: 5s, interval: 6s}", r"given\.yaml:1: interval: the key is given twice"),
+        ("sources: x", "sources: this has to be a list"),
+        ("health: x", "health: this has to be a mapping"),
         ("a: [", "cannot be read as YAML"),
     ],
 )
@@ -125,7 +129,7 @@ def test_a_mistake_is_named_with_its_place(file: Path, text: str, complaint: str
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"nowhere\.yaml"):
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml: there is no such file"):
         settings.load(tmp_path / "nowhere.yaml")
 
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from aetherlink.errors import SettingsError
 from aetherlink.model.ids import PlaybookName
 from aetherlink.model.playbooks import Playbook
+from aetherlink.playbooks import form_problems, strict_yaml
 from aetherlink.playbooks.schema import PlaybookForm
 
 BUILTIN = Path(__file__).parent / "builtin"
@@ -38,14 +38,11 @@ def _load_folder(folder: Path) -> dict[PlaybookName, Playbook]:
 
 def load_playbook(path: Path) -> Playbook:
     """The playbook of one file. Raises SettingsError that says file, key and what is wrong."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        raise SettingsError(f"{path}: cannot be read as YAML: {problem}") from problem
+    data = strict_yaml.read(path)
     if not isinstance(data, dict):
         raise SettingsError(f"{path}: a playbook is a mapping with name, match, target, bind, when, action and verify")
     try:
         return PlaybookForm.model_validate(data).to_playbook()
     except ValidationError as problem:
-        lines = (f"{path}: {'.'.join(map(str, error['loc'])) or 'file'}: {error['msg']}" for error in problem.errors())
+        lines = (f"{path}: {line}" for _, line in form_problems.lines(problem, PlaybookForm))
         raise SettingsError("\n".join(lines)) from problem

@@ -49,18 +49,22 @@ def test_matchers_are_exact_or_anchored_patterns(tmp_path: Path, labels: dict[st
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("target: thing", "target: thing\ncooldwon: 5m", "cooldwon: Extra inputs"),
-        ("when: up == 0", "when: up ==", "when: Value error, the query is not PromQL"),
+        ("target: thing", "target: thing\ncooldwon: 5m", "cooldwon: unknown key: did you mean `cooldown`?"),
+        ("when: up == 0", "whenn: up == 0", "whenn: unknown key: did you mean `when`?"),
+        ("for: 3s", "fro: 3s", "verify.fro: unknown key: did you mean `for`?"),
+        ("when: up == 0", "when: up ==", "when: the query is not PromQL"),
         ("action: {restart: {}}", "action: {restart: {}, rollback: {}}", "exactly one verb"),
         ("action: {restart: {}}", "action: {explode: {}}", "explode"),
         ("for: 3s", "for: soon", "verify.for"),
         ("for: 3s", "for: 2h", "shorter than `within`"),
-        ("query: up == 1", "query: 'rate(x[30m]) > 0'", "verify: Value error, `query` looks back 1800 s"),
+        ("query: up == 1", "query: 'rate(x[30m]) > 0'", "verify: `query` looks back 1800 s"),
         ("query: up == 1", "query: 'max_over_time(up[60s:5s]) + min_over_time(up[87s]) > 0'", "looks back 87 s"),
         ("query: up == 1", "query: 'max_over_time(rate(x[1m])[1m:5s]) > 0'", "looks back 120 s"),
         ("query: up == 1", "query: 'rate(x[30m]) > 0'", "a shorter window, or a longer `within`"),
         ('"=~critical|page"', '"=~(["', "does not compile"),
         ("bind: [job]", "bind: []", "bind"),
+        ("bind: [job]", "bind: job", "bind: this has to be a list"),
+        ("verify: {", "verify: x #{", "verify: this has to be a mapping"),
         ("name: restart-thing", "name: Restart Thing", "name"),
         ("when: up == 0", "when: " + "(" * 90 + "up" + ")" * 90, "at most 80"),
     ],
@@ -86,6 +90,21 @@ def test_a_window_that_leaves_time_to_hold_is_taken(tmp_path: Path, query: str) 
 def test_a_file_that_is_no_playbook_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingsError, match=r"thing\.yaml"):
         load_playbook(written(tmp_path, text))
+
+
+def test_a_key_that_stands_there_twice_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD.lstrip() + "mode: observe\nwhen: up == 2\n")
+
+    with pytest.raises(SettingsError) as caught:
+        load_playbook(path)
+
+    assert str(caught.value).startswith(f"{path}:9: when: the key is given twice, on line 5 as well")
+
+
+def test_a_merged_mapping_may_be_overridden(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD.replace("match: {", "match: {<<: {alertname: x, tenant: a}, "))
+
+    assert load_playbook(path).matches({"alertname": "ThingDown", "severity": "page", "tenant": "a"})
 
 
 def test_a_users_playbook_replaces_the_builtin_one_of_its_name(tmp_path: Path) -> None:

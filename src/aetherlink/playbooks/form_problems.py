@@ -1,0 +1,65 @@
+"""What pydantic says of a file that somebody wrote, in the words of that somebody: file, key, what is meant.
+
+Called by the loader of the playbooks and by the settings. It prints nothing.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+Place = tuple[int | str, ...]
+
+_WORDS: Mapping[str, str] = {  # pydantic speaks of Python's types, the file has YAML's
+    "tuple_type": "this has to be a list, like [a, b]",
+    "list_type": "this has to be a list, like [a, b]",
+    "dict_type": "this has to be a mapping, like {name: value}",
+    "model_type": "this has to be a mapping, like {name: value}",
+    "model_attributes_type": "this has to be a mapping, like {name: value}",
+}
+
+
+def lines(problem: ValidationError, form: type[BaseModel]) -> Iterator[tuple[ErrorDetails, str]]:
+    """Each error with its line: `key.below: what is wrong`. `form` is the model that the file was read into."""
+    for error in problem.errors():
+        place = ".".join(map(str, error["loc"]))
+        yield error, f"{place}: {_words(error, form)}" if place else _words(error, form)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`: did you mean ...?`, or nothing when nothing is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f": did you mean `{near[0]}`?" if near else ""
+
+
+def _words(error: ErrorDetails, form: type[BaseModel]) -> str:
+    if error["type"] == "extra_forbidden":
+        return f"unknown key{nearest(str(error['loc'][-1]), _keys_beside(form, error['loc']))}"
+    return _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
+
+
+def _keys_beside(form: type[BaseModel], place: Place) -> list[str]:
+    """The known keys of the mapping that holds this place; none where any key may stand."""
+    holder: Any = form
+    for part in place[:-1]:
+        holder = _below(holder, part)
+    return [alias or name for name, alias, _ in _fields(holder)]
+
+
+def _below(annotation: Any, part: int | str) -> Any:
+    """The annotation of what stands at `part` in something of this annotation; None where that is unknown."""
+    if get_origin(annotation) in (dict, tuple, list):
+        inside = get_args(annotation)
+        return inside[1] if get_origin(annotation) is dict else inside[0]
+    return next((below for name, alias, below in _fields(annotation) if part == (alias or name)), None)
+
+
+def _fields(annotation: Any) -> Iterator[tuple[str, str | None, Any]]:
+    """Name, alias and annotation of a model's fields, also of one that may be absent; nothing of anything else."""
+    for each in get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            for name, field in each.model_fields.items():
+                yield name, field.alias, field.annotation
