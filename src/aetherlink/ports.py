@@ -39,12 +39,8 @@ class Ids(Protocol):
 class AlertRows(Protocol):
     """The alerts, inside one transaction."""
 
-    def known(self, alerts: Sequence[Alert]) -> dict[tuple[str, str], Alert]:
-        """The stored alert for each (source, fingerprint) of these."""
-        ...
-
-    def filed_under(self, alerts: Sequence[Alert]) -> dict[tuple[str, str], IncidentId | None]:
-        """The incident that each (source, fingerprint) of these was last filed under, as far as it is known."""
+    def known(self, alerts: Sequence[Alert]) -> dict[tuple[str, str], tuple[Alert, IncidentId | None]]:
+        """For each (source, fingerprint) of these that is stored: the alert, and the incident it is filed under."""
         ...
 
     def put_all(self, filed: Sequence[tuple[Alert, IncidentId | None]], *, at: datetime) -> None:

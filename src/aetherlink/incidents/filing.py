@@ -42,18 +42,16 @@ class Filing:
     def file(self, alerts: Sequence[Alert]) -> list[Alert]:
         """File every alert; those that changed something are returned, in their order."""
         known = self.transaction.alerts.known(alerts)
-        filed = self.transaction.alerts.filed_under(alerts)
         news: list[Alert] = []
         for alert in alerts:
             identity = (alert.source, alert.fingerprint)
-            stored = known.get(identity)
+            stored, filed = known.get(identity, (None, None))
             if stored is not None and stored.order >= alert.order:
                 continue
-            known[identity] = alert
-            filed[identity] = self._incident_for(alert, filed.get(identity))
+            known[identity] = (alert, self._incident_for(alert, filed))
             news.append(alert)
-        latest = {(alert.source, alert.fingerprint): alert for alert in news}
-        self.transaction.alerts.put_all([(alert, filed[key]) for key, alert in latest.items()], at=self.now)
+        changed = dict.fromkeys((alert.source, alert.fingerprint) for alert in news)  # each once, in their order
+        self.transaction.alerts.put_all([known[identity] for identity in changed], at=self.now)
         for draft in self._by_id.values():
             self._write(draft)
         return news

@@ -22,13 +22,9 @@ class SqlAlertRows:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def known(self, wanted: Sequence[Alert]) -> dict[tuple[str, str], Alert]:
-        """The stored alert for each (source, fingerprint) of these."""
-        return {(row.source, row.fingerprint): _alert(row) for row in self._rows(wanted)}
-
-    def filed_under(self, wanted: Sequence[Alert]) -> dict[tuple[str, str], IncidentId | None]:
-        """The incident that each (source, fingerprint) of these was last filed under, as far as it is known."""
-        return {(row.source, row.fingerprint): row.incident_id for row in self._rows(wanted)}
+    def known(self, wanted: Sequence[Alert]) -> dict[tuple[str, str], tuple[Alert, IncidentId | None]]:
+        """For each (source, fingerprint) of these that is stored: the alert, and the incident it is filed under."""
+        return {(row.source, row.fingerprint): (_alert(row), row.incident_id) for row in self._rows(wanted)}
 
     def put_all(self, filed: Sequence[tuple[Alert, IncidentId | None]], *, at: datetime) -> None:
         """Insert or replace the present state of each alert; no (source, fingerprint) may stand there twice."""
