@@ -24,6 +24,8 @@ from aetherlink.access.tokens import TokenBook
 from aetherlink.api.app import build_api
 from aetherlink.api.services import ApiServices
 from aetherlink.clients.alertmanager import AlertmanagerClient
+from aetherlink.clients.credentials import read_bearer_token
+from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.commands import Commands
 from aetherlink.errors import SettingsError, UnreachableError
@@ -50,7 +52,7 @@ from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.policy.decide import decide
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
-from aetherlink.settings import Settings
+from aetherlink.settings import Settings, SourceOptions
 from aetherlink.store.database import SqlStore
 
 DATABASE_FILE = "aetherlink.db"
@@ -74,12 +76,10 @@ class Agent:
         self.registry = _registry()
         self.store = SqlStore(settings.data_dir / DATABASE_FILE)
         self._prometheus = {
-            SourceName(source.name): PrometheusClient(source.prometheus, settings.clients)
-            for source in settings.sources
+            SourceName(source.name): _prometheus(source, settings.clients) for source in settings.sources
         }
         self._alertmanagers = {
-            SourceName(source.name): [AlertmanagerClient(url, settings.clients) for url in source.alertmanagers]
-            for source in settings.sources
+            SourceName(source.name): _alertmanagers(source, settings.clients) for source in settings.sources
         }
         self._executors = _executors(settings)
         self._pipeline_metrics = PipelineMetrics(self.registry)
@@ -251,15 +251,30 @@ async def _ask_outside(settings: Settings, executors: Mapping[str, Opened]) -> d
     """What stands outside, each with its problem or None."""
     clients: dict[str, PrometheusClient | AlertmanagerClient] = {}
     for source in settings.sources:
-        clients[f"Prometheus {source.prometheus}"] = PrometheusClient(source.prometheus, settings.clients)
-        for url in source.alertmanagers:
-            clients[f"Alertmanager {url}"] = AlertmanagerClient(url, settings.clients)
+        clients[f"Prometheus {source.prometheus}"] = _prometheus(source, settings.clients)
+        for url, client in zip(source.alertmanagers, _alertmanagers(source, settings.clients), strict=True):
+            clients[f"Alertmanager {url}"] = client
     try:
         answers = await asyncio.gather(*(problem_of(client) for client in clients.values()))
     finally:
         for closing in (*clients.values(), *executors.values()):
             await closing.aclose()
     return dict(zip(clients, answers, strict=True))
+
+
+def _prometheus(source: SourceOptions, options: ClientOptions) -> PrometheusClient:
+    return PrometheusClient(source.prometheus, options, headers=source.plain_headers, bearer=_bearer(source))
+
+
+def _alertmanagers(source: SourceOptions, options: ClientOptions) -> list[AlertmanagerClient]:
+    bearer = _bearer(source)
+    return [
+        AlertmanagerClient(url, options, headers=source.plain_headers, bearer=bearer) for url in source.alertmanagers
+    ]
+
+
+def _bearer(source: SourceOptions) -> str | None:
+    return None if source.bearer_token_file is None else read_bearer_token(source.bearer_token_file)
 
 
 def _registry() -> CollectorRegistry:

@@ -4,15 +4,16 @@ A file (--config, else AETHER_CONFIG, else ./aether.yaml if it is there), over i
 AETHER_* variables. Unknown keys are refused, in the file and in the environment. Secrets stay in files.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_origin
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
@@ -35,10 +36,17 @@ from aetherlink.probes.options import ProbeOptions
 PREFIX = "AETHER_"
 DEFAULT_FILE = Path("aether.yaml")
 _OF_THE_CLI = frozenset({"AETHER_CONFIG", "AETHER_URL", "AETHER_TOKEN", "AETHER_DRILL_CRM_URL"})
+_SEED_PLACES: Mapping[str, tuple[int | str, ...]] = {
+    "LOG_LEVEL": ("log_level",),
+    "GRAFANA_URL": ("grafana_url",),
+    "PROM_URL": ("sources", 0, "prometheus"),
+    "ALERTMANAGER_URL": ("sources", 0, "alertmanagers"),
+}
 _FOREIGN_PREFIXES = ("AETHER_TEST_", "AETHER_AGENT_")
 # What an agent of a lab is told by the lab; another's address, folder or token would break it.
 _OF_EACH_AGENT = _OF_THE_CLI | {"AETHER_LISTEN", "AETHER_DATA_DIR"}
 _SHOWN = frozenset({"mode", "playbook_modes", "log_level", "log_format", "health", "pipeline", "probes"})
+_OF_HTTP = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 _NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 
 
@@ -61,8 +69,15 @@ def _check_listen(listen: str) -> str:
     return listen
 
 
+def _check_header(name: str) -> str:
+    if name.lower() in _OF_HTTP:
+        raise ValueError(f"{name} is for the HTTP client to set")
+    return name
+
+
 Url = Annotated[str, AfterValidator(_check_url)]
 Name = Annotated[str, Field(pattern=_NAME)]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"), AfterValidator(_check_header)]
 
 
 class SourceOptions(BaseModel):
@@ -73,6 +88,27 @@ class SourceOptions(BaseModel):
     name: Name = Field(description="The source's name, in alerts, incidents and metrics.")
     prometheus: Url = Field(description="The address of its Prometheus (or of anything that answers like one).")
     alertmanagers: tuple[Url, ...] = Field(default=(), description="The addresses of its Alertmanagers.")
+    bearer_token_file: Path | None = Field(
+        default=None,
+        description="A file that holds a token, sent as `Authorization: Bearer` to its Prometheus and Alertmanagers; "
+        "read at the start.",
+    )
+    headers: dict[HeaderName, SecretStr] = Field(
+        default_factory=dict,
+        description="Headers for every request to its Prometheus and Alertmanagers, such as X-Scope-OrgID. Their "
+        "values are never shown; still, a token is better kept in bearer_token_file.",
+    )
+
+    @model_validator(mode="after")
+    def _one_authorization(self) -> Self:
+        if self.bearer_token_file is not None and "authorization" in map(str.lower, self.headers):
+            raise ValueError("bearer_token_file and headers.Authorization both say who calls: take one of them out")
+        return self
+
+    @property
+    def plain_headers(self) -> dict[str, str]:
+        """The headers as they are sent."""
+        return {name: value.get_secret_value() for name, value in self.headers.items()}
 
 
 class TargetOptions(BaseModel):
@@ -166,6 +202,17 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
     @model_validator(mode="after")
+    def _actions_have_targets(self) -> Self:
+        for name, action in self.actions.items():
+            if action.target not in self.targets:
+                near = form_problems.nearest(action.target, self.targets)
+                raise ValueError(
+                    f"actions.{name}.{action.verb}: there is no target {action.target!r}"
+                    f"{near or ': declare it under `targets`'}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         names = [source.name for source in self.sources]
         if len(set(names)) < len(names):
@@ -210,17 +257,18 @@ class Settings(BaseSettings):
 def load(config: Path | None = None) -> Settings:
     """The settings in force. Raises SettingsError that says where, which key, what is wrong and what was meant."""
     variables = os.environ
-    path = config or _configured(variables)
+    path = file_of(config)
     where = "the environment" if path is None else str(path)
     data = {} if path is None else _read(path)
     _check_variables(variables)
     try:
         return Settings(**_with_seed_variables(data, variables))
     except ValidationError as problem:
-        lines = (f"{where}: {line}" for _, line in form_problems.lines(problem, Settings))
+        told = form_problems.lines(problem, Settings)
+        lines = (f"{_variable_of(error['loc'], variables) or where}: {line}" for error, line in told)
         raise SettingsError("\n".join(lines)) from problem
     except EnvironmentSettingsError as problem:
-        raise SettingsError(f"{where}: {problem}") from problem
+        raise SettingsError(_no_json(problem, variables)) from problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +294,11 @@ def inherited() -> Inherited:
     return Inherited({name: value for name, value in own.items() if name not in withheld}, withheld)
 
 
-def _configured(variables: Mapping[str, str]) -> Path | None:
-    if named := variables.get("AETHER_CONFIG"):
+def file_of(config: Path | None = None) -> Path | None:
+    """The settings file that `load` reads; None when it reads none."""
+    if config is not None:
+        return config
+    if named := os.environ.get("AETHER_CONFIG"):
         return Path(named)
     return DEFAULT_FILE if DEFAULT_FILE.exists() else None
 
@@ -296,3 +347,25 @@ def _check_variables(variables: Mapping[str, str]) -> None:
 
 def _first_key(variable: str) -> str:
     return variable.removeprefix(PREFIX).partition("__")[0].lower()
+
+
+def _variable_of(place: form_problems.Place, variables: Mapping[str, str]) -> str | None:
+    """The variable that set what stands at this place; None when it comes from the file."""
+    keys = [str(part).upper() for part in place]
+    for length in range(len(keys), 0, -1):
+        if variables.get(name := PREFIX + "__".join(keys[:length])):
+            return name
+    return next(
+        (name for name, seed in _SEED_PLACES.items() if place[: len(seed)] == seed and variables.get(name)), None
+    )
+
+
+def _no_json(problem: EnvironmentSettingsError, variables: Mapping[str, str]) -> str:
+    """Which variable should be JSON and is not, and what to write."""
+    text = problem.__cause__.doc if isinstance(problem.__cause__, json.JSONDecodeError) else None
+    name = next((name for name in sorted(variables) if name.startswith(PREFIX) and variables[name] == text), None)
+    if name is None or text is None:
+        return f"the environment: {problem}"
+    is_list = get_origin(Settings.model_fields[_first_key(name)].annotation) is tuple
+    meant = json.dumps(text.split(",")) if is_list and text[:1] not in "[{" else '["a"] or {"key": "value"}'
+    return f"{name} is not JSON: write '{meant}'"

@@ -1,8 +1,10 @@
 """`aether serve` as a process: what it says when it cannot start, what it survives, how it ends."""
 
+import http.server
 import signal
 import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import httpx
@@ -81,6 +83,54 @@ def test_settings_that_cannot_be_are_refused_in_one_clear_line(tmp_path: Path, t
 
     assert code == 2
     assert complaint in said
+    assert "Traceback" not in said
+
+
+def test_a_source_is_asked_with_its_token_and_headers(tmp_path: Path) -> None:
+    heard: list[tuple[str, str]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append((self.headers["authorization"], self.headers["x-scope-orgid"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    settings = environment(tmp_path)
+    del settings["PROM_URL"], settings["ALERTMANAGER_URL"]
+    (tmp_path / "token").write_text("s3cret\n")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        (tmp_path / "aether.yaml").write_text(
+            f"sources: [{{name: a, prometheus: '{url}', alertmanagers: ['{url}'], "
+            "bearer_token_file: token, headers: {X-Scope-OrgID: acme}}]"
+        )
+        done = subprocess.run(
+            [AETHER, "check"], env=settings, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+        )
+        server.shutdown()
+        thread.join()
+
+    assert done.returncode == 0, done.stderr
+    assert heard == [("Bearer s3cret", "acme")] * 2
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_a_token_file_that_is_missing_is_named_at_the_start(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    (tmp_path / "aether.yaml").write_text(
+        "sources: [{name: a, prometheus: 'http://127.0.0.1:9', bearer_token_file: nowhere/token}]"
+    )
+
+    code, said = refusal(settings, tmp_path)
+
+    assert code == 2
+    assert "bearer_token_file nowhere/token cannot be read: No such file or directory" in said
     assert "Traceback" not in said
 
 

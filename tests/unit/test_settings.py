@@ -111,6 +111,12 @@ def test_the_seeds_variables_lie_over_the_first_source_of_a_file(file: Path, mon
         ("sources: [{name: a, prometheus: 'http://a'}, {name: a, prometheus: 'http://b'}]", "same name"),
         ("targets: {a: {executor: lab, service: a, min: 3, max: 2}}", "above max"),
         ("targets: {a: {executor: ssh, service: a}}", r"targets\.a\.executor"),
+        ("sources: [{name: a, prometheus: 'http://a', headers: {'a b': c}}]", r"headers\.a b"),
+        ("sources: [{name: a, prometheus: 'http://a', headers: {Content-Length: '1'}}]", "the HTTP client"),
+        (
+            "sources: [{name: a, prometheus: 'http://a', headers: {Authorization: a}, bearer_token_file: b}]",
+            "one of them",
+        ),
         ("health: {query: 'up =='}", r"health\.query: the query is not PromQL: .*'up =='"),
         ("health: {interval: soon}", r"health\.interval: .*not a duration"),
         ("[]", "mapping"),
@@ -126,6 +132,19 @@ def test_a_mistake_is_named_with_its_place(file: Path, text: str, complaint: str
 
     with pytest.raises(SettingsError, match=complaint):
         settings.load(file)
+
+
+def test_a_header_of_a_source_is_kept_and_never_shown(file: Path) -> None:
+    file.write_text("sources: [{name: a, prometheus: 'http://a', headers: {X-Api-Key: s3cret}}]")
+
+    [source] = settings.load(file).sources
+
+    assert source.plain_headers == {"X-Api-Key": "s3cret"}
+    assert "s3cret" not in repr(source) + str(source)
+    file.write_text("sources: [{name: a, prometheus: 'http://a', headers: {X-Api-Key: [s3cret]}}]")
+    with pytest.raises(SettingsError) as caught:
+        settings.load(file)
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -144,11 +163,57 @@ def test_a_variable_that_is_no_setting_is_refused(monkeypatch: pytest.MonkeyPatc
         settings.load()
 
 
-def test_a_variable_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AETHER_SOURCES", "[{")
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("AETHER_SOURCES", "[{", """AETHER_SOURCES is not JSON: write '["a"] or {"key": "value"}'"""),
+        ("AETHER_VIP_TENANTS", "vip-*", """AETHER_VIP_TENANTS is not JSON: write '["vip-*"]'"""),
+        ("AETHER_VIP_TENANTS", "a,b", """AETHER_VIP_TENANTS is not JSON: write '["a", "b"]'"""),
+        ("AETHER_PLAYBOOK_MODES", "auto", """AETHER_PLAYBOOK_MODES is not JSON: write '["a"] or {"key": "value"}'"""),
+        (
+            "PROM_URL",
+            "nonsense",
+            "PROM_URL: sources.0.prometheus: 'nonsense' is not an address like http://prometheus:9090",
+        ),
+        ("ALERTMANAGER_URL", "am", "ALERTMANAGER_URL: sources.0.alertmanagers.0: 'am' is not an address like"),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL: log_level: "),
+        ("AETHER_MODE", "full", "AETHER_MODE: mode: "),
+        ("AETHER_HEALTH__THRESHOLD", "x", "AETHER_HEALTH__THRESHOLD: health.threshold: "),
+    ],
+)
+def test_a_wrong_variable_is_named_in_one_line(
+    file: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, complaint: str
+) -> None:
+    monkeypatch.setenv(name, value)
 
-    with pytest.raises(SettingsError, match="sources"):
-        settings.load()
+    with pytest.raises(SettingsError) as caught:
+        settings.load(file)
+
+    assert str(caught.value).startswith(complaint)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_mistake_of_the_file_is_not_blamed_on_a_variable(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AETHER_HEALTH__INTERVAL", "5s")
+    file.write_text("health: {threshold: x}")
+
+    with pytest.raises(SettingsError, match=r"given\.yaml: health\.threshold: "):
+        settings.load(file)
+
+
+def test_an_action_names_a_target_that_is_there() -> None:
+    """Only one that is written down: the always known names need no entry at all."""
+    with pytest.raises(SettingsError, match=r"actions\.restart_api\.restart: there is no target 'nope': declare it"):
+        _loaded("actions: {restart_api: {restart: nope}}")
+    with pytest.raises(SettingsError, match=r"there is no target 'crm-ap': did you mean `crm-api`\?"):
+        _loaded("actions: {again: {restart: crm-ap}}\ntargets: {crm-api: {executor: lab, service: crm}}")
+
+    assert _loaded("mode: auto").actions == {}
+
+
+def _loaded(text: str) -> settings.Settings:
+    Path("written.yaml").write_text(text)
+    return settings.load(Path("written.yaml"))
 
 
 def test_the_agent_of_a_lab_takes_over_the_settings_of_the_environment_and_nothing_that_is_anothers(

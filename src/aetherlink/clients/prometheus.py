@@ -125,7 +125,7 @@ class PrometheusClient:
                 case 401 | 403:
                     raise RejectedError(
                         f"Prometheus at {self.address} refused the credentials ({answer.status}): "
-                        "set the bearer token or the headers of this source",
+                        "set bearer_token_file or headers of this source",
                         status=answer.status,
                         kind="credentials",
                     ) from error

@@ -143,7 +143,9 @@ NONSENSE = {
     "wrong samples": Nonsense("200 OK", result("vector", [[1, "2"]]), AnswerError, "is not a vector"),
     "half a scalar": Nonsense("200 OK", result("scalar", [1]), AnswerError, "is not a scalar"),
     "a result with a 500": Nonsense("500 Oops", vector("1"), AnswerError, "not the answer to a query"),
-    "no credentials": Nonsense("401 Unauthorized", b"go away", RejectedError, "set the bearer token"),
+    "no credentials": Nonsense(
+        "401 Unauthorized", b"go away", RejectedError, "set bearer_token_file or headers of this source"
+    ),
     "a gateway's error": Nonsense("502 Bad Gateway", b"<html>nginx</html>", UnreachableError, "502"),
     "starting up": Nonsense("503 x", b"Service Unavailable", UnreachableError, "Service Unavailable"),
     "too large": Nonsense("200 OK", b" " * 5000, AnswerError, "larger than 4096 bytes"),
