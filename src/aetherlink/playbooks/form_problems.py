@@ -24,7 +24,10 @@ _WORDS: Mapping[str, str] = {  # pydantic speaks of Python's types, the file has
 
 def lines(problem: ValidationError, form: type[BaseModel]) -> Iterator[tuple[ErrorDetails, str]]:
     """Each error with its line: `key.below: what is wrong`. `form` is the model that the file was read into."""
-    for error in problem.errors():
+    errors = problem.errors()
+    for error in errors:
+        if error["type"] == "too_short" and any(_is_below(other["loc"], error["loc"]) for other in errors):
+            continue  # only for want of the element that is told by itself
         place = ".".join(map(str, error["loc"]))
         yield error, f"{place}: {_words(error, form)}" if place else _words(error, form)
 
@@ -33,6 +36,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """`: did you mean ...?`, or nothing when nothing is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f": did you mean `{near[0]}`?" if near else ""
+
+
+def _is_below(place: Place, other: Place) -> bool:
+    return len(place) > len(other) and place[: len(other)] == other
 
 
 def _words(error: ErrorDetails, form: type[BaseModel]) -> str:
