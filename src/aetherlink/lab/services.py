@@ -66,6 +66,8 @@ class Replica:
     state: State = State.STARTING
     detail: str | None = None
     misses: int = 0
+    farewell: str | None = None
+    """What is said when it has ended, where that was asked for; empty: nothing. None: nobody asked for it."""
     watcher: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
     def view(self) -> ReplicaView:
@@ -87,9 +89,18 @@ class Service:
     """The replicas of one service. Wishes are served one at a time; looking and killing never wait."""
 
     def __init__(
-        self, plan: ServicePlan, *, clock: Clock, interval: float, grace: float, on_change: Callable[[], None]
+        self,
+        plan: ServicePlan,
+        *,
+        clock: Clock,
+        interval: float,
+        grace: float,
+        on_change: Callable[[], None],
+        tell: Callable[[str], None],
     ) -> None:
+        """`tell` is given a line when a replica that was well has ended by itself, or was killed."""
         self.plan = plan
+        self._tell = tell
         self._clock = clock
         self._interval = interval
         self._grace = grace
@@ -161,8 +172,10 @@ class Service:
 
     def kill(self) -> None:
         """SIGKILL to every replica. Nothing brings them back but a wish."""
-        for child in self.children():
-            child.send(signal.SIGKILL)
+        for replica in self._replicas.values():
+            if replica.child.exit_code is None:
+                replica.farewell = f"{self.plan.name} was killed, as asked"
+                replica.child.send(signal.SIGKILL)
 
     async def stop(self, *, grace: float | None = None) -> None:
         """End every replica, by force when it does not end by itself; no wish starts another one after that."""
@@ -235,6 +248,8 @@ class Service:
         if grace is None:
             # One that does not answer its probes will hardly answer a signal: others wait for the replacement.
             grace = self._grace if replica.state is State.READY else min(_IMPATIENT_GRACE, self._grace)
+        if replica.child.exit_code is None:
+            replica.farewell = ""
         await replica.child.stop(self.plan.stop_signal, grace=grace)
         if replica.watcher is not None:
             await replica.watcher
@@ -257,9 +272,21 @@ class Service:
             pause = _STARTING_PAUSE if replica.state is State.STARTING else min(self._interval, _LONGEST_PAUSE)
             await asyncio.wait({exited}, timeout=pause)
         code = exited.result()
+        was_well = replica.state is not State.STARTING
         replica.state = State.EXITED
         replica.detail = f"ended by signal {-code}" if code < 0 else f"exit code {code}"
         self._on_change()
+        if was_well and (line := self._farewell(replica, code)):
+            self._tell(line)
+
+    def _farewell(self, replica: Replica, code: int) -> str:
+        """One that never was well is not told here: whoever started it hears of it."""
+        if replica.farewell is not None:
+            return replica.farewell
+        name = self.plan.name
+        which = name if self._wanted == 1 else f"{name}-{replica.index + 1}"
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return f"{which} ended ({how}); see {self.plan.log}; `aether lab restart {name}` starts it again"
 
     @staticmethod
     def _note(replica: Replica, problem: str | None) -> None:

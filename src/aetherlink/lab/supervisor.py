@@ -95,6 +95,7 @@ class Lab:
                 interval=self.options.interval,
                 grace=self.options.grace,
                 on_change=self._write_record,
+                tell=self._tell_of_service,
             )
         self._cleanups.push_async_callback(self._stop_services)
         await self._cleanups.enter_async_context(control.serving(self._control_path, self.services, self.request_stop))
@@ -203,6 +204,11 @@ class Lab:
             await asyncio.sleep(_LOG_ROUND_SECONDS)
             for service in self.services.values():
                 await asyncio.to_thread(logs.cut, service.plan.log, self.options.log_bytes)
+
+    def _tell_of_service(self, line: str) -> None:
+        """What has become of a service; its end is no news any more once the lab's end was asked for."""
+        if not self._stop_asked.is_set():
+            self._tell(line)
 
     def _write_record(self) -> None:
         me = identity.identify(os.getpid())
