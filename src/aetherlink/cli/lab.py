@@ -87,26 +87,44 @@ def down(directory: Directory = _HERE) -> None:
 
 @lab.command()
 def status(directory: Directory = _HERE, as_json: Json = False) -> None:
-    """Show what runs. Exits 3 when no lab does."""
+    """Show what runs. Exits 1 when something is not ready, 3 when no lab runs."""
     import asyncio
 
     from aetherlink.cli.printing import print_table
     from aetherlink.lab import remote
+    from aetherlink.lab.states import State
 
     found = asyncio.run(remote.status(directory))
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     elif found.running:
         rows = [
-            (one.name, one.state, one.release, f"{len(one.replicas)}/{one.wanted}", found.urls.get(one.name), one.log)
+            (one.name, one.state, one.release, f"{one.ready}/{one.wanted}", found.urls.get(one.name))
             for one in found.services
         ]
-        print_table(("service", "state", "release", "replicas", "url", "log"), rows, none="nothing")
+        print_table(("service", "state", "release", "ready", "url"), rows, none="nothing")
+        _tell(f"logs: {directory / 'logs'}")
         for line in found.moved:
             _tell(line)
     else:
         _tell(f"no lab runs in {directory}: start one with `aether lab up`")
-    raise typer.Exit(0 if found.running else 3)
+    if not found.running:
+        raise typer.Exit(3)
+    raise typer.Exit(0 if all(one.state is State.READY for one in found.services) else 1)
+
+
+@lab.command()
+def restart(
+    name: Annotated[str, typer.Argument(help="The service, as `aether lab status` names it.")],
+    directory: Directory = _HERE,
+) -> None:
+    """Start a service anew, also one that has ended, and wait until it is ready."""
+    import asyncio
+
+    from aetherlink.lab import remote
+
+    view = asyncio.run(remote.restart(directory, name))
+    _tell(f"{view.name} was restarted and is {view.state}")
 
 
 @lab.command()

@@ -56,6 +56,11 @@ class ServiceView(_View):
     wanted: int
     replicas: tuple[ReplicaView, ...] = ()
 
+    @property
+    def ready(self) -> int:
+        """How many replicas are."""
+        return sum(replica.state is State.READY for replica in self.replicas)
+
 
 class ServiceList(_View):
     """Every service, in the order in which they start."""

@@ -1,6 +1,8 @@
 """`aether lab ...` as a person types it, on one lab with its agent; nothing of the tests' own environment has a say."""
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from aetherlink.lab import remote
+from aetherlink.lab.layout import Layout
+from aetherlink.lab.record import LabRecord, read
 
 PROJECT = Path(__file__).parents[3]
 AETHER = Path(sys.executable).with_name("aether")
@@ -33,6 +39,11 @@ class Terminal:
             timeout=60,
             check=False,
         )
+
+    def record(self) -> LabRecord:
+        found = read(Layout(self.dir))
+        assert found is not None
+        return found
 
     def row(self, service: str) -> list[str]:
         """What `aether lab status` says of the service."""
@@ -71,3 +82,47 @@ def test_the_mode_of_the_environment_is_the_agents_and_is_told(terminal: Termina
     assert "agent: AETHER_MODE=observe from your environment\n" in said
     assert "agent: not passed on from your environment: AETHER_TOKEN\n" in said
     assert SECRET not in said
+
+
+def test_the_status_fits_a_terminal_and_says_where_the_logs_are(terminal: Terminal) -> None:
+    done = terminal.aether("lab", "status")
+
+    assert done.returncode == 0, done.stdout
+    assert f"logs: {terminal.dir / 'logs'}" in done.stdout.splitlines()
+    assert max(len(line) for line in done.stdout.splitlines() if not line.startswith("logs:")) < 100
+
+
+def test_a_service_that_ends_by_itself_is_told_and_shown_and_can_be_restarted(terminal: Terminal) -> None:
+    [pid] = [child.pid for child in terminal.record().children if child.service == "agent"]
+    os.kill(pid, signal.SIGKILL)
+    log = terminal.dir / "logs" / "agent.log"
+    line = f"agent ended (signal 9); see {log}; `aether lab restart agent` starts it again\n"
+    eventually(lambda: line in terminal.said.read_text())
+
+    broken = terminal.aether("lab", "status")
+    shown = terminal.row("agent")
+    restarted = terminal.aether("lab", "restart", "agent")
+
+    assert broken.returncode == 1
+    assert shown[1:3] == ["exited", "0/1"]
+    assert (restarted.returncode, restarted.stdout) == (0, "agent was restarted and is ready\n")
+    assert terminal.row("agent")[1:3] == ["ready", "1/1"]
+    assert terminal.aether("lab", "status").returncode == 0
+
+
+def test_what_was_asked_for_is_no_surprise(terminal: Terminal) -> None:
+    before = len(terminal.said.read_text())
+
+    asyncio.run(remote.kill(terminal.dir, "crm"))
+    eventually(lambda: terminal.row("crm")[1] == "exited")
+    terminal.aether("lab", "restart", "crm")
+    terminal.aether("lab", "restart", "crm")
+
+    assert terminal.said.read_text()[before:] == "crm was killed, as asked\n"
+
+
+def test_a_service_that_no_lab_has_is_refused_with_those_that_there_are(terminal: Terminal) -> None:
+    done = terminal.aether("lab", "restart", "nobody")
+
+    assert done.returncode != 0
+    assert "it has postgres, prometheus" in done.stderr
