@@ -28,7 +28,7 @@ from aetherlink.clients.credentials import read_bearer_token
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.commands import Commands
-from aetherlink.errors import SettingsError, UnreachableError
+from aetherlink.errors import AetherError, SettingsError, UnreachableError
 from aetherlink.executors.options import ExecutorOptions
 from aetherlink.executors.registry import Opened, open_executors
 from aetherlink.health.loop import HealthLoop
@@ -42,6 +42,7 @@ from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lib import logs
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
+from aetherlink.model.actions import Target
 from aetherlink.model.ids import SourceName
 from aetherlink.model.playbooks import Playbook
 from aetherlink.model.sources import SourceKind
@@ -50,15 +51,18 @@ from aetherlink.pipeline.runner import Runner
 from aetherlink.pipeline.step import World
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.policy.decide import decide
+from aetherlink.ports import Executor
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.settings import Settings, SourceOptions
+from aetherlink.store import folder
 from aetherlink.store.database import SqlStore
 
 DATABASE_FILE = "aetherlink.db"
 VERSION = version_of("aetherlink")
 
 _GRACE = timedelta(seconds=10)
+_LOOK = timedelta(seconds=5)
 _BACKLOG = 2048
 
 _log = logging.getLogger("aetherlink.app")
@@ -69,6 +73,7 @@ class Agent:
 
     def __init__(self, settings: Settings) -> None:
         check_listen(settings.host, settings.auth)
+        folder.make(settings.data_dir)
         self._settings = settings
         self._clock = SystemClock()
         self._ids = SortableIds(self._clock)
@@ -231,14 +236,13 @@ def run(settings: Settings) -> int:
 def check(settings: Settings) -> Iterator[str]:
     """What the settings come to, line by line. Raises SettingsError, and at the end UnreachableError."""
     check_listen(settings.host, settings.auth)
+    folder.try_out(settings.data_dir)
     yield f"mode {settings.mode}, listening on {settings.listen}, data in {settings.data_dir}"
     for playbook in _playbooks(settings):
         mode = min(settings.mode, settings.modes.get(playbook.name, playbook.mode), key=lambda each: each.rank)
         declared = "" if playbook.target in settings.targets else " (target not configured: it can do nothing)"
         yield f"playbook {playbook.name}: {playbook.verb} {playbook.target}, {mode}{declared}"
     executors = _executors(settings)
-    for target in settings.declared_targets.values():
-        yield f"target {target.name}: {target.service} by executor {target.executor}"
     away = []
     for name, problem in asyncio.run(_ask_outside(settings, executors)).items():
         yield f"{name}: {'answers' if problem is None else f'NOT REACHED: {problem}'}"
@@ -254,12 +258,26 @@ async def _ask_outside(settings: Settings, executors: Mapping[str, Opened]) -> d
         clients[f"Prometheus {source.prometheus}"] = _prometheus(source, settings.clients)
         for url, client in zip(source.alertmanagers, _alertmanagers(source, settings.clients), strict=True):
             clients[f"Alertmanager {url}"] = client
+    targets = settings.declared_targets.values()
+    names = [*clients, *(f"target {one.name}: {one.service} by executor {one.executor}" for one in targets)]
     try:
-        answers = await asyncio.gather(*(problem_of(client) for client in clients.values()))
+        answers = await asyncio.gather(
+            *(problem_of(client) for client in clients.values()),
+            *(_out_of_hand(executors[target.executor].executor, target) for target in targets),
+        )
     finally:
         for closing in (*clients.values(), *executors.values()):
             await closing.aclose()
-    return dict(zip(clients, answers, strict=True))
+    return dict(zip(names, answers, strict=True))
+
+
+async def _out_of_hand(executor: Executor, target: Target) -> str | None:
+    """Why the executor cannot look at the target, in words; None when it can."""
+    try:
+        await executor.observe(target, deadline=_LOOK)
+    except AetherError as problem:
+        return str(problem)
+    return None
 
 
 def _prometheus(source: SourceOptions, options: ClientOptions) -> PrometheusClient:

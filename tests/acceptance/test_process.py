@@ -1,5 +1,6 @@
 """`aether serve` as a process: what it says when it cannot start, what it survives, how it ends."""
 
+import asyncio
 import http.server
 import signal
 import socket
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from rigs.agent_process import AETHER, environment, serving, wait_until, wait_until_ready
+from rigs.lab_server import lab_server
 
 
 def refusal(settings: dict[str, str], folder: Path) -> tuple[int, str]:
@@ -132,6 +134,69 @@ def test_a_token_file_that_is_missing_is_named_at_the_start(tmp_path: Path) -> N
     assert code == 2
     assert "bearer_token_file nowhere/token cannot be read: No such file or directory" in said
     assert "Traceback" not in said
+
+
+def check(folder: Path, *arguments: str, **more: str) -> tuple[int, str]:
+    """The exit code of `aether check` and all that it said."""
+    settings = environment(folder) | more
+    done = subprocess.run(
+        [AETHER, "check", *arguments], env=settings, cwd=folder, capture_output=True, text=True, timeout=30, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_data_folder_that_cannot_be_is_refused_by_its_setting(tmp_path: Path, command: str) -> None:
+    settings = environment(tmp_path) | {"AETHER_DATA_DIR": "/proc/nope"}
+    done = subprocess.run(
+        [AETHER, command], env=settings, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert done.returncode == 2
+    assert "aether: data_dir: /proc/nope cannot be made or written" in done.stderr
+    assert "AETHER_DATA_DIR" in done.stderr
+
+
+def test_check_leaves_no_data_folder_behind(tmp_path: Path) -> None:
+    check(tmp_path, AETHER_DATA_DIR=str(tmp_path / "a" / "b"))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_says_which_settings_file_it_read_or_that_it_read_none(tmp_path: Path) -> None:
+    assert check(tmp_path)[1].startswith("no settings file: ./aether.yaml is not there, none was named\n")
+
+    (tmp_path / "aether.yaml").write_text("mode: approve\n")
+    (tmp_path / "other.yaml").write_text("mode: auto\n")
+
+    assert check(tmp_path)[1].startswith("settings from aether.yaml\nmode approve")
+    assert check(tmp_path, "--config", "other.yaml")[1].startswith("settings from other.yaml\nmode auto")
+    assert check(tmp_path, AETHER_CONFIG="other.yaml")[1].startswith("settings from other.yaml\nmode auto")
+
+
+def test_check_says_that_an_executor_is_not_reached(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere.sock"
+    (tmp_path / "aether.yaml").write_text(
+        f"targets: {{crm-api: {{executor: lab, service: crm}}}}\nlab: {{control_socket: {nowhere}}}\n"
+    )
+
+    code, said = check(tmp_path)
+
+    assert code == 3
+    assert "target crm-api: crm by executor lab: NOT REACHED: " in said
+    assert "nowhere.sock" in said
+
+
+async def test_check_says_that_an_executor_answers(tmp_path: Path) -> None:
+    async with lab_server() as lab:
+        (tmp_path / "aether.yaml").write_text(
+            "targets: {crm-api: {executor: lab, service: crm}, other: {executor: lab, service: other}}\n"
+            f"lab: {{control_socket: {lab.socket}}}\n"
+        )
+        _, said = await asyncio.to_thread(check, tmp_path)
+
+    assert "target crm-api: crm by executor lab: answers\n" in said
+    assert "target other: other by executor lab: NOT REACHED: the lab answered" in said
 
 
 def test_a_database_that_is_none_is_refused_with_its_name(tmp_path: Path) -> None:

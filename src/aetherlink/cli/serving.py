@@ -17,10 +17,15 @@ def serve(config: Config = None) -> None:
 
 @group.command()
 def check(config: Config = None) -> None:
-    """Build everything from the settings, say what was found, and exit: 0 well, 2 a setting is wrong."""
+    """Build everything from the settings, say what was found, and exit.
+
+    0 well, 2 a setting is wrong, 3 something is not reached.
+    """
     from aetherlink import app, settings
 
-    for line in app.check(settings.load(config)):
+    found, file = settings.load(config), settings.file_of(config)
+    typer.echo(f"settings from {file}" if file else "no settings file: ./aether.yaml is not there, none was named")
+    for line in app.check(found):
         typer.echo(line)
 
 
