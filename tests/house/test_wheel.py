@@ -49,6 +49,10 @@ def test_the_crms_wheel_holds_the_whole_package(root: Path, crm: set[str]) -> No
 
     assert expected - crm == set()
     assert any(name.startswith("peakpro_crm/migrations/versions/") for name in crm)
+    assert {
+        "peakpro_crm/api/assets/swagger-ui/swagger-ui-bundle.js",
+        "peakpro_crm/api/assets/swagger-ui/LICENSE",
+    } <= crm
 
 
 def test_the_agents_wheel_carries_the_licence_and_no_tests(agent: set[str]) -> None:

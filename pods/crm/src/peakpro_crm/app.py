@@ -11,7 +11,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from peakpro_crm import monitor, problems, schema
-from peakpro_crm.api import context, customers, faults, leads, probes
+from peakpro_crm.api import context, customers, docs_page, faults, leads, probes
 from peakpro_crm.bodies import BodyLimit
 from peakpro_crm.customers import CustomerStore
 from peakpro_crm.database import CONNECT_SECONDS, Database, libpq_url
@@ -38,6 +38,7 @@ def build(settings: CrmSettings) -> RequestMeter:
         version=settings.release,
         description=_ABOUT,
         lifespan=partial(_lifespan, database=database, watcher=watcher, switchboard=switchboard),
+        docs_url=None,  # our own page, with its assets from here
         redoc_url=None,
         redirect_slashes=False,
         # Traces and metrics by OpenTelemetry's variables would bypass our settings and our closed labels.
@@ -45,7 +46,8 @@ def build(settings: CrmSettings) -> RequestMeter:
     )
     problems.install(app)
     app.add_middleware(BodyLimit, most=_BIGGEST_BODY)
-    for router in (probes.router, leads.router, customers.router, *((faults.router,) if switchboard else ())):
+    routers = (probes.router, leads.router, customers.router, docs_page.router)
+    for router in (*routers, *((faults.router,) if switchboard else ())):
         app.include_router(router)
     meter = RequestMeter(app, metrics)
     parts = context.Parts(
