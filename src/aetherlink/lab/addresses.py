@@ -1,6 +1,6 @@
 """TCP ports on the loopback interface: the wanted one where it is free, else another one, with the reason.
 
-Called once at the start of a lab, before anything listens.
+Called at the start of a lab, before anything listens, and to see that those who listen are the lab's own.
 """
 
 import errno
@@ -8,9 +8,12 @@ import os
 import socket
 from collections.abc import Container
 from dataclasses import dataclass
+from pathlib import Path
 
 HOST = "127.0.0.1"
 _NEIGHBOURS = 50
+_PROC = Path("/proc")
+_LISTENS = "0A"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,28 @@ def listen(port: int, *, backlog: int = 1024) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def is_free(port: int) -> bool:
+    """Whether one could listen on the port now."""
+    return _refusal(port, ()) is None
+
+
+def is_listening(pid: int, port: int) -> bool:
+    """Whether this very process listens on the port; what answers there may as well be another lab's."""
+    try:
+        rows = [line.split() for line in (_PROC / "net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+        sockets = {f"socket:[{row[9]}]" for row in rows if row[3] == _LISTENS and row[1].endswith(f":{port:04X}")}
+        return any(_link(entry) in sockets for entry in (_PROC / str(pid) / "fd").iterdir())
+    except OSError:
+        return False
+
+
+def _link(entry: Path) -> str:
+    try:
+        return str(entry.readlink())
+    except OSError:
+        return ""
 
 
 def _moved(purpose: str, wanted: int, port: int, refusal: str) -> PortChoice:

@@ -25,3 +25,7 @@ class LabNotRunningError(LabError, UnreachableError):
 
 class LabStartError(LabError):
     """A service of the lab did not become ready."""
+
+
+class PortTakenError(LabStartError):
+    """A port that was free when the lab chose it belongs to another program by now."""

@@ -167,7 +167,14 @@ def _web_service(
     url, log = lab.url(name), lab.layout.log(name)
     start = Launch(argv, lab.layout.root, log, lab.env() if env is None else env)
     probe = probes.http_probe(lab.client, *(f"{url}{path}" for path in paths), seconds=_PROBE_SECONDS)
-    return ServicePlan(name, log, launch=lambda _index, _release: start, probe=lambda _index: probe, url=url)
+    return ServicePlan(
+        name,
+        log,
+        launch=lambda _index, _release: start,
+        probe=lambda _index: probe,
+        url=url,
+        ports=(lab.ports[name],),
+    )
 
 
 def _crm_probe(lab: LabPlan, index: int) -> probes.Probe:

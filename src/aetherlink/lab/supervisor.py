@@ -5,6 +5,7 @@ Called by `runner`; the control API asks its services. `start` either brings eve
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -27,14 +28,20 @@ from aetherlink.lab import (
     provision,
     record,
 )
-from aetherlink.lab.errors import LabError, LabStartError
+from aetherlink.lab.errors import LabError, LabStartError, PortTakenError
 from aetherlink.lab.options import CRM_REPLICAS_MAX, LabOptions
 from aetherlink.lab.services import Service, ServicePlan
+from aetherlink.lab.states import ServiceView
+from aetherlink.lab.tools import ToolSet
 from aetherlink.ports import Clock
 
 Tell = Callable[[str], None]
 _WEB_SERVICES = ("crm", "prometheus", "alertmanager", "agent")
 _LOG_ROUND_SECONDS = 5.0
+_PORT_CHANCES = 5
+_TAKEN = "another program has taken the port of {} meanwhile"
+# What a program says when it cannot listen; the kernel's words, in every language that the lab's programs are made of.
+_ADDRESS_IN_USE = os.strerror(errno.EADDRINUSE).lower()
 
 
 class Lab:
@@ -87,7 +94,23 @@ class Lab:
         await self._cleanups.enter_async_context(layout.hold(self._layout))
         await self._end_leftovers()
         await self._keep_databases()
-        plan = await self._settle()
+        tools = await provision.tools(self.options, self._tell)
+        for chances_left in reversed(range(_PORT_CHANCES)):
+            attempt = await self._cleanups.enter_async_context(contextlib.AsyncExitStack())
+            try:
+                await self._bring_up(tools, attempt)
+            except PortTakenError as error:
+                if not chances_left:
+                    raise
+                self._tell(f"{error}; starting again on other ports")
+                await attempt.aclose()
+            else:
+                return
+
+    async def _bring_up(self, tools: ToolSet, attempt: contextlib.AsyncExitStack) -> None:
+        """Everything but the directory, which outlives the attempt. Raises PortTakenError when ports must be moved."""
+        plan = await self._settle(tools, attempt)
+        self.services.clear()
         for service_plan in self._service_plans(plan):
             self.services[service_plan.name] = Service(
                 service_plan,
@@ -97,10 +120,10 @@ class Lab:
                 on_change=self._write_record,
                 tell=self._tell_of_service,
             )
-        self._cleanups.push_async_callback(self._stop_services)
-        await self._cleanups.enter_async_context(control.serving(self._control_path, self.services, self.request_stop))
+        attempt.push_async_callback(self._stop_services)
+        await attempt.enter_async_context(control.serving(self._control_path, self.services, self.request_stop))
         self._write_record()
-        self._cleanups.push_async_callback(_cancel, asyncio.create_task(self._keep_logs_short()))
+        attempt.push_async_callback(_cancel, asyncio.create_task(self._keep_logs_short()))
         await self._start_services()
 
     async def _end_leftovers(self) -> None:
@@ -117,15 +140,14 @@ class Lab:
         if self.options.database_url is None and postgres.choose_account() is not None:
             await self._cleanups.enter_async_context(database_folder.hold(self.options.dir))
 
-    async def _settle(self) -> plans.LabPlan:
-        """Tools, ports, settings files: everything that must be fixed before the first process."""
-        tools = await provision.tools(self.options, self._tell)
+    async def _settle(self, tools: ToolSet, attempt: contextlib.AsyncExitStack) -> plans.LabPlan:
+        """Ports, settings files: everything that must be fixed before the first process."""
         ports, crm_ports = self._choose_ports()
-        listener = self._cleanups.enter_context(contextlib.closing(_listen(ports["crm"])))
+        listener = attempt.enter_context(contextlib.closing(_listen(ports["crm"])))
         self._control_path = layout.control_socket(self._layout)
         config_files.write_all(self.options, self._layout, ports, self._control_path)
         # No proxies from the environment: the probes ask this machine.
-        client = await self._cleanups.enter_async_context(httpx.AsyncClient(trust_env=False))
+        client = await attempt.enter_async_context(httpx.AsyncClient(trust_env=False))
         plan = plans.LabPlan(self.options, self._layout, tools, ports, crm_ports, listener, client)
         shown = [name for name in _WEB_SERVICES if name != "agent" or self.options.agent]
         self.urls = {name: plan.url(name) for name in shown}
@@ -190,7 +212,12 @@ class Lab:
                 raise
             except AetherError as error:
                 last = logs.tail(service.plan.log)
+                if _ADDRESS_IN_USE in last.lower():
+                    raise PortTakenError(_TAKEN.format(service.plan.name)) from error
                 raise LabStartError(f"{error}\nthe end of {service.plan.log}:\n{last}") from error
+            # Whoever took the port may answer the probes just as well.
+            if await asyncio.to_thread(_lost_a_port, service.view()):
+                raise PortTakenError(_TAKEN.format(service.plan.name))
 
     async def _stop_services(self) -> None:
         """Those who ask others first; nobody is left to measure the end of the CRM as an outage."""
@@ -237,7 +264,12 @@ def _listen(port: int) -> socket.socket:
     try:
         return addresses.listen(port)
     except OSError as error:
-        raise LabError(f"port {port} was taken a moment ago: try again") from error
+        raise PortTakenError(f"port {port} was taken by another program a moment ago") from error
+
+
+def _lost_a_port(view: ServiceView) -> bool:
+    replicas = [(one.pid or 0, one.port) for one in view.replicas if one.port is not None]
+    return any(not addresses.is_listening(pid, port) and not addresses.is_free(port) for pid, port in replicas)
 
 
 async def _cancel(task: "asyncio.Future[Any]") -> None:

@@ -5,11 +5,15 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +135,72 @@ def test_a_port_that_is_taken_moves_with_a_message_and_everything_follows(start_
     assert status.moved == (f"prometheus listens on {moved.rpartition(':')[2]}: {port} is taken by another program",)
     assert status.moved[0] in lab.said
     assert httpx.get(f"{moved}/-/ready").status_code == 200
+
+
+def _take_port_once_chosen(lab: Any, service: str, port: int) -> socket.socket:
+    """Between the lab's choice and the service's start: in the seconds that its database needs."""
+    settings = Layout(lab.dir).config / "prometheus.yml"
+    _until(settings.exists, 20)
+    assert read(Layout(lab.dir)) is None or service not in {child.service for child in lab.record().children}
+    return addresses.listen(port)
+
+
+def test_a_port_that_is_taken_after_it_was_chosen_moves_and_everything_starts_again(
+    start_lab: Any, tmp_path: Path
+) -> None:
+    port = addresses.choose_port(0, purpose="prometheus").port
+    lab = start_lab(tmp_path / "lab", ports={"crm": 0, "prometheus": port, "alertmanager": 0, "agent": 0})
+
+    with _take_port_once_chosen(lab, "prometheus", port):
+        lab.wait_until_ready()
+        status = lab.status()
+
+    moved = int(status.urls["prometheus"].rpartition(":")[2])
+    assert moved != port
+    assert status.moved == (f"prometheus listens on {moved}: {port} is taken by another program",)
+    assert "another program has taken the port of prometheus meanwhile; starting again on other ports" in lab.said
+    assert httpx.get(f"{status.urls['prometheus']}/-/ready").status_code == 200
+    assert {service.state for service in status.services} == {State.READY}
+    assert _create_lead(lab)
+
+
+class _AlwaysWell(BaseHTTPRequestHandler):
+    """Answers every probe, as the same service of another lab would."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_another_program_that_answers_the_probes_is_not_taken_for_the_labs_own(start_lab: Any, tmp_path: Path) -> None:
+    # The agent needs longer to find its port taken than a probe needs to be answered by somebody else.
+    port = addresses.choose_port(0, purpose="agent").port
+    ports = {"crm": 0, "prometheus": 0, "alertmanager": 0, "agent": port}
+    lab = start_lab(tmp_path / "lab", ports=ports, agent=True)
+
+    with _answering_once_chosen(lab, port):
+        lab.wait_until_ready()
+
+    (agent,) = (service for service in lab.status().services if service.name == "agent")
+    assert agent.state is State.READY
+    assert agent.url != f"http://127.0.0.1:{port}"
+    assert "another program has taken the port of agent meanwhile" in lab.said
+
+
+@contextmanager
+def _answering_once_chosen(lab: Any, port: int) -> Iterator[None]:
+    _until((Layout(lab.dir).config / "prometheus.yml").exists, 20)
+    with ThreadingHTTPServer(("127.0.0.1", port), _AlwaysWell) as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        serving.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            serving.join(5)
 
 
 def test_a_service_that_cannot_start_ends_the_lab_with_the_end_of_its_log(start_lab: Any, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Ports: the wanted one where it is free, else a neighbour, and the reason in words."""
 
+import os
+
 import pytest
 
 from aetherlink.lab import addresses
@@ -40,3 +42,16 @@ def test_zero_asks_for_any_free_port_and_is_no_move() -> None:
 
     assert choice.port > 0
     assert choice.moved is None
+
+
+def test_it_is_known_who_listens_on_a_port() -> None:
+    with addresses.listen(0) as listener:
+        port = listener.getsockname()[1]
+
+        assert addresses.is_listening(os.getpid(), port)
+        assert not addresses.is_listening(os.getppid(), port)
+        assert not addresses.is_listening(2**22 + 1, port)
+        assert not addresses.is_free(port)
+
+    assert addresses.is_free(port)
+    assert not addresses.is_listening(os.getpid(), port)
