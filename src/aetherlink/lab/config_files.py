@@ -85,7 +85,8 @@ def _addresses(options: LabOptions, layout: Layout, ports: Mapping[str, int]) ->
         **dict.fromkeys(("alertmanager", "aether-alertmanager", "localhost:9093", "127.0.0.1:9093"), alertmanager),
         **dict.fromkeys(("aether-agent", "localhost:8080", "localhost:8088", "127.0.0.1:8088"), agent),
     }
-    return LabAddresses(hosts, layout.crm_targets, layout.rules, layout.webhook_token, options.interval)
+    instances = {prometheus: "prometheus", alertmanager: "alertmanager", agent: "agent"}
+    return LabAddresses(hosts, instances, layout.crm_targets, layout.rules, layout.webhook_token, options.interval)
 
 
 def _write_rules(scrape: Config, monitoring: Path, layout: Layout, interval: float) -> None:

@@ -22,9 +22,14 @@ _TIMEOUT_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class LabAddresses:
-    """Where things are in this lab. `hosts` maps what the compose file calls them to host:port on loopback."""
+    """Where things are in this lab.
+
+    `hosts` maps what the compose file calls them to host:port on loopback, `instances` that to the name by which
+    Prometheus knows them: it stays when a port moves, else what was stored would look like a target that is gone.
+    """
 
     hosts: Mapping[str, str]
+    instances: Mapping[str, str]
     crm_targets: Path
     rules: Path
     webhook_token: Path
@@ -69,8 +74,8 @@ def alertmanager(source: Config, lab: LabAddresses) -> Config:
 
 
 def crm_targets(addresses: Sequence[str]) -> list[Config]:
-    """The CRM's replicas for Prometheus' file discovery."""
-    return [{"targets": list(addresses)}]
+    """The CRM's replicas for Prometheus' file discovery, named by their order."""
+    return [_named(address, f"crm-{number}") for number, address in enumerate(addresses, start=1)]
 
 
 def merge(base: Config, over: Mapping[str, Any]) -> Config:
@@ -97,11 +102,21 @@ def _mappings(source: Mapping[str, Any], key: str) -> list[Config]:
 def _scrape_job(job: Config, lab: LabAddresses) -> Config:
     kept = {key: value for key, value in job.items() if key not in {"scrape_interval", "scrape_timeout"}}
     if job.get("job_name") != CRM_JOB:
-        return _with_targets(kept, lab)
+        found = _with_targets(kept, lab)
+        named = [
+            {**item, **_named(address, lab.instances[address], item.get("labels"))}
+            for item in found["static_configs"]
+            for address in item["targets"]
+        ]
+        return {**found, "static_configs": named}
     discovered = {
         key: value for key, value in kept.items() if not key.endswith("_sd_configs") and key != "static_configs"
     }
     return {**discovered, "file_sd_configs": [{"files": [str(lab.crm_targets)], "refresh_interval": "5s"}]}
+
+
+def _named(address: str, instance: str, labels: Mapping[str, str] | None = None) -> Config:
+    return {"targets": [address], "labels": {**(labels or {}), "instance": instance}}
 
 
 def _with_targets(entry: Config, lab: LabAddresses) -> Config:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from aetherlink.lab import remote
@@ -82,6 +83,18 @@ def test_the_mode_of_the_environment_is_the_agents_and_is_told(terminal: Termina
     assert "agent: AETHER_MODE=observe from your environment\n" in said
     assert "agent: not passed on from your environment: AETHER_TOKEN\n" in said
     assert SECRET not in said
+
+
+def test_targets_have_names_that_stay_when_ports_move(terminal: Terminal) -> None:
+    def known() -> set[tuple[str, str]]:
+        url = f"{terminal.record().urls['prometheus']}/api/v1/query"
+        found = httpx.get(url, params={"query": "up"}).json()["data"]["result"]
+        return {(sample["metric"]["job"], sample["metric"]["instance"]) for sample in found}
+
+    named = {("peakpro_crm", "crm-1"), ("aether_agent", "agent")}
+    named |= {("prometheus", "prometheus"), ("alertmanager", "alertmanager")}
+
+    eventually(lambda: known() == named)
 
 
 def test_the_status_fits_a_terminal_and_says_where_the_logs_are(terminal: Terminal) -> None:

@@ -90,7 +90,22 @@ def test_a_rule_file_that_was_removed_is_forgotten(places: layout.Layout) -> Non
 def test_the_wanted_replicas_are_listed_for_prometheus(places: layout.Layout) -> None:
     plans.write_crm_targets(places, (8001, 8002))
 
-    assert json.loads(places.crm_targets.read_text()) == [{"targets": ["127.0.0.1:8001", "127.0.0.1:8002"]}]
+    assert json.loads(places.crm_targets.read_text()) == [
+        {"targets": ["127.0.0.1:8001"], "labels": {"instance": "crm-1"}},
+        {"targets": ["127.0.0.1:8002"], "labels": {"instance": "crm-2"}},
+    ]
+
+
+def test_a_target_keeps_its_name_when_its_port_moves(places: layout.Layout) -> None:
+    _write(places)
+
+    scrape = yaml.safe_load((places.config / "prometheus.yml").read_text())
+    static = {job["job_name"]: job["static_configs"] for job in scrape["scrape_configs"] if "static_configs" in job}
+    assert static == {
+        "aether_agent": [{"targets": ["127.0.0.1:4"], "labels": {"instance": "agent"}}],
+        "prometheus": [{"targets": ["127.0.0.1:2"], "labels": {"instance": "prometheus"}}],
+        "alertmanager": [{"targets": ["127.0.0.1:3"], "labels": {"instance": "alertmanager"}}],
+    }
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ LAB = configs.LabAddresses(
         "alertmanager": "127.0.0.1:2",
         "agent": "127.0.0.1:3",
     },
+    instances={"127.0.0.1:1": "prometheus", "127.0.0.1:2": "alertmanager", "127.0.0.1:3": "agent"},
     crm_targets=Path("/lab/crm.json"),
     rules=Path("/lab/rules"),
     webhook_token=Path("/lab/token"),
@@ -26,7 +27,11 @@ def _scrape(**more: Any) -> dict[str, Any]:
     jobs = [
         {"job_name": "peakpro_crm", "scrape_interval": "15s", "dns_sd_configs": [{"names": ["crm"]}]},
         {"job_name": "prometheus", "static_configs": [{"targets": ["localhost:9090"]}]},
-        {"job_name": "a", "scrape_interval": "10s", "static_configs": [{"targets": ["agent:8080", "db.example:9187"]}]},
+        {
+            "job_name": "a",
+            "scrape_interval": "10s",
+            "static_configs": [{"targets": ["agent:8080", "db.example:9187"], "labels": {"team": "x"}}],
+        },
     ]
     return {"global": {"scrape_interval": "15s", "external_labels": {"env": "x"}}, "scrape_configs": jobs, **more}
 
@@ -38,8 +43,9 @@ def _jobs(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_targets_become_loopback_ports_and_strangers_are_left_out() -> None:
     jobs = _jobs(configs.prometheus(_scrape(), LAB))
 
-    assert jobs["prometheus"]["static_configs"] == [{"targets": ["127.0.0.1:1"]}]
-    assert jobs["a"] == {"job_name": "a", "static_configs": [{"targets": ["127.0.0.1:3"]}]}
+    assert jobs["prometheus"]["static_configs"][0]["targets"] == ["127.0.0.1:1"]
+    named = {"targets": ["127.0.0.1:3"], "labels": {"team": "x", "instance": "agent"}}
+    assert jobs["a"] == {"job_name": "a", "static_configs": [named]}
 
 
 def test_the_crms_replicas_are_discovered_from_the_labs_file() -> None:
