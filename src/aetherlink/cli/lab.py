@@ -25,6 +25,7 @@ FreePorts = Annotated[
 ]
 
 _HERE = Path(".lab")
+_BAD_RELEASE = "1.1.0"
 
 
 @lab.command()
@@ -138,7 +139,12 @@ def deploy(
     from aetherlink.lab import remote
 
     view = asyncio.run(remote.deploy(directory, release))
-    _tell(f"{view.name} runs {view.release}; before it ran {view.previous_release}")
+    _tell(f"{view.name} runs {view.release}; before it ran {view.previous_release or view.release}")
+    if view.release == _BAD_RELEASE:
+        _tell(
+            "it leaks database connections on purpose: expect alerts within a minute; back with "
+            "`aether lab deploy 1.0.0` or `aether act rollback --reason ...`"
+        )
 
 
 @group.command()

@@ -134,6 +134,15 @@ def test_what_was_asked_for_is_no_surprise(terminal: Terminal) -> None:
     assert terminal.said.read_text()[before:] == "crm was killed, as asked\n"
 
 
+def test_the_bad_release_says_what_to_expect_and_how_to_go_back(terminal: Terminal) -> None:
+    bad = terminal.aether("lab", "deploy", "1.1.0").stdout.splitlines()
+    good = terminal.aether("lab", "deploy", "1.0.0").stdout.splitlines()
+
+    assert bad[0] == "crm runs 1.1.0; before it ran 1.0.0"
+    assert "`aether lab deploy 1.0.0`" in bad[1]
+    assert good == ["crm runs 1.0.0; before it ran 1.1.0"]
+
+
 def test_a_service_that_no_lab_has_is_refused_with_those_that_there_are(terminal: Terminal) -> None:
     done = terminal.aether("lab", "restart", "nobody")
 
