@@ -76,7 +76,13 @@ def demo(
 
 
 @lab.command()
-def down(directory: Directory = _HERE) -> None:
+def down(
+    *,
+    directory: Directory = _HERE,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove what it stored as well: incidents, metrics, logs, the database.")
+    ] = False,
+) -> None:
     """End the lab, and whatever a killed one left behind."""
     import asyncio
 
@@ -84,6 +90,9 @@ def down(directory: Directory = _HERE) -> None:
 
     ended = asyncio.run(remote.down(directory))
     _tell(f"the lab in {directory} is down" if ended else f"no lab runs in {directory}")
+    if purge:
+        for path in asyncio.run(remote.purge(directory)):
+            _tell(f"removed {path}")
 
 
 @lab.command()

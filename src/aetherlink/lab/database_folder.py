@@ -57,6 +57,14 @@ async def hold(lab_dir: Path) -> AsyncIterator[None]:
         yield
 
 
+def remembered(lab_dir: Path) -> Path | None:
+    """The folder that the lab in this directory uses, if it has one."""
+    try:
+        return Path(files.read_plain(lab_dir / _REMEMBERED, limit=_PATH_BYTES))
+    except FileNotFoundError:
+        return None
+
+
 def sweep() -> list[Path]:
     """Remove this user's folders whose lab directory is gone and which nobody uses; the directories of these labs."""
     pattern = files.short_name("*", owner=os.geteuid(), label=_LABEL)

@@ -4,6 +4,7 @@ Goes by the lab's record and its control socket; when the socket does not answer
 """
 
 import asyncio
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ _LOOK_SECONDS = 5.0
 _DEADLINE_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _KILL_SECONDS = 5.0
+_SWEEPS, _SWEEP_PAUSE = 20, 0.25
+_STORED = frozenset(
+    ("config", "control.sock", "data", "lab.json", "lock", "logs", "postgres", "postgres.home", "secrets")
+)
 
 
 class LabStatus(BaseModel):
@@ -99,6 +104,32 @@ async def down(lab_dir: Path) -> bool:
     ended = await _end_lab(_places(lab_dir))
     await asyncio.to_thread(database_folder.sweep)
     return ended
+
+
+async def purge(lab_dir: Path) -> list[Path]:
+    """Remove what the lab in the directory has stored, its database wherever that is; the folders that are gone.
+
+    Raises LabBusyError when a lab runs there, LabError when something lies there that no lab has put there.
+    """
+    places = _places(lab_dir)
+    root = places.root
+    if not places.lock.exists():
+        return []
+    async with layout.hold(places):
+        strange = sorted(entry.name for entry in root.iterdir() if entry.name not in _STORED)
+        if strange:
+            raise LabError(f"{root} holds what no lab has put there: take {', '.join(strange)} away and try again")
+        found = database_folder.remembered(root)
+        await asyncio.to_thread(shutil.rmtree, root)
+    if found is None:
+        return [root]
+    # The server of a lab that was killed a moment ago may be on its way out still.
+    for _ in range(_SWEEPS):
+        await asyncio.to_thread(database_folder.sweep)
+        if not found.exists():
+            return [root, found]
+        await asyncio.sleep(_SWEEP_PAUSE)
+    raise LabError(f"{found} is still in use: end what works there, then `aether lab down` removes it")
 
 
 async def _end_lab(places: layout.Layout) -> bool:

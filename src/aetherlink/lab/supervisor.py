@@ -180,6 +180,8 @@ class Lab:
         if self.options.database_url is None:
             binaries = postgres.find_binaries(self.options.postgres_bin)
             home = postgres.prepare_home(self.options.dir, binaries, postgres.choose_account())
+            if not home.data.is_relative_to(self.options.dir):
+                self._tell(f"the database is kept in {home.data.parent}; `aether lab down --purge` removes it")
             found.append(plans.database(plan, home))
             database_url = home.url
         else:
