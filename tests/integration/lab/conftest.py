@@ -1,7 +1,7 @@
 """Real labs: PostgreSQL, Prometheus, Alertmanager and the CRM as processes, on free ports; nothing is faked.
 
 The agent is left out here: what the lab does must not depend on it. A lab runs in a process of its own, as it does
-for users, so that it can be signalled and killed; `shared_lab` is one for all tests of a module that leave it well.
+for users, so that it can be signalled and killed; `shared_lab` is one for all tests that leave it running.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ import pytest
 
 from aetherlink.lab import remote
 from aetherlink.lab.identity import is_alive
-from aetherlink.lab.layout import Layout
+from aetherlink.lab.layout import Layout, holder
 from aetherlink.lab.record import LabRecord, read
 from aetherlink.lab.remote import LabStatus
 from aetherlink.lab.states import State
@@ -133,7 +133,9 @@ class LabStarter:
                 finally:
                     lab.process.kill()
                     lab.process.wait(5)
-            remove_database(lab.dir)
+            # One that was refused has no database: what is there belongs to the lab that goes on.
+            if holder(Layout(lab.dir)) is None:
+                remove_database(lab.dir)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -149,8 +151,8 @@ def start_lab(tmp_path: Path) -> Iterator[LabStarter]:
     starter.end_all()
 
 
-@pytest.fixture(scope="module")
-def _module_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+@pytest.fixture(scope="session")
+def _session_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     root = tmp_path_factory.mktemp("shared")
     starter = LabStarter(root)
     yield starter(root / "lab").wait_until_ready()
@@ -158,13 +160,13 @@ def _module_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab
 
 
 @pytest.fixture
-def shared_lab(_module_lab: RunningLab) -> RunningLab:
+def shared_lab(_session_lab: RunningLab) -> RunningLab:
     """A lab that runs, with one well replica of the CRM's good release."""
 
     async def make_well() -> None:
-        await remote.deploy(_module_lab.dir, "1.0.0")
-        await remote.scale(_module_lab.dir, 1)
+        await remote.deploy(_session_lab.dir, "1.0.0")
+        await remote.scale(_session_lab.dir, 1)
 
     asyncio.run(make_well())
-    assert {service.state for service in _module_lab.status().services} == {State.READY}
-    return _module_lab
+    assert {service.state for service in _session_lab.status().services} == {State.READY}
+    return _session_lab

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from aetherlink.lab import addresses, database_folder, postgres, probes, processes, remote
+from aetherlink.lab import addresses, postgres, probes, processes, remote
 from aetherlink.lab.identity import is_alive
 from aetherlink.lab.layout import Layout
 from aetherlink.lab.record import read
@@ -84,16 +84,14 @@ def test_down_ends_every_process_and_the_next_lab_has_the_data(start_lab: Any, t
 
 
 def test_a_second_lab_in_the_same_directory_is_refused_and_the_first_one_goes_on(
-    start_lab: Any, tmp_path: Path
+    start_lab: Any, shared_lab: Any
 ) -> None:
-    first = start_lab(tmp_path / "lab").wait_until_ready()
-
-    second = start_lab(tmp_path / "lab")
+    second = start_lab(shared_lab.dir)
 
     assert second.process.wait(10) == 1
     assert "a lab runs in" in second.said
     assert "aether lab down" in second.said
-    assert {service.state for service in first.status().services} == {State.READY}
+    assert {service.state for service in shared_lab.status().services} == {State.READY}
 
 
 def test_ctrl_c_twice_and_early_leaves_nothing_behind(start_lab: Any, tmp_path: Path) -> None:
@@ -107,19 +105,6 @@ def test_ctrl_c_twice_and_early_leaves_nothing_behind(start_lab: Any, tmp_path: 
     assert lab.process.wait(10) == 0
     assert [child.service for child in record.children if is_alive(child.identity)] == []
     assert "Traceback" not in lab.said
-
-
-def test_a_lab_that_starts_removes_the_database_of_one_that_is_gone(start_lab: Any, tmp_path: Path) -> None:
-    (tmp_path / "gone").mkdir()
-    account = postgres.choose_account() or processes.Account("me", os.geteuid(), os.getegid())
-    left = database_folder.prepare(tmp_path / "gone", account)
-    shutil.rmtree(tmp_path / "gone")
-
-    lab = start_lab(tmp_path / "lab")
-
-    _until(lambda: not left.exists(), 20)
-    assert lab.end() == 0
-    assert f"removed the databases of labs that are gone: {tmp_path / 'gone'}" in lab.said
 
 
 def test_a_port_that_is_taken_moves_with_a_message_and_everything_follows(start_lab: Any, tmp_path: Path) -> None:

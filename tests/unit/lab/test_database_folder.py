@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from aetherlink.lab import database_folder, files, postgres, remote
-from aetherlink.lab.errors import LabError
+from aetherlink.lab.errors import LabError, MissingToolError
+from aetherlink.lab.options import LabOptions
 from aetherlink.lab.processes import Account
+from aetherlink.lab.supervisor import Lab
+from aetherlink.lib.clock import SystemClock
 
 
 @pytest.fixture
@@ -215,3 +218,21 @@ async def test_down_sweeps(lab_dir: Path, account: Account) -> None:
     assert await remote.down(lab_dir) is False
 
     assert not gone.exists()
+
+
+@pytest.mark.usefixtures("shared_root")
+async def test_a_lab_that_starts_removes_the_database_of_one_that_is_gone(
+    lab_dir: Path, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = _abandon(lab_dir, account)
+    told: list[str] = []
+    # A machine without the tools: the start need not go on.
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lab = Lab(LabOptions(dir=tmp_path / "new", project_dir=tmp_path), clock=SystemClock(), tell=told.append)
+
+    with pytest.raises(MissingToolError):
+        await lab.start()
+    await lab.stop()
+
+    assert not gone.exists()
+    assert told[0] == f"removed the databases of labs that are gone: {lab_dir}"
