@@ -3,13 +3,31 @@
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import typer
+
 from aetherlink.clients.agent import AgentClient
 from aetherlink.clients.options import ClientOptions
+from aetherlink.errors import SettingsError, UnauthenticatedError
 
 T = TypeVar("T")
+
+_LAB = Path(".lab")
+_NOT_SENT = (
+    "the operator's is not sent to an address of --url or AETHER_URL (it is in operator.token of the agent's data_dir)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where the agent is, the token for it if there is one, and in words where that was sought."""
+
+    url: str
+    token: str | None
+    sought: str
 
 
 def talk(work: Callable[[AgentClient], Awaitable[T]], *, config: Path | None, url: str | None, token: str | None) -> T:
@@ -17,22 +35,54 @@ def talk(work: Callable[[AgentClient], Awaitable[T]], *, config: Path | None, ur
 
     The operator's token goes to the address in the settings only: an address from elsewhere must not collect it.
     """
-    if url is None:
-        url, own_token = _from_settings(config)
-        token = token or own_token
+    found = _Found(url, None, _NOT_SENT) if url is not None else _from_settings(config)
 
     async def conversation() -> T:
-        async with AgentClient(url, ClientOptions(), token=token) as agent:
-            return await work(agent)
+        async with AgentClient(found.url, ClientOptions(), token=token or found.token) as agent:
+            try:
+                return await work(agent)
+            except UnauthenticatedError as problem:
+                raise _explained(problem, found, token) from problem
 
     return asyncio.run(conversation())
 
 
-def _from_settings(config: Path | None) -> tuple[str, str | None]:
+def _explained(problem: UnauthenticatedError, found: _Found, token: str | None) -> UnauthenticatedError:
+    """A refusal that does not send people in a circle: a token is made with a token."""
+    if token:
+        return problem
+    if found.token:
+        return UnauthenticatedError(f"{problem}. The one that was sent is the operator's: {found.sought}")
+    return UnauthenticatedError(
+        f"the agent at {found.url} wants a token, and there is none: {found.sought}. --token or AETHER_TOKEN gives one "
+        "to this command"
+    )
+
+
+def _from_settings(config: Path | None) -> _Found:
     from aetherlink import settings
 
-    found = settings.load(config)
-    return url_of(found.listen), _operator_token(found.data_dir)
+    lab = _lab_settings() if settings.file_of(config) is None else None
+    found = settings.load(lab or config)
+    url = url_of(found.listen)
+    if lab is not None:
+        typer.echo(f"the lab in {_LAB}: {url}", err=True)
+    return _with_operator(url, found.data_dir)
+
+
+def _lab_settings() -> Path | None:
+    """The agent's settings file of a lab that runs in this folder; None when none does. Raises SettingsError."""
+    from aetherlink.lab import layout, record
+
+    places = layout.Layout(_LAB.absolute())
+    try:
+        holder, found = layout.holder(places), record.read(places)
+    except OSError as problem:  # as a rule another user's lab: what it would say must not be guessed
+        raise SettingsError(
+            f"the lab in {_LAB} cannot be looked at ({problem.strerror}): name an agent with --url or --config"
+        ) from problem
+    is_there = found is not None and found.lab.identity == holder and "agent" in found.urls
+    return _LAB / places.config.relative_to(places.root) / "aether.yaml" if is_there else None
 
 
 def url_of(listen: str) -> str:
@@ -52,10 +102,13 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _operator_token(data_dir: Path) -> str | None:
+def _with_operator(url: str, data_dir: Path) -> _Found:
     from aetherlink.access.token_files import OPERATOR_FILE
 
+    path = data_dir / OPERATOR_FILE
     try:
-        return (data_dir / OPERATOR_FILE).read_text(encoding="ascii").strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None  # another user's, or not there yet: the agent says so if a token is needed
+        token = path.read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeDecodeError) as problem:  # another user's, or not there: said only if one is needed
+        why = problem.strerror if isinstance(problem, OSError) else "no token"
+        return _Found(url, None, f"the operator's was sought in {path} ({why})")
+    return _Found(url, token, f"the operator's was sought in {path}" + ("" if token else " (empty)"))

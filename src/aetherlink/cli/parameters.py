@@ -12,7 +12,10 @@ Config = Annotated[
 Url = Annotated[
     str | None,
     typer.Option(
-        "--url", envvar="AETHER_URL", help="Where the agent is. Else the settings' listen address.", show_default=False
+        "--url",
+        envvar="AETHER_URL",
+        help="Where the agent is. Else the settings' listen address; with none, the lab in ./.lab.",
+        show_default=False,
     ),
 ]
 Token = Annotated[

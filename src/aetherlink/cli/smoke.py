@@ -16,6 +16,11 @@ def smoke(config: Config = None, url: Url = None, token: Token = None) -> None:
     """Check a running agent: health, query, act, metrics, webhook. Exits 1 when one fails."""
     from aetherlink.cli.connection import talk
     from aetherlink.cli.smoke_checks import run_checks
+    from aetherlink.clients.agent import AgentClient
 
-    results = talk(run_checks, config=config, url=url, token=token)
+    async def run(agent: AgentClient) -> list[bool]:
+        typer.echo(f"asking the agent at {agent.address}", err=True)
+        return await run_checks(agent)
+
+    results = talk(run, config=config, url=url, token=token)
     raise typer.Exit(0 if all(results) else 1)

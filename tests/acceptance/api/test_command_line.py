@@ -1,5 +1,7 @@
 """`aether` as a user runs it: a process of its own, against a running agent or against none."""
 
+import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -11,6 +13,9 @@ import pytest
 
 from aetherlink.access.options import AuthMode, AuthOptions
 from aetherlink.commands import ActionOptions
+from aetherlink.lab import layout, record
+from aetherlink.lab.identity import identify
+from aetherlink.lib.clock import SystemClock
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import TargetName
 
@@ -183,12 +188,95 @@ def test_the_operators_token_goes_to_the_settings_address_only(aether, agent, se
     assert aether("token", "list", "--url", agent.url, AETHER_TOKEN=agent.secrets["operator"]).returncode == 0
 
 
+@pytest.fixture
+def lab_around(tmp_path: Path):
+    """Holds ./.lab as a running lab does, with the agent as the lab's."""
+
+    @contextlib.contextmanager
+    def hold(asked, **urls: str):
+        places = layout.prepare(tmp_path / ".lab")
+        listen = asked.url.removeprefix("http://")
+        (places.config / "aether.yaml").write_text(json.dumps({"listen": listen, "data_dir": str(asked.data_dir)}))
+        me = identify(os.getpid())
+        assert me is not None
+        lab = record.ProcessRecord(service="lab", pid=me.pid, born=me.born)
+        now = SystemClock().now()
+        held = layout.hold(places)
+        with asyncio.Runner() as runner:
+            runner.run(held.__aenter__())
+            record.write(
+                places, record.LabRecord(lab=lab, started_at=now, control_socket=str(places.control), urls=urls)
+            )
+            yield
+            runner.run(held.__aexit__(None, None, None))
+
+    return hold
+
+
+def test_in_the_folder_of_a_lab_its_agent_is_asked_with_its_token(
+    aether, start_agent, settings_of, tmp_path: Path, lab_around
+) -> None:
+    agent = start_agent(auth=AuthOptions(mode=AuthMode.TOKEN))
+    told = f"the lab in .lab: {agent.url}\n"
+    with lab_around(agent, agent=agent.url):
+        listed = aether("incidents")
+        made = aether("token", "create", "x", "--scope", "read")
+        elsewhere = aether("incidents", "--url", "http://127.0.0.1:9")
+        (tmp_path / "aether.yaml").write_text("listen: 127.0.0.1:9\n")
+        own = aether("incidents")
+
+    assert (listed.returncode, listed.stdout, listed.stderr) == (0, "no incidents\n", told)
+    assert (made.returncode, made.stderr.startswith(told)) == (0, True)
+    assert (elsewhere.returncode, own.returncode) == (3, 3)
+    assert "the lab" not in elsewhere.stderr + own.stderr
+    assert "http://127.0.0.1:9" in own.stderr
+
+
+def test_a_lab_that_ended_or_has_no_agent_is_not_asked(aether, agent, tmp_path: Path, lab_around) -> None:
+    nowhere = {"AETHER_LISTEN": "127.0.0.1:9"}
+    with lab_around(agent, crm="http://127.0.0.1:8000"):
+        without_agent = aether("incidents", **nowhere)
+    with lab_around(agent, agent=agent.url):
+        pass
+    ended = aether("incidents", **nowhere)
+
+    assert (without_agent.returncode, ended.returncode) == (3, 3)
+    assert "the lab" not in without_agent.stderr + ended.stderr
+
+
+def test_a_lab_that_cannot_be_looked_at_is_not_passed_over(aether, tmp_path: Path) -> None:
+    (tmp_path / ".lab" / "lock").mkdir(parents=True)
+
+    done = aether("incidents")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("aether: the lab in .lab cannot be looked at (Is a directory)")
+
+
+def test_who_has_no_token_is_told_where_the_operators_was_sought(aether, start_agent, tmp_path: Path) -> None:
+    agent = start_agent(auth=AuthOptions(mode=AuthMode.TOKEN))
+    (tmp_path / "aether.yaml").write_text(f"listen: {agent.url.removeprefix('http://')}\ndata_dir: not-here\n")
+    create = ("token", "create", "x", "--scope", "read")
+
+    nowhere, by_url = aether(*create), aether(*create, "--url", agent.url)
+    (tmp_path / "not-here").mkdir()
+    (tmp_path / "not-here" / "operator.token").write_text("aek_of-another-agent-of-another-time\n")
+    wrong = aether(*create)
+
+    assert {nowhere.returncode, by_url.returncode, wrong.returncode} == {1}
+    assert "was sought in not-here/operator.token (No such file or directory)" in nowhere.stderr
+    assert "is not sent to an address of --url" in by_url.stderr
+    assert "was sought in not-here/operator.token" in wrong.stderr
+    assert "`aether token create`" not in nowhere.stderr + by_url.stderr
+
+
 def test_smoke_passes_on_an_agent_that_is_well(aether, start_agent) -> None:
     agent = start_agent(mode=Mode.AUTO, actions={"scale": ActionOptions(scale=TargetName("crm-api"))})
 
     done = aether("smoke", "--url", agent.url)
 
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == f"asking the agent at {agent.url}\n"
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [
         [name, "ok"] for name in ("health", "query", "act", "metrics", "webhook")
     ]
