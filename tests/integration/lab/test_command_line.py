@@ -74,6 +74,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     finally:
         process.terminate()
         process.wait(30)
+        asyncio.run(remote.purge(found.dir))
 
 
 def test_the_mode_of_the_environment_is_the_agents_and_is_told(terminal: Terminal) -> None:
