@@ -160,6 +160,7 @@ def needs(dependant: Dependant) -> Needs | None:
 
 
 UNTOLD: Mapping[str, str] = {  # routes that OpenAPI does not describe
+    "/": "Leads to `/docs`",
     "/docs": "Swagger's page about all this",
     "/docs/assets/{name}": "What that page needs",
     "/openapi.json": "The description of all this",

@@ -3,6 +3,7 @@
 from typing import Any
 
 PATH = "/alertmanager"
+TAG = "Health, queries, actions"  # the heading over the seed's routes in /docs
 EXAMPLE: dict[str, Any] = {
     "version": "4",
     "groupKey": '{}:{alertname="HealthScoreDegradation"}',
@@ -38,7 +39,7 @@ def operation(*, security: list[dict[str, list[str]]]) -> dict[str, Any]:
     }
     return {
         "post": {
-            "tags": ["seed"],
+            "tags": [TAG],
             "operationId": "alertmanager_webhook",
             "summary": "Alertmanager's webhook, version 4 (and Grafana's superset of it)",
             "security": security,

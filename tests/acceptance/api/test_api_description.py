@@ -78,3 +78,16 @@ def test_the_webhooks_example_becomes_an_alert(agent) -> None:
     [alert] = agent.call("GET", "/api/v1/alerts").json()["items"]
     assert alert["labels"] == EXAMPLE["alerts"][0]["labels"]
     assert alert["fingerprint"] == EXAMPLE["alerts"][0]["fingerprint"]
+
+
+def test_the_seeds_routes_stand_under_a_heading_that_means_something(description) -> None:
+    tags = {name: operation["tags"] for name, operation in operations(description)}
+    seed = ("GET /health", "POST /query", "POST /act", "GET /metrics", "POST /alertmanager")
+
+    assert [tags[name] for name in seed] == [["Health, queries, actions"]] * len(seed)
+
+
+def test_the_root_leads_to_the_page_about_all_this(agent) -> None:
+    answer = agent.call("GET", "/")
+
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")

@@ -14,6 +14,7 @@ from aetherlink.api.guard import Needs, guarded_router, open_to_all
 from aetherlink.api.idempotency import IdempotencyKey
 from aetherlink.api.seed_shapes import ActBody, Answer, Health, QueryBody, RequestDetails, Requested, SourceHealth
 from aetherlink.api.services import ApiServices
+from aetherlink.api.webhook_docs import TAG
 from aetherlink.commands import ActionRequest
 from aetherlink.errors import BadRequestError
 from aetherlink.model.actions import Action
@@ -24,7 +25,7 @@ from aetherlink.ports import QueryClient
 
 def router(services: ApiServices) -> APIRouter:
     """The four routes."""
-    routes = guarded_router(tag="seed")
+    routes = guarded_router(tag=TAG)
     _add_readings(routes, services)
     _add_requests(routes, services)
     _add_refusal(routes)
