@@ -44,7 +44,7 @@ report() { # report NAME DETAIL: by the exit code of what ran before
         printf '%-8s ok      %s\n' "$1" "$2"
     else
         printf '%-8s FAILED  %s %s\n' "$1" "$status" \
-            "$(head -c 300 "$folder/error" "$folder/body" 2>/dev/null | tr -c '[:print:]' ' ')"
+            "$(cat "$folder/error" "$folder/body" | tr -c '[:print:]' ' ' | head -c 300)"
         failed=1
     fi
 }

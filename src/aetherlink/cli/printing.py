@@ -20,13 +20,13 @@ def print_line(text: str) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, none: str) -> None:
-    """A table, or the line `none` when there are no rows."""
+    """A table, or the line `none` when there are no rows. Columns without names get no heading."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(columns))
     for row in rows:
         table.add_row(*(Text("" if cell is None else plain(str(cell)), overflow="fold") for cell in row))
     if not table.row_count:

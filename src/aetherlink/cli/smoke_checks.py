@@ -36,7 +36,8 @@ async def _health(agent: AgentClient) -> str:
     _expect(reply.status == 200, "GET /health", reply)
     _expect({"ok", "health_score", "consecutive_low"} <= reply.data.keys(), "GET /health lacks keys", reply)
     _expect(reply.data["ok"] is True, "the agent is not ready", reply)
-    return f"health_score {reply.data['health_score']}, consecutive_low {reply.data['consecutive_low']}"
+    score = reply.data["health_score"]
+    return f"health_score {'unknown' if score is None else score}, consecutive_low {reply.data['consecutive_low']}"
 
 
 async def _query(agent: AgentClient) -> str:

@@ -140,6 +140,7 @@ def test_act_is_0_when_accepted_and_1_when_not(aether, start_agent) -> None:
     assert "known are" in unknown.stderr
     shown = aether("show", accepted.stdout.split()[-1], "--url", agent.url)
     assert "by hand" in shown.stdout
+    assert shown.stdout.startswith("id "), "no heading without words"
 
 
 def test_incidents_are_listed_and_shown_without_obeying_what_alerts_say(aether, agent) -> None:
@@ -277,6 +278,7 @@ def test_smoke_passes_on_an_agent_that_is_well(aether, start_agent) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == f"asking the agent at {agent.url}\n"
+    assert "health_score unknown, consecutive_low 0" in done.stdout
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [
         [name, "ok"] for name in ("health", "query", "act", "metrics", "webhook")
     ]

@@ -63,6 +63,8 @@ def test_it_fails_where_nobody_listens() -> None:
     done = run("http://127.0.0.1:9")
 
     assert done.returncode == 1
+    assert done.stdout.startswith("health   FAILED  000 curl: (7) ")
+    assert "==>" not in done.stdout
     assert set(marks(done).values()) == {"FAILED"}
 
 
