@@ -50,6 +50,7 @@ def test_it_ends_quickly_and_well_on_sigterm(tmp_path: Path) -> None:
     assert code == 0
     assert log.rstrip().endswith("aetherlink.app - INFO - Stopped")
     assert "Starting AetherLink Command AI Agent" in log
+    assert "alembic" not in log
     assert "Starting health check background loop (60s interval)" in log
 
 

@@ -38,6 +38,7 @@ def configure(level: str, form: LogFormat) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells its context at every look at the schema
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line a request would drown the agent's own
 
 

@@ -63,6 +63,13 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_the_schemas_library_is_silent_as_long_as_all_is_well(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", LogFormat.TEXT)
+    logging.getLogger("alembic.runtime.migration").info("Context impl SQLiteImpl.")
+
+    assert capsys.readouterr().err == ""
+
+
 def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("warning", LogFormat.TEXT)
     logging.getLogger("aetherlink.health").info("Health score: 85.50")
