@@ -1,6 +1,7 @@
 """The whole stack on real processes: PostgreSQL, Prometheus, Alertmanager, the CRM with traffic, the agent."""
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -81,8 +82,10 @@ class LabProcess:
 
 
 def _begin(command: Sequence[str], said: Path) -> "subprocess.Popen[bytes]":
+    """Without the settings of whoever runs the tests: a lab hands them on to its agent."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AETHER_")}
     with said.open("wb") as output:
-        return subprocess.Popen(command, stdout=output, stderr=output, cwd=PROJECT)
+        return subprocess.Popen(command, stdout=output, stderr=output, cwd=PROJECT, env=kept)
 
 
 @pytest.fixture
