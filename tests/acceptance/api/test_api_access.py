@@ -56,6 +56,7 @@ ADMITTED: dict[str, frozenset[str]] = {
     "POST /api/v1/tokens": ADMINS,
     "GET /api/v1/tokens": ADMINS,
     "DELETE /api/v1/tokens/{token_id}": ADMINS,
+    "GET /": EVERYBODY,
     "GET /docs": READERS,
     "GET /docs/assets/{name}": READERS,
     "GET /openapi.json": READERS,
