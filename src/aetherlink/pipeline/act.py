@@ -131,12 +131,13 @@ async def _look(world: World, action: Action) -> Outcome:
 
 
 def _refused(world: World, action: Action, reason: str) -> Step:
-    """Not carried out: a plan is decided again, a person's request has to be made again."""
+    """Not carried out: a plan is decided again after a while, a person's request has to be made again."""
     now = world.clock.now()
     outcome = Outcome(OutcomeStatus.FAILED, f"not carried out: {reason}")
     refused = replace(action, state=ActionState.REFUSED, finished_at=now, outcome=outcome)
     entry = Entry(EventKind.ACTION_FINISHED, now, f"{action.plan.words}: {outcome.reason}", _facts(action))
-    return Step(Continue(Stage.DECIDE if action.plan.playbook else Stage.WATCH), (entry,), action=refused)
+    again = Continue(Stage.DECIDE, at=now + world.options.redecide_interval)
+    return Step(again if action.plan.playbook else Continue(Stage.WATCH), (entry,), action=refused)
 
 
 def _finished(world: World, action: Action, outcome: Outcome) -> Step:

@@ -121,7 +121,7 @@ async def advance(world: World, incident_id: IncidentId, metrics: PipelineMetric
         _say(case.incident, step)
         if step.action is not None:
             metrics.action_stored(step.action)
-        if not isinstance(step.move, Continue):
+        if not isinstance(step.move, Continue) or step.move.at is not None:
             return
 
 
@@ -159,8 +159,8 @@ def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> N
 
 def _moved(incident: Incident, step: Step, *, was_touched: bool, now: datetime) -> Incident:
     match step.move:
-        case Continue(stage):
-            return replace(incident, stage=stage, wake_at=now)
+        case Continue(stage, at):
+            return replace(incident, stage=stage, wake_at=now if at is None or was_touched else at)
         case Wait(until):
             return replace(incident, wake_at=now if was_touched else until)
         case Finish():

@@ -17,9 +17,10 @@ from aetherlink.ports import Clock, Decider, Executor, Ids, Probe, Store
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """Run this stage next, at once."""
+    """Run this stage next: at once, or not before this instant."""
 
     stage: Stage
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

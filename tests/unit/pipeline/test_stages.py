@@ -1,16 +1,17 @@
 """What the pipeline does with an incident, from the first alert to the end."""
 
 import asyncio
+import itertools
 import sqlite3
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from aetherlink.errors import StoreError
 from aetherlink.model.actions import ActionState, OutcomeStatus, Plan, StartedAfter, Verb
-from aetherlink.model.decisions import Effect, EvidenceStatus, Mode
-from aetherlink.model.ids import PlaybookName
+from aetherlink.model.decisions import Effect, Evidence, EvidenceStatus, Mode
+from aetherlink.model.ids import PlaybookName, SourceName
 from aetherlink.model.incidents import IncidentStatus, Stage
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.options import PipelineOptions
@@ -287,7 +288,7 @@ async def test_an_allowed_action_whose_turn_comes_late_is_decided_again(
     await fail_to_store_the_intent(rig, monkeypatch)
     rig.clock.move(31)
     rig.probe.status = EvidenceStatus.DOES_NOT_HOLD
-    await rig.run()
+    await rig.run_for(2)
 
     assert rig.executor.calls == []
     [action] = await rig.actions()
@@ -329,6 +330,23 @@ async def test_several_incidents_that_want_one_target_at_once_get_it_once(rig: R
     assert len(begun) == len(rig.executor.calls) == 1
 
 
+async def test_evidence_that_changes_its_mind_between_deciding_and_acting_is_asked_again_later(rig: Rig) -> None:
+    answers = itertools.cycle([EvidenceStatus.HOLDS, EvidenceStatus.DOES_NOT_HOLD])
+
+    class Fickle:
+        async def check(self, source: SourceName, query: str, *, newer_than: datetime | None = None) -> Evidence:
+            rig.probe.status = next(answers)
+            return await rig.probe.check(source, query, newer_than=newer_than)
+
+    rig.change(probe=Fickle())
+    await rig.hear()
+    await asyncio.wait_for(rig.run(), timeout=10)
+
+    assert rig.executor.calls == []
+    assert (await rig.kinds()).count(EventKind.ACTION_FINISHED) == 1
+    assert (await rig.incident()).wake_at == rig.clock.now() + timedelta(seconds=1)
+
+
 async def test_two_workers_on_one_allowed_action_call_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     await fail_to_store_the_intent(rig, monkeypatch)
     incident = await rig.incident()
@@ -356,7 +374,7 @@ async def test_a_refused_action_that_is_allowed_later_starts_with_a_clean_record
         raw.close()
 
     rig.executor.before = look
-    await rig.run()
+    await rig.run_for(2)
 
     assert seen == [("running", None, None)]
 
