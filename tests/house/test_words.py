@@ -10,7 +10,7 @@ BROAD = {"Exception", "BaseException"}
 COMMENT = re.compile(r"#\s*\S{3,}")
 LEFT_FOR_LATER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError")
 EXEMPTION = re.compile(r"#\s*(?:noqa(?::\s*[A-Z]+\d+(?:\s*,\s*[A-Z]+\d+)*)?|type:\s*ignore(?:\[[\w,\s-]+\])?)(.*)$")
-REGISTRY = re.compile(r"pypi\.org|pythonhosted|registry\.npmjs|deb\.debian|debian\.org/debian")
+REGISTRY = re.compile(r"https?://[\w.-]*(?:pypi|hosted|npmjs|registry|mirror|debian)[\w.-]*\.[a-z]{2,}")
 THIS_FILE = "tests/house/test_words.py"
 
 
@@ -125,7 +125,7 @@ BROKEN = {
     "left for later": (LEFT_FOR_LATER, "x = 1  # TODO: finish"),
     "a bare noqa": (EXEMPTION, "import os  # noqa"),
     "a bare ignore": (EXEMPTION, "x = y  # type: ignore[attr-defined]"),
-    "a registry": (REGISTRY, "--index-url https://pypi.org/simple"),
+    "a registry": (REGISTRY, "--index-url https://registry.example/simple"),
 }
 
 
