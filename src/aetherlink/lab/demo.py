@@ -18,7 +18,7 @@ from aetherlink.ports import Clock
 _HEALTHY_WITHIN = 60.0
 _LOOK_SECONDS = 0.2
 _CLEAN = 90.0
-_ALERTMANAGERS = "min(prometheus_notifications_alertmanagers_discovered)"
+_ALERTMANAGERS = "prometheus_notifications_alertmanagers_discovered"
 _ASK_SECONDS = 5.0
 
 
@@ -30,7 +30,7 @@ async def run_demo(options: LabOptions, *, keep: bool, tell: Tell, clock: Clock 
     async def scene(lab: Lab) -> int:
         agent = lab.urls["agent"]
         async with httpx.AsyncClient(base_url=agent, timeout=_ASK_SECONDS) as client:
-            score = await _wait_for_health(client, clock)
+            score = await _wait_for_health(client, clock, interval=options.interval)
             memory = "" if score >= _CLEAN else " (it looks back 15 minutes, on earlier demos too)"
             tell(f"healthy after {clock.monotonic() - begun:.1f} s: health score {score:.1f}{memory}")
             tell("")
@@ -48,7 +48,7 @@ async def run_demo(options: LabOptions, *, keep: bool, tell: Tell, clock: Clock 
     return await runner.run_lab(options, tell=tell, clock=clock, scene=scene, keep=keep)
 
 
-async def _wait_for_health(client: httpx.AsyncClient, clock: Clock) -> float:
+async def _wait_for_health(client: httpx.AsyncClient, clock: Clock, *, interval: float) -> float:
     """The first health score above 0 that the agent reads, once alerts have a way to it.
 
     Above 0: the CRM lives, and its traffic is measured. Not above the threshold: the score looks back 15 minutes, and
@@ -59,16 +59,18 @@ async def _wait_for_health(client: httpx.AsyncClient, clock: Clock) -> float:
     while True:
         health = await _get(client, "/health")
         score = health.get("health_score")
-        if score and await _alerts_have_a_way(client):
+        if score and await _alerts_have_a_way(client, interval):
             return float(score)
         if clock.monotonic() > end:
             raise DeadlineError(f"the lab was not healthy within {_HEALTHY_WITHIN:g} s: {health.get('detail')}")
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _alerts_have_a_way(client: httpx.AsyncClient) -> bool:
+async def _alerts_have_a_way(client: httpx.AsyncClient, interval: float) -> bool:
+    """Whether this very Prometheus has found its Alertmanager: what an earlier one said is older than two scrapes."""
+    fresh = f"time() - max(timestamp({_ALERTMANAGERS})) < {1.5 * interval + 0.5:g}"
     try:
-        answer = await client.post("/query", json={"ql": _ALERTMANAGERS})
+        answer = await client.post("/query", json={"ql": f"min({_ALERTMANAGERS}) and on() ({fresh})"})
     except httpx.HTTPError:
         return False
     return answer.is_success and bool(answer.json()["value"])
