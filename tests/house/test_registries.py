@@ -13,7 +13,7 @@ from aetherlink.policy import rules
 REGISTRIES = {
     "api routers": ("api/routers", "api/registry.py", set()),
     "executors": ("executors", "executors/registry.py", {"registry", "options"}),
-    "stages": ("pipeline", "pipeline/stages.py", {"stages", "runner", "step", "options", "metrics"}),
+    "stages": ("pipeline", "pipeline/stages.py", {"stages", "runner", "step", "strangers", "options", "metrics"}),
     "commands": ("cli", "cli/entry.py", {"entry", "connection", "lookups", "parameters", "printing", "smoke_checks"}),
 }
 

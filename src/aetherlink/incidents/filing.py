@@ -46,9 +46,10 @@ class Filing:
         for alert in alerts:
             identity = (alert.source, alert.fingerprint)
             stored, filed = known.get(identity, (None, None))
-            if stored is not None and stored.order >= alert.order:
+            if stored is not None and not _is_news(stored, alert):
                 continue
-            known[identity] = (alert, self._incident_for(alert, filed))
+            latest = alert if stored is None else replace(alert, starts_at=max(stored.starts_at, alert.starts_at))
+            known[identity] = (latest, self._incident_for(alert, filed))
             news.append(alert)
         changed = dict.fromkeys((alert.source, alert.fingerprint) for alert in news)  # each once, in their order
         self.transaction.alerts.put_all([known[identity] for identity in changed], at=self.now)
@@ -119,6 +120,17 @@ class Filing:
         else:
             woken = replace(incident, updated_at=self.now, wake_at=self.now)
             self.transaction.incidents.update(woken, [entry])
+
+
+def _is_news(stored: Alert, alert: Alert) -> bool:
+    """Whether the report changes what is stored.
+
+    Of two Prometheus that see one alert at different times Alertmanager reports the earlier start when it resolves: an
+    end after the stored start ends it all the same.
+    """
+    is_over = alert.status is AlertStatus.RESOLVED and stored.status is AlertStatus.FIRING
+    ends_it = is_over and alert.ends_at is not None and alert.ends_at > stored.starts_at
+    return ends_it or alert.order > stored.order
 
 
 def _entry(alerts: Sequence[Alert], now: datetime) -> Entry:

@@ -55,8 +55,8 @@ class Incident:
     `key` is its identity while it is open: what is broken, not which alert said so. `labels` are those of the alert
     that opened it. `considered` names the episodes of its alerts that were looked at for a playbook. `verified_since`
     is since when the verifying query has held without a break. `wake_at` is the timer row: when the pipeline looks
-    again although nothing woke it. `version` grows with every change, so that a stale writer is noticed. `escalated`
-    says that a person has been called, `hands_off` that a repair failed and the agent tries no other by itself.
+    again although nothing woke it. `version` grows with every change, so that a stale writer is noticed. `escalated_at`
+    is when a person was called last, `hands_off` that a repair failed and the agent tries no other by itself.
     """
 
     id: IncidentId
@@ -79,9 +79,14 @@ class Incident:
     verified_since: datetime | None = None
     resolved_at: datetime | None = None
     wake_at: datetime | None = None
-    escalated: bool = False
+    escalated_at: datetime | None = None
     hands_off: bool = False
     version: int = 0
+
+    @property
+    def escalated(self) -> bool:
+        """Whether a person has been called."""
+        return self.escalated_at is not None
 
     @property
     def priority(self) -> int:

@@ -23,6 +23,7 @@ from aetherlink.model.actions import (
     Verb,
     Wish,
 )
+from aetherlink.model.alerts import AlertStatus
 from aetherlink.model.decisions import Decision, Effect, Evidence
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.timeline import Entry, EventKind
@@ -32,6 +33,7 @@ from aetherlink.ports import Executor, Transaction
 
 _FRESH = timedelta(seconds=30)
 _GOOD = frozenset({OutcomeStatus.DONE, OutcomeStatus.NOT_NEEDED})
+_REFUSAL = "refusal"  # the key of Action.facts: why it was not carried out when its turn came
 _RELEASE = "release"  # the key of Action.facts: which release a rollback wishes
 
 
@@ -96,6 +98,8 @@ def _begin(
     known = transaction.actions.get(action.id)
     if stored is None or stored.stage is not Stage.ACT or known is None or known.state is not ActionState.ALLOWED:
         raise ConflictError(f"incident {incident.id} was moved by somebody else: action {action.id} is not called")
+    if action.plan.episode and not _still_fires(transaction, incident, action.plan.episode):
+        return Decision(Effect.DENY, "alert_fires", "its alert does not fire any more")
     now = world.clock.now()
     recent = tuple(transaction.actions.started_since(action.plan.target, decide.horizon(action.plan, now)))
     decision = world.decide(decide.question(world, action.plan, recent, evidence))
@@ -106,6 +110,11 @@ def _begin(
     entry = Entry(EventKind.ACTION_STARTED, now, f"{action.plan.words}: started", _facts(action))
     transaction.incidents.update(replace(stored, updated_at=now), [entry])
     return started
+
+
+def _still_fires(transaction: Transaction, incident: Incident, episode: str) -> bool:
+    alerts = transaction.alerts.of_incident(incident.id)
+    return any(alert.episode == episode and alert.status is AlertStatus.FIRING for alert in alerts)
 
 
 def _wish(action: Action) -> Wish:
@@ -134,10 +143,13 @@ def _refused(world: World, action: Action, reason: str) -> Step:
     """Not carried out: a plan is decided again after a while, a person's request has to be made again."""
     now = world.clock.now()
     outcome = Outcome(OutcomeStatus.FAILED, f"not carried out: {reason}")
-    refused = replace(action, state=ActionState.REFUSED, finished_at=now, outcome=outcome)
+    facts = {**action.facts, _REFUSAL: reason}
+    refused = replace(action, state=ActionState.REFUSED, finished_at=now, outcome=outcome, facts=facts)
     entry = Entry(EventKind.ACTION_FINISHED, now, f"{action.plan.words}: {outcome.reason}", _facts(action))
+    is_said = action.facts.get(_REFUSAL) == reason
     again = Continue(Stage.DECIDE, at=now + world.options.redecide_interval)
-    return Step(again if action.plan.playbook else Continue(Stage.WATCH), (entry,), action=refused)
+    move = again if action.plan.playbook else Continue(Stage.WATCH)
+    return Step(move, () if is_said else (entry,), action=refused)
 
 
 def _finished(world: World, action: Action, outcome: Outcome) -> Step:

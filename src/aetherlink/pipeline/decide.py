@@ -7,13 +7,14 @@ looks broken in the samples before, and must not be repaired once more for that.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from aetherlink.model.actions import Action, ActionState, Plan
+from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus, Plan
 from aetherlink.model.decisions import Decision, Effect, Evidence
 from aetherlink.model.ids import ActionId, SourceName
 from aetherlink.model.incidents import Stage
 from aetherlink.model.questions import Question
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
+from aetherlink.pipeline.strangers import call_for, unknown
 
 _HISTORY = timedelta(hours=1)
 _STATES = {
@@ -22,6 +23,7 @@ _STATES = {
     Effect.OBSERVE: ActionState.REFUSED,
     Effect.DENY: ActionState.REFUSED,
 }
+_DENIED_SINCE = "denied_since"  # the key of Action.facts
 _NOT_RUN = frozenset({ActionState.REFUSED, ActionState.WAITING_APPROVAL})
 
 
@@ -36,13 +38,44 @@ async def run(world: World, case: Case) -> Step:
     decision = world.decide(question(world, plan, recent, shown))
     action = _action(world, case, plan, decision)
     entries = () if _is_repeated(case, decision) else (_entry(world, action, shown),)
-    match decision.effect:
+    return replace(_moved(world, case, action, entries), retired=_replaced(case, action))
+
+
+def _moved(world: World, case: Case, action: Action, entries: tuple[Entry, ...]) -> Step:
+    match action.decision.effect:
         case Effect.ALLOW:
             return Step(Continue(Stage.ACT), entries, action=action)
         case Effect.DENY:
-            return Step(Wait(world.clock.now() + world.options.redecide_interval), entries, action=action)
+            return _denied(world, case, action, entries)
         case Effect.OBSERVE | Effect.NEEDS_APPROVAL:
             return Step(Continue(Stage.WATCH), entries, action=action)
+
+
+def _denied(world: World, case: Case, action: Action, entries: tuple[Entry, ...]) -> Step:
+    """Decide again later, and call a person for what no playbook knows, or when the denial goes on too long."""
+    now = world.clock.now()
+    since = datetime.fromisoformat(str(action.facts.get(_DENIED_SINCE) or now.isoformat()))
+    action = replace(action, facts={**action.facts, _DENIED_SINCE: since.isoformat()})
+    step = Step(Wait(now + world.options.redecide_interval), entries, action=action)
+    strangers = unknown(world, case)
+    if strangers:
+        considered = (*case.incident.considered, *(alert.episode for alert in strangers))
+        called, escalated = call_for(world, case, strangers)
+        return replace(step, entries=(*entries, *called), considered=considered, escalated=escalated)
+    last_call = case.incident.escalated_at
+    if now - since < world.options.resolve_within or (last_call is not None and last_call >= since):
+        return step
+    text = f"a person has to look: {action.plan.words} is denied all the time ({action.decision.reason})"
+    return replace(step, entries=(*entries, Entry(EventKind.ESCALATED, now, text)), escalated=True)
+
+
+def _replaced(case: Case, action: Action) -> Action | None:
+    """The incident's earlier action, when it did not run and another plan takes its place."""
+    earlier = case.action
+    if earlier is None or earlier.id == action.id or earlier.state is not ActionState.WAITING_APPROVAL:
+        return None
+    outcome = Outcome(OutcomeStatus.NOT_NEEDED, f"replaced by {action.id}")
+    return replace(earlier, state=ActionState.REFUSED, outcome=outcome)
 
 
 def horizon(plan: Plan, now: datetime) -> datetime:
@@ -77,7 +110,7 @@ def _action(world: World, case: Case, plan: Plan, decision: Decision) -> Action:
     """The action of this plan: the one that did not run so far, decided anew, or a new one."""
     state = _STATES[decision.effect]
     now = world.clock.now()
-    if case.action is not None and case.action.state in _NOT_RUN:
+    if _is_undone(case, plan) and case.action is not None:
         return replace(
             case.action,
             plan=plan,
@@ -100,9 +133,14 @@ def _action(world: World, case: Case, plan: Plan, decision: Decision) -> Action:
     )
 
 
+def _is_undone(case: Case, plan: Plan) -> bool:
+    """Whether the incident's action is for this very plan and did not run so far."""
+    return case.action is not None and case.action.state in _NOT_RUN and case.action.plan == plan
+
+
 def _is_repeated(case: Case, decision: Decision) -> bool:
     """Whether the timeline says this already; the numbers in a reason may differ from try to try."""
-    if case.action is None or case.action.state not in _NOT_RUN:
+    if case.action is None or case.incident.plan is None or not _is_undone(case, case.incident.plan):
         return False
     last = case.action.decision
     return (last.effect, last.rule) == (decision.effect, decision.rule)

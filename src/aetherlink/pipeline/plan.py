@@ -1,18 +1,18 @@
 """Stage plan: the first playbook that matches a firing alert, bound to that alert's labels."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import logging
 
-from aetherlink.errors import AetherError
+from aetherlink.errors import AetherError, BadRequestError
 from aetherlink.model.actions import Plan, Target, Verb
 from aetherlink.model.alerts import Alert
-from aetherlink.model.incidents import Severity, Stage
+from aetherlink.model.incidents import Stage
 from aetherlink.model.playbooks import Playbook
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline.step import Case, Continue, Step, World
+from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
+from aetherlink.pipeline.strangers import call, call_for
 from aetherlink.playbooks.binding import bind_query
 
-_MOST_NAMES = 10  # in one line of the timeline
+_log = logging.getLogger("aetherlink.pipeline")
 
 
 async def run(world: World, case: Case) -> Step:
@@ -20,38 +20,33 @@ async def run(world: World, case: Case) -> Step:
     considered = tuple(alert.episode for alert in case.firing if alert.episode in case.incident.considered)
     fresh = [alert for alert in case.firing if alert.episode not in considered]
     for alert in fresh:
-        considered = (*considered, alert.episode)
         playbook = next((each for each in world.playbooks if each.matches(alert.labels)), None)
         if playbook is not None:
-            return replace(await _bound(world, alert, playbook), considered=considered)
+            return await _bound(world, case, alert, playbook, considered=(*considered, alert.episode))
     if not fresh:
         return Step(Continue(Stage.WATCH))
-    return replace(_unknown(world, case, fresh), considered=considered)
+    entries, escalated = call_for(world, case, fresh)
+    looked_at = (*considered, *(alert.episode for alert in fresh))
+    return Step(Continue(Stage.WATCH), entries, considered=looked_at, escalated=escalated)
 
 
-def _unknown(world: World, case: Case, fresh: Sequence[Alert]) -> Step:
-    """No playbook knows these: a person is called, once, unless all of it is for information only."""
-    names = ", ".join(sorted({alert.name or alert.fingerprint for alert in fresh})[:_MOST_NAMES])
-    planned = _nothing(world, f"no playbook matches {names}")
-    if case.incident.escalated or case.incident.severity is Severity.INFO:
-        return planned
-    called = Entry(EventKind.ESCALATED, world.clock.now(), f"a person has to look: nothing is known against {names}")
-    return replace(planned, entries=(*planned.entries, called), escalated=True)
-
-
-async def _bound(world: World, alert: Alert, playbook: Playbook) -> Step:
+async def _bound(world: World, case: Case, alert: Alert, playbook: Playbook, *, considered: tuple[str, ...]) -> Step:
     target = world.targets.get(playbook.target)
     if target is None:
-        return _nothing(
-            world, f"playbook {playbook.name} matches, but no target {playbook.target!r} is configured under `targets`"
-        )
+        reason = f"playbook {playbook.name} matches, but no target {playbook.target!r} is configured under `targets`"
+        return _nothing(world, case, reason, considered=considered)
     try:
         plan = await _plan(world, alert, playbook, target)
+    except BadRequestError as problem:
+        reason = f"playbook {playbook.name} matches, but cannot be bound: {problem}"
+        return _nothing(world, case, reason, considered=considered)
     except AetherError as problem:
-        return _nothing(world, f"playbook {playbook.name} matches, but cannot be planned: {problem}")
+        _log.warning("playbook %s waits: %s could not be looked at: %s", playbook.name, target.name, problem)
+        return Step(Wait(world.clock.now() + world.options.redecide_interval))
     text = f"playbook {playbook.name}: {plan.words} when `{plan.when}`"
     facts = {"playbook": playbook.name, "target": target.name, "verb": plan.verb.value, "verify": plan.verify}
-    return Step(Continue(Stage.DECIDE), (Entry(EventKind.PLANNED, world.clock.now(), text, facts),), plan=plan)
+    planned = Entry(EventKind.PLANNED, world.clock.now(), text, facts)
+    return Step(Continue(Stage.DECIDE), (planned,), plan=plan, considered=considered)
 
 
 async def _plan(world: World, alert: Alert, playbook: Playbook, target: Target) -> Plan:
@@ -78,5 +73,6 @@ async def _replicas(world: World, playbook: Playbook, target: Target) -> int | N
     return seen.wanted + playbook.scale_by
 
 
-def _nothing(world: World, text: str) -> Step:
-    return Step(Continue(Stage.WATCH), (Entry(EventKind.PLANNED, world.clock.now(), text),))
+def _nothing(world: World, case: Case, reason: str, *, considered: tuple[str, ...]) -> Step:
+    entries, escalated = call(world, case, reason)
+    return Step(Continue(Stage.WATCH), entries, considered=considered, escalated=escalated)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from aetherlink.errors import AetherError, ConflictError
+from aetherlink.model.actions import ActionState
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus, Stage
 from aetherlink.pipeline.metrics import PipelineMetrics
@@ -19,6 +20,7 @@ from aetherlink.ports import Transaction
 
 _log = logging.getLogger("aetherlink.pipeline")
 
+_FINISHED = ActionState.FINISHED
 _POLL = timedelta(seconds=5)
 _RETRY = timedelta(seconds=5)
 
@@ -119,7 +121,7 @@ async def advance(world: World, incident_id: IncidentId, metrics: PipelineMetric
         now = world.clock.now()
         await world.store.write(partial(_store, case=case, step=step, now=now))
         _say(case.incident, step)
-        if step.action is not None:
+        if step.action is not None and (case.incident.stage is Stage.DECIDE or step.action.state is _FINISHED):
             metrics.action_stored(step.action)
         if not isinstance(step.move, Continue) or step.move.at is not None:
             return
@@ -141,15 +143,16 @@ def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> N
     was_touched = stored.version != case.incident.version
     if was_touched and isinstance(step.move, Finish):  # perhaps something fires again: look once more before closing
         step = Step(Wait(now))
-    if step.action is not None:
-        transaction.actions.put(step.action)
+    for action in (step.retired, step.action):
+        if action is not None:
+            transaction.actions.put(action)
     changed = replace(
         stored,
         plan=step.plan or stored.plan,
         considered=stored.considered if step.considered is None else step.considered,
         action_id=stored.action_id if step.action is None else step.action.id,
         verified_since=step.verified_since,
-        escalated=stored.escalated or step.escalated,
+        escalated_at=now if step.escalated else stored.escalated_at,
         hands_off=stored.hands_off or step.hands_off,
         updated_at=now,
     )

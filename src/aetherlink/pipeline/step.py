@@ -37,13 +37,17 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The result of one stage. What is None stays as it is; `verified_since` is taken as given by a Wait."""
+    """The result of one stage. What is None stays as it is; `verified_since` is taken as given by a Wait.
+
+    `retired` is an earlier action of the incident that another one replaces.
+    """
 
     move: Continue | Wait | Finish
     entries: tuple[Entry, ...] = ()
     plan: Plan | None = None
     considered: tuple[str, ...] | None = None
     action: Action | None = None
+    retired: Action | None = None
     verified_since: datetime | None = None
     escalated: bool = False
     hands_off: bool = False

@@ -25,7 +25,7 @@ async def run(world: World, case: Case) -> Step:
     since = (case.incident.verified_since or now) if evidence.status is EvidenceStatus.HOLDS else None
     if since is not None and now - since >= timedelta(seconds=action.plan.verify_for_seconds):
         return _verified(action, evidence, now)
-    if now - action.finished_at >= timedelta(seconds=action.plan.verify_within_seconds):
+    if since is None and now - action.finished_at >= timedelta(seconds=action.plan.verify_within_seconds):
         return _not_verified(action, evidence, now)
     first = () if case.incident.verified_since or since is None else (_holding(action.plan, evidence, now),)
     return Step(Wait(now + world.options.verify_interval), first, verified_since=since)

@@ -3,7 +3,9 @@
 Nothing waits in silence for ever: a repair that was verified while its alert goes on firing calls a person in the end.
 """
 
-from aetherlink.model.actions import ActionState
+from dataclasses import replace
+
+from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus
 from aetherlink.model.incidents import Origin, Stage
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Finish, Step, Wait, World
@@ -28,13 +30,23 @@ def _over(world: World, case: Case) -> Step:
     seconds = (now - case.incident.opened_at).total_seconds()
     is_alert = case.incident.origin is Origin.ALERT
     text = f"resolved after {seconds:.1f} s" if is_alert else "the request is done with"
-    return Step(Finish(), (Entry(EventKind.RESOLVED, now, text, {"seconds": seconds}),))
+    resolved = Entry(EventKind.RESOLVED, now, text, {"seconds": seconds})
+    return Step(Finish(), (resolved,), retired=_withdrawn(case.action))
+
+
+def _withdrawn(action: Action | None) -> Action | None:
+    """An action that still waits for a person is not needed any more."""
+    if action is None or action.state is not ActionState.WAITING_APPROVAL:
+        return None
+    return replace(action, state=ActionState.REFUSED, outcome=Outcome(OutcomeStatus.NOT_NEEDED, "it was over before"))
 
 
 def _overdue(world: World, case: Case) -> Step:
     action = case.action
-    is_done = action is not None and action.state is ActionState.FINISHED
-    if action is None or action.finished_at is None or not is_done or case.incident.escalated:
+    if action is None or action.state is not ActionState.FINISHED or action.finished_at is None:
+        return Step(Wait())  # a person's turn, and the timeline says so
+    called = case.incident.escalated_at
+    if called is not None and called >= action.finished_at:
         return Step(Wait())  # a person's turn, and the timeline says so
     end = action.finished_at + world.options.resolve_within
     now = world.clock.now()

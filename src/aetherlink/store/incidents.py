@@ -130,7 +130,7 @@ def _values(incident: Incident) -> dict[str, object]:
         "considered": list(incident.considered),
         "action_id": incident.action_id,
         "verified_since": incident.verified_since,
-        "escalated": incident.escalated,
+        "escalated_at": incident.escalated_at,
         "hands_off": incident.hands_off,
         "opened_at": incident.opened_at,
         "updated_at": incident.updated_at,

@@ -65,7 +65,7 @@ incidents = sa.Table(
     sa.Column("considered", sa.JSON, nullable=False),
     sa.Column("action_id", sa.Text),
     sa.Column("verified_since", Instant),
-    sa.Column("escalated", sa.Boolean, nullable=False),
+    sa.Column("escalated_at", Instant),
     sa.Column("hands_off", sa.Boolean, nullable=False),
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),

@@ -1,6 +1,7 @@
 """Alerts become incidents: what belongs together, what repeats change, what a resolve does."""
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
@@ -263,3 +264,27 @@ async def test_names_from_outside_cannot_grow_the_metric_for_ever(
     counted = [sample for sample in family.samples if sample.name == "aether_agent_alerts_total"]
     assert len(counted) <= 201
     assert sum(sample.value for sample in counted) == 1000
+
+
+async def test_a_resolve_that_tells_an_earlier_start_ends_the_alert_all_the_same(
+    reception: Reception, store: SqlStore
+) -> None:
+    """Of two Prometheus that began to fire at different times, Alertmanager tells the earlier start in the end."""
+    over = replace(alert(firing=False, minutes=-1), ends_at=START + timedelta(minutes=10))
+    await reception.receive([alert()])
+    await reception.receive([over])
+    await reception.receive([alert()])
+
+    [(stored, _)], _ = await store.read(lambda tx: tx.alerts.page(limit=5, before=None))
+    assert stored.status is AlertStatus.RESOLVED
+
+
+async def test_a_late_resolve_of_an_earlier_firing_does_not_end_the_present_one(
+    reception: Reception, store: SqlStore
+) -> None:
+    earlier = replace(alert(firing=False, minutes=-10), ends_at=START - timedelta(minutes=5))
+    await reception.receive([alert()])
+    await reception.receive([earlier])
+
+    [(stored, _)], _ = await store.read(lambda tx: tx.alerts.page(limit=5, before=None))
+    assert stored.status is AlertStatus.FIRING

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from aetherlink.errors import StoreError
+from aetherlink.errors import StoreError, UnreachableError
 from aetherlink.model.actions import ActionState, OutcomeStatus, Plan, StartedAfter, Verb
 from aetherlink.model.decisions import Effect, Evidence, EvidenceStatus, Mode
 from aetherlink.model.ids import PlaybookName, SourceName
 from aetherlink.model.incidents import IncidentStatus, Stage
+from aetherlink.model.playbooks import Matcher, MatchOperator
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.pipeline.runner import advance
@@ -317,6 +318,124 @@ async def test_an_alert_that_fires_on_after_a_verified_repair_calls_a_person_in_
     assert (await rig.incident()).escalated
     assert kinds.count(EventKind.ESCALATED) == 1
     assert len(rig.executor.calls) == 1
+
+
+async def test_a_denial_that_goes_on_too_long_calls_a_person_once_and_is_decided_on(rig: Rig) -> None:
+    rig.probe.status = EvidenceStatus.NO_DATA
+    rig.change(options=PipelineOptions(redecide_interval=timedelta(seconds=30)))
+    await rig.hear()
+    await rig.run_for(14 * 60)
+    assert not (await rig.incident()).escalated
+
+    await rig.run_for(3600)
+    assert (await rig.kinds()).count(EventKind.ESCALATED) == 1
+    rig.probe.status = EvidenceStatus.HOLDS
+    await rig.run_for(31)
+    assert len(rig.executor.calls) == 1
+
+
+async def test_an_alert_that_no_playbook_knows_is_called_for_whatever_else_waits(rig: Rig) -> None:
+    rig.probe.status = EvidenceStatus.NO_DATA
+    await rig.hear()
+    await rig.run_for(5)
+    await rig.hear("SomethingElse")
+    await rig.run_for(5)
+    assert (await rig.kinds()).count(EventKind.ESCALATED) == 1
+
+    rig.probe.status = EvidenceStatus.HOLDS
+    await rig.run_for(5)
+    assert len(rig.executor.calls) == 1
+
+
+async def test_an_alert_that_no_playbook_knows_is_called_for_beside_one_that_is_known(rig: Rig) -> None:
+    rig.change(ceiling=Mode.OBSERVE)
+    await rig.hear("Aardvark")
+    await rig.hear()
+    await rig.run_for(5)
+
+    assert (await rig.kinds()).count(EventKind.ESCALATED) == 1
+    assert [action.decision.effect for action in await rig.actions()] == [Effect.OBSERVE]
+
+
+async def test_a_target_that_cannot_be_looked_at_while_planning_is_looked_at_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [playbook] = rig.world.playbooks
+    rig.change(playbooks=(replace(playbook, verb=Verb.SCALE, scale_by=1),))
+
+    async def away(*_: object, **__: object) -> None:
+        raise UnreachableError("the lab is away")
+
+    await rig.hear()
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.executor, "observe", away)
+        await rig.run_for(10)
+    assert EventKind.PLANNED not in await rig.kinds()
+
+    await rig.run_for(5)
+    assert rig.executor.world[API].wanted == 2
+
+
+async def test_a_verdict_that_comes_late_is_still_a_good_one(rig: Rig) -> None:
+    def not_scraped_yet() -> None:
+        rig.probe.status = EvidenceStatus.NO_DATA
+
+    rig.executor.before = not_scraped_yet
+    await rig.hear()
+    await rig.run_for(1)
+    rig.clock.move(90)  # the agent was away
+    rig.probe.status = EvidenceStatus.HOLDS
+    await rig.run_for(5)
+
+    assert EventKind.VERIFIED in await rig.kinds()
+    assert not (await rig.incident()).hands_off
+
+
+async def test_a_plan_that_waits_for_a_person_is_never_swapped_under_him(rig: Rig) -> None:
+    [playbook] = rig.world.playbooks
+    other = replace(
+        playbook,
+        name=PlaybookName("other"),
+        verb=Verb.ROLLBACK,
+        match=(Matcher("alertname", MatchOperator.EQUAL, "B"),),
+    )
+    modes = {PlaybookName("restart-crm-api"): Mode.APPROVE, PlaybookName("other"): Mode.APPROVE}
+    rig.change(playbooks=(playbook, other), modes=modes)
+    await rig.hear()
+    await rig.run_for(2)
+    await rig.hear("B")
+    await rig.run_for(2)
+
+    first, second = await rig.actions()
+    assert (first.plan.verb, first.state) == (Verb.RESTART, ActionState.REFUSED)
+    assert (second.plan.verb, second.state) == (Verb.ROLLBACK, ActionState.WAITING_APPROVAL)
+    assert (await rig.kinds()).count(EventKind.DECIDED) == 2
+
+    await rig.hear(firing=False)
+    await rig.hear("B", firing=False)
+    await rig.run()
+    assert {action.state for action in await rig.actions()} == {ActionState.REFUSED}
+
+
+async def test_an_earlier_call_for_another_alert_does_not_silence_a_later_one(rig: Rig) -> None:
+    await rig.hear("SomethingElse")
+    await rig.run_for(5)
+    await rig.hear("SomethingElse", firing=False, minutes=1)
+    await rig.hear()
+    await rig.run_for(20 * 60)
+
+    assert (await rig.kinds()).count(EventKind.ESCALATED) == 2
+
+
+async def test_an_alert_that_ends_between_deciding_and_acting_is_not_acted_on(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fail_to_store_the_intent(rig, monkeypatch)
+    await rig.hear(firing=False)
+    await rig.run_for(5)
+
+    assert rig.executor.calls == []
+    assert (await rig.incident()).status is IncidentStatus.RESOLVED
 
 
 async def test_several_incidents_that_want_one_target_at_once_get_it_once(rig: Rig) -> None:

@@ -82,7 +82,7 @@ def _incidents() -> None:
         sa.Column("considered", sa.JSON(), nullable=False),
         sa.Column("action_id", sa.Text(), nullable=True),
         sa.Column("verified_since", sa.BigInteger(), nullable=True),
-        sa.Column("escalated", sa.Boolean(), nullable=False),
+        sa.Column("escalated_at", sa.BigInteger(), nullable=True),
         sa.Column("hands_off", sa.Boolean(), nullable=False),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
