@@ -182,9 +182,15 @@ async def test_an_alert_that_no_playbook_knows_is_watched_by_a_person(rig: Rig) 
     await rig.hear("SomethingElse")
     await rig.run_for(5)
 
-    assert (await rig.incident()).stage is Stage.WATCH
+    await rig.hear("AndAnother")
+    await rig.run_for(5)
+
+    incident = await rig.incident()
+    assert (incident.stage, incident.escalated) == (Stage.WATCH, True)
+    assert (await rig.kinds()).count(EventKind.ESCALATED) == 1
     assert rig.executor.calls == []
 
+    await rig.hear("AndAnother", firing=False)
     await rig.hear("SomethingElse", firing=False)
     await rig.run()
     assert (await rig.incident()).status is IncidentStatus.RESOLVED
@@ -196,6 +202,8 @@ async def test_a_target_that_nobody_declared_is_not_touched(rig: Rig) -> None:
     await rig.run_for(5)
 
     assert rig.executor.calls == []
+    assert (await rig.incident()).escalated
+    assert (await rig.kinds()).count(EventKind.ESCALATED) == 1
 
 
 async def test_a_target_that_is_gone_is_a_failure_and_a_person_is_called(rig: Rig) -> None:
@@ -464,6 +472,9 @@ async def test_evidence_that_changes_its_mind_between_deciding_and_acting_is_ask
     assert rig.executor.calls == []
     assert (await rig.kinds()).count(EventKind.ACTION_FINISHED) == 1
     assert (await rig.incident()).wake_at == rig.clock.now() + timedelta(seconds=1)
+
+    await rig.run_for(30)
+    assert (await rig.kinds()).count(EventKind.ACTION_FINISHED) == 1
 
 
 async def test_two_workers_on_one_allowed_action_call_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
