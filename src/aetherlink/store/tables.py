@@ -128,3 +128,55 @@ quarantine = sa.Table(
     sa.Column("problem", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
+
+journal = sa.Table(  # webhook bodies as they came, those of one commit in one row
+    "journal",
+    metadata,
+    sa.Column("id", _Row, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("bodies", sa.Integer, nullable=False),
+    sa.Column("raw_bytes", sa.BigInteger, nullable=False),
+    sa.Column("stored_bytes", sa.BigInteger, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Index("journal_at", "at", "stored_bytes"),
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("way", sa.Text, primary_key=True),
+    sa.Column("outcome", sa.Text, primary_key=True),
+    sa.Column("total", sa.BigInteger, nullable=False),
+)
+
+health_readings = sa.Table(
+    "health_readings",
+    metadata,
+    sa.Column("id", _Row, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),  # empty: the score of all tenants together
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("score", sa.Float),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+    sa.Index("health_readings_at", "at"),
+    sa.Index("health_readings_tenant", "source", "tenant", "id"),
+)
+
+pauses = sa.Table(
+    "pauses",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("until", Instant),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("paused_by", sa.Text, nullable=False),
+)
+
+agent_state = sa.Table(  # single facts of the agent as a whole, by name
+    "agent_state",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
