@@ -4,6 +4,7 @@ A command gathers what a decision rests on, decides, and stores request, decisio
 It runs no action itself: the pipeline does, and it trusts stored state only.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,9 +16,12 @@ from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Plan
 from aetherlink.model.decisions import Decision, Effect, Mode
 from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
+from aetherlink.model.pauses import EVERYTHING, Pause
 from aetherlink.model.questions import Question
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, Decider, Ids, Store, Transaction, Waker
+
+_log = logging.getLogger("aetherlink.commands")
 
 REQUEST_FACT = "request"
 HISTORY = timedelta(hours=1)
@@ -146,6 +150,39 @@ class Commands:
             self._waker.wake()
         return action
 
+    async def pause(self, reason: str, *, until: datetime | None, principal: str) -> Pause:
+        """Pause the agent: in force once this returns, restarts included. A pause that holds may only get longer.
+
+        Raises BadRequestError (an end that is past), StoreError, OverloadedError.
+        """
+        now = self._clock.now()
+        if until is not None and until <= now:
+            raise BadRequestError(f"until: {until:%Y-%m-%d %H:%M:%S} UTC is past: leave it out, or name a later time")
+        wish = Pause(EVERYTHING, now, reason, principal, until)
+
+        def work(transaction: Transaction) -> Pause:
+            held = next((one for one in transaction.pauses.all() if one.scope == wish.scope and one.holds(now)), None)
+            pause = wish if held is None else held.joined(wish)
+            transaction.pauses.put(pause)
+            return pause
+
+        stored = await self._store.write(work)
+        _log.warning("the agent is %s", stored.words)
+        self._waker.wake()
+        return stored
+
+    async def resume(self, *, principal: str) -> None:
+        """End the pause; where there is none nothing changes. Raises StoreError, OverloadedError."""
+        await self._store.write(lambda transaction: transaction.pauses.end(EVERYTHING))
+        _log.warning("the agent was resumed by %s", principal)
+        self._waker.wake()
+
+    async def pauses(self) -> list[Pause]:
+        """What is paused now. Raises StoreError."""
+        now = self._clock.now()
+        stored = await self._store.read(lambda transaction: transaction.pauses.all())
+        return [pause for pause in stored if pause.holds(now)]
+
     def _take(self, transaction: Transaction, request: ActionRequest, principal: str, key: str | None) -> Action:
         plan, decision = self._ask(transaction, request)
         facts: dict[str, object] = {REQUEST_FACT: request.facts}
@@ -175,6 +212,7 @@ class Commands:
         if refusal is not None:
             return plan, refusal
         now = self._clock.now()
+        pause = transaction.pauses.in_force(now)
         recent = _not_begun(transaction, target, now) + transaction.actions.started_since(target.name, now - HISTORY)
         question = Question(
             plan=plan,
@@ -184,6 +222,7 @@ class Commands:
             recent=tuple(recent),
             evidence=None,
             now=now,
+            paused=None if pause is None else pause.words,
         )
         return plan, self._decide(question)
 

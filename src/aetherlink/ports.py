@@ -14,6 +14,7 @@ from aetherlink.model.decisions import Decision, Evidence
 from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentStatus
+from aetherlink.model.pauses import Pause
 from aetherlink.model.principals import TokenRecord
 from aetherlink.model.queries import QueryAnswer
 from aetherlink.model.questions import Question
@@ -126,6 +127,19 @@ class QuarantineRows(Protocol):
         ...
 
 
+class PauseRows(Protocol):
+    """The pauses, inside one transaction: at most one a scope."""
+
+    def all(self) -> list[Pause]: ...
+
+    def in_force(self, now: datetime) -> Pause | None:
+        """A pause that holds now; what cannot be read raises, and then nobody may act."""
+        ...
+
+    def put(self, pause: Pause) -> None: ...
+    def end(self, scope: str) -> None: ...
+
+
 class Transaction(Protocol):
     """Every aggregate, inside one transaction."""
 
@@ -139,6 +153,8 @@ class Transaction(Protocol):
     def tokens(self) -> TokenRows: ...
     @property
     def quarantine(self) -> QuarantineRows: ...
+    @property
+    def pauses(self) -> PauseRows: ...
 
 
 class Store(Protocol):

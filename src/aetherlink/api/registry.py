@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter
 
-from aetherlink.api.routers import actions, alerts, docs_page, incidents, probes, seed, tokens
+from aetherlink.api.routers import actions, alerts, docs_page, incidents, pause, probes, seed, tokens
 from aetherlink.api.services import ApiServices
 
 ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
@@ -13,6 +13,7 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     alerts.router,
     incidents.router,
     actions.router,
+    pause.router,
     tokens.router,
     docs_page.router,
 )

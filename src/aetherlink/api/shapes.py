@@ -10,6 +10,7 @@ from aetherlink.model.actions import Action, ActionState, OutcomeStatus, Verb
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.decisions import Effect
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
+from aetherlink.model.pauses import Pause
 from aetherlink.model.principals import Scope, TokenRecord
 from aetherlink.model.timeline import EventKind, StoredEntry
 
@@ -148,6 +149,23 @@ class NewToken(TokenShape):
     token: str = Field(examples=["aek_..."])
 
 
+class PauseShape(Shape):
+    """One pause that holds."""
+
+    scope: str = Field(examples=["all"])
+    since: Instant
+    until: Instant | None = Field(description="When it ends by itself; null: when it is resumed.")
+    reason: str = Field(examples=["we move the database"])
+    paused_by: str = Field(examples=["operator"])
+
+
+class PauseState(BaseModel):
+    """Whether anything is paused, and what."""
+
+    paused: bool
+    pauses: list[PauseShape]
+
+
 def alert(one: Alert, incident_id: str | None) -> AlertShape:
     """The alert, with the incident that it is filed under."""
     return AlertShape(
@@ -203,6 +221,11 @@ def entry(one: StoredEntry) -> EntryShape:
     return EntryShape(
         sequence=one.sequence, at=one.entry.at, kind=one.entry.kind, text=one.entry.text, facts=dict(one.entry.facts)
     )
+
+
+def pauses(held: list[Pause]) -> PauseState:
+    """The pauses that hold."""
+    return PauseState(paused=bool(held), pauses=[PauseShape.model_validate(one) for one in held])
 
 
 def token(one: TokenRecord) -> TokenShape:

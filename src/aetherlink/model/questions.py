@@ -15,7 +15,7 @@ class Question:
 
     `ceiling` is the global mode, `mode` the playbook's (for a person's request: the ceiling). `recent` holds the
     actions on the same target of the last hour at least. `evidence` is what the plan's `when` query showed just now;
-    None when the plan has none or when nobody asked.
+    None when the plan has none or when nobody asked. `paused` says who paused the agent and why; None: nobody did.
     """
 
     plan: Plan
@@ -25,3 +25,4 @@ class Question:
     recent: tuple[Action, ...]
     evidence: Evidence | None
     now: datetime
+    paused: str | None

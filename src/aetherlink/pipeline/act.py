@@ -101,8 +101,8 @@ def _begin(
     if action.plan.episode and not _still_fires(transaction, incident, action.plan.episode):
         return Decision(Effect.DENY, "alert_fires", "its alert does not fire any more")
     now = world.clock.now()
-    recent = tuple(transaction.actions.started_since(action.plan.target, decide.horizon(action.plan, now)))
-    decision = world.decide(decide.question(world, action.plan, recent, evidence))
+    standing = decide.standing_of(transaction, world, action.plan)
+    decision = world.decide(decide.question(world, action.plan, standing, evidence))
     if decision.effect is not Effect.ALLOW:
         return decision
     started = replace(action, state=ActionState.RUNNING, started_at=now)

@@ -4,7 +4,7 @@ After an action on the target only samples newer than its end are evidence: a ta
 looks broken in the samples before, and must not be repaired once more for that.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus, Plan
@@ -15,6 +15,7 @@ from aetherlink.model.questions import Question
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
 from aetherlink.pipeline.strangers import call_for, unknown
+from aetherlink.ports import Transaction
 
 _HISTORY = timedelta(hours=1)
 _STATES = {
@@ -33,9 +34,8 @@ async def run(world: World, case: Case) -> Step:
     if plan is None or plan.episode not in {alert.episode for alert in case.firing}:
         return Step(Continue(Stage.WATCH))
     shown = await evidence(world, case.incident.source, plan)
-    since = horizon(plan, world.clock.now())
-    recent = await world.store.read(lambda tx: tuple(tx.actions.started_since(plan.target, since)))
-    decision = world.decide(question(world, plan, recent, shown))
+    standing = await world.store.read(lambda tx: standing_of(tx, world, plan))
+    decision = world.decide(question(world, plan, standing, shown))
     action = _action(world, case, plan, decision)
     entries = () if _is_repeated(case, decision) else (_entry(world, action, shown),)
     return replace(_moved(world, case, action, entries), retired=_replaced(case, action))
@@ -78,6 +78,22 @@ def _replaced(case: Case, action: Action) -> Action | None:
     return replace(earlier, state=ActionState.REFUSED, outcome=outcome)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is stored that has a say in the decision, read in one transaction."""
+
+    recent: tuple[Action, ...]
+    paused: str | None
+
+
+def standing_of(transaction: Transaction, world: World, plan: Plan) -> Standing:
+    """The actions on the target, and the pause in force. What cannot be read raises: then nothing is done."""
+    now = world.clock.now()
+    pause = transaction.pauses.in_force(now)
+    recent = transaction.actions.started_since(plan.target, horizon(plan, now))
+    return Standing(tuple(recent), None if pause is None else pause.words)
+
+
 def horizon(plan: Plan, now: datetime) -> datetime:
     """Since when the actions on the target have a say in the decision."""
     return now - max(_HISTORY, timedelta(seconds=plan.cooldown_seconds))
@@ -93,16 +109,17 @@ async def evidence(world: World, source: SourceName, plan: Plan) -> Evidence | N
     return await world.probe.check(source, plan.when, newer_than=settled)
 
 
-def question(world: World, plan: Plan, recent: tuple[Action, ...], shown: Evidence | None) -> Question:
+def question(world: World, plan: Plan, standing: Standing, shown: Evidence | None) -> Question:
     """Everything that the decision rests on."""
     return Question(
         plan=plan,
         ceiling=world.ceiling,
         mode=world.mode_of(plan),
         targets=world.targets,
-        recent=recent,
+        recent=standing.recent,
         evidence=shown,
         now=world.clock.now(),
+        paused=standing.paused,
     )
 
 

@@ -22,6 +22,9 @@ class PipelineMetrics:
         self._failures = Counter(
             "aether_agent_stage_failures", "Stages that ended in an unexpected error.", ["stage"], registry=registry
         )
+        self._paused = Gauge(
+            "aether_agent_paused", "1 while the agent is paused and acts on nothing.", registry=registry
+        )
         self.incidents_open({})
 
     def action_stored(self, action: Action) -> None:
@@ -35,6 +38,10 @@ class PipelineMetrics:
         """Set how many are open."""
         for severity in Severity:
             self._open.labels(severity=severity.value).set(by_severity.get(severity.value, 0))
+
+    def paused(self, *, is_so: bool) -> None:
+        """Set whether the agent is paused."""
+        self._paused.set(1 if is_so else 0)
 
     def stage_failed(self, stage: str) -> None:
         """Count a stage that ended in an unexpected error."""

@@ -5,7 +5,7 @@ State decides, events only wake: a wake-up that is lost costs at most one poll, 
 
 import asyncio
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -23,6 +23,16 @@ _log = logging.getLogger("aetherlink.pipeline")
 _FINISHED = ActionState.FINISHED
 _POLL = timedelta(seconds=5)
 _RETRY = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What one look at the store showed."""
+
+    due: list[IncidentId]
+    next_wake: datetime | None
+    by_severity: dict[str, int]
+    is_paused: bool
 
 
 class Runner:
@@ -80,16 +90,15 @@ class Runner:
         now = self._world.clock.now()
         room = self._world.options.workers - len(self._busy)
         limit = room + len(self._busy) + len(self._resting)
-        due, next_wake, by_severity = await self._world.store.read(
-            lambda tx: (tx.incidents.due(now, limit=limit), tx.incidents.next_wake(), tx.incidents.open_by_severity())
-        )
-        self._metrics.incidents_open(by_severity)
-        for incident_id in [each for each in due if self._is_free(each)][:room]:
+        view = await self._world.store.read(partial(_look, now=now, limit=limit))
+        self._metrics.incidents_open(view.by_severity)
+        self._metrics.paused(is_so=view.is_paused)
+        for incident_id in [each for each in view.due if self._is_free(each)][:room]:
             task = asyncio.create_task(self._work(incident_id), name=f"incident {incident_id}")
             self._busy[incident_id] = task
-        if next_wake is None or next_wake <= now:  # what is due and was not started is woken by the end of another
+        if view.next_wake is None or view.next_wake <= now:  # what is due and not started is woken by another's end
             return _POLL
-        return min(_POLL, next_wake - now)
+        return min(_POLL, view.next_wake - now)
 
     def _is_free(self, incident_id: IncidentId) -> bool:
         until = self._resting.get(incident_id)
@@ -125,6 +134,15 @@ async def advance(world: World, incident_id: IncidentId, metrics: PipelineMetric
             metrics.action_stored(step.action)
         if not isinstance(step.move, Continue) or step.move.at is not None:
             return
+
+
+def _look(transaction: Transaction, now: datetime, limit: int) -> _View:
+    return _View(
+        due=transaction.incidents.due(now, limit=limit),
+        next_wake=transaction.incidents.next_wake(),
+        by_severity=transaction.incidents.open_by_severity(),
+        is_paused=transaction.pauses.in_force(now) is not None,
+    )
 
 
 def _load(transaction: Transaction, incident_id: IncidentId) -> Case | None:

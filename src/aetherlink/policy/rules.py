@@ -15,6 +15,13 @@ Rule = Callable[[Question], Decision | None]
 _HOUR = timedelta(hours=1)
 
 
+def agent_is_not_paused(question: Question) -> Decision | None:
+    """Nothing is done while the agent is paused, whatever else is true."""
+    if question.paused is None:
+        return None
+    return Decision(Effect.DENY, "agent_is_not_paused", question.paused)
+
+
 def target_is_declared(question: Question) -> Decision | None:
     """Nothing is done to a target that nobody declared."""
     target = question.plan.target
@@ -94,6 +101,7 @@ def mode_allows(question: Question) -> Decision | None:
 
 
 RULES: tuple[Rule, ...] = (
+    agent_is_not_paused,
     target_is_declared,
     scale_is_within_bounds,
     evidence_holds,

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from aetherlink.store.actions import SqlActionRows
 from aetherlink.store.alerts import SqlAlertRows
 from aetherlink.store.incidents import SqlIncidentRows
+from aetherlink.store.pauses import SqlPauseRows
 from aetherlink.store.quarantine import SqlQuarantineRows
 from aetherlink.store.tokens import SqlTokenRows
 
@@ -41,3 +42,8 @@ class SqlTransaction:
     def quarantine(self) -> SqlQuarantineRows:
         """The bodies that could not be read."""
         return SqlQuarantineRows(self._connection)
+
+    @cached_property
+    def pauses(self) -> SqlPauseRows:
+        """The pauses."""
+        return SqlPauseRows(self._connection)

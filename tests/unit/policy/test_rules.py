@@ -26,6 +26,7 @@ QUESTION = Question(
     recent=(),
     evidence=HOLDS,
     now=START,
+    paused=None,
 )
 
 
@@ -54,6 +55,7 @@ def evidence(status: EvidenceStatus) -> Question:
 
 TABLE = [
     pytest.param(QUESTION, Effect.ALLOW, "all_rules", id="nothing is against it"),
+    pytest.param(replace(QUESTION, paused="paused by ann: db"), Effect.DENY, "agent_is_not_paused", id="paused"),
     pytest.param(replace(QUESTION, targets={}), Effect.DENY, "target_is_declared", id="the target is not declared"),
     pytest.param(scale(4), Effect.ALLOW, "all_rules", id="scale to the maximum"),
     pytest.param(scale(5), Effect.DENY, "scale_is_within_bounds", id="scale above the maximum"),
@@ -141,6 +143,13 @@ def test_losing_the_evidence_never_turns_a_refusal_into_an_act(question: Questio
     blind = replace(question, evidence=None)
 
     assert decide(blind).effect is Effect.DENY or not question.plan.when
+
+
+@given(QUESTIONS)
+def test_a_paused_agent_never_acts_and_says_why(question: Question) -> None:
+    decision = decide(replace(question, paused="paused by ann"))
+
+    assert decision == Decision(Effect.DENY, "agent_is_not_paused", "paused by ann")
 
 
 @given(QUESTIONS)

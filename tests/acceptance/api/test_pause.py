@@ -1,0 +1,97 @@
+"""Pausing over the API and from the command line: who may, when it is in force, what it outlives."""
+
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+from rigs.agent_process import AETHER, environment, serving, wait_until, wait_until_ready
+
+PAUSE = {"reason": "we move the database"}
+
+
+def in_hours(hours: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+
+
+def test_whoever_may_operate_pauses_and_only_an_admin_resumes(agent) -> None:
+    said = agent.call("POST", "/api/v1/pause", token="operate", json=PAUSE).json()
+    assert said["paused"] is True
+    [one] = said["pauses"]
+    assert (one["scope"], one["until"], one["paused_by"]) == ("all", None, "operate-test")
+    assert one["reason"] == PAUSE["reason"]
+
+    assert agent.call("DELETE", "/api/v1/pause").status_code == 401
+    assert agent.call("DELETE", "/api/v1/pause", token="operate").status_code == 403
+    assert agent.call("GET", "/api/v1/pause").json() == said
+    assert agent.call("DELETE", "/api/v1/pause", token="admin").json() == {"paused": False, "pauses": []}
+    assert agent.call("DELETE", "/api/v1/pause", token="admin").status_code == 200
+
+
+def test_a_caller_without_a_token_may_not_pause(agent) -> None:
+    assert agent.call("POST", "/api/v1/pause", json=PAUSE).status_code == 401
+    assert agent.call("GET", "/api/v1/pause").json() == {"paused": False, "pauses": []}
+
+
+def test_whoever_may_not_resume_cannot_do_it_by_a_shorter_pause(agent) -> None:
+    agent.call("POST", "/api/v1/pause", token="operate", json=PAUSE)
+    agent.call("POST", "/api/v1/pause", token="operate", json={"reason": "short", "until": in_hours(0.1)})
+
+    [one] = agent.call("GET", "/api/v1/pause").json()["pauses"]
+    assert (one["reason"], one["until"]) == ("short", None)
+
+
+def test_a_request_while_paused_is_denied_by_the_pause(start_agent) -> None:
+    agent = start_agent()
+    agent.call("POST", "/api/v1/pause", token="operator", json=PAUSE)
+
+    details = agent.call("POST", "/act", json={"action": "restart", "service": "crm", "reason": "x"}).json()["details"]
+    assert (details["decision"], details["rule"]) == ("deny", "agent_is_not_paused")
+    assert details["reason"].endswith("we move the database")
+
+
+def test_what_does_not_fit_is_refused_in_words(agent) -> None:
+    wrong = [{}, {"reason": ""}, {"reason": "x", "scope": "tenant:acme"}, {"reason": "x", "until": "2099-01-01T00:00"}]
+    answers = [agent.call("POST", "/api/v1/pause", token="operator", json=body) for body in wrong]
+    past = agent.call("POST", "/api/v1/pause", token="operator", json={"reason": "x", "until": in_hours(-1)})
+
+    assert {answer.status_code for answer in answers} == {422}
+    assert past.status_code == 400
+    assert "is past" in past.json()["detail"]
+
+
+def run(settings: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [AETHER, *arguments], env=settings, cwd=folder, capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def test_one_command_pauses_it_outlives_kill_9_and_one_command_resumes(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    agent = f"http://{settings['AETHER_LISTEN']}"
+    with serving(settings, tmp_path):
+        wait_until_ready(settings)
+        paused = run(settings, tmp_path, "pause", "--reason", "we move the database", "--for", "2h")
+    with serving(settings, tmp_path):
+        wait_until_ready(settings)
+        wait_until(lambda: "aether_agent_paused 1.0" in httpx.get(f"{agent}/metrics").text, "the gauge says so")
+        act = run(settings, tmp_path, "act", "restart_api", "--reason", "x")
+        resumed = run(settings, tmp_path, "resume")
+        wait_until(lambda: "aether_agent_paused 0.0" in httpx.get(f"{agent}/metrics").text, "the gauge says so")
+
+    assert (paused.returncode, resumed.returncode) == (0, 0), paused.stderr + resumed.stderr
+    assert paused.stdout.startswith("paused until 2")
+    assert "by operator" in paused.stdout
+    assert act.returncode == 1
+    assert resumed.stdout == "not paused: the agent acts as its mode allows\n"
+    log = (tmp_path / "log").read_text()
+    assert "the agent is paused by operator" in log
+    assert "the agent was resumed by operator" in log
+
+
+def test_a_duration_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+    done = run(environment(tmp_path), tmp_path, "pause", "--for", "a while")
+
+    assert done.returncode == 2
+    assert "--for: 'a while' is not a duration" in done.stderr
