@@ -52,9 +52,9 @@ lint: $(DEV) ## check style, types and layers
 docs: $(DEV) ## write docs/reference anew from the code
 	@$(BIN)/python docs/generate.py
 
-bench: $(DEV) ## measure: demo stages, /query overhead, memory and CPU at rest
+bench: $(DEV) ## measure and print, measured beside asked (PART=intake for one of: demo rest intake)
 	-@$(TOOLS) --generation stable
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench $(PART) $(ARGS)
 
 lock: ## compile the locks anew (UPGRADE=1: to the newest versions)
 	@echo hatchling | $(UV_COMPILE) - -o requirements/build.txt $(if $(UPGRADE),--upgrade)

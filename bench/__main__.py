@@ -1,150 +1,56 @@
-"""Runs every benchmark on a lab of its own and prints the figures: `python -m bench`."""
+"""Runs the benchmarks and prints their figures: `python -m bench`, or some of them: `python -m bench intake rest`."""
 
+import argparse
 import asyncio
-import logging
-import statistics
+import inspect
+import sys
 import tempfile
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-import httpx
+from bench import demo, intake
+from bench.ground import Ground, load_of_machine
+from bench.load import LoadError
+from bench.processes import PROJECT
 
-from aetherlink.lab import database_folder, remote
-from aetherlink.lab.drills.catalogue import DRILLS, Ground
-from aetherlink.lab.drills.run import Report, run_drill
-from aetherlink.lab.options import LabOptions, LabPorts
-from aetherlink.lab.runner import running_lab
-from aetherlink.lab.supervisor import Lab
-from aetherlink.lib.clock import SystemClock
-from bench.processes import usage
-
-PROJECT = Path(__file__).parents[1]
-DRILL_ROUNDS = 5
-QUERY_ROUNDS = 600
-REST_SECONDS = 30
-STAGES = {
-    "fired": "alert fired",
-    "alerts": "heard",
-    "decided": "decided",
-    "action_finished": "repaired",
-    "verified": "verified",
-    "resolved": "resolved",
+PARTS: dict[str, Callable[[Ground], Awaitable[None]]] = {
+    "demo": demo.measure_demo,
+    "rest": demo.measure_rest,
+    "intake": intake.measure,
 }
 
 
-async def main() -> None:
-    """Print every figure."""
-    logging.disable()
-    try:
-        with tempfile.TemporaryDirectory(prefix="aether-bench-") as folder:
-            await _bench_demo(Path(folder) / "demo")
-            await _bench_rest(Path(folder) / "rest")
-    finally:
-        # What a lab of root's keeps outside of its directory.
-        await asyncio.to_thread(database_folder.sweep)
+def main() -> int:
+    """Measure the parts that were named, or all."""
+    told = _arguments()
+    for name in told.parts or PARTS:
+        try:
+            asyncio.run(_part(name, told))
+        except LoadError as problem:
+            print(f"{name}: {problem}", file=sys.stderr)
+            return 1
+    return 0
 
 
-async def _bench_demo(folder: Path) -> None:
-    begun = time.monotonic()
-    async with running_lab(_options(folder)) as lab, _agent(lab) as agent:
-        ready = time.monotonic() - begun
-        await _until_healthy(agent)
-        print(f"lab: ready after {ready:.1f} s, healthy after {time.monotonic() - begun:.1f} s (data made anew)")
-        await _bench_query(lab, agent)
-        await _bench_drill(lab, agent)
+async def _part(name: str, told: argparse.Namespace) -> None:
+    print(f"\n== {name}; the machine's load before: {load_of_machine()}", flush=True)
+    told.dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=told.dir) as folder:
+        await PARTS[name](Ground(Path(folder), scale=told.scale, seconds=told.seconds))
+    print(f"== {name}; the machine's load after: {load_of_machine()}", flush=True)
 
 
-async def _bench_drill(lab: Lab, agent: httpx.AsyncClient) -> None:
-    """Fault to resolved, stage by stage."""
-    drill = DRILLS["crm-api-killed"]
-    reports = []
-    for _ in range(DRILL_ROUNDS):
-        ground = Ground(lab.options.dir, lab.urls["crm"])
-        reports.append(
-            await run_drill(
-                drill,
-                drill.fault(ground),
-                ask=lambda path: _get(agent, path),
-                clock=SystemClock(),
-                tell=logging.getLogger(__name__).debug,
-                within=120,
-            )
-        )
-        await _until_healthy(agent)
-    _print_stages(reports)
-
-
-def _print_stages(reports: list[Report]) -> None:
-    well = sum(report.is_well for report in reports)
-    print(f"drill: {well} of {len(reports)} repaired and proved by the agent; seconds since the fault:")
-    for kind, name in STAGES.items():
-        seconds = [report.seconds[kind] for report in reports if kind in report.seconds]
-        if seconds:
-            print(f"  {name:<12} median {statistics.median(seconds):5.2f}  worst {max(seconds):5.2f}")
-
-
-async def _bench_query(lab: Lab, agent: httpx.AsyncClient) -> None:
-    """The same question asked of Prometheus and of the agent, in turn, over connections kept open."""
-    query = "aether:health_score:15m"
-    async with httpx.AsyncClient(base_url=lab.urls["prometheus"]) as prometheus:
-
-        async def direct() -> httpx.Response:
-            return await prometheus.post("/api/v1/query", data={"query": query})
-
-        async def proxied() -> httpx.Response:
-            return await agent.post("/query", json={"ql": query})
-
-        pairs = [(await _timed(direct), await _timed(proxied)) for _ in range(QUERY_ROUNDS)]
-    for name, share in (("p50", 0.5), ("p99", 0.99)):
-        there, here = (sorted(side)[int(share * QUERY_ROUNDS)] for side in zip(*pairs, strict=True))
-        print(f"/query {name}: direct {there:.2f} ms, through the agent {here:.2f} ms, overhead {here - there:.2f} ms")
-
-
-async def _bench_rest(folder: Path) -> None:
-    """Memory and CPU of an agent at rest, with the intervals of a fresh install."""
-    settings = {
-        "health": {"interval": "60s", "source_interval": "15s"},
-        "pipeline": {"verify_interval": "5s", "redecide_interval": "30s"},
-    }
-    async with running_lab(_options(folder, agent_settings=settings)) as lab, _agent(lab) as agent:
-        await _get(agent, "/health")
-        [replica] = (await remote.service(lab.options.dir, "agent")).replicas
-        pid = replica.pid or 0
-        before = usage(pid)
-        await asyncio.sleep(REST_SECONDS)
-        after = usage(pid)
-    share = (after.cpu_seconds - before.cpu_seconds) / REST_SECONDS
-    print(f"agent at rest: {after.resident:.0f} MiB resident, {share:.2%} of one core over {REST_SECONDS} s")
-
-
-async def _timed(ask: Callable[[], Awaitable[httpx.Response]]) -> float:
-    """How long it took, in milliseconds."""
-    begun = time.perf_counter()
-    (await ask()).raise_for_status()
-    return (time.perf_counter() - begun) * 1000
-
-
-async def _until_healthy(agent: httpx.AsyncClient) -> None:
-    while (await _get(agent, "/health"))["status"] != "ok":  # noqa: ASYNC110 - another process' state has no event
-        await asyncio.sleep(0.2)
-
-
-async def _get(agent: httpx.AsyncClient, path: str) -> Mapping[str, Any]:
-    answer = await agent.get(path)
-    found: Mapping[str, Any] = answer.raise_for_status().json()
-    return found
-
-
-def _agent(lab: Lab) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=lab.urls["agent"])
-
-
-def _options(folder: Path, **more: object) -> LabOptions:
-    ports = LabPorts(crm=0, prometheus=0, alertmanager=0, agent=0)
-    return LabOptions.model_validate({"dir": folder, "project_dir": PROJECT, "ports": ports, **more})
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=inspect.getdoc(sys.modules[__name__]))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)}; all when none is named")
+    parser.add_argument("--seconds", type=float, default=5.0, help="how long each load lasts")
+    parser.add_argument("--scale", type=float, default=1.0, help="0.01 makes the big stores a hundred times smaller")
+    parser.add_argument("--dir", type=Path, default=PROJECT / ".cache/bench", help="where the data lies: a real disk")
+    told = parser.parse_args()
+    if unknown := [part for part in told.parts if part not in PARTS]:
+        parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    return told
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(main())
