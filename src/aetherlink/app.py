@@ -74,6 +74,8 @@ class Agent:
     def __init__(self, settings: Settings) -> None:
         check_listen(settings.host, settings.auth)
         folder.make(settings.data_dir)
+        if warning := folder.check_file_system(settings.data_dir):
+            _log.warning("%s", warning)
         self._settings = settings
         self._clock = SystemClock()
         self._ids = SortableIds(self._clock)
@@ -236,8 +238,10 @@ def run(settings: Settings) -> int:
 def check(settings: Settings) -> Iterator[str]:
     """What the settings come to, line by line. Raises SettingsError, and at the end UnreachableError."""
     check_listen(settings.host, settings.auth)
-    folder.try_out(settings.data_dir)
+    warning = folder.try_out(settings.data_dir)
     yield f"mode {settings.mode}, listening on {settings.listen}, data in {settings.data_dir}"
+    if warning:
+        yield f"WARNING: {warning}"
     for playbook in _playbooks(settings):
         mode = min(settings.mode, settings.modes.get(playbook.name, playbook.mode), key=lambda each: each.rank)
         declared = "" if playbook.target in settings.targets else " (target not configured: it can do nothing)"

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from aetherlink.errors import SettingsError
+from aetherlink.store import filesystem
 
 
 def make(data_dir: Path) -> None:
@@ -21,11 +22,24 @@ def make(data_dir: Path) -> None:
         ) from problem
 
 
-def try_out(data_dir: Path) -> None:
-    """As `make`, but whatever it made is taken away again."""
+def check_file_system(data_dir: Path, *, mounts: Path = filesystem.MOUNTS) -> str | None:
+    """A warning about where the folder lies, or None. Raises SettingsError where SQLite's WAL mode is not safe."""
+    found = filesystem.judge(data_dir, mounts=mounts)
+    match found.fitness:
+        case filesystem.Fitness.UNFIT:
+            raise SettingsError(f"data_dir: {found.words}")
+        case filesystem.Fitness.FIT:
+            return None
+        case _:
+            return found.words
+
+
+def try_out(data_dir: Path) -> str | None:
+    """As `make` and `check_file_system`, but whatever it made is taken away again."""
     missing = [folder for folder in (data_dir, *data_dir.parents) if not os.path.lexists(folder)]
     try:
         make(data_dir)
+        return check_file_system(data_dir)
     finally:
         for folder in missing:
             with contextlib.suppress(OSError):  # never made, or an agent has begun to use it
