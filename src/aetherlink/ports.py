@@ -4,12 +4,13 @@ Stores are driven through `Store.write` and `Store.read`: the caller hands over 
 (or a reader's) thread inside one transaction. State, timeline and whatever belongs together commit together.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from aetherlink.model.actions import Action, Observation, Outcome, Target, Verb, Wish
 from aetherlink.model.alerts import Alert
+from aetherlink.model.audit import Anchor, AuditRow, HeadRow
 from aetherlink.model.decisions import Decision, Evidence
 from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
@@ -252,3 +253,33 @@ class SourceView(Protocol):
 
     @property
     def states(self) -> tuple[SourceState, ...]: ...
+
+
+class AuditView(Protocol):
+    """The timelines as they are stored, in one consistent view. What it gives may hold anything: it is checked."""
+
+    def rows(self) -> Iterator[AuditRow]:
+        """Every entry in the order of its number, with the hash before it in its incident."""
+        ...
+
+    def stored_tally(self) -> str | None:
+        """What the last commit noted of the chain."""
+        ...
+
+    def orphan(self) -> tuple[int, str, int] | None:
+        """The first entry of an incident that is not there: its number, the incident's id, its sequence."""
+        ...
+
+    def wrong_head(self) -> HeadRow | None:
+        """The first incident whose last entry is not the one that it names."""
+        ...
+
+
+class AnchorView(Protocol):
+    """How far the anchors reach."""
+
+    @property
+    def last(self) -> Anchor | None: ...
+
+    @property
+    def entries(self) -> int: ...

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
 from aetherlink.access.options import AuthOptions
+from aetherlink.audit.options import AuditOptions
 from aetherlink.clients.options import ClientOptions
 from aetherlink.commands import ActionOptions
 from aetherlink.errors import SettingsError
@@ -181,6 +182,7 @@ class Settings(BaseSettings):
     )
     log_format: LogFormat = Field(default=LogFormat.TEXT, description="text, or json with one object a line.")
     auth: AuthOptions = Field(default=AuthOptions(), description="Who may call.")
+    audit: AuditOptions = Field(default=AuditOptions(), description="How a changed timeline is made to show.")
     health: HealthOptions = Field(default=HealthOptions(), description="The health score loop.")
     intake: IntakeOptions = Field(default=IntakeOptions(), description="What the webhook accepts.")
     labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 KEY_BYTES = 32
 FIRST = ""  # what stands in the place of the hash before, for the first entry of an incident
+PRUNED_TEXT = ""  # what retention leaves of an entry's text and facts
+PRUNED_FACTS = "{}"
 _SPACE = 1 << 256
 
 

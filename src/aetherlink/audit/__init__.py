@@ -1,0 +1,1 @@
+"""Tamper evidence: the key of the timelines' chain, the anchors that are written elsewhere, and the verification."""
