@@ -24,9 +24,10 @@ from aetherlink.access.tokens import TokenBook
 from aetherlink.api.app import build_api
 from aetherlink.api.services import ApiServices
 from aetherlink.clients.alertmanager import AlertmanagerClient
-from aetherlink.clients.credentials import read_bearer_token
+from aetherlink.clients.credentials import connection_of
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
+from aetherlink.clients.source_options import SourceOptions
 from aetherlink.commands import Commands
 from aetherlink.errors import AetherError, SettingsError, UnreachableError
 from aetherlink.executors.options import ExecutorOptions
@@ -54,7 +55,7 @@ from aetherlink.policy.decide import decide
 from aetherlink.ports import Executor
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
-from aetherlink.settings import Settings, SourceOptions
+from aetherlink.settings import Settings
 from aetherlink.store import folder
 from aetherlink.store.database import SqlStore
 
@@ -285,18 +286,12 @@ async def _out_of_hand(executor: Executor, target: Target) -> str | None:
 
 
 def _prometheus(source: SourceOptions, options: ClientOptions) -> PrometheusClient:
-    return PrometheusClient(source.prometheus, options, headers=source.plain_headers, bearer=_bearer(source))
+    return PrometheusClient(source.prometheus, options, connection_of(source))
 
 
 def _alertmanagers(source: SourceOptions, options: ClientOptions) -> list[AlertmanagerClient]:
-    bearer = _bearer(source)
-    return [
-        AlertmanagerClient(url, options, headers=source.plain_headers, bearer=bearer) for url in source.alertmanagers
-    ]
-
-
-def _bearer(source: SourceOptions) -> str | None:
-    return None if source.bearer_token_file is None else read_bearer_token(source.bearer_token_file)
+    connection = connection_of(source)
+    return [AlertmanagerClient(url, options, connection) for url in source.alertmanagers]
 
 
 def _registry() -> CollectorRegistry:

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_origin
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
 from aetherlink.access.options import AuthOptions
 from aetherlink.audit.options import AuditOptions
 from aetherlink.clients.options import ClientOptions
+from aetherlink.clients.source_options import SourceOptions
 from aetherlink.commands import ActionOptions
 from aetherlink.errors import SettingsError
 from aetherlink.executors.options import LabExecutorOptions
@@ -27,6 +27,7 @@ from aetherlink.health.options import HealthOptions
 from aetherlink.incidents.options import LabelOptions
 from aetherlink.intake.options import IntakeOptions
 from aetherlink.lib.logs import LogFormat
+from aetherlink.lib.option_types import Name, Url
 from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
@@ -47,15 +48,6 @@ _FOREIGN_PREFIXES = ("AETHER_TEST_", "AETHER_AGENT_")
 # What an agent of a lab is told by the lab; another's address, folder or token would break it.
 _OF_EACH_AGENT = _OF_THE_CLI | {"AETHER_LISTEN", "AETHER_DATA_DIR"}
 _SHOWN = frozenset({"mode", "playbook_modes", "log_level", "log_format", "health", "pipeline", "probes"})
-_OF_HTTP = frozenset({"connection", "content-length", "host", "transfer-encoding"})
-_NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
-
-
-def _check_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"{url!r} is not an address like http://prometheus:9090")
-    return url.rstrip("/")
 
 
 def _check_listen(listen: str) -> str:
@@ -68,48 +60,6 @@ def _check_listen(listen: str) -> str:
         if host != "localhost":
             raise ValueError(f"{host!r} is not an IP address of this machine: write for instance 127.0.0.1") from None
     return listen
-
-
-def _check_header(name: str) -> str:
-    if name.lower() in _OF_HTTP:
-        raise ValueError(f"{name} is for the HTTP client to set")
-    return name
-
-
-Url = Annotated[str, AfterValidator(_check_url)]
-Name = Annotated[str, Field(pattern=_NAME)]
-HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"), AfterValidator(_check_header)]
-
-
-class SourceOptions(BaseModel):
-    """One world of Prometheus and Alertmanager."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Name = Field(description="The source's name, in alerts, incidents and metrics.")
-    prometheus: Url = Field(description="The address of its Prometheus (or of anything that answers like one).")
-    alertmanagers: tuple[Url, ...] = Field(default=(), description="The addresses of its Alertmanagers.")
-    bearer_token_file: Path | None = Field(
-        default=None,
-        description="A file that holds a token, sent as `Authorization: Bearer` to its Prometheus and Alertmanagers; "
-        "read at the start.",
-    )
-    headers: dict[HeaderName, SecretStr] = Field(
-        default_factory=dict,
-        description="Headers for every request to its Prometheus and Alertmanagers, such as X-Scope-OrgID. Their "
-        "values are never shown; still, a token is better kept in bearer_token_file.",
-    )
-
-    @model_validator(mode="after")
-    def _one_authorization(self) -> Self:
-        if self.bearer_token_file is not None and "authorization" in map(str.lower, self.headers):
-            raise ValueError("bearer_token_file and headers.Authorization both say who calls: take one of them out")
-        return self
-
-    @property
-    def plain_headers(self) -> dict[str, str]:
-        """The headers as they are sent."""
-        return {name: value.get_secret_value() for name, value in self.headers.items()}
 
 
 class TargetOptions(BaseModel):
@@ -233,8 +183,13 @@ class Settings(BaseSettings):
 
     @property
     def main_source(self) -> SourceName:
-        """The source that holds the health score, and under which the webhook's alerts are filed."""
+        """The source that holds the health score, and that of a webhook which names no other."""
         return SourceName(self.sources[0].name)
+
+    @property
+    def source_labels(self) -> dict[SourceName, Mapping[str, str]]:
+        """The labels of each source as a whole."""
+        return {SourceName(source.name): source.labels for source in self.sources}
 
     @property
     def declared_targets(self) -> dict[TargetName, Target]:

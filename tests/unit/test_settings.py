@@ -19,6 +19,10 @@ actions:
   restart_api: {restart: crm-api}
 health: {interval: 5s, threshold: 70}
 """
+TWO_LOGINS = """
+sources:
+  - {name: a, prometheus: "http://a", headers: {Authorization: a}, basic_auth: {username: u, password_file: p}}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +119,24 @@ def test_the_seeds_variables_lie_over_the_first_source_of_a_file(file: Path, mon
         ("sources: [{name: a, prometheus: 'http://a', headers: {Content-Length: '1'}}]", "the HTTP client"),
         (
             "sources: [{name: a, prometheus: 'http://a', headers: {Authorization: a}, bearer_token_file: b}]",
-            "one of them",
+            "bearer_token_file and headers.Authorization both say who calls: take one of them out",
+        ),
+        (
+            TWO_LOGINS,
+            "basic_auth and headers.Authorization both say who calls",
+        ),
+        ("sources: [{name: a, prometheus: 'http://a', tls: {cert_file: c}}]", "cert_file and key_file belong together"),
+        ("sources: [{name: a, prometheus: 'http://a', tls: {ca: c}}]", r"tls\.ca: unknown key"),
+        ("sources: [{name: a, prometheus: 'http://a', labels: {'a b': c}}]", r"labels\.a b"),
+        ("sources: [{name: a, prometheus: 'http://a', proxy: 'socks5://p:1'}]", "not an address like"),
+        ("sources: [{name: a, prometheus: 'http://a', proxy: 'https://p:1'}]", "not the address of an HTTP proxy"),
+        (
+            "sources: [{name: a, prometheus: 'http://a', proxy: 'http://p', tls: {server_name: s}}]",
+            r"tls\.server_name cannot be had through a proxy",
+        ),
+        (
+            "sources: [{name: a, prometheus: 'http://a', proxy_basic_auth: {username: u, password_file: p}}]",
+            "no proxy: set proxy",
         ),
         ("health: {query: 'up =='}", r"health\.query: the query is not PromQL: .*'up =='"),
         ("health: {interval: soon}", r"health\.interval: .*not a duration"),
@@ -145,6 +166,41 @@ def test_a_header_of_a_source_is_kept_and_never_shown(file: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         settings.load(file)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["prometheus", "proxy"])
+def test_an_address_holds_no_password_and_a_refused_one_is_not_shown(file: Path, key: str) -> None:
+    source = {"name": "a", "prometheus": "http://a", key: "http://me:s3cret@prometheus:9090"}
+    file.write_text(f"sources: [{source}]")
+
+    with pytest.raises(SettingsError, match=rf"sources\.0\.{key}: .*must not hold a name or a password") as caught:
+        settings.load(file)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_everything_of_a_source_is_read(file: Path) -> None:
+    file.write_text(
+        """
+        sources:
+          - name: prod
+            prometheus: https://prometheus:9090
+            alertmanagers: [https://am-1:9093, https://am-2:9093]
+            labels: {env: prod, region: eu}
+            basic_auth: {username: agent, password_file: /run/secrets/password}
+            tls: {ca_file: /run/ca.pem, cert_file: /run/agent.pem, key_file: /run/agent.key}
+            headers: {X-Scope-OrgID: acme}
+            proxy: http://proxy:3128
+            proxy_basic_auth: {username: agent, password_file: /run/secrets/proxy}
+        """
+    )
+
+    [source] = settings.load(file).sources
+
+    assert source.labels == {"env": "prod", "region": "eu"}
+    assert source.tls is not None
+    assert (source.tls.ca_file, source.tls.insecure_skip_verify) == (Path("/run/ca.pem"), False)
+    assert source.basic_auth is not None
+    assert (source.basic_auth.username, source.proxy) == ("agent", "http://proxy:3128")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import msgspec
 
+from aetherlink.clients.connection import Connection, with_bearer
 from aetherlink.clients.exchange import UNREADABLE_JSON, Exchange
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import AnswerError, RejectedError, SettingsError, UnauthenticatedError, UnreachableError
@@ -30,8 +31,8 @@ class AgentClient:
     """One agent by its URL; with a token, sent as a bearer token. An async context manager."""
 
     def __init__(self, url: str, options: ClientOptions, *, token: str | None = None) -> None:
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        self._exchange = Exchange("the agent", url, options=options, headers=headers)
+        connection = Connection(with_bearer(token)) if token else None
+        self._exchange = Exchange("the agent", url, options=options, connection=connection)
 
     @property
     def address(self) -> str:

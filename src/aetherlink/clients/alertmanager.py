@@ -1,25 +1,16 @@
 """Asks one Alertmanager how it is. Called by the source watch; reads only."""
 
-from collections.abc import Mapping
-
+from aetherlink.clients.connection import Connection
 from aetherlink.clients.exchange import Exchange
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import UnreachableError
 
 
 class AlertmanagerClient:
-    """One Alertmanager by its URL. `bearer` is sent as a token; `headers` with every request."""
+    """One Alertmanager by its URL."""
 
-    def __init__(
-        self,
-        url: str,
-        options: ClientOptions,
-        *,
-        headers: Mapping[str, str] | None = None,
-        bearer: str | None = None,
-    ) -> None:
-        credentials = {"authorization": f"Bearer {bearer}"} if bearer else {}
-        self._exchange = Exchange("Alertmanager", url, options=options, headers={**(headers or {}), **credentials})
+    def __init__(self, url: str, options: ClientOptions, connection: Connection | None = None) -> None:
+        self._exchange = Exchange("Alertmanager", url, options=options, connection=connection)
 
     @property
     def address(self) -> str:

@@ -9,6 +9,7 @@ import os
 import re
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from aetherlink.clients.connection import Connection, Proxy
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import AnswerError, DeadlineError, NotSentError, SettingsError, UnreachableError
 
@@ -29,11 +31,15 @@ _HOST = re.compile(r"[^\s%/]+")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, whole: the body is complete and within the bound. Never a redirect."""
+    """What came back, whole: the body is complete and within the bound. Never a redirect.
+
+    `date` is the other side's own time as it wrote it, empty when it did not.
+    """
 
     status: int
     content_type: str
     body: bytes
+    date: str = ""
 
     @property
     def is_success(self) -> bool:
@@ -60,23 +66,25 @@ class Exchange:
         url: str,
         *,
         options: ClientOptions,
-        headers: Mapping[str, str] | None = None,
+        connection: Connection | None = None,
         socket: Path | None = None,
     ) -> None:
+        connection = connection or Connection()
         self._base = _parse_url(name, url)
         self.name = name
         self.address = f"the Unix socket {socket}" if socket else _redact(self._base)
         self._options = options
         self._slots = asyncio.Semaphore(options.in_flight)
         self._client = httpx.AsyncClient(
-            transport=_transport(self._base, options, socket),
-            headers=_checked_headers(name, {"accept": "application/json", **(headers or {})}),
+            transport=_transport(self._base, options, connection, socket),
+            headers=_checked_headers(name, {"accept": "application/json", **connection.headers}),
             timeout=None,  # noqa: S113 - one total deadline around everything replaces the per-read timeouts
             follow_redirects=False,
             trust_env=False,
         )
         # Compressed answers are not asked for: a small bomb must not grow past the bound in one step.
         self._client.headers["accept-encoding"] = "identity"
+        self._extensions = {"sni_hostname": connection.server_name} if connection.server_name else None
 
     async def ask(
         self,
@@ -86,20 +94,27 @@ class Exchange:
         deadline: timedelta | None = None,
         content: bytes | None = None,
         content_type: str = "application/json",
+        max_bytes: int | None = None,
     ) -> Answer:
-        """Send one request and read its whole answer. The deadline is the options' when none is given.
+        """Send one request and read its whole answer. Deadline and bound are the options' when none are given.
 
         Raises NotSentError (nothing arrived there), DeadlineError, UnreachableError or AnswerError.
         """
         limit = deadline or self._options.deadline
         what = f"{method} {path} at {self.address}"
         try:
-            async with asyncio.timeout(limit.total_seconds()), self._slots:
-                return await self._exchange(method, path, content, content_type)
+            async with (
+                asyncio.timeout(limit.total_seconds()),
+                self._slots,
+                self._sent(method, path, content, content_type) as response,
+            ):
+                return await self._read(response, path, max_bytes or self._options.max_bytes)
         except TimeoutError as error:
             raise DeadlineError(self._late(what, limit)) from error
         except httpx.ConnectError as error:
             raise NotSentError(f"{what}: no connection: {_reason(error)}. {self._advice()}") from error
+        except httpx.ProxyError as error:
+            raise NotSentError(f"{what}: the proxy let nothing through: {_reason(error)}") from error
         except httpx.RemoteProtocolError as error:
             if "disconnect" in str(error) or "closed" in str(error):
                 raise UnreachableError(f"{what}: the connection broke before the answer was complete") from error
@@ -111,13 +126,12 @@ class Exchange:
         """Close the pool. Requests on their way fail."""
         await self._client.aclose()
 
-    async def _exchange(self, method: str, path: str, content: bytes | None, content_type: str) -> Answer:
+    def _sent(
+        self, method: str, path: str, content: bytes | None, content_type: str
+    ) -> AbstractAsyncContextManager[httpx.Response]:
         url = self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + path.encode("ascii"))
         headers = {"content-type": content_type} if content is not None else None
-        async with self._client.stream(method, url, content=content, headers=headers) as response:
-            self._refuse_oddities(response, path)
-            body = await self._read(response, path)
-            return Answer(response.status_code, response.headers.get("content-type", ""), body)
+        return self._client.stream(method, url, content=content, headers=headers, extensions=self._extensions)
 
     def _refuse_oddities(self, response: httpx.Response, path: str) -> None:
         if response.has_redirect_location:
@@ -129,16 +143,18 @@ class Exchange:
         if encoding != "identity":
             raise AnswerError(f"{path} at {self.address} answered in {encoding!r}, which was not asked for")
 
-    async def _read(self, response: httpx.Response, path: str) -> bytes:
+    async def _read(self, response: httpx.Response, path: str, most: int) -> Answer:
+        self._refuse_oddities(response, path)
         body = bytearray()
         async for chunk in response.aiter_raw():
             body += chunk
-            if len(body) > self._options.max_bytes:
+            if len(body) > most:
                 raise AnswerError(
-                    f"{path} at {self.address}: the answer is larger than {self._options.max_bytes} bytes: "
-                    "ask for less, or raise max_bytes"
+                    f"{path} at {self.address}: the answer is larger than {most} bytes: ask for less, or raise "
+                    "max_bytes"
                 )
-        return bytes(body)
+        headers = response.headers
+        return Answer(response.status_code, headers.get("content-type", ""), bytes(body), headers.get("date", ""))
 
     def _late(self, what: str, limit: timedelta) -> str:
         waiting = f", {self._options.in_flight} requests at a time being allowed" if self._slots.locked() else ""
@@ -148,15 +164,30 @@ class Exchange:
         return f"Is {self.name} running, and is this its address?"
 
 
-def _transport(url: httpx.URL, options: ClientOptions, socket: Path | None) -> httpx.AsyncHTTPTransport:
+def _transport(
+    url: httpx.URL, options: ClientOptions, connection: Connection, socket: Path | None
+) -> httpx.AsyncHTTPTransport:
     limits = httpx.Limits(
         max_connections=options.in_flight,
         max_keepalive_connections=options.in_flight,
         keepalive_expiry=_KEEP_ALIVE_SECONDS,
     )
-    # Reading the machine's CA certificates costs time and memory: only where TLS is spoken.
-    tls = ssl.create_default_context() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.AsyncHTTPTransport(verify=tls, limits=limits, trust_env=False, uds=str(socket) if socket else None)
+    return httpx.AsyncHTTPTransport(
+        verify=connection.tls or _tls_for(url),
+        limits=limits,
+        trust_env=False,
+        uds=str(socket) if socket else None,
+        proxy=_proxy(connection.proxy),
+    )
+
+
+def _tls_for(url: httpx.URL) -> ssl.SSLContext:
+    """Reading the machine's CA certificates costs time and memory: only where TLS is spoken."""
+    return ssl.create_default_context() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _proxy(proxy: Proxy | None) -> httpx.Proxy | None:
+    return None if proxy is None else httpx.Proxy(proxy.url, auth=proxy.login)
 
 
 def _parse_url(name: str, url: str) -> httpx.URL:

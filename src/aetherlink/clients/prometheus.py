@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from aetherlink.clients.connection import Connection
 from aetherlink.clients.exchange import UNREADABLE_JSON, Answer, Exchange
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import AnswerError, DeadlineError, RejectedError, UnreachableError
@@ -57,18 +58,10 @@ _RESULTS: Mapping[str, msgspec.json.Decoder[list[object]]] = {
 
 
 class PrometheusClient:
-    """One Prometheus by its URL. `bearer` is sent as a token; `headers` with every request."""
+    """One Prometheus by its URL."""
 
-    def __init__(
-        self,
-        url: str,
-        options: ClientOptions,
-        *,
-        headers: Mapping[str, str] | None = None,
-        bearer: str | None = None,
-    ) -> None:
-        credentials = {"authorization": f"Bearer {bearer}"} if bearer else {}
-        self._exchange = Exchange("Prometheus", url, options=options, headers={**(headers or {}), **credentials})
+    def __init__(self, url: str, options: ClientOptions, connection: Connection | None = None) -> None:
+        self._exchange = Exchange("Prometheus", url, options=options, connection=connection)
         self._timeout = f"{options.deadline.total_seconds():.3f}"
 
     @property
@@ -125,7 +118,7 @@ class PrometheusClient:
                 case 401 | 403:
                     raise RejectedError(
                         f"Prometheus at {self.address} refused the credentials ({answer.status}): "
-                        "set bearer_token_file or headers of this source",
+                        "set bearer_token_file, basic_auth or headers of this source",
                         status=answer.status,
                         kind="credentials",
                     ) from error

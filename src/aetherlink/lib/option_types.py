@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -18,5 +19,16 @@ def _check_promql(query: str) -> str:
     return query
 
 
+def _check_url(url: str) -> str:
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ValueError("an address is shown in logs and pages: it must not hold a name or a password")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{url!r} is not an address like http://prometheus:9090")
+    return url.rstrip("/")
+
+
 PromQL = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_check_promql)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
+Url = Annotated[str, AfterValidator(_check_url)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]

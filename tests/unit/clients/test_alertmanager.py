@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from aetherlink.clients.alertmanager import AlertmanagerClient
+from aetherlink.clients.connection import Connection, with_bearer
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import UnreachableError
 
 
 @pytest.fixture
 async def client(wire: Any) -> AsyncIterator[AlertmanagerClient]:
-    client = AlertmanagerClient(wire.url, ClientOptions(deadline=timedelta(seconds=5)), bearer="s3cret")
+    options = ClientOptions(deadline=timedelta(seconds=5))
+    client = AlertmanagerClient(wire.url, options, Connection(with_bearer("s3cret")))
     yield client
     await client.aclose()
 

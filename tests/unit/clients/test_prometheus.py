@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aetherlink.clients.connection import Connection, with_bearer
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.errors import (
@@ -93,7 +94,8 @@ async def test_the_query_travels_in_the_body_with_its_time_and_a_deadline(wire: 
 
 async def test_a_path_prefix_a_token_and_headers_are_sent(wire: Any) -> None:
     wire.say("200 OK", vector())
-    client = PrometheusClient(f"{wire.url}/prom/", OPTIONS, headers={"X-Scope-OrgID": "acme"}, bearer="s3cret")
+    connection = Connection({"X-Scope-OrgID": "acme", **with_bearer("s3cret")})
+    client = PrometheusClient(f"{wire.url}/prom/", OPTIONS, connection)
 
     await client.instant("x")
     await client.aclose()
@@ -144,7 +146,7 @@ NONSENSE = {
     "half a scalar": Nonsense("200 OK", result("scalar", [1]), AnswerError, "is not a scalar"),
     "a result with a 500": Nonsense("500 Oops", vector("1"), AnswerError, "not the answer to a query"),
     "no credentials": Nonsense(
-        "401 Unauthorized", b"go away", RejectedError, "set bearer_token_file or headers of this source"
+        "401 Unauthorized", b"go away", RejectedError, "set bearer_token_file, basic_auth or headers of this source"
     ),
     "a gateway's error": Nonsense("502 Bad Gateway", b"<html>nginx</html>", UnreachableError, "502"),
     "starting up": Nonsense("503 x", b"Service Unavailable", UnreachableError, "Service Unavailable"),
@@ -294,7 +296,7 @@ def test_a_url_that_cannot_be_one_is_a_settings_error(url: str) -> None:
 
 def test_a_token_with_a_line_break_is_refused_without_showing_it() -> None:
     with pytest.raises(SettingsError, match="authorization") as caught:
-        PrometheusClient("http://h", OPTIONS, bearer="abc\r\nX-Evil: 1")
+        PrometheusClient("http://h", OPTIONS, Connection(with_bearer("abc\r\nX-Evil: 1")))
 
     assert "abc" not in str(caught.value)
 
