@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import demo, intake
+from bench import demo, group, growth, intake, lists, live, steady
 from bench.ground import Ground, load_of_machine
 from bench.load import LoadError
 from bench.processes import PROJECT
@@ -17,6 +17,11 @@ PARTS: dict[str, Callable[[Ground], Awaitable[None]]] = {
     "demo": demo.measure_demo,
     "rest": demo.measure_rest,
     "intake": intake.measure,
+    "growth": growth.measure,
+    "group": group.measure,
+    "live": live.measure,
+    "steady": steady.measure,
+    "lists": lists.measure,
 }
 
 

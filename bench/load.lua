@@ -2,13 +2,15 @@
 -- bench/load.py sets the variables and reads the JSON line that is printed last.
 --   SEED      another one gives other alerts         ALERTS    how many a POST
 --   SECONDS   send for so long, then only wait       RATE      POSTs a second, 0: as fast as answers come
---   SERVICES  over how many services they spread     REPEAT    1: every POST says the same
+--   POSTS     send so many at most, 0: no bound      SERVICES  over how many services they spread
+--   REPEAT    1: every POST says the same
 local ffi = require("ffi")
 ffi.cdef("typedef struct { long seconds; long nanoseconds; } moment; int clock_gettime(int clock, moment *now);")
 
 local function setting(name, default) return tonumber(os.getenv(name) or default) end
 local seed, alerts, services = setting("SEED", 1), setting("ALERTS", 1), setting("SERVICES", 50)
-local seconds, rate, is_repeat = setting("SECONDS", 10), setting("RATE", 0), setting("REPEAT", 0) == 1
+local seconds, rate, posts = setting("SECONDS", 10), setting("RATE", 0), setting("POSTS", 0)
+local is_repeat = setting("REPEAT", 0) == 1
 
 local MONOTONIC, NEVER = 1, 3600 * 1000
 local SEVERITIES = {"critical", "warning", "info"}
@@ -49,6 +51,7 @@ end
 
 local HEADERS = {["Content-Type"] = "application/json"}
 local begun, due, repeated
+local promised = 0
 sent = -1  -- wrk asks for one request that it never sends, to see whether the script is sound
 
 function request()
@@ -68,7 +71,8 @@ function delay()
     due = due and due + 1 / rate or begun
     next_one = due
   end
-  if math.max(next_one, at) >= begun + seconds then return NEVER end
+  if math.max(next_one, at) >= begun + seconds or promised == posts and posts > 0 then return NEVER end
+  promised = promised + 1
   return math.max(0, (next_one - at) * 1000)
 end
 

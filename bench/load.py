@@ -9,7 +9,6 @@ from pathlib import Path
 
 _SCRIPT = Path(__file__).with_name("load.lua")
 _CONNECTIONS = 16
-_TAIL = 1  # seconds in which nothing is sent any more, so that every POST finds its answer
 _PATIENCE = 60  # seconds that wrk may take beyond its time
 
 
@@ -19,12 +18,18 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to send. Another seed means other alerts; `rate` is POSTs a second, 0 as fast as answers come."""
+    """What to send. Another seed means other alerts.
+
+    `rate` is POSTs a second, 0 as fast as answers come; `posts` is how many at most, 0 without a bound; `tail` are the
+    seconds at the end in which nothing is sent any more, so that every POST finds its answer.
+    """
 
     seed: int
     alerts: int = 1
     seconds: float = 5.0
+    tail: float = 1.0
     rate: float = 0.0
+    posts: int = 0
     services: int = 50
     repeat: bool = False
     connections: int = _CONNECTIONS
@@ -80,10 +85,11 @@ async def run(url: str, load: Load) -> Measured:
         "ALERTS": load.alerts,
         "SECONDS": load.seconds,
         "RATE": load.rate,
+        "POSTS": load.posts,
         "SERVICES": load.services,
         "REPEAT": int(load.repeat),
     }
-    command = [wrk(), "-t1", f"-c{load.connections}", f"-d{round(load.seconds + _TAIL)}s"]
+    command = [wrk(), "-t1", f"-c{load.connections}", f"-d{round(load.seconds + load.tail)}s"]
     if load.core is not None:
         command = ["taskset", "-c", str(load.core), *command]
     process = await asyncio.create_subprocess_exec(
@@ -101,7 +107,7 @@ async def run(url: str, load: Load) -> Measured:
 
 async def _measured(process: asyncio.subprocess.Process, load: Load) -> Measured:
     try:
-        async with asyncio.timeout(load.seconds + _PATIENCE):
+        async with asyncio.timeout(load.seconds + load.tail + _PATIENCE):
             said, _ = await process.communicate()
     finally:
         if process.returncode is None:
