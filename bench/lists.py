@@ -17,6 +17,7 @@ _ALERTS = 1_000_000
 _INCIDENTS = 100_000
 _PAGES = 200
 _QUIET = 0.05  # of one core: then the pipeline has looked at every incident
+_GLANCE = 2.0  # seconds
 _LISTS = ("alerts", "incidents")
 _FILTERS: Mapping[str, tuple[str, ...]] = {  # values that match much, little and nothing, for filters that there are
     "status": ("firing", "open", "resolved"),
@@ -47,8 +48,8 @@ async def _until_quiet(agent: Server) -> None:
     share = 1.0
     while share > _QUIET:
         before = agent.usage.cpu_seconds
-        await asyncio.sleep(2)
-        share = (agent.usage.cpu_seconds - before) / 2
+        await asyncio.sleep(_GLANCE)
+        share = (agent.usage.cpu_seconds - before) / _GLANCE
 
 
 async def _rows(client: httpx.AsyncClient) -> AsyncIterator[Row]:
