@@ -114,6 +114,7 @@ class Agent:
             clock=self._clock,
             ids=self._ids,
             fixed=file_principals(settings.data_dir, settings.auth.webhook_token_file),
+            sources=frozenset(self._prometheus),
         )
         self.asgi = self._front()
 

@@ -6,10 +6,12 @@ files come in through the constructor and are never stored.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from aetherlink.access.digests import digest_of, new_secret
 from aetherlink.errors import BadRequestError, ConflictError, NotFoundError
+from aetherlink.model.ids import SourceName
 from aetherlink.model.principals import Principal, Scope, TokenRecord
 from aetherlink.ports import Clock, Ids, Store, Transaction
 
@@ -19,13 +21,25 @@ _RESERVED = frozenset({"local", "operator", "webhook", "agent"})
 
 
 class TokenBook:
-    """Issues, revokes and recognises tokens. `fixed` are the principals of token files, by digest."""
+    """Issues, revokes and recognises tokens.
 
-    def __init__(self, store: Store, *, clock: Clock, ids: Ids, fixed: Mapping[str, Principal]) -> None:
+    `fixed` are the principals of token files, by digest; `sources` the names that a token may be bound to.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Clock,
+        ids: Ids,
+        fixed: Mapping[str, Principal],
+        sources: Collection[SourceName] = (),
+    ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._fixed = dict(fixed)
+        self._sources = sources
         self._holders: dict[str, Principal] = dict(fixed)
 
     def holder(self, secret: str) -> Principal | None:
@@ -41,17 +55,24 @@ class TokenBook:
         return await self._store.read(lambda transaction: transaction.tokens.all())
 
     async def issue(
-        self, name: str, scopes: Iterable[Scope], *, by: str, idempotency_key: str | None = None
+        self,
+        name: str,
+        scopes: Iterable[Scope],
+        *,
+        by: str,
+        source: str | None = None,
+        idempotency_key: str | None = None,
     ) -> tuple[TokenRecord, str]:
         """A new token and its secret, which is told this once.
 
-        Raises BadRequestError for an unusable name or no scope, ConflictError when two of the name are valid already or
-        when the key was used before (the secret cannot be told again), StoreError.
+        Raises BadRequestError for an unusable name, no scope or an unknown source, ConflictError when two of the name
+        are valid already or when the key was used before (the secret cannot be told again), StoreError.
         """
         _check_name(name)
         held = frozenset(scopes)
         if not held:
             raise BadRequestError(f"name at least one scope: {', '.join(Scope)}")
+        bound_to = self._bound_to(source, held)
         secret = new_secret()
         record = TokenRecord(
             id=_id_of(by, idempotency_key) if idempotency_key else self._ids.new("tok"),
@@ -59,6 +80,7 @@ class TokenBook:
             digest=digest_of(secret),
             scopes=held,
             created_at=self._clock.now(),
+            source=bound_to,
         )
         self._remember(await self._store.write(lambda transaction: _insert(transaction, record)))
         return record, secret
@@ -72,24 +94,24 @@ class TokenBook:
             if record is None:
                 raise NotFoundError(f"there is no token {token_id!r}")
             if record.revoked_at is None:
-                transaction.tokens.put(
-                    TokenRecord(
-                        id=record.id,
-                        name=record.name,
-                        digest=record.digest,
-                        scopes=record.scopes,
-                        created_at=record.created_at,
-                        revoked_at=now,
-                    )
-                )
+                transaction.tokens.put(replace(record, revoked_at=now))
             return transaction.tokens.all()
 
         records = await self._store.write(work)
         self._remember(records)
         return next(one for one in records if one.id == token_id)
 
+    def _bound_to(self, source: str | None, scopes: Collection[Scope]) -> SourceName | None:
+        if source is None:
+            return None
+        if source not in self._sources:
+            raise BadRequestError(f"there is no source {source!r}: known are {', '.join(sorted(self._sources))}")
+        if Scope.WEBHOOK not in scopes:
+            raise BadRequestError("a source is for the scope webhook: ask for that scope, or leave the source out")
+        return SourceName(source)
+
     def _remember(self, records: Iterable[TokenRecord]) -> None:
-        stored = {one.digest: Principal(one.name, one.scopes) for one in records if one.revoked_at is None}
+        stored = {one.digest: Principal(one.name, one.scopes, one.source) for one in records if one.revoked_at is None}
         self._holders = stored | self._fixed
 
 

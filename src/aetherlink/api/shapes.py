@@ -133,6 +133,7 @@ class TokenShape(Shape):
     id: str = Field(examples=["tok-06f3qk2c8d1v7m4t"])
     name: str = Field(examples=["alertmanager"])
     scopes: list[Scope]
+    source: str | None = Field(description="The one source whose alerts it is good for; null: bound to none.")
     created_at: Instant
     revoked_at: Instant | None
 
@@ -231,5 +232,10 @@ def pauses(held: list[Pause]) -> PauseState:
 def token(one: TokenRecord) -> TokenShape:
     """The token as lists show it."""
     return TokenShape(
-        id=one.id, name=one.name, scopes=sorted(one.scopes), created_at=one.created_at, revoked_at=one.revoked_at
+        id=one.id,
+        name=one.name,
+        scopes=sorted(one.scopes),
+        source=one.source,
+        created_at=one.created_at,
+        revoked_at=one.revoked_at,
     )

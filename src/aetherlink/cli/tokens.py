@@ -17,6 +17,9 @@ def create(
     name: Annotated[str, typer.Argument(help="Whose it is; two of one name may be valid at a time, for rotation.")],
     *,
     scope: Annotated[list[str], typer.Option(help="webhook, read, operate, approve or admin; may be repeated.")],
+    source: Annotated[
+        str | None, typer.Option(help="The source whose alerts it delivers; for the scope webhook.")
+    ] = None,
     config: Config = None,
     url: Url = None,
     token: Token = None,
@@ -26,7 +29,7 @@ def create(
     from aetherlink.cli.connection import talk
     from aetherlink.cli.printing import print_json
 
-    body = {"name": name, "scopes": scope}
+    body = {"name": name, "scopes": scope} | ({"source": source} if source else {})
     made = talk(lambda agent: agent.ask("POST", "/api/v1/tokens", body), config=config, url=url, token=token)
     if as_json:
         print_json(made)
@@ -46,10 +49,17 @@ def list_tokens(config: Config = None, url: Url = None, token: Token = None, as_
         print_json(answer)
         return
     rows = [
-        (item.get("id"), item.get("name"), " ".join(item.get("scopes", [])), item.get("created_at"), _state(item))
+        (
+            item.get("id"),
+            item.get("name"),
+            " ".join(item.get("scopes", [])),
+            item.get("source") or "",
+            item.get("created_at"),
+            _state(item),
+        )
         for item in answer.get("items", [])
     ]
-    print_table(("id", "name", "scopes", "created", "state"), rows, none="no tokens but those of files")
+    print_table(("id", "name", "scopes", "source", "created", "state"), rows, none="no tokens but those of files")
 
 
 @token_commands.command()

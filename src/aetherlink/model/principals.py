@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from aetherlink.model.ids import SourceName
+
 
 class Scope(StrEnum):
     """What a token may be good for. A scope gives itself only; admin gives all."""
@@ -17,10 +19,11 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller who was recognised, by token or by where the call came from."""
+    """A caller who was recognised, by token or by where the call came from; `source` is whose webhooks it delivers."""
 
     name: str
     scopes: frozenset[Scope]
+    source: SourceName | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether the caller holds the scope."""
@@ -29,7 +32,10 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """A token as stored: only its SHA-256 in hex. Two of one name may be valid at a time, for rotation."""
+    """A token as stored: only its SHA-256 in hex. Two of one name may be valid at a time, for rotation.
+
+    `source` is the one source whose alerts it is good for; None: it is bound to none.
+    """
 
     id: str
     name: str
@@ -37,3 +43,4 @@ class TokenRecord:
     scopes: frozenset[Scope]
     created_at: datetime
     revoked_at: datetime | None = None
+    source: SourceName | None = None

@@ -117,6 +117,7 @@ tokens = sa.Table(
     sa.Column("scopes", sa.JSON, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("revoked_at", Instant),
+    sa.Column("source", sa.Text),
 )
 
 quarantine = sa.Table(

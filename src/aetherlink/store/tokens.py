@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from aetherlink.model.ids import SourceName
 from aetherlink.model.principals import Scope, TokenRecord
 from aetherlink.store.tables import tokens
 
@@ -23,6 +24,7 @@ class SqlTokenRows:
                 scopes=frozenset(Scope(scope) for scope in row.scopes),
                 created_at=row.created_at,
                 revoked_at=row.revoked_at,
+                source=None if row.source is None else SourceName(row.source),
             )
             for row in self._connection.execute(query)
         ]
@@ -35,6 +37,7 @@ class SqlTokenRows:
             "scopes": sorted(record.scopes),
             "created_at": record.created_at,
             "revoked_at": record.revoked_at,
+            "source": record.source,
         }
         if not self._connection.execute(sa.update(tokens).where(tokens.c.id == record.id).values(values)).rowcount:
             self._connection.execute(sa.insert(tokens).values({"id": record.id, **values}))

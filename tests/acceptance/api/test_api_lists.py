@@ -159,7 +159,7 @@ class TestTokens:
         listed = agent.call("GET", "/api/v1/tokens", token="operator")
 
         assert {item["name"] for item in listed.json()["items"]} >= {"read-test", "revoked"}
-        assert set(listed.json()["items"][0]) == {"id", "name", "scopes", "created_at", "revoked_at"}
+        assert set(listed.json()["items"][0]) == {"id", "name", "scopes", "source", "created_at", "revoked_at"}
 
     def test_the_list_is_paged(self, agent) -> None:
         first = agent.call("GET", "/api/v1/tokens?limit=4", token="operator").json()
@@ -195,6 +195,8 @@ class TestTokens:
             ({"name": "Big Name", "scopes": ["read"]}, 400, "'Big Name' cannot be a token's name"),
             ({"name": "operator", "scopes": ["read"]}, 400, "the agent's own"),
             ({"name": "network:10.0.0.1", "scopes": ["read"]}, 400, "cannot be a token's name"),
+            ({"name": "x", "scopes": ["webhook"], "source": "prd"}, 400, "no source 'prd': known are default, prod"),
+            ({"name": "x", "scopes": ["read"], "source": "prod"}, 400, "a source is for the scope webhook"),
             ({"name": "x", "scopes": []}, 422, "body.scopes"),
             ({"name": "x", "scopes": ["everything"]}, 422, "body.scopes.0"),
             ({"name": "x", "scopes": "read"}, 422, "body.scopes"),

@@ -174,9 +174,23 @@ def test_tokens_are_made_listed_and_revoked_with_the_operators_token(aether, age
     assert agent.call("GET", "/api/v1/alerts", token="made").status_code == 200
     listed = json.loads(aether("token", "list", "--json", *config).stdout)["items"]
     token_id = next(item["id"] for item in listed if item["name"] == "grafana")
+    assert {item["name"]: item["source"] for item in listed}["grafana"] is None
     assert "grafana" in aether("token", "list", *config).stdout
     assert aether("token", "revoke", token_id, *config).returncode == 0
     assert agent.call("GET", "/api/v1/alerts", token="made").status_code == 401
+
+
+def test_a_token_can_be_bound_to_a_source(aether, agent, settings_of) -> None:
+    config = ["--config", settings_of(agent)]
+
+    made = aether("token", "create", "alertmanager-prod", "--scope", "webhook", "--source", "prod", *config)
+    unknown = aether("token", "create", "x", "--scope", "webhook", "--source", "prd", *config)
+
+    assert made.returncode == 0
+    assert "there is no source 'prd'" in unknown.stderr
+    listed = json.loads(aether("token", "list", "--json", *config).stdout)["items"]
+    assert {item["name"]: item["source"] for item in listed}["alertmanager-prod"] == "prod"
+    assert " prod " in aether("token", "list", *config).stdout
 
 
 def test_the_operators_token_goes_to_the_settings_address_only(aether, agent, settings_of) -> None:

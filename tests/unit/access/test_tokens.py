@@ -9,6 +9,7 @@ import pytest
 from aetherlink.access.tokens import TokenBook
 from aetherlink.errors import ConflictError, NotFoundError
 from aetherlink.lib.ids import SortableIds
+from aetherlink.model.ids import SourceName
 from aetherlink.model.principals import Principal, Scope
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import ManualClock
@@ -38,6 +39,18 @@ async def test_an_issued_token_is_known_after_a_restart_and_a_revoked_one_is_not
 
     assert restarted.holder(kept) == Principal("grafana", frozenset({Scope.READ}))
     assert restarted.holder(lost) is None
+
+
+async def test_a_token_is_bound_to_its_source_also_after_a_restart_and_when_revoked(store: SqlStore) -> None:
+    prod = SourceName("prod")
+    tokens = TokenBook(store, clock=ManualClock(), ids=SortableIds(), fixed={}, sources=[prod])
+
+    record, secret = await tokens.issue("alertmanager", [Scope.WEBHOOK], by="operator", source="prod")
+    restarted = book(store)
+    await restarted.reload()
+
+    assert restarted.holder(secret) == Principal("alertmanager", frozenset({Scope.WEBHOOK}), prod)
+    assert (await restarted.revoke(record.id)).source == prod
 
 
 def test_no_secret_is_stored(store: SqlStore, tmp_path: Path) -> None:

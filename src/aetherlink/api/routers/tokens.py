@@ -23,6 +23,9 @@ class TokenBody(BaseModel):
 
     name: str = Field(min_length=1, max_length=63, description="Two of one name may be valid at a time.")
     scopes: list[Annotated[Scope, Field(strict=False)]] = Field(min_length=1, max_length=len(Scope))
+    source: str | None = Field(
+        default=None, max_length=63, description="The one source whose alerts it is good for, with the scope webhook."
+    )
 
 
 def router(services: ApiServices) -> APIRouter:
@@ -38,7 +41,7 @@ def router(services: ApiServices) -> APIRouter:
         idempotency_key: IdempotencyKey = None,
     ) -> shapes.NewToken:
         record, secret = await services.tokens.issue(
-            body.name, body.scopes, by=caller.name, idempotency_key=idempotency_key
+            body.name, body.scopes, by=caller.name, source=body.source, idempotency_key=idempotency_key
         )
         response.headers["Cache-Control"] = "no-store"
         return shapes.NewToken(**shapes.token(record).model_dump(), token=secret)

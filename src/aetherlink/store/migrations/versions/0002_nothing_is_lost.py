@@ -19,6 +19,7 @@ def upgrade() -> None:
     _health_readings()
     _pauses()
     _agent_state()
+    op.add_column("tokens", sa.Column("source", sa.Text(), nullable=True))
 
 
 def _journal() -> None:
