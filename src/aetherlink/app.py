@@ -13,6 +13,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from importlib.metadata import version as version_of
+from pathlib import Path
 
 import uvicorn
 import uvloop
@@ -23,13 +24,15 @@ from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.api.app import build_api
 from aetherlink.api.services import ApiServices
+from aetherlink.audit import key_file
+from aetherlink.audit.anchor_file import ANCHORS_FILE
 from aetherlink.clients.alertmanager import AlertmanagerClient
 from aetherlink.clients.credentials import connection_of
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.commands import Commands
-from aetherlink.errors import AetherError, SettingsError, StoreError, UnreachableError
+from aetherlink.errors import AetherError, SettingsError, UnreachableError
 from aetherlink.executors.options import ExecutorOptions
 from aetherlink.executors.registry import Opened, open_executors
 from aetherlink.health.loop import HealthLoop
@@ -56,11 +59,11 @@ from aetherlink.ports import Executor
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.settings import Settings
-from aetherlink.store import folder
+from aetherlink.store import backup, folder, restore, sqlite
+from aetherlink.store.archive import Manifest
+from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
-from aetherlink.store.place import Place
-from aetherlink.store.postgres import PostgresPlace
-from aetherlink.store.sqlite import SqlitePlace
+from aetherlink.store.restore import Restored
 
 DATABASE_FILE = "aetherlink.db"
 VERSION = version_of("aetherlink")
@@ -78,15 +81,17 @@ class Agent:
     def __init__(self, settings: Settings) -> None:
         check_listen(settings.host, settings.auth)
         folder.make(settings.data_dir)
-        holds_database = settings.database_url is None
-        if holds_database and (warning := folder.check_file_system(settings.data_dir)):
+        if warning := folder.check_file_system(settings.data_dir):
             _log.warning("%s", warning)
         self._settings = settings
         self._clock = SystemClock()
         self._ids = SortableIds(self._clock)
         self._cleanups: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self.registry = _registry()
-        self.store = SqlStore(_place(settings))
+        self.store = SqlStore(
+            settings.data_dir / DATABASE_FILE,
+            before_migration=AutomaticBackup(settings.data_dir / backup.FOLDER, _beside(settings), self._clock),
+        )
         self._prometheus = {
             SourceName(source.name): _prometheus(source, settings.clients) for source in settings.sources
         }
@@ -244,8 +249,7 @@ def run(settings: Settings) -> int:
 def check(settings: Settings) -> Iterator[str]:
     """What the settings come to, line by line. Raises SettingsError, and at the end UnreachableError."""
     check_listen(settings.host, settings.auth)
-    database = _postgres(settings)
-    warning = folder.try_out(settings.data_dir, holds_database=database is None)
+    warning = folder.try_out(settings.data_dir)
     yield f"mode {settings.mode}, listening on {settings.listen}, data in {settings.data_dir}"
     if warning:
         yield f"WARNING: {warning}"
@@ -254,15 +258,41 @@ def check(settings: Settings) -> Iterator[str]:
         declared = "" if playbook.target in settings.targets else " (target not configured: it can do nothing)"
         yield f"playbook {playbook.name}: {playbook.verb} {playbook.target}, {mode}{declared}"
     executors = _executors(settings)
-    asked = asyncio.run(_ask_outside(settings, executors))
-    if database is not None:
-        asked[database.name.removeprefix("the ")] = _out_of_store(database)
     away = []
-    for name, problem in asked.items():
+    for name, problem in asyncio.run(_ask_outside(settings, executors)).items():
         yield f"{name}: {'answers' if problem is None else f'NOT REACHED: {problem}'}"
         away += [name] if problem is not None else []
     if away:
         raise UnreachableError(f"not reached: {', '.join(away)}")
+
+
+def back_up(settings: Settings, file: Path) -> Manifest:
+    """Back up the data of an agent, whether it runs or not. Raises SettingsError, StoreError."""
+    database = settings.data_dir / DATABASE_FILE
+    if not database.is_file():
+        raise SettingsError(f"there is no database in {settings.data_dir}: is data_dir (AETHER_DATA_DIR) the agent's?")
+    engine = sqlite.reading_engine(database, connections=1, busy_milliseconds=sqlite.BUSY_MILLISECONDS)
+    try:
+        return backup.write(engine, file, beside=_beside(settings), now=SystemClock().now())
+    finally:
+        engine.dispose()
+
+
+def restore_from(settings: Settings, file: Path, *, force: bool) -> Restored:
+    """Put a backup in the place of the data, paused. Raises SettingsError, StoreError."""
+    return restore.into_file(
+        file,
+        settings.data_dir / DATABASE_FILE,
+        beside=_beside(settings),
+        stale=[settings.data_dir / ANCHORS_FILE],
+        force=force,
+        now=SystemClock().now(),
+    )
+
+
+def _beside(settings: Settings) -> Mapping[str, Path]:
+    """What belongs into a backup beside the database: without the key nobody could verify the timelines."""
+    return {key_file.KEY_FILE: key_file.place(settings.audit, settings.data_dir)}
 
 
 async def _ask_outside(settings: Settings, executors: Mapping[str, Opened]) -> dict[str, str | None]:
@@ -285,15 +315,6 @@ async def _ask_outside(settings: Settings, executors: Mapping[str, Opened]) -> d
     return dict(zip(names, answers, strict=True))
 
 
-def _out_of_store(database: PostgresPlace) -> str | None:
-    """Why the database cannot be used, in words; None when it can."""
-    try:
-        database.try_out()
-    except StoreError as problem:
-        return str(problem)
-    return None
-
-
 async def _out_of_hand(executor: Executor, target: Target) -> str | None:
     """Why the executor cannot look at the target, in words; None when it can."""
     try:
@@ -301,23 +322,6 @@ async def _out_of_hand(executor: Executor, target: Target) -> str | None:
     except AetherError as problem:
         return str(problem)
     return None
-
-
-def _place(settings: Settings) -> Place:
-    """Where the data lie: PostgreSQL when it is named, else a file in the data folder."""
-    return _postgres(settings) or SqlitePlace(settings.data_dir / DATABASE_FILE)
-
-
-def _postgres(settings: Settings) -> PostgresPlace | None:
-    if settings.database_url is None:
-        return None
-    clock = SystemClock()
-    return PostgresPlace(
-        settings.database_url.get_secret_value(),
-        owner=SortableIds(clock).new("agent"),
-        clock=clock,
-        password_file=settings.database_password_file,
-    )
 
 
 def _prometheus(source: SourceOptions, options: ClientOptions) -> PrometheusClient:

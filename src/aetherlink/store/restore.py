@@ -1,0 +1,115 @@
+"""Restoring a backup: checked whole before anything is touched, brought to the newest schema, and paused. It blocks."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from aetherlink.errors import SettingsError, StoreError
+from aetherlink.model.pauses import EVERYTHING, Pause
+from aetherlink.store import archive, dump, replacement, schema, sqlite
+from aetherlink.store.archive import ArchiveReader, Manifest
+from aetherlink.store.pauses import SqlPauseRows
+from aetherlink.store.tables import agent_state
+
+_EPOCH = "epoch"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was restored, and where that lies now which was there before (None: nothing was)."""
+
+    manifest: Manifest
+    replaced: str | None
+
+
+def into_file(
+    file: Path, database: Path, *, beside: Mapping[str, Path], stale: Sequence[Path], force: bool, now: datetime
+) -> Restored:
+    """Restore into an SQLite database. `beside` says where further files of the backup belong, `stale` what goes aside.
+
+    Raises SettingsError when there is data already and `force` is not given, or when the file is not there; StoreError
+    when the file is no whole backup of a known schema, or while an agent uses the data.
+    """
+    data_dir = database.parent
+    aside = data_dir / f"replaced-{now:%Y%m%dT%H%M%SZ}"
+    has_data = database.exists()
+    if has_data and not force:
+        raise SettingsError(f"{data_dir} holds data already: --force moves it aside (into {aside}) and restores")
+    try:
+        with _checked(file) as package:
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with replacement.in_file(database, aside, files=_files(package, beside), stale=stale) as connection:
+                _fill(connection, package, file=file, now=now, epoch=_epoch_in(database))
+            return Restored(package.manifest, str(aside) if has_data else None)
+    except OSError as problem:
+        where = problem.filename or data_dir
+        raise SettingsError(f"{file} cannot be restored: {where}: {os.strerror(problem.errno or 0)}") from problem
+    except sa.exc.SQLAlchemyError as problem:
+        raise StoreError(f"{file} cannot be restored: {getattr(problem, 'orig', None) or problem}") from problem
+
+
+def epoch_of(connection: sa.Connection) -> int:
+    """How often the data changed hands; 0 for data that never did. A holder's name may follow the number."""
+    if not sa.inspect(connection).has_table(agent_state.name):
+        return 0
+    stored = connection.scalar(sa.select(agent_state.c.value).where(agent_state.c.name == _EPOCH))
+    return 0 if stored is None else int(stored.partition(" ")[0])
+
+
+@contextmanager
+def _checked(file: Path) -> Iterator[ArchiveReader]:
+    """A whole backup of a schema that this version knows."""
+    with archive.reading(file) as package:
+        schema.check_known(package.manifest.revision)
+        package.verify()
+        yield package
+
+
+def _files(package: ArchiveReader, beside: Mapping[str, Path]) -> dict[Path, bytes]:
+    """Only what belongs to a backup: an archive of somebody else's must not put files where it likes."""
+    return {beside[name]: package.file(name) for name in package.manifest.files if name in beside}
+
+
+def _epoch_in(database: Path) -> int:
+    """The epoch of the data that is there; 0 for what cannot be read."""
+    if not database.exists():
+        return 0
+    engine = sqlite.reading_engine(database, connections=1, busy_milliseconds=sqlite.BUSY_MILLISECONDS)
+    try:
+        with engine.connect() as connection, connection.begin():
+            return epoch_of(connection)
+    except sa.exc.SQLAlchemyError:  # damaged, as what has to be restored often is
+        return 0
+    finally:
+        engine.dispose()
+
+
+def _fill(connection: sa.Connection, package: ArchiveReader, *, file: Path, now: datetime, epoch: int) -> None:
+    """Bring an empty database to what the backup holds, at the newest schema, in the caller's transaction.
+
+    `epoch` is the one of the data that is replaced: what counts epochs must never see them go back.
+    """
+    manifest = package.manifest
+    schema.migrate(connection, manifest.revision)
+    shapes = dump.shapes(connection, schema.tables_at(manifest.revision))
+    if {shape.name: set(shape.columns) for shape in shapes} != {
+        name: set(table.columns) for name, table in manifest.tables.items()
+    }:
+        raise StoreError(f"{file} does not hold the tables of schema {manifest.revision}: it is damaged")
+    for shape in shapes:
+        dump.insert(connection, shape.ordered(manifest.tables[shape.name].columns), package.rows(shape.name))
+    schema.migrate(connection)
+    _bump_epoch(connection, epoch)
+    reason = f"restored from {file.name} of {manifest.created_at}: look at it, then `aether resume`"
+    SqlPauseRows(connection).put(Pause(EVERYTHING, now, reason, "restore"))
+
+
+def _bump_epoch(connection: sa.Connection, replaced: int) -> None:
+    value = f"{1 + max(replaced, epoch_of(connection))} restored"
+    connection.execute(sa.delete(agent_state).where(agent_state.c.name == _EPOCH))
+    connection.execute(sa.insert(agent_state).values(name=_EPOCH, value=value))
