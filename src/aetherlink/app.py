@@ -32,7 +32,7 @@ from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.commands import Commands
-from aetherlink.errors import AetherError, SettingsError, UnreachableError
+from aetherlink.errors import AetherError, SettingsError, StoreError, UnreachableError
 from aetherlink.executors.options import ExecutorOptions
 from aetherlink.executors.registry import Opened, open_executors
 from aetherlink.health.loop import HealthLoop
@@ -63,7 +63,10 @@ from aetherlink.store import backup, folder, restore, sqlite
 from aetherlink.store.archive import Manifest
 from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
+from aetherlink.store.place import Place
+from aetherlink.store.postgres import PostgresPlace
 from aetherlink.store.restore import Restored
+from aetherlink.store.sqlite import SqlitePlace
 
 DATABASE_FILE = "aetherlink.db"
 VERSION = version_of("aetherlink")
@@ -81,7 +84,8 @@ class Agent:
     def __init__(self, settings: Settings) -> None:
         check_listen(settings.host, settings.auth)
         folder.make(settings.data_dir)
-        if warning := folder.check_file_system(settings.data_dir):
+        holds_database = settings.database_url is None
+        if holds_database and (warning := folder.check_file_system(settings.data_dir)):
             _log.warning("%s", warning)
         self._settings = settings
         self._clock = SystemClock()
@@ -89,7 +93,7 @@ class Agent:
         self._cleanups: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self.registry = _registry()
         self.store = SqlStore(
-            settings.data_dir / DATABASE_FILE,
+            _place(settings),
             before_migration=AutomaticBackup(settings.data_dir / backup.FOLDER, _beside(settings), self._clock),
         )
         self._prometheus = {
@@ -249,7 +253,8 @@ def run(settings: Settings) -> int:
 def check(settings: Settings) -> Iterator[str]:
     """What the settings come to, line by line. Raises SettingsError, and at the end UnreachableError."""
     check_listen(settings.host, settings.auth)
-    warning = folder.try_out(settings.data_dir)
+    database = _postgres(settings)
+    warning = folder.try_out(settings.data_dir, holds_database=database is None)
     yield f"mode {settings.mode}, listening on {settings.listen}, data in {settings.data_dir}"
     if warning:
         yield f"WARNING: {warning}"
@@ -258,8 +263,11 @@ def check(settings: Settings) -> Iterator[str]:
         declared = "" if playbook.target in settings.targets else " (target not configured: it can do nothing)"
         yield f"playbook {playbook.name}: {playbook.verb} {playbook.target}, {mode}{declared}"
     executors = _executors(settings)
+    asked = asyncio.run(_ask_outside(settings, executors))
+    if database is not None:
+        asked[database.name.removeprefix("the ")] = _out_of_store(database)
     away = []
-    for name, problem in asyncio.run(_ask_outside(settings, executors)).items():
+    for name, problem in asked.items():
         yield f"{name}: {'answers' if problem is None else f'NOT REACHED: {problem}'}"
         away += [name] if problem is not None else []
     if away:
@@ -315,6 +323,15 @@ async def _ask_outside(settings: Settings, executors: Mapping[str, Opened]) -> d
     return dict(zip(names, answers, strict=True))
 
 
+def _out_of_store(database: PostgresPlace) -> str | None:
+    """Why the database cannot be used, in words; None when it can."""
+    try:
+        database.try_out()
+    except StoreError as problem:
+        return str(problem)
+    return None
+
+
 async def _out_of_hand(executor: Executor, target: Target) -> str | None:
     """Why the executor cannot look at the target, in words; None when it can."""
     try:
@@ -322,6 +339,23 @@ async def _out_of_hand(executor: Executor, target: Target) -> str | None:
     except AetherError as problem:
         return str(problem)
     return None
+
+
+def _place(settings: Settings) -> Place:
+    """Where the data lie: PostgreSQL when it is named, else a file in the data folder."""
+    return _postgres(settings) or SqlitePlace(settings.data_dir / DATABASE_FILE)
+
+
+def _postgres(settings: Settings) -> PostgresPlace | None:
+    if settings.database_url is None:
+        return None
+    clock = SystemClock()
+    return PostgresPlace(
+        settings.database_url.get_secret_value(),
+        owner=SortableIds(clock).new("agent"),
+        clock=clock,
+        password_file=settings.database_password_file,
+    )
 
 
 def _prometheus(source: SourceOptions, options: ClientOptions) -> PrometheusClient:

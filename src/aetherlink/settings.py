@@ -34,6 +34,7 @@ from aetherlink.model.ids import PlaybookName, SourceName, TargetName
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.playbooks import form_problems, strict_yaml
 from aetherlink.probes.options import ProbeOptions
+from aetherlink.store.options import DatabaseUrl, has_password
 
 PREFIX = "AETHER_"
 DEFAULT_FILE = Path("aether.yaml")
@@ -45,8 +46,10 @@ _SEED_PLACES: Mapping[str, tuple[int | str, ...]] = {
     "ALERTMANAGER_URL": ("sources", 0, "alertmanagers"),
 }
 _FOREIGN_PREFIXES = ("AETHER_TEST_", "AETHER_AGENT_")
-# What an agent of a lab is told by the lab; another's address, folder or token would break it.
-_OF_EACH_AGENT = _OF_THE_CLI | {"AETHER_LISTEN", "AETHER_DATA_DIR"}
+# What an agent of a lab is told by the lab; another's address, folder, database or token would break it.
+_OF_EACH_AGENT = _OF_THE_CLI | {
+    *("AETHER_LISTEN", "AETHER_DATA_DIR", "AETHER_DATABASE_URL", "AETHER_DATABASE_PASSWORD_FILE")
+}
 _SHOWN = frozenset({"mode", "playbook_modes", "log_level", "log_format", "health", "pipeline", "probes"})
 
 
@@ -124,6 +127,14 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path("aetherlink-data"), description="Where the agent keeps its database and tokens."
     )
+    database_url: DatabaseUrl | None = Field(
+        default=None,
+        description="A PostgreSQL database in place of the SQLite file in data_dir, such as "
+        "`postgresql://aether@db.example.org/aether`. Never shown.",
+    )
+    database_password_file: Path | None = Field(
+        default=None, description="A file that holds the database's password; read at every connection."
+    )
     grafana_url: Url | None = Field(
         default=None, description="The address of Grafana, for links; `aether check` asks whether it answers."
     )
@@ -162,6 +173,12 @@ class Settings(BaseSettings):
                     f"actions.{name}.{action.verb}: there is no target {action.target!r}"
                     f"{near or ': declare it under `targets`'}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if self.database_password_file is not None and (self.database_url is None or has_password(self.database_url)):
+            raise ValueError("database_password_file goes with a database_url that holds no password itself")
         return self
 
     @model_validator(mode="after")

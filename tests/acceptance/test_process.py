@@ -175,6 +175,14 @@ def test_check_says_which_settings_file_it_read_or_that_it_read_none(tmp_path: P
     assert check(tmp_path, AETHER_CONFIG="other.yaml")[1].startswith("settings from other.yaml\nmode auto")
 
 
+def test_check_says_that_the_database_is_not_reached_and_nothing_of_its_password(tmp_path: Path) -> None:
+    code, said = check(tmp_path, AETHER_DATABASE_URL="postgresql://aether:s3cret@127.0.0.1:1/aether")
+
+    assert code == 3
+    assert "database postgresql://aether@127.0.0.1:1/aether: NOT REACHED: " in said
+    assert "s3cret" not in said
+
+
 def test_check_says_that_an_executor_is_not_reached(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere.sock"
     (tmp_path / "aether.yaml").write_text(

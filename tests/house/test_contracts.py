@@ -34,6 +34,7 @@ FORBIDDEN = {
         "import aetherlink.lib.clock",
     ),
     "SQL outside the store": ("sql-stays-in-the-store", "aetherlink/intake/__init__.py", "import sqlalchemy"),
+    "a driver that has to be there": ("the-driver-is-optional", "aetherlink/store/postgres.py", "import psycopg"),
     "FastAPI behind the doors": ("the-web-stays-at-the-doors", "aetherlink/health/__init__.py", "import fastapi"),
     "HTTP past the clients": ("http-goes-out-through-clients", "aetherlink/executors/__init__.py", "import httpx"),
 }

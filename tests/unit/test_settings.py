@@ -203,6 +203,47 @@ def test_everything_of_a_source_is_read(file: Path) -> None:
     assert (source.basic_auth.username, source.proxy) == ("agent", "http://proxy:3128")
 
 
+def test_the_address_of_a_database_is_kept_and_never_shown(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AETHER_DATABASE_URL", "postgresql://aether:s3cret@db/aether")
+
+    found = settings.load()
+
+    assert found.database_url is not None
+    assert found.database_url.get_secret_value() == "postgresql://aether:s3cret@db/aether"
+    assert "s3cret" not in repr(found) + str(found)
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("mysql://u:s3cret@h/d", "only PostgreSQL has an address"),
+        ("/var/lib/s3cret.db", "only PostgreSQL has an address"),
+        ("postgresql://u:s3cret@h", "names no user or no database"),
+        ("postgresql://h/s3cret", "names no user or no database"),
+        ("postgresql://u:s3cret@h:port/d", "no address of a database"),
+        ("postgresql://u@h/d?password=s3cret", "in front of the host"),
+        ("postgresql://u:s3cret@h/d", "goes with a database_url that holds no password"),
+    ],
+)
+def test_a_wrong_address_of_a_database_is_refused_without_being_repeated(
+    monkeypatch: pytest.MonkeyPatch, url: str, complaint: str
+) -> None:
+    monkeypatch.setenv("AETHER_DATABASE_URL", url)
+    monkeypatch.setenv("AETHER_DATABASE_PASSWORD_FILE", "password")
+
+    with pytest.raises(SettingsError, match=complaint) as caught:
+        settings.load()
+
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_password_file_is_nothing_without_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AETHER_DATABASE_PASSWORD_FILE", "password")
+
+    with pytest.raises(SettingsError, match="goes with a database_url"):
+        settings.load()
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nowhere\.yaml: there is no such file"):
         settings.load(tmp_path / "nowhere.yaml")
@@ -278,7 +319,14 @@ def test_the_agent_of_a_lab_takes_over_the_settings_of_the_environment_and_nothi
     for name in [name for name in os.environ if name.startswith("AETHER_")]:
         monkeypatch.delenv(name)
     own = {"AETHER_MODE": "observe", "AETHER_SOURCES": '[{"name": "a", "prometheus": "http://u:secret@p:9090"}]'}
-    anothers = ("AETHER_CONFIG", "AETHER_DATA_DIR", "AETHER_DRILL_CRM_URL", "AETHER_LISTEN")
+    anothers = (
+        "AETHER_CONFIG",
+        "AETHER_DATABASE_PASSWORD_FILE",
+        "AETHER_DATABASE_URL",
+        "AETHER_DATA_DIR",
+        "AETHER_DRILL_CRM_URL",
+        "AETHER_LISTEN",
+    )
     anothers += ("AETHER_TEST_REQUIRE_ALL", "AETHER_TOKEN", "AETHER_URL")
     for name, value in {**own, **dict.fromkeys(anothers, "secret"), "HOME": "/"}.items():
         monkeypatch.setenv(name, value)

@@ -1,1 +1,1 @@
-"""The store: SQLAlchemy Core on SQLite, one class an aggregate, one writer thread, Alembic migrations."""
+"""The store: SQLAlchemy Core on SQLite or PostgreSQL, one class an aggregate, one writer thread, Alembic migrations."""

@@ -1,6 +1,7 @@
 """The store as the rest of the house sees it: `write` on the one writer, `read` on connections that cannot write."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,8 +11,9 @@ import sqlalchemy as sa
 
 from aetherlink.errors import StoreError
 from aetherlink.ports import Transaction
-from aetherlink.store import schema, sqlite
-from aetherlink.store.lock import FileLock
+from aetherlink.store import schema
+from aetherlink.store.place import Place
+from aetherlink.store.sqlite import SqlitePlace
 from aetherlink.store.transaction import SqlTransaction
 from aetherlink.store.writer import Writer
 
@@ -21,58 +23,58 @@ _READERS = 4
 
 
 class SqlStore:
-    """See ports.Store. `open` before use, `close` after; both block.
+    """See ports.Store. `open` before use, `close` after; both block. A path is the place of an SQLite file.
 
-    `busy_milliseconds` bounds the wait for another program that holds the file's lock. `before_migration` is called
-    before data is brought to the revision that it is given.
+    `before_migration` is called before data is brought to the revision that it is given.
     """
 
     def __init__(
         self,
-        path: Path,
+        where: Place | Path,
         *,
-        busy_milliseconds: int = sqlite.BUSY_MILLISECONDS,
         before_migration: Callable[[sa.Engine, str], None] = lambda _reading, _revision: None,
     ) -> None:
-        self._path = path
+        self._place: Place = SqlitePlace(where) if isinstance(where, Path) else where
         self._before_migration = before_migration
-        self._lock = FileLock(path)
-        self._writing = sqlite.writing_engine(path, busy_milliseconds=busy_milliseconds)
-        self._reading = sqlite.reading_engine(path, connections=_READERS, busy_milliseconds=busy_milliseconds)
-        self._writer = Writer(self._writing)
+        self._writer = Writer(self._place.writing)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
 
     def open(self) -> None:
-        """Make the folder and the schema, start the writer.
+        """Take the database, bring it to the newest schema, start the writer.
 
-        Raises StoreError when the database cannot be used, or when another process uses it.
+        Raises StoreError when the database cannot be used, or when another agent uses it.
         """
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock.take()
-            sqlite.make_private(self._path)
-            schema.upgrade(self._writing, before=lambda: self._before_migration(self._reading, schema.newest()))
-        except (OSError, sa.exc.SQLAlchemyError) as problem:
-            cause = getattr(problem, "orig", None) or problem
-            raise StoreError(f"the database {self._path} cannot be used: {cause}") from problem
+            self._take()
+        except BaseException:
+            self._place.release()
+            raise
         self._writer.start()
 
     def close(self) -> None:
-        """Finish what is queued, then let go of the file."""
+        """Finish what is queued, then let go of the database."""
         self._writer.stop()
         self.dispose()
 
     def dispose(self) -> None:
-        """Let go of the file without having opened it well."""
+        """Let go of the database without having opened it well."""
         self._readers.shutdown()
-        self._writing.dispose()
-        self._reading.dispose()
-        self._lock.release()
+        self._place.release()
 
     @property
     def is_alive(self) -> bool:
-        """Whether the writer runs."""
-        return self._writer.is_alive
+        """Whether the writer runs, and this agent is the one that may write."""
+        return self._writer.is_alive and self._place.is_ours
+
+    def _take(self) -> None:
+        try:
+            self._place.take()
+            schema.upgrade(
+                self._place.writing, before=lambda: self._before_migration(self._place.reading, schema.newest())
+            )
+            self._place.enter()
+        except (OSError, sa.exc.SQLAlchemyError, sqlite3.Error) as problem:
+            raise StoreError(f"{self._place.name} cannot be used: {_cause(problem)}") from problem
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` on the one writer; returns after the commit that holds it."""
@@ -84,8 +86,13 @@ class SqlStore:
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
         try:
-            with self._reading.connect() as connection, connection.begin():
+            with self._place.reading.connect() as connection, connection.begin():
                 return work(SqlTransaction(connection))
         except sa.exc.SQLAlchemyError as problem:
-            cause = getattr(problem, "orig", None) or problem
+            cause = _cause(problem)
             raise StoreError(f"the store could not read: {type(cause).__name__}: {cause}") from problem
+
+
+def _cause(problem: Exception) -> BaseException:
+    """What the driver said, without SQLAlchemy's wrapping: that shows the statement with its values."""
+    return getattr(problem, "orig", None) or problem

@@ -34,12 +34,12 @@ def check_file_system(data_dir: Path, *, mounts: Path = filesystem.MOUNTS) -> st
             return found.words
 
 
-def try_out(data_dir: Path) -> str | None:
-    """As `make` and `check_file_system`, but whatever it made is taken away again."""
+def try_out(data_dir: Path, *, holds_database: bool) -> str | None:
+    """As `make`, and `check_file_system` where SQLite is used; whatever it made is taken away again."""
     missing = [folder for folder in (data_dir, *data_dir.parents) if not os.path.lexists(folder)]
     try:
         make(data_dir)
-        return check_file_system(data_dir)
+        return check_file_system(data_dir) if holds_database else None
     finally:
         for folder in missing:
             with contextlib.suppress(OSError):  # never made, or an agent has begun to use it

@@ -100,7 +100,7 @@ class Writer:
         try:
             with self._engine.begin() as connection:
                 results = [_attempt(connection, job) for job in batch]
-        except sa.exc.SQLAlchemyError as problem:
+        except (sa.exc.SQLAlchemyError, StoreError) as problem:
             for job in batch:
                 job.settle(None, _as_store_error(problem))
             return
@@ -123,6 +123,8 @@ def _attempt(connection: sa.Connection, job: _Job) -> tuple[object, BaseExceptio
 
 
 def _as_store_error(problem: Exception) -> StoreError:
+    if isinstance(problem, StoreError):
+        return problem
     cause = getattr(problem, "orig", None) or problem
     error = StoreError(f"the store could not write: {type(cause).__name__}: {cause}")
     error.__cause__ = problem

@@ -19,6 +19,7 @@ from aetherlink.model.ids import SourceName
 from aetherlink.ports import Transaction
 from aetherlink.store import sqlite
 from aetherlink.store.database import SqlStore
+from aetherlink.store.sqlite import SqlitePlace
 from aetherlink.store.tables import metadata
 from aetherlink.testing import START
 
@@ -68,7 +69,7 @@ async def test_a_reader_cannot_write(store: SqlStore) -> None:
 
 
 async def test_a_locked_database_is_an_error_and_heals_by_itself(tmp_path: Path) -> None:
-    store = SqlStore(tmp_path / "locked.db", busy_milliseconds=50)
+    store = SqlStore(SqlitePlace(tmp_path / "locked.db", busy_milliseconds=50))
     store.open()
     other = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -111,7 +111,7 @@ from aetherlink.store.database import SqlStore
 store = SqlStore(pathlib.Path(sys.argv[1]))
 left = int(sys.argv[2])
 
-@sa.event.listens_for(store._writing, "before_cursor_execute")
+@sa.event.listens_for(store._place.writing, "before_cursor_execute")
 def die_at_the_nth(*_):
     global left
     left -= 1

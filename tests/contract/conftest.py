@@ -1,0 +1,16 @@
+"""One PostgreSQL for the contracts that need one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rigs.postgres_server import PostgresServer, postgres_server
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server that stays up; each test takes a database of its own."""
+    folder: Path = tmp_path_factory.mktemp("postgres")
+    with postgres_server(folder) as server:
+        yield server

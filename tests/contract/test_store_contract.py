@@ -1,0 +1,264 @@
+"""What the store promises, on SQLite and on PostgreSQL: the same tests, the same code behind them."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from aetherlink.errors import ConflictError, StoreError
+from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Outcome, OutcomeStatus, Plan, Verb
+from aetherlink.model.decisions import Decision, Effect
+from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, SourceName, TargetName
+from aetherlink.model.principals import Scope, TokenRecord
+from aetherlink.ports import Transaction
+from aetherlink.store.database import SqlStore
+from aetherlink.store.tables import metadata
+from aetherlink.testing import START
+from rigs.databases import KINDS, Database, postgresql_database, sqlite_database
+
+ODD = 'Zoë\'s "café" \\ %s :name {x} 🚨\n\t\u2028'
+FAR = datetime.fromisoformat("2261-12-31T23:59:59.999999+00:00")
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "sqlite":
+        with sqlite_database(tmp_path) as made:
+            yield made
+    else:
+        with postgresql_database(request.getfixturevalue("postgres")) as made:
+            yield made
+
+
+@pytest.fixture
+def store(database: Database) -> SqlStore:
+    return database.opened()
+
+
+def token(name: str, **changes: object) -> TokenRecord:
+    record = TokenRecord(
+        f"tok-{name}", name, digest=f"digest of {name}", scopes=frozenset({Scope.READ}), created_at=START
+    )
+    return replace(record, **changes)
+
+
+def put(*records: TokenRecord) -> Callable[[Transaction], None]:
+    def work(transaction: Transaction) -> None:
+        for record in records:
+            transaction.tokens.put(record)
+
+    return work
+
+
+def names(transaction: Transaction) -> list[str]:
+    return [record.name for record in transaction.tokens.all()]
+
+
+# --- the store itself
+
+
+async def test_what_was_answered_is_there_after_a_restart(store: SqlStore, database: Database) -> None:
+    await store.write(put(token("a")))
+    await asyncio.to_thread(store.close)
+
+    assert await database.opened().read(names) == ["a"]
+
+
+async def test_writes_at_the_same_time_are_all_kept(store: SqlStore) -> None:
+    await asyncio.gather(*(store.write(put(token(f"{number:03d}"))) for number in range(200)))
+
+    assert await store.read(names) == [f"{number:03d}" for number in range(200)]
+
+
+async def test_a_job_that_fails_is_undone_alone(store: SqlStore) -> None:
+    def fail(transaction: Transaction) -> None:
+        put(token("undone"))(transaction)
+        raise ConflictError("no")
+
+    results = await asyncio.gather(
+        store.write(put(token("a"))), store.write(fail), store.write(put(token("b"))), return_exceptions=True
+    )
+
+    assert isinstance(results[1], ConflictError)
+    assert await store.read(names) == ["a", "b"]
+
+
+async def test_a_row_that_the_database_refuses_is_the_error_of_its_job_alone(store: SqlStore) -> None:
+    twice = token("twin", digest="digest of a")
+
+    results = await asyncio.gather(
+        store.write(put(token("a"))),
+        store.write(put(token("undone"), twice)),
+        store.write(put(token("b"))),
+        return_exceptions=True,
+    )
+
+    assert [type(result) for result in results] == [type(None), StoreError, type(None)]
+    assert await store.read(names) == ["a", "b"]
+
+
+async def test_a_reader_cannot_write(store: SqlStore) -> None:
+    with pytest.raises(StoreError, match=r"read-?only"):
+        await store.read(put(token("a")))
+
+
+async def test_a_reader_sees_one_view_while_others_write(store: SqlStore) -> None:
+    loop = asyncio.get_running_loop()
+
+    def look_twice(transaction: Transaction) -> tuple[list[str], list[str]]:
+        before = names(transaction)
+        asyncio.run_coroutine_threadsafe(store.write(put(token("new"))), loop).result(10)
+        return before, names(transaction)
+
+    assert await store.read(look_twice) == ([], [])
+    assert await store.read(names) == ["new"]
+
+
+def test_the_schema_is_the_sum_of_the_migrations(database: Database) -> None:
+    database.opened().close()
+
+    place = database.place()
+    with place.reading.connect() as connection:
+        difference = compare_metadata(MigrationContext.configure(connection), metadata)
+    place.release()
+
+    assert difference == []
+
+
+def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
+    database.opened().close()
+    place = database.place()
+    with place.writing.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    place.release()
+
+    with pytest.raises(StoreError, match="9999"):
+        database.opened()
+
+
+def test_a_second_agent_is_kept_off_until_the_first_has_ended(store: SqlStore, database: Database) -> None:
+    with pytest.raises(StoreError, match=r"another agent uses .*: stop it, or set `data"):
+        database.opened()
+    assert store.is_alive
+
+    store.close()
+    database.opened()
+
+
+# --- tokens
+
+
+async def test_tokens_are_listed_from_the_oldest_and_replaced_by_their_id(store: SqlStore) -> None:
+    old, new = token("old"), token("new", created_at=START + timedelta(microseconds=1), scopes=frozenset(Scope))
+    await store.write(put(new, old))
+    revoked = replace(old, revoked_at=FAR, name=ODD)
+    await store.write(put(revoked))
+
+    assert await store.read(lambda transaction: transaction.tokens.all()) == [revoked, new]
+
+
+# --- quarantine
+
+
+async def test_the_newest_unreadable_bodies_are_kept_within_both_bounds(store: SqlStore) -> None:
+    def keep(body: bytes, *, rows: int = 3, size: int = 100) -> Callable[[Transaction], int]:
+        return lambda transaction: transaction.quarantine.put(
+            source=SourceName("lab"), body=body, problem=ODD, at=START, most_rows=rows, most_bytes=size
+        )
+
+    dropped = [await store.write(keep(b"\x00\xff" * 10)) for _ in range(5)]
+
+    assert dropped == [0, 0, 0, 1, 1]
+    assert await store.write(keep(b"x" * 70)) == 2  # the bytes bind before the rows
+    assert await store.write(keep(b"y" * 101)) == 3  # too large for itself
+
+
+# --- actions
+
+
+def action(number: int, **changes: object) -> Action:
+    made = Action(
+        id=ActionId(f"act-{number:04d}"),
+        incident_id=IncidentId("inc-1"),
+        plan=Plan(Verb.SCALE, TargetName("crm-api"), PlaybookName("scale-crm"), replicas=3, when=ODD, episode="7"),
+        reason=ODD,
+        requested_by="operator",
+        decision=Decision(Effect.ALLOW, "rule", ODD),
+        state=ActionState.ALLOWED,
+        created_at=START,
+        facts={"note": ODD},
+    )
+    return replace(made, **changes)
+
+
+def put_actions(*actions: Action) -> Callable[[Transaction], None]:
+    def work(transaction: Transaction) -> None:
+        for each in actions:
+            transaction.actions.put(each)
+
+    return work
+
+
+async def test_an_action_comes_back_as_it_was_put_and_is_replaced_by_its_id(store: SqlStore) -> None:
+    planned = action(1)
+    done = replace(
+        planned,
+        state=ActionState.FINISHED,
+        started_at=START + timedelta(seconds=1),
+        finished_at=FAR,
+        outcome=Outcome(OutcomeStatus.UNKNOWN, ODD),
+    )
+
+    await store.write(put_actions(planned))
+    assert await store.read(lambda transaction: transaction.actions.get(planned.id)) == planned
+    await store.write(put_actions(done))
+
+    assert await store.read(lambda transaction: transaction.actions.get(planned.id)) == done
+    assert await store.read(lambda transaction: transaction.actions.get(ActionId("act-none"))) is None
+
+
+async def test_an_action_is_found_by_who_asked_under_which_key(store: SqlStore) -> None:
+    keyed = action(1, facts={IDEMPOTENCY_FACT: ODD})
+    await store.write(put_actions(keyed, action(2)))
+
+    async def found(requested_by: str, key: str) -> Action | None:
+        return await store.read(lambda transaction: transaction.actions.by_idempotency_key(requested_by, key))
+
+    assert await found("operator", ODD) == keyed
+    assert await found("somebody", ODD) is None
+    assert await found("operator", "other") is None
+
+
+async def test_two_actions_cannot_have_one_key(store: SqlStore) -> None:
+    await store.write(put_actions(action(1, facts={IDEMPOTENCY_FACT: "k"})))
+
+    with pytest.raises(StoreError):
+        await store.write(put_actions(action(2, facts={IDEMPOTENCY_FACT: "k"})))
+
+
+async def test_the_actions_since_an_instant_are_those_begun_at_or_after_it(store: SqlStore) -> None:
+    later = START + timedelta(microseconds=1)
+    early, now, then = (action(n, started_at=at) for n, at in enumerate([START, later, FAR]))
+    other = action(9, started_at=FAR, plan=Plan(Verb.RESTART, TargetName("other")))
+    await store.write(put_actions(early, now, then, other, action(8)))
+
+    begun = await store.read(lambda transaction: transaction.actions.started_since(TargetName("crm-api"), later))
+
+    assert begun == [then, now]
+
+
+async def test_actions_are_paged_from_the_newest_without_a_gap(store: SqlStore) -> None:
+    await store.write(put_actions(*(action(number) for number in range(5))))
+    seen, cursor = [], None
+    for _ in range(3):
+        page, cursor = await store.read(lambda transaction, at=cursor: transaction.actions.page(limit=2, before=at))
+        seen += [each.id for each in page]
+
+    assert seen == [f"act-{number:04d}" for number in (4, 3, 2, 1, 0)]
+    assert cursor is None

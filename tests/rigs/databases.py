@@ -1,0 +1,68 @@
+"""Both databases that the store runs on, behind one handle, for tests that hold for both."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aetherlink.lib.clock import SystemClock
+from aetherlink.lib.ids import SortableIds
+from aetherlink.store.database import SqlStore
+from aetherlink.store.place import Place
+from aetherlink.store.postgres import PostgresPlace
+from aetherlink.store.sqlite import SqlitePlace
+from rigs.postgres_server import PostgresServer
+
+KINDS = ("sqlite", "postgresql")
+
+
+@dataclass
+class Database:
+    """One empty database. Whatever was opened on it is closed at the end."""
+
+    kind: str
+    place: Callable[[], Place]
+    """The way to it, anew for each caller, as each agent makes its own."""
+    _stores: list[SqlStore] = field(default_factory=list)
+
+    def store(self) -> SqlStore:
+        """A store on it, not yet opened."""
+        self._stores.append(SqlStore(self.place()))
+        return self._stores[-1]
+
+    def opened(self) -> SqlStore:
+        """A store on it, in use."""
+        store = self.store()
+        store.open()
+        return store
+
+    def close(self) -> None:
+        """Let go of everything that was opened."""
+        for store in self._stores:
+            if store.is_alive:
+                store.close()
+            else:
+                store.dispose()
+
+
+@contextmanager
+def sqlite_database(folder: Path) -> Iterator[Database]:
+    """A file in the folder."""
+    database = Database("sqlite", lambda: SqlitePlace(folder / "aetherlink.db"))
+    yield database
+    database.close()
+
+
+@contextmanager
+def postgresql_database(server: PostgresServer) -> Iterator[Database]:
+    """A database of this server."""
+    with server.database() as url:
+        database = Database("postgresql", lambda: postgres_place(url))
+        yield database
+        database.close()
+
+
+def postgres_place(url: str, password_file: Path | None = None) -> PostgresPlace:
+    """The way to it as the app makes it."""
+    clock = SystemClock()
+    return PostgresPlace(url, owner=SortableIds(clock).new("agent"), clock=clock, password_file=password_file)
