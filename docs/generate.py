@@ -53,6 +53,7 @@ TIMELINE: Mapping[EventKind, str] = {
     EventKind.NOT_RECOVERED: "The query did not hold within the time that the playbook gives.",
     EventKind.ESCALATED: "A person is needed; said once for each incident.",
     EventKind.RESOLVED: "Nothing is wrong any more: the alerts resolved, or the request was carried out.",
+    EventKind.MERGED: "A symptom of the same cause, such as a low health score, joined: no second incident.",
 }
 
 

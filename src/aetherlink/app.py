@@ -90,6 +90,7 @@ class Agent:
         self._settings = settings
         self._clock = SystemClock()
         self._ids = SortableIds(self._clock)
+        self._mapping = LabelMapping(settings.labels, settings.vip_tenants)
         self._cleanups: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self.registry = _registry()
         self.store = SqlStore(
@@ -109,6 +110,9 @@ class Agent:
         self._health = HealthLoop(
             self._prometheus[settings.main_source],
             settings.health,
+            source=settings.main_source,
+            store=self.store,
+            names=self._mapping,
             clock=self._clock,
             metrics=health_metrics,
             sink=LowHealth(self.store, ids=self._ids, source=settings.main_source),
@@ -190,7 +194,7 @@ class Agent:
         gate = Gate(self._tokens, options=settings.auth)
         reception = Reception(
             self.store,
-            LabelMapping(settings.labels, settings.vip_tenants),
+            self._mapping,
             clock=self._clock,
             ids=self._ids,
             waker=self._runner,

@@ -4,7 +4,7 @@ Stores are driven through `Store.write` and `Store.read`: the caller hands over 
 (or a reader's) thread inside one transaction. State, timeline and whatever belongs together commit together.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -65,6 +65,15 @@ class IncidentRows(Protocol):
 
     def open_by_key(self, key: str) -> Incident | None:
         """The open incident with this identity."""
+        ...
+
+    def explaining(
+        self, source: SourceName, tenants: Sequence[str], *, opened_since: datetime, resolved_since: datetime
+    ) -> Incident | None:
+        """What a symptom of one of these tenants may be put down to: the oldest incident by an alert that fits.
+
+        It was opened since then, and is open, or was resolved since that other instant.
+        """
         ...
 
     def insert(self, incident: Incident, entries: Sequence[Entry]) -> None: ...
@@ -141,6 +150,26 @@ class PauseRows(Protocol):
     def end(self, scope: str) -> None: ...
 
 
+class HealthRows(Protocol):
+    """The readings of the health score, inside one transaction."""
+
+    def add(self, source: SourceName, readings: Sequence[HealthReading]) -> None: ...
+
+    def recent(self, source: SourceName, *, since: datetime, limit: int) -> list[HealthReading]:
+        """Those of every tenant since then, the newest first."""
+        ...
+
+    def page(
+        self, *, source: SourceName | None, tenant: str | None, since: datetime | None, limit: int, before: str | None
+    ) -> tuple[list[tuple[SourceName, HealthReading]], str | None]:
+        """Newest first, with the cursor of the next page or None; of one source, of one tenant, since then."""
+        ...
+
+    def prune(self, *, before: datetime, most: int, limit: int) -> int:
+        """Drop at most `limit` of those that are older, or beyond the newest `most`. Returns how many went."""
+        ...
+
+
 class Transaction(Protocol):
     """Every aggregate, inside one transaction."""
 
@@ -156,6 +185,8 @@ class Transaction(Protocol):
     def quarantine(self) -> QuarantineRows: ...
     @property
     def pauses(self) -> PauseRows: ...
+    @property
+    def health(self) -> HealthRows: ...
 
 
 class Store(Protocol):
@@ -226,17 +257,35 @@ class ReadyClient(Protocol):
 Decider = Callable[[Question], Decision]
 
 
+class TenantNames(Protocol):
+    """What the settings say of tenants."""
+
+    def tenant_of(self, labels: Mapping[str, str]) -> str:
+        """The tenant that these labels name, or an empty string."""
+        ...
+
+    def is_vip(self, tenant: str) -> bool: ...
+
+
 class HealthView(Protocol):
-    """The last reading of the health loop."""
+    """The last readings of the health loop."""
 
     @property
-    def latest(self) -> HealthReading | None: ...
+    def latest(self) -> HealthReading | None:
+        """That of all tenants together."""
+        ...
+
+    @property
+    def present(self) -> Sequence[HealthReading]:
+        """That of all tenants together, then those of each tenant, VIPs first."""
+        ...
 
 
 class HealthSink(Protocol):
-    """Who is told when the health score stays low. Both calls may be repeated and must then change nothing.
+    """Who is told when a health score, of all tenants or of one, stays low.
 
-    They may raise StoreError or OverloadedError: the loop says so in the log and calls again at its next check.
+    Both calls may be repeated and must then change nothing. They may raise StoreError or OverloadedError: the loop says
+    so in the log and calls again at its next check.
     """
 
     async def low(self, reading: HealthReading) -> None:

@@ -3,7 +3,6 @@
 Called by the API, the probes and the health loop. Reads only; knows nothing of what an answer is evidence for.
 """
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, TypedDict
@@ -15,7 +14,7 @@ from aetherlink.clients.connection import Connection
 from aetherlink.clients.exchange import UNREADABLE_JSON, Answer, Exchange
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import AnswerError, DeadlineError, RejectedError, UnreachableError
-from aetherlink.model.queries import QueryAnswer
+from aetherlink.model.queries import QueryAnswer, finite_number
 
 _QUERY_PATH = "/api/v1/query"
 _LONGEST_REASON = 2000
@@ -152,12 +151,3 @@ def _first_number(kind: str, result: list[object]) -> float | None:
     if not isinstance(point, list) or not isinstance(point[1], str):
         return None
     return finite_number(point[1])
-
-
-def finite_number(text: str) -> float | None:
-    """The number that Prometheus wrote, None for NaN, infinities and what is no number."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

@@ -1,4 +1,4 @@
-"""The health score loop: asks the score, counts how often it is low in a row, and tells on the second time.
+"""The health score loop: asks the scores, counts how often each is low in a row, and tells on the second time.
 
 No data and errors are neither good nor bad news: they leave the count as it is, and are logged when they begin.
 """
@@ -6,32 +6,56 @@ No data and errors are neither good nor bad news: they leave the count as it is,
 import asyncio
 import logging
 
-from aetherlink.errors import AetherError, AnswerError
+from aetherlink.errors import AetherError
+from aetherlink.health.course import Course, longest_pause
+from aetherlink.health.history import History
 from aetherlink.health.metrics import HealthMetrics
 from aetherlink.health.options import HealthOptions
-from aetherlink.model.health import HealthReading, HealthStatus
-from aetherlink.model.queries import QueryAnswer
-from aetherlink.ports import Clock, HealthSink, QueryClient
-
-_LOW_IN_A_ROW = 2
+from aetherlink.health.roll import Roll
+from aetherlink.health.sayings import Sayings
+from aetherlink.health.survey import Surveyor
+from aetherlink.model.health import WHOLE, HealthReading, HealthStatus
+from aetherlink.model.ids import SourceName
+from aetherlink.ports import Clock, HealthSink, QueryClient, Store, TenantNames
 
 _log = logging.getLogger("aetherlink.health")
 
 
 class HealthLoop:
-    """See ports.HealthView; `start` and `stop` bound its life."""
+    """See ports.HealthView; `start` and `stop` bound its life. `source` is the one that the client asks."""
 
     def __init__(
-        self, client: QueryClient, options: HealthOptions, *, clock: Clock, metrics: HealthMetrics, sink: HealthSink
+        self,
+        client: QueryClient,
+        options: HealthOptions,
+        *,
+        source: SourceName,
+        store: Store,
+        names: TenantNames,
+        clock: Clock,
+        metrics: HealthMetrics,
+        sink: HealthSink,
     ) -> None:
-        self._client = client
+        self._surveyor = Surveyor(client, options, names)
+        self._history = History(store, source, options)
         self._options = options
         self._clock = clock
         self._metrics = metrics
         self._sink = sink
         self._task: asyncio.Task[None] | None = None
-        self._is_calm = False  # whether the sink knows that all is well
-        self.latest: HealthReading | None = None
+        self._whole = Course(WHOLE, options.threshold)
+        self._roll = Roll(options.most_tenants, options.threshold, names.is_vip)
+        self._sayings = Sayings(options.most_tenants)
+
+    @property
+    def latest(self) -> HealthReading | None:
+        """The last reading of the score of all tenants together."""
+        return self._whole.latest
+
+    @property
+    def present(self) -> tuple[HealthReading, ...]:
+        """The last readings: of all together, then of each tenant, VIPs first."""
+        return tuple(course.latest for course in self._courses if course.latest is not None)
 
     @property
     def is_alive(self) -> bool:
@@ -53,16 +77,39 @@ class HealthLoop:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    async def restore(self) -> None:
+        """Go on where the last run ended: counts, if it ended a moment ago, and trends."""
+        now = self._clock.now()
+        longest = longest_pause(self._options.interval)
+        stored = await self._history.load(at=now, longest=longest)
+        self._roll.call(stored.keys() - {WHOLE}, now)
+        for course in self._courses:
+            if course.tenant in stored:
+                course.resume(stored[course.tenant], counts_since=now - longest)
+
     async def check(self) -> HealthReading:
-        """One check: read, counted, logged, and told."""
-        reading = await self._read()
-        self._log(reading)
-        self.latest = reading
-        self._metrics.checked(reading)
-        await self._tell(reading)
-        return reading
+        """One check of every score: read, counted, logged, stored, and told. Answers with that of all together."""
+        sight = await self._surveyor.look()
+        now = self._clock.now()
+        for tenant in self._roll.call(sight.tenants, now):
+            self._metrics.forget(tenant)
+        whole = self._whole.take(sight.whole, now, sight.parts.of(WHOLE))
+        for course in self._roll.courses:
+            course.take(sight.of(course.tenant), now, sight.parts.of(course.tenant))
+        self._sayings.say(self.present, blind=sight.blind, left_out=self._roll.left_out)
+        self._metrics.checked(whole)
+        self._metrics.read(self.present, left_out=self._roll.left_out)
+        await self._history.keep(self.present, at=now)
+        for course in self._courses:
+            await self._tell(course)
+        return whole
+
+    @property
+    def _courses(self) -> tuple[Course, ...]:
+        return (self._whole, *self._roll.courses)
 
     async def _run(self, seconds: float) -> None:
+        await self.restore()
         if not self._options.check_at_start:
             await asyncio.sleep(seconds)
         while True:
@@ -73,51 +120,17 @@ class HealthLoop:
                 _log.exception("a health check failed")
             await asyncio.sleep(max(0.0, seconds - (self._clock.monotonic() - begun)))
 
-    async def _read(self) -> HealthReading:
-        before = self.latest.consecutive_low if self.latest else 0
-        try:
-            answer = await self._client.instant(self._options.query)
-            score = self._score(answer)
-        except AetherError as problem:
-            return HealthReading(self._clock.now(), HealthStatus.ERROR, None, before, str(problem))
-        now = self._clock.now()
-        if score is None:
-            detail = f"`{self._options.query}` gave no number: no traffic yet, or the rules are not loaded"
-            return HealthReading(now, HealthStatus.NO_DATA, None, before, detail)
-        if score < self._options.threshold:
-            return HealthReading(now, HealthStatus.LOW, score, before + 1, f"below {self._options.threshold:g}")
-        return HealthReading(now, HealthStatus.OK, score)
-
-    def _score(self, answer: QueryAnswer) -> float | None:
-        """The one number between 0 and 100; None where there is none. Raises AnswerError for anything else."""
-        query = self._options.query
-        if answer.kind == "vector" and len(answer.result) > 1:
-            raise AnswerError(
-                f"`{query}` gave {len(answer.result)} samples where one score belongs: aggregate it, "
-                f"for instance min({query}), in health.query"
-            )
-        if answer.kind not in ("vector", "scalar"):
-            raise AnswerError(f"`{query}` gave a {answer.kind} where one score belongs: change health.query")
-        if answer.value is not None and not 0 <= answer.value <= 100:
-            raise AnswerError(f"`{query}` gave {answer.value:g}, which is no score from 0 to 100: change health.query")
-        return answer.value
-
-    def _log(self, reading: HealthReading) -> None:
-        if reading.score is not None:
-            _log.info("Health score: %.2f", reading.score)
-            if reading.consecutive_low >= _LOW_IN_A_ROW:
-                _log.warning("Health score is low %d times in a row: %.2f", reading.consecutive_low, reading.score)
-        elif self.latest is None or self.latest.status is not reading.status:
-            _log.warning("Health score unknown (%s): %s", reading.status, reading.detail)
-
-    async def _tell(self, reading: HealthReading) -> None:
+    async def _tell(self, course: Course) -> None:
         """The store may be away: then nobody was told, and the next check tells again."""
+        reading = course.latest
+        if reading is None:
+            return
         try:
-            if reading.status is HealthStatus.LOW and reading.consecutive_low >= _LOW_IN_A_ROW:
-                self._is_calm = False
+            if reading.status is HealthStatus.LOW and course.is_low:
+                course.is_calm = False
                 await self._sink.low(reading)
-            elif reading.status is HealthStatus.OK and not self._is_calm:
+            elif reading.status is HealthStatus.OK and not course.is_calm:
                 await self._sink.recovered(reading)
-                self._is_calm = True
+                course.is_calm = True
         except AetherError as problem:
-            _log.error("the health score could not be recorded: %s", problem)
+            _log.error("the health score%s could not be recorded: %s", reading.of, problem)

@@ -48,13 +48,13 @@ class LabelMapping:
 
     def meaning(self, alert: Alert) -> Meaning:
         """What the alert says, for whom. An alert without a service is an incident of its own name."""
-        tenant = _first(alert.labels, self._options.tenant)
+        tenant = self.tenant_of(alert.labels)
         service = _first(alert.labels, self._options.service)
         return Meaning(
             tenant=tenant,
             service=service,
             severity=_severity(_first(alert.labels, self._options.severity)),
-            vip=self._is_vip(tenant),
+            vip=self.is_vip(tenant),
             key=incident_key(Kind.SERVICE if service else Kind.ALERT, alert.source, tenant, service or alert.name),
         )
 
@@ -67,7 +67,12 @@ class LabelMapping:
         """Whether the alert always fires, to show that alerting itself lives."""
         return alert.name in self._options.heartbeat
 
-    def _is_vip(self, tenant: str) -> bool:
+    def tenant_of(self, labels: Mapping[str, str]) -> str:
+        """The tenant that these labels name, or an empty string."""
+        return _first(labels, self._options.tenant)
+
+    def is_vip(self, tenant: str) -> bool:
+        """Whether the tenant comes first."""
         return any(fnmatch.fnmatchcase(tenant, pattern) for pattern in self._vip_patterns)
 
 

@@ -5,6 +5,7 @@ ends the process: what is too large is refused before it is parsed.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -103,3 +104,23 @@ def parse(query: str) -> promql_parser.Expr:
     except ValueError as error:
         raise BadRequestError(f"the query is not PromQL: {error}: {query!r}") from error
     return tree
+
+
+def graft(
+    form: str, pieces: Mapping[str, promql_parser.Expr], ranges: Mapping[str, promql_parser.Expr] | None = None
+) -> str:
+    """Our own words with trees in the place of names: no text of a query is ever pasted.
+
+    A selector of `form` that has a name in `pieces` becomes that tree, a range over a name in `ranges` that one.
+    """
+
+    def place(node: promql_parser.Expr) -> promql_parser.Expr | None:
+        match node:
+            case promql_parser.VectorSelector():
+                return pieces.get(node.name or "")
+            case promql_parser.MatrixSelector():
+                return (ranges or {}).get(node.vector_selector.name or "")
+        return None
+
+    grafted: str = promql_parser.transform(promql_parser.parse(form), None, place).prettify()
+    return grafted

@@ -1,5 +1,7 @@
 """The answer to a PromQL query, as the metrics source gave it."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -14,3 +16,27 @@ class QueryAnswer:
     kind: str
     result: list[object]
     value: float | None
+
+    @property
+    def samples(self) -> list[tuple[Mapping[str, str], float | None]]:
+        """Each sample of a vector: its labels, and its number as `value` has it."""
+        return [_sample(one) for one in self.result] if self.kind == "vector" else []
+
+
+def _sample(sample: object) -> tuple[Mapping[str, str], float | None]:
+    match sample:
+        case {"metric": dict() as labels, "value": [_, str() as text]}:
+            return labels, finite_number(text)
+        case {"metric": dict() as labels}:
+            return labels, None
+        case _:
+            return {}, None
+
+
+def finite_number(text: str) -> float | None:
+    """The number that Prometheus wrote, None for NaN, infinities and what is no number."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     NOT_RECOVERED = "not_recovered"
     ESCALATED = "escalated"
     RESOLVED = "resolved"
+    MERGED = "merged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import promql_parser as promql
 
 from aetherlink.errors import BadRequestError
 from aetherlink.lib.promql import Selector as Standing
-from aetherlink.lib.promql import parse, survey
+from aetherlink.lib.promql import graft, parse, survey
 
 MOST_SELECTORS = 20
 PART = "aether_part"
@@ -126,15 +126,7 @@ def _combine(tree: promql.Expr, found: Iterable[_Found]) -> str:
             pieces[f"aether_earliest_{number}"] = _looking_back(one.plain, selector.subquery)
             terms.append(_term(f"min(timestamp(aether_earliest_{number}))", selector.earliest))
 
-    def place(node: promql.Expr) -> promql.Expr | None:
-        match node:
-            case promql.VectorSelector():
-                return pieces.get(node.name or "")
-            case promql.MatrixSelector():
-                return ranges.get(node.vector_selector.name or "")
-        return None
-
-    return promql.transform(promql.parse(" or ".join(terms)), None, place).prettify()
+    return graft(" or ".join(terms), pieces, ranges)
 
 
 def _term(form: str, part: str) -> str:

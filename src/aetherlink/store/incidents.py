@@ -7,11 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from aetherlink.model.actions import Plan
-from aetherlink.model.ids import IncidentId
+from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
 from aetherlink.store import rows
 from aetherlink.store.tables import incidents, timeline
+
+_MOST_LATELY = 1000
 
 
 class SqlIncidentRows:
@@ -27,6 +29,31 @@ class SqlIncidentRows:
     def open_by_key(self, key: str) -> Incident | None:
         """The open incident with this identity."""
         return self._one(sa.and_(incidents.c.key == key, incidents.c.status == IncidentStatus.OPEN.value))
+
+    def explaining(
+        self, source: SourceName, tenants: Sequence[str], *, opened_since: datetime, resolved_since: datetime
+    ) -> Incident | None:
+        """What a symptom of one of these tenants may be put down to: the oldest incident by an alert that fits.
+
+        Of the newest ones only, so that a long history costs nothing.
+        """
+        newest = sa.select(incidents.c.id).order_by(incidents.c.id.desc()).limit(_MOST_LATELY).scalar_subquery()
+        is_there = sa.or_(incidents.c.status == IncidentStatus.OPEN.value, incidents.c.resolved_at >= resolved_since)
+        query = (
+            sa.select(incidents)
+            .where(
+                incidents.c.id.in_(newest),
+                incidents.c.opened_at >= opened_since,
+                incidents.c.source == source,
+                incidents.c.origin == Origin.ALERT.value,
+                incidents.c.tenant.in_(tenants),
+                is_there,
+            )
+            .order_by(incidents.c.id)
+            .limit(1)
+        )
+        row = self._connection.execute(query).first()
+        return None if row is None else _incident(row)
 
     def insert(self, incident: Incident, entries: Sequence[Entry]) -> None:
         """Store a new incident with its first timeline entries."""

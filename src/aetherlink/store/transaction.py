@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from aetherlink.store.actions import SqlActionRows
 from aetherlink.store.alerts import SqlAlertRows
+from aetherlink.store.health_readings import SqlHealthRows
 from aetherlink.store.incidents import SqlIncidentRows
 from aetherlink.store.pauses import SqlPauseRows
 from aetherlink.store.quarantine import SqlQuarantineRows
@@ -47,3 +48,8 @@ class SqlTransaction:
     def pauses(self) -> SqlPauseRows:
         """The pauses."""
         return SqlPauseRows(self._connection)
+
+    @cached_property
+    def health(self) -> SqlHealthRows:
+        """The readings of the health score."""
+        return SqlHealthRows(self._connection)

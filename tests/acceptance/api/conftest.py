@@ -60,9 +60,14 @@ class World:
     """What the agent is told of itself; tests change it while it runs."""
 
     latest: HealthReading | None = None
+    tenants: Sequence[HealthReading] = ()
     reasons: Sequence[str] = ()
     sources: Sequence[SourceState] = ()
     wakes: int = 0
+
+    @property
+    def present(self) -> Sequence[HealthReading]:
+        return [*([self.latest] if self.latest else []), *self.tenants]
 
     def wake(self) -> None:
         self.wakes += 1

@@ -11,24 +11,19 @@ from prometheus_client import CollectorRegistry
 
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
-from aetherlink.health.loop import HealthLoop
+from aetherlink.health.course import Course
 from aetherlink.health.metrics import HealthMetrics
 from aetherlink.health.options import HealthOptions
 from aetherlink.health.sources import SourceWatch
+from aetherlink.health.survey import Surveyor
+from aetherlink.incidents.mapping import LabelMapping
+from aetherlink.incidents.options import LabelOptions
 from aetherlink.lib.clock import SystemClock
-from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceKind
+from aetherlink.testing import START
 
-
-class DeafSink:
-    """Nobody to tell."""
-
-    async def low(self, reading: HealthReading) -> None:
-        assert reading.status == "low"
-
-    async def recovered(self, reading: HealthReading) -> None:
-        assert reading.status == "ok"
+NAMES = LabelMapping(LabelOptions(), ())
 
 
 @pytest.fixture
@@ -52,17 +47,9 @@ async def client(prometheus_url: str, options: ClientOptions) -> AsyncIterator[P
 async def test_the_score_is_read_as_prometheus_gives_it(
     client: PrometheusClient, query: str, status: str, score: float | None
 ) -> None:
-    loop = HealthLoop(
-        client,
-        HealthOptions(query=query),
-        clock=SystemClock(),
-        metrics=HealthMetrics(CollectorRegistry()),
-        sink=DeafSink(),
-    )
+    sight = await Surveyor(client, HealthOptions(query=query), NAMES).look()
 
-    reading = await loop.check()
-
-    assert (reading.status, reading.score) == (status, score)
+    assert (Course("", 60.0).take(sight.whole, START).status, sight.whole.value) == (status, score)
 
 
 async def test_a_source_that_dies_and_comes_back_is_seen_both_times(target: Any, options: ClientOptions) -> None:

@@ -15,12 +15,20 @@ from aetherlink.errors import DeadlineError, RejectedError, StoreError
 from aetherlink.health.loop import HealthLoop
 from aetherlink.health.metrics import HealthMetrics
 from aetherlink.health.options import HealthOptions
+from aetherlink.incidents.mapping import LabelMapping
+from aetherlink.incidents.options import LabelOptions
 from aetherlink.lib.clock import SystemClock
 from aetherlink.model.health import HealthReading
+from aetherlink.model.ids import SourceName
 from aetherlink.model.queries import QueryAnswer
+from aetherlink.store.database import SqlStore
 from aetherlink.testing import ManualClock
 
 Scripted = float | None | Exception | QueryAnswer
+OPTIONS = HealthOptions()
+FRESH = {"whole_0": 0.4, "tenants_0": 0.5, "scraped": 0.2, "alive": 1.0}
+LAB = SourceName("lab")
+NAMES = LabelMapping(LabelOptions(), ["vip-*"])
 QUICK = HealthOptions(interval=timedelta(milliseconds=100), check_at_start=True)
 
 
@@ -30,9 +38,16 @@ class Source:
 
     answers: list[Scripted] = field(default_factory=lambda: [85.5])
     asked: list[str] = field(default_factory=list)
+    tenants: dict[str, float] | Exception = field(default_factory=dict)
+    basis: dict[str, float] | Exception = field(default_factory=lambda: dict(FRESH))
+    parts: dict[str, float] | Exception = field(default_factory=dict)
 
     async def instant(self, query: str, *, at: datetime | None = None) -> QueryAnswer:
         assert at is None
+        if query == OPTIONS.tenant_query:
+            return self._by_label("tenant", self.tenants)
+        if "aether_part" in query:
+            return self._by_label("aether_part", self.basis if "timestamp" in query else self.parts)
         self.asked.append(query)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
@@ -42,12 +57,20 @@ class Source:
         result: list[object] = [] if answer is None else [{"metric": {}, "value": [1, str(answer)]}]
         return QueryAnswer("vector", result, answer)
 
+    @staticmethod
+    def _by_label(name: str, found: dict[str, float] | Exception) -> QueryAnswer:
+        if isinstance(found, Exception):
+            raise found
+        result: list[object] = [{"metric": {name: key}, "value": [1, str(value)]} for key, value in found.items()]
+        return QueryAnswer("vector", result, next(iter(found.values()), None))
+
 
 @dataclass
 class Sink:
     """Remembers what it was told; `failure` makes the next call fail."""
 
     told: list[tuple[str, float | None]] = field(default_factory=list)
+    readings: list[HealthReading] = field(default_factory=list)
     failure: Exception | None = None
 
     async def low(self, reading: HealthReading) -> None:
@@ -60,7 +83,13 @@ class Sink:
         failure, self.failure = self.failure, None
         if failure is not None:
             raise failure
-        self.told.append((what, reading.score))
+        self.readings.append(reading)
+        if not reading.tenant:
+            self.told.append((what, reading.score))
+
+    def told_of(self, tenant: str) -> list[float | None]:
+        """The low scores of this tenant that it was told."""
+        return [reading.score for reading in self.readings if (reading.tenant, reading.status) == (tenant, "low")]
 
 
 @dataclass
@@ -79,18 +108,22 @@ class Rig:
         return readings
 
     def counted(self, status: str) -> float | None:
-        return self.registry.get_sample_value("aether_agent_health_checks_total", {"status": status})
+        return self.shown("aether_agent_health_checks_total", status=status)
+
+    def shown(self, metric: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(metric, labels)
 
 
-def build(options: HealthOptions, clock: ManualClock | SystemClock) -> Rig:
+def build(options: HealthOptions, clock: ManualClock | SystemClock, store: SqlStore) -> Rig:
     source, sink, registry = Source(), Sink(), CollectorRegistry()
-    loop = HealthLoop(source, options, clock=clock, metrics=HealthMetrics(registry), sink=sink)
+    metrics = HealthMetrics(registry)
+    loop = HealthLoop(source, options, source=LAB, store=store, names=NAMES, clock=clock, metrics=metrics, sink=sink)
     return Rig(source, sink, registry, loop)
 
 
 @pytest.fixture
-def rig(clock: ManualClock) -> Rig:
-    return build(HealthOptions(), clock)
+def rig(clock: ManualClock, store: SqlStore) -> Rig:
+    return build(HealthOptions(), clock, store)
 
 
 @pytest.fixture(autouse=True)
@@ -99,18 +132,19 @@ def _heard(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Callable[[HealthOptions], Rig]]:
+async def running(store: SqlStore) -> AsyncIterator[Callable[[HealthOptions], Rig]]:
     """Makes loops that run on the machine's own clock, and stops them."""
     made: list[Rig] = []
 
     def start(options: HealthOptions) -> Rig:
-        made.append(build(options, SystemClock()))
+        made.append(build(options, SystemClock(), store))
         made[-1].loop.start()
         return made[-1]
 
     yield start
     for rig in made:
         await rig.loop.stop()
+    await store.write(lambda _: None)  # what they left in the queue is done, while there is a loop to tell
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
@@ -296,3 +330,296 @@ async def test_switched_off_it_asks_nothing_and_counts_as_alive(
 def test_settings_that_cannot_be_are_refused(given: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=next(iter(given))):
         HealthOptions.model_validate(given)
+
+
+# --- by tenant
+
+
+async def test_each_tenant_has_its_own_score_vips_first(rig: Rig) -> None:
+    rig.source.tenants = {"acme-corp": 90.0, "vip-umbrella": 40.0, "beta": 70.0}
+
+    await rig.check(85.0)
+
+    assert [(one.tenant, one.vip, one.status, one.score) for one in rig.loop.present] == [
+        ("", False, "ok", 85.0),
+        ("vip-umbrella", True, "low", 40.0),
+        ("acme-corp", False, "ok", 90.0),
+        ("beta", False, "ok", 70.0),
+    ]
+
+
+async def test_a_tenant_that_is_low_twice_is_told_alone(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    rig.source.tenants = {"acme-corp": 40.0, "beta": 90.0}
+
+    await rig.check(85.0, 85.0)
+
+    assert rig.sink.told_of("acme-corp") == [40.0]
+    assert rig.sink.told_of("beta") == rig.sink.told_of("") == []
+    assert "Health score of acme-corp is low 2 times in a row: 40.00" in caplog.messages
+
+
+async def test_a_tenant_that_vanished_is_no_data_and_not_well(rig: Rig) -> None:
+    rig.source.tenants = {"acme-corp": 40.0}
+    await rig.check(85.0)
+    rig.source.tenants = {}
+
+    await rig.check(85.0, 85.0)
+
+    gone = rig.loop.present[1]
+    assert (gone.tenant, gone.status, gone.consecutive_low) == ("acme-corp", "no_data", 1)
+    assert "gone" in gone.detail
+    assert [reading.status for reading in rig.sink.readings if reading.tenant] == []
+
+
+async def test_tenants_that_cannot_be_asked_are_an_error_and_the_whole_is_not(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.source.tenants = {"acme-corp": 40.0, "beta": 50.0}
+    await rig.check(85.0)
+    rig.source.tenants = DeadlineError("too slow")
+
+    await rig.check(85.0, 85.0)
+
+    assert [reading.status for reading in rig.loop.present] == ["ok", "error", "error"]
+    assert [reading.consecutive_low for reading in rig.loop.present] == [0, 1, 1]
+    assert caplog.messages.count("Health scores of the tenants unknown: too slow") == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(float("nan"), "no_data"), (float("inf"), "no_data"), (101.0, "error"), (-1.0, "error")]
+)
+async def test_what_is_no_score_of_a_tenant_is_none(rig: Rig, number: float, status: str) -> None:
+    rig.source.tenants = {"acme-corp": number, "beta": 90.0}
+
+    await rig.check(85.0)
+
+    assert {one.tenant: one.status for one in rig.loop.present} == {"": "ok", "acme-corp": status, "beta": "ok"}
+
+
+async def test_a_vanished_tenant_is_forgotten_after_a_day(rig: Rig, clock: ManualClock) -> None:
+    rig.source.tenants = {"acme-corp": 90.0}
+    await rig.check(85.0)
+    rig.source.tenants = {}
+
+    clock.move(86_399)
+    await rig.check(85.0)
+    assert [one.tenant for one in rig.loop.present] == ["", "acme-corp"]
+    clock.move(2)
+    await rig.check(85.0)
+
+    assert [one.tenant for one in rig.loop.present] == [""]
+    assert rig.shown("aether_agent_health_status", tenant="acme-corp", status="no_data") is None
+
+
+async def test_tenants_are_bounded_vips_have_room_and_the_rest_is_said_once(
+    clock: ManualClock, store: SqlStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = build(HealthOptions(most_tenants=3), clock, store)
+    rig.source.tenants = {f"tenant-{number}": 90.0 for number in range(10)}
+    await rig.check(85.0)
+    rig.source.tenants |= {"vip-late": 90.0, "x" * 500: 90.0}
+
+    await rig.check(85.0, 85.0)
+
+    assert [one.tenant for one in rig.loop.present] == ["", "vip-late", "tenant-0", "tenant-1"]
+    assert rig.shown("aether_agent_health_tenants_left_out") == 9
+    assert sum("are not watched" in message for message in caplog.messages) == 1
+
+
+async def test_scores_and_statuses_are_shown_by_tenant(rig: Rig) -> None:
+    rig.source.tenants = {"acme-corp": 40.0, "all": 90.0}
+    await rig.check(85.0)
+
+    assert rig.shown("aether_agent_health_score", tenant="all") == 85.0
+    assert rig.shown("aether_agent_health_score", tenant='"all"') == 90.0
+    assert rig.shown("aether_agent_health_status", tenant="acme-corp", status="low") == 1
+    await rig.check(None)
+
+    assert rig.shown("aether_agent_health_score", tenant="all") is None
+    assert rig.shown("aether_agent_health_status", tenant="all", status="no_data") == 1
+    assert rig.shown("aether_agent_health_status", tenant="all", status="ok") == 0
+
+
+# --- what the score rests on
+
+
+@pytest.mark.parametrize(
+    ("basis", "words"),
+    [
+        ({**FRESH, "scraped": 130.0}, "the data behind the score are 130 s old"),
+        ({**FRESH, "whole_0": 121.0}, "its rule is not evaluated any more"),
+        ({name: FRESH[name] for name in ("whole_0", "tenants_0", "alive")}, "nothing tells when the data"),
+        ({name: FRESH[name] for name in ("tenants_0", "scraped", "alive")}, "none of its series has a sample now"),
+    ],
+)
+@pytest.mark.parametrize("score", [90.0, 10.0])
+async def test_old_data_are_neither_good_nor_bad_news(
+    rig: Rig, basis: dict[str, float], words: str, score: float
+) -> None:
+    rig.source.basis = basis
+
+    readings = await rig.check(score, score, score)
+
+    assert {(reading.status, reading.score, reading.consecutive_low) for reading in readings} == {("no_data", None, 0)}
+    assert words in readings[0].detail
+    assert rig.sink.readings == []
+
+
+async def test_over_dead_targets_a_low_score_counts_and_a_good_one_does_not(rig: Rig) -> None:
+    """A dead target is bad news that was seen; a ratio over a window goes on to look well over it."""
+    rig.source.basis = {**FRESH, "alive": 0.0}
+
+    low, good = await rig.check(0.0, 95.0)
+
+    assert (low.status, good.status) == ("low", "no_data")
+    assert "everything behind the score is down" in good.detail
+
+
+async def test_old_scores_of_tenants_are_no_data_while_the_whole_is_fresh(rig: Rig) -> None:
+    rig.source.tenants = {"acme-corp": 10.0}
+    rig.source.basis = {**FRESH, "tenants_0": 500.0}
+
+    await rig.check(85.0)
+
+    assert [reading.status for reading in rig.loop.present] == ["ok", "no_data"]
+
+
+async def test_a_basis_that_cannot_be_asked_is_an_error_for_all(rig: Rig) -> None:
+    rig.source.tenants = {"acme-corp": 10.0}
+    rig.source.basis = DeadlineError("too slow")
+
+    await rig.check(85.0)
+
+    assert [reading.status for reading in rig.loop.present] == ["error", "error"]
+
+
+async def test_without_the_questions_of_freshness_the_score_stands_alone(clock: ManualClock, store: SqlStore) -> None:
+    options = HealthOptions(query="vector(12)", tenant_query=None, freshness_query=None, alive_query=None)
+    rig = build(options, clock, store)
+    rig.source.basis = AssertionError("there is nothing to ask")
+
+    (reading,) = await rig.check(12.0)
+
+    assert reading.status == "low"
+
+
+# --- its parts, its trend
+
+
+async def test_the_parts_that_pull_it_down_are_named_the_worst_first(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.source.parts = {"success": 0.41, "availability": 0.0, "latency": 1.0, "saturation": 7.0}
+
+    readings = await rig.check(0.0, 0.0)
+
+    assert [part.name for part in readings[-1].parts] == ["availability", "success", "latency"]
+    assert (
+        "Health score is low 2 times in a row: 0.00, pulled down by availability (0.00) and success (0.41)"
+        in caplog.messages
+    )
+
+
+async def test_a_score_counts_although_its_parts_cannot_be_asked(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    rig.source.parts = DeadlineError("too slow")
+
+    readings = await rig.check(85.0, 85.0)
+
+    assert {reading.status for reading in readings} == {"ok"}
+    assert sum("parts of the health score cannot be asked" in message for message in caplog.messages) == 1
+
+
+async def test_a_falling_score_has_a_forecast_and_what_was_not_seen_has_none(rig: Rig, clock: ManualClock) -> None:
+    for score in (90.0, 88.0, 86.0, 84.0, 82.0, 80.0):
+        (reading,) = await rig.check(score)
+        clock.move(60)
+
+    assert reading.forecast is not None
+    assert reading.forecast.likely == timedelta(minutes=10)
+    (blind,) = await rig.check(None)
+    assert blind.forecast is None
+
+
+# --- the history
+
+
+async def stored(store: SqlStore) -> list[HealthReading]:
+    found, _ = await store.read(lambda tx: tx.health.page(source=LAB, tenant=None, since=None, limit=500, before=None))
+    return [reading for _, reading in found]
+
+
+async def test_every_reading_is_stored_as_it_was(rig: Rig, store: SqlStore, clock: ManualClock) -> None:
+    rig.source.tenants = {"acme-corp": 40.0}
+    rig.source.parts = {"success": 0.41}
+    for score in (90.0, 85.0, 80.0, 75.0, 70.0):
+        await rig.check(score)
+        clock.move(60)
+
+    assert (await stored(store))[:2] == list(rig.loop.present[::-1])
+    assert len(await stored(store)) == 10
+
+
+async def test_counts_and_trends_survive_a_restart(rig: Rig, store: SqlStore, clock: ManualClock) -> None:
+    rig.source.tenants = {"acme-corp": 40.0}
+    for score in (90.0, 85.0, 80.0, 75.0, 70.0):
+        await rig.check(score)
+        clock.move(60)
+    again = build(HealthOptions(), clock, store)
+    again.source.tenants = {"acme-corp": 30.0}
+
+    await again.loop.restore()
+    (reading,) = await again.check(65.0)
+
+    assert reading.forecast is not None
+    assert again.loop.present[1].consecutive_low == 6
+    assert again.sink.told_of("acme-corp") == [30.0]
+
+
+async def test_a_count_that_ended_long_ago_begins_anew(rig: Rig, store: SqlStore, clock: ManualClock) -> None:
+    await rig.check(40.0, 40.0)
+    clock.move(600)
+    again = build(HealthOptions(), clock, store)
+
+    await again.loop.restore()
+    (reading,) = await again.check(40.0)
+
+    assert reading.consecutive_low == 1
+
+
+async def test_a_tenant_that_vanished_over_a_restart_is_known_to_be_gone(
+    rig: Rig, store: SqlStore, clock: ManualClock
+) -> None:
+    rig.source.tenants = {"acme-corp": 90.0}
+    await rig.check(85.0)
+    again = build(HealthOptions(), clock, store)
+
+    await again.loop.restore()
+    await again.check(85.0)
+
+    assert [(one.tenant, one.status) for one in again.loop.present] == [("", "ok"), ("acme-corp", "no_data")]
+
+
+async def test_old_readings_go_a_bounded_number_at_a_check(clock: ManualClock, store: SqlStore) -> None:
+    rig = build(HealthOptions(history=timedelta(minutes=10)), clock, store)
+    for _ in range(30):
+        await rig.check(85.0)
+        clock.move(60)
+
+    assert len(await stored(store)) == 11
+
+
+async def test_a_store_that_is_away_costs_the_history_and_no_check(
+    rig: Rig, store: SqlStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: object) -> None:
+        raise StoreError("disk full")
+
+    monkeypatch.setattr(store, "write", away)
+    monkeypatch.setattr(store, "read", away)
+    await rig.loop.restore()
+
+    readings = await rig.check(85.0, 85.0)
+
+    assert {reading.status for reading in readings} == {"ok"}
+    assert caplog.messages.count("health readings are not stored: disk full") == 1
+    assert "counting begins anew" in caplog.text

@@ -1,0 +1,97 @@
+"""The readings of the health score: appended at each check, the oldest let go."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from aetherlink.model.health import Forecast, HealthReading, HealthStatus, Part
+from aetherlink.model.ids import SourceName
+from aetherlink.store import rows
+from aetherlink.store.tables import health_readings as readings
+
+
+class _Facts(msgspec.Struct, omit_defaults=True):
+    """What a reading holds beside its columns."""
+
+    consecutive_low: int = 0
+    low_since: datetime | None = None
+    parts: tuple[Part, ...] = ()
+    forecast: Forecast | None = None
+
+
+class SqlHealthRows:
+    """See ports.HealthRows."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add(self, source: SourceName, new: Sequence[HealthReading]) -> None:
+        """Store the readings of one check."""
+        if new:
+            self._connection.execute(sa.insert(readings), [_values(source, reading) for reading in new])
+
+    def recent(self, source: SourceName, *, since: datetime, limit: int) -> list[HealthReading]:
+        """Those of every tenant since then, the newest first."""
+        query = (
+            sa.select(readings)
+            .where(readings.c.source == source, readings.c.at >= since)
+            .order_by(readings.c.at.desc(), readings.c.id.desc())
+            .limit(limit)
+        )
+        return [_reading(row) for row in self._connection.execute(query)]
+
+    def page(
+        self, *, source: SourceName | None, tenant: str | None, since: datetime | None, limit: int, before: str | None
+    ) -> tuple[list[tuple[SourceName, HealthReading]], str | None]:
+        """Newest first, with the cursor of the next page or None."""
+        query = sa.select(readings)
+        if source is not None:
+            query = query.where(readings.c.source == source)
+        if tenant is not None:
+            query = query.where(readings.c.tenant == tenant)
+        if since is not None:
+            query = query.where(readings.c.at >= since)
+        found, cursor = rows.page_of(self._connection, query, order=readings.c.id, limit=limit, before=before)
+        return [(SourceName(row.source), _reading(row)) for row in found], cursor
+
+    def prune(self, *, before: datetime, most: int, limit: int) -> int:
+        """Drop at most `limit` of those that are older, or beyond the newest `most`. Returns how many went."""
+        newest = self._connection.scalar(sa.select(sa.func.max(readings.c.id))) or 0
+        too_old = sa.select(readings.c.id).where(readings.c.at < before).order_by(readings.c.at).limit(limit)
+        too_many = sa.select(readings.c.id).where(readings.c.id <= newest - most).order_by(readings.c.id).limit(limit)
+        chosen = {*self._connection.scalars(too_old), *self._connection.scalars(too_many)}
+        going = sorted(chosen)[:limit]
+        if going:
+            self._connection.execute(sa.delete(readings).where(readings.c.id.in_(going)))
+        return len(going)
+
+
+def _values(source: SourceName, reading: HealthReading) -> dict[str, object]:
+    facts = _Facts(reading.consecutive_low, reading.low_since, reading.parts, reading.forecast)
+    return {
+        "source": source,
+        "tenant": reading.tenant,
+        "at": reading.at,
+        "status": reading.status.value,
+        "score": reading.score,
+        "detail": reading.detail,
+        "facts": rows.to_json(facts),
+    }
+
+
+def _reading(row: sa.Row[Any]) -> HealthReading:
+    facts = rows.from_json(row.facts, _Facts)
+    return HealthReading(
+        row.at,
+        HealthStatus(row.status),
+        row.score,
+        facts.consecutive_low,
+        row.detail,
+        tenant=row.tenant,
+        low_since=facts.low_since,
+        parts=facts.parts,
+        forecast=facts.forecast,
+    )
