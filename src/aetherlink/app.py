@@ -59,7 +59,7 @@ from aetherlink.ports import Executor
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.settings import Settings
-from aetherlink.store import backup, folder, restore, sqlite
+from aetherlink.store import backup, folder, restore
 from aetherlink.store.archive import Manifest
 from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
@@ -280,26 +280,22 @@ def check(settings: Settings) -> Iterator[str]:
 
 def back_up(settings: Settings, file: Path) -> Manifest:
     """Back up the data of an agent, whether it runs or not. Raises SettingsError, StoreError."""
-    database = settings.data_dir / DATABASE_FILE
-    if not database.is_file():
+    if settings.database_url is None and not (settings.data_dir / DATABASE_FILE).is_file():
         raise SettingsError(f"there is no database in {settings.data_dir}: is data_dir (AETHER_DATA_DIR) the agent's?")
-    engine = sqlite.reading_engine(database, connections=1, busy_milliseconds=sqlite.BUSY_MILLISECONDS)
+    place = _place(settings)
     try:
-        return backup.write(engine, file, beside=_beside(settings), now=SystemClock().now())
+        return backup.write(place.reading, file, beside=_beside(settings), now=SystemClock().now())
     finally:
-        engine.dispose()
+        place.release()
 
 
 def restore_from(settings: Settings, file: Path, *, force: bool) -> Restored:
     """Put a backup in the place of the data, paused. Raises SettingsError, StoreError."""
-    return restore.into_file(
-        file,
-        settings.data_dir / DATABASE_FILE,
-        beside=_beside(settings),
-        stale=[settings.data_dir / ANCHORS_FILE],
-        force=force,
-        now=SystemClock().now(),
-    )
+    files = restore.Files(_beside(settings), stale=(settings.data_dir / ANCHORS_FILE,))
+    now = SystemClock().now()
+    if (place := _postgres(settings)) is not None:
+        return restore.into_postgres(file, place, settings.data_dir, files, force=force, now=now)
+    return restore.into_file(file, settings.data_dir / DATABASE_FILE, files, force=force, now=now)
 
 
 def _beside(settings: Settings) -> Mapping[str, Path]:

@@ -63,6 +63,17 @@ def insert(connection: sa.Connection, shape: Shape, found: Iterable[Row]) -> Non
         connection.execute(statement, [dict(zip(shape.columns, row, strict=True)) for row in chunk])
 
 
+def restart_counter(connection: sa.Connection, shape: Shape) -> None:
+    """PostgreSQL counts ids apart from the rows: the next one has to come after those that were put there."""
+    if connection.dialect.name != "postgresql":
+        return
+    for column in sa.inspect(connection).get_columns(shape.name):
+        if "nextval" in (column["default"] or ""):
+            counter = sa.func.pg_get_serial_sequence(shape.name, column["name"])
+            highest = sa.select(sa.func.max(sa.column(column["name"]))).select_from(_table(shape)).scalar_subquery()
+            connection.execute(sa.select(sa.func.setval(counter, highest)))
+
+
 def _shape(name: str, columns: Iterable[Any]) -> Shape:
     kinds = {column["name"]: column["type"] for column in columns}
 

@@ -6,7 +6,7 @@ The new data is made whole first. Until the last step, which is one, the old dat
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from aetherlink.errors import StoreError
 from aetherlink.lib.private_files import sync_folder
 from aetherlink.store import sqlite
 from aetherlink.store.lock import FileLock
+from aetherlink.store.place import Place
 
 _BESIDE = ("-wal", "-shm")
 
@@ -49,6 +50,26 @@ def in_file(
         put_aside(stale, aside)
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def in_transaction(place: Place) -> Iterator[sa.Connection]:
+    """A PostgreSQL database to change as a whole or not at all. Raises StoreError while an agent uses it."""
+    try:
+        place.take()
+        with place.writing.begin() as connection:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # an index over all rows takes its time
+            yield connection
+    finally:
+        place.release()
+
+
+def move_tables(connection: sa.Connection, names: Iterable[str], aside: str) -> None:
+    """Into a schema of this name, with their rows, indices and counters."""
+    connection.execute(sa.schema.CreateSchema(aside))
+    quoted = connection.dialect.identifier_preparer.quote_identifier
+    for name in sorted(names):
+        connection.exec_driver_sql(f"ALTER TABLE {quoted(name)} SET SCHEMA {quoted(aside)}")
 
 
 def put_files(files: Mapping[Path, bytes], aside: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -14,9 +14,22 @@ from aetherlink.model.pauses import EVERYTHING, Pause
 from aetherlink.store import archive, dump, replacement, schema, sqlite
 from aetherlink.store.archive import ArchiveReader, Manifest
 from aetherlink.store.pauses import SqlPauseRows
+from aetherlink.store.place import Place
 from aetherlink.store.tables import agent_state
 
 _EPOCH = "epoch"
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What lies beside the database: where the further files of a backup belong, and what speaks of old data only."""
+
+    places: Mapping[str, Path] = field(default_factory=dict)
+    stale: Sequence[Path] = ()
+
+    def of(self, package: ArchiveReader) -> dict[Path, bytes]:
+        """Only those that have a place: an archive of somebody else's must not put files where it likes."""
+        return {self.places[name]: package.file(name) for name in package.manifest.files if name in self.places}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +40,8 @@ class Restored:
     replaced: str | None
 
 
-def into_file(
-    file: Path, database: Path, *, beside: Mapping[str, Path], stale: Sequence[Path], force: bool, now: datetime
-) -> Restored:
-    """Restore into an SQLite database. `beside` says where further files of the backup belong, `stale` what goes aside.
+def into_file(file: Path, database: Path, files: Files, *, force: bool, now: datetime) -> Restored:
+    """Restore into an SQLite database.
 
     Raises SettingsError when there is data already and `force` is not given, or when the file is not there; StoreError
     when the file is no whole backup of a known schema, or while an agent uses the data.
@@ -40,17 +51,31 @@ def into_file(
     has_data = database.exists()
     if has_data and not force:
         raise SettingsError(f"{data_dir} holds data already: --force moves it aside (into {aside}) and restores")
-    try:
-        with _checked(file) as package:
-            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with replacement.in_file(database, aside, files=_files(package, beside), stale=stale) as connection:
-                _fill(connection, package, file=file, now=now, epoch=_epoch_in(database))
-            return Restored(package.manifest, str(aside) if has_data else None)
-    except OSError as problem:
-        where = problem.filename or data_dir
-        raise SettingsError(f"{file} cannot be restored: {where}: {os.strerror(problem.errno or 0)}") from problem
-    except sa.exc.SQLAlchemyError as problem:
-        raise StoreError(f"{file} cannot be restored: {getattr(problem, 'orig', None) or problem}") from problem
+    with _told(file), _checked(file) as package:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with replacement.in_file(database, aside, files=files.of(package), stale=files.stale) as connection:
+            _fill(connection, package, file=file, now=now, epoch=_epoch_in(database))
+        return Restored(package.manifest, str(aside) if has_data else None)
+
+
+def into_postgres(file: Path, place: Place, data_dir: Path, files: Files, *, force: bool, now: datetime) -> Restored:
+    """The same into a PostgreSQL database, in one transaction: what is there goes into a schema of its own."""
+    aside = f"replaced_{now:%Y%m%dt%H%M%Sz}"
+    with _told(file), _checked(file) as package, replacement.in_transaction(place) as connection:
+        revision = schema.revision_of(connection)
+        if revision is not None and not force:
+            raise SettingsError(
+                f"{place.name} holds data already: --force moves it into its schema {aside} and restores"
+            )
+        epoch = epoch_of(connection)
+        if revision is not None:
+            schema.check_known(revision)
+            replacement.move_tables(connection, schema.tables_at(revision) | {schema.OWN_TABLE}, aside)
+        _fill(connection, package, file=file, now=now, epoch=epoch)
+        folder = data_dir / aside
+        replacement.put_files(files.of(package), folder)
+        replacement.put_aside(files.stale, folder)
+        return Restored(package.manifest, f"schema {aside} of {place.name}" if revision is not None else None)
 
 
 def epoch_of(connection: sa.Connection) -> int:
@@ -62,17 +87,24 @@ def epoch_of(connection: sa.Connection) -> int:
 
 
 @contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """What went wrong, in our words."""
+    try:
+        yield
+    except OSError as problem:
+        why = os.strerror(problem.errno or 0)
+        raise SettingsError(f"{file} cannot be restored: {problem.filename or 'the disk'}: {why}") from problem
+    except sa.exc.SQLAlchemyError as problem:
+        raise StoreError(f"{file} cannot be restored: {getattr(problem, 'orig', None) or problem}") from problem
+
+
+@contextmanager
 def _checked(file: Path) -> Iterator[ArchiveReader]:
     """A whole backup of a schema that this version knows."""
     with archive.reading(file) as package:
         schema.check_known(package.manifest.revision)
         package.verify()
         yield package
-
-
-def _files(package: ArchiveReader, beside: Mapping[str, Path]) -> dict[Path, bytes]:
-    """Only what belongs to a backup: an archive of somebody else's must not put files where it likes."""
-    return {beside[name]: package.file(name) for name in package.manifest.files if name in beside}
 
 
 def _epoch_in(database: Path) -> int:
@@ -103,6 +135,7 @@ def _fill(connection: sa.Connection, package: ArchiveReader, *, file: Path, now:
         raise StoreError(f"{file} does not hold the tables of schema {manifest.revision}: it is damaged")
     for shape in shapes:
         dump.insert(connection, shape.ordered(manifest.tables[shape.name].columns), package.rows(shape.name))
+        dump.restart_counter(connection, shape)
     schema.migrate(connection)
     _bump_epoch(connection, epoch)
     reason = f"restored from {file.name} of {manifest.created_at}: look at it, then `aether resume`"

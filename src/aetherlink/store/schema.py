@@ -13,7 +13,7 @@ from aetherlink.errors import StoreError
 
 NEWEST = "head"
 _SCRIPTS = Path(__file__).parent / "migrations"
-_OWN_TABLE = "alembic_version"  # where the revision is kept
+OWN_TABLE = "alembic_version"  # where the revision is kept
 
 
 def upgrade(engine: sa.Engine, *, before: Callable[[], None] = lambda: None) -> None:
@@ -60,7 +60,7 @@ def tables_at(revision: str) -> frozenset[str]:
     try:
         with engine.begin() as connection:
             migrate(connection, revision)
-            return frozenset(sa.inspect(connection).get_table_names()) - {_OWN_TABLE}
+            return frozenset(sa.inspect(connection).get_table_names()) - {OWN_TABLE}
     finally:
         engine.dispose()
 

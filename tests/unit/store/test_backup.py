@@ -42,8 +42,8 @@ def back_up(database: Path, file: Path, **beside: Path) -> Manifest:
 
 
 def put_back(file: Path, database: Path, *, force: bool = False, stale: tuple[Path, ...] = ()) -> restore.Restored:
-    beside = {"audit.key": database.with_name("audit.key")}
-    return restore.into_file(file, database, beside=beside, stale=stale, force=force, now=START)
+    files = restore.Files({"audit.key": database.with_name("audit.key")}, stale)
+    return restore.into_file(file, database, files, force=force, now=START)
 
 
 def keep(body: bytes) -> Callable[[Transaction], None]:
@@ -136,9 +136,8 @@ async def test_the_epoch_grows_with_every_restore_and_never_falls(rig: Rig, tmp_
     back_up(rig.database, tmp_path / "b.zip")
     database = tmp_path / "elsewhere" / "aetherlink.db"
     for moment in range(3):
-        restore.into_file(
-            tmp_path / "b.zip", database, beside={}, stale=(), force=True, now=START + timedelta(seconds=moment)
-        )
+        now = START + timedelta(seconds=moment)
+        restore.into_file(tmp_path / "b.zip", database, restore.Files(), force=True, now=now)
 
     assert everything(database)["agent_state"] == [("epoch", "3 restored")]
 

@@ -64,7 +64,7 @@ def test_the_backup_before_a_migration_restores_to_the_same_as_the_migration(dat
     open_and_close(store_on(database))
     [file] = (database.parent / "backups").iterdir()
     elsewhere = tmp_path / "elsewhere" / "aetherlink.db"
-    restore.into_file(file, elsewhere, beside={}, stale=(), force=False, now=START)
+    restore.into_file(file, elsewhere, restore.Files(), force=False, now=START)
 
     migrated, restored = everything(database), everything(elsewhere)
     for own in ("pauses", "agent_state"):
