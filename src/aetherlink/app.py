@@ -5,7 +5,6 @@
 """
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import signal
@@ -15,7 +14,6 @@ from datetime import timedelta
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-import uvicorn
 import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
 
@@ -23,6 +21,7 @@ from aetherlink.access.gate import Gate, check_listen
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.api.app import build_api
+from aetherlink.api.connections import BoundedServer
 from aetherlink.api.services import ApiServices
 from aetherlink.audit import key_file
 from aetherlink.audit.anchor_file import ANCHORS_FILE
@@ -395,16 +394,7 @@ async def _serve(settings: Settings) -> int:
     listener = _listen(settings)
     try:
         await agent.start()
-        config = uvicorn.Config(
-            agent.asgi,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # who calls is who connects: a header that says otherwise is not believed
-            timeout_graceful_shutdown=round(_GRACE.total_seconds()),
-        )
-        server = _Server(config)
+        server = BoundedServer(agent.asgi, grace=_GRACE)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         _log.info("Listening on http://%s in mode %s", settings.listen, settings.mode)
@@ -414,13 +404,6 @@ async def _serve(settings: Settings) -> int:
         listener.close()
     _log.info("Stopped")
     return 0
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """uvicorn would raise the signal again after its end, before the agent has closed its rooms."""
-        yield
 
 
 def _listen(settings: Settings) -> socket.socket:

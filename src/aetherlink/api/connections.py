@@ -1,0 +1,199 @@
+"""Serves an ASGI app with bounds on its connections: how many, how large a head, how long for it, who does not read.
+
+uvicorn with httptools has none of these: a head without an end grows until memory is gone, and whoever never finishes
+a head, or never reads an answer, keeps a connection for ever.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from aetherlink.errors import BadRequestError
+
+_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+@dataclass(slots=True)
+class ConnectionBounds:
+    """The bounds, and the connections on which somebody else is awaited."""
+
+    most: int = 800  # below the 1024 descriptors that a process often has
+    largest_head: int = 64 * 1024
+    longest_head: timedelta = timedelta(seconds=10)
+    longest_answer: timedelta = timedelta(seconds=30)  # nothing of it was read for so long
+    most_ignored: int = 64 * 1024 * 1024  # bytes after an early answer: two of the largest webhooks
+    monotonic: Callable[[], float] = time.monotonic
+    _sending: "dict[BoundedConnection, float]" = field(default_factory=dict)  # a head or a body; the slowest first
+    _unread: "dict[BoundedConnection, float]" = field(default_factory=dict)
+
+    def opened(self, connection: "BoundedConnection", count: int) -> None:
+        """A new one of so many. Beyond `most` the one goes that has been sending for longest, perhaps the new one."""
+        self.sends(connection)
+        if count > self.most:
+            next(iter(self._sending)).end()
+
+    def sends(self, connection: "BoundedConnection") -> None:
+        """It may begin to send something now."""
+        self._sending.pop(connection, None)
+        self._sending[connection] = self.monotonic()
+
+    def has_sent(self, connection: "BoundedConnection") -> None:
+        """It has sent a whole request: now the agent is awaited."""
+        self._sending.pop(connection, None)
+
+    def is_unread(self, connection: "BoundedConnection") -> None:
+        """Its answer is not taken as fast as it is given."""
+        self._unread.setdefault(connection, self.monotonic())
+
+    def is_read(self, connection: "BoundedConnection") -> None:
+        """Its answer is taken again."""
+        self._unread.pop(connection, None)
+
+    def sweep(self) -> None:
+        """End what is over its time. Bodies have deadlines where they are read."""
+        now = self.monotonic()
+        late_heads = [one for one in _older(self._sending, now - self.longest_head.total_seconds()) if one.is_in_head]
+        for connection in (*late_heads, *_older(self._unread, now - self.longest_answer.total_seconds())):
+            connection.end()
+
+
+def _older(connections: "dict[BoundedConnection, float]", than: float) -> "Iterator[BoundedConnection]":
+    """They stand in the order of their times."""
+    for connection, since in connections.items():
+        if since >= than:
+            return
+        yield connection
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """One connection within the bounds."""
+
+    def __init__(self, *args: Any, bounds: ConnectionBounds, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._bounds = bounds
+        self._head_bytes = 0
+        self._ignored_bytes = 0
+        self._is_busy = False
+        self._is_answered_early = False
+        self.is_in_head = True
+
+    def end(self) -> None:
+        """Cut it off, whatever is still to be said."""
+        self._forget()
+        self._silence()
+        self.transport.abort()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own
+        """A new connection."""
+        super().connection_made(transport)
+        self._bounds.opened(self, len(self.connections))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self._forget()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse it, unless it is the rest of a body that was answered early."""
+        if self._is_answered_early:
+            self._ignore(data)
+            return
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if not self.is_in_head:
+            self._head_bytes = 0
+        elif self._head_bytes > self._bounds.largest_head and not self.transport.is_closing():
+            self.transport.write(_HEAD_TOO_LARGE)
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """The last that is said here."""
+        super().send_400_response(msg)
+        self._silence()
+
+    def on_headers_complete(self) -> None:
+        """A request begins. One at a time: nobody needs more, and those that wait would have no bound."""
+        if self._is_busy:
+            raise BadRequestError("a request before the answer to the one before")  # uvicorn answers 400
+        self._is_busy = True
+        self.is_in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A request has arrived; what comes next is a head."""
+        self.is_in_head = True
+        self._head_bytes = 0
+        self._bounds.has_sent(self)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is given: the next head is awaited, or the rest of the body."""
+        super().on_response_complete()
+        self._is_busy = False
+        if not self.transport.is_closing():
+            self._is_answered_early = self.cycle.more_body
+            self._bounds.sends(self)
+
+    def pause_writing(self) -> None:
+        """The other side does not read."""
+        super().pause_writing()
+        self._bounds.is_unread(self)
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        super().resume_writing()
+        self._bounds.is_read(self)
+
+    def _ignore(self, data: bytes) -> None:
+        """Let it go by, so that the sender comes to read the answer; uvicorn closes when it has been quiet enough."""
+        self._ignored_bytes += len(data)
+        if self._ignored_bytes > self._bounds.most_ignored:
+            self.end()
+
+    def _silence(self) -> None:
+        """The app may still be at work: what it says now goes nowhere, where uvloop would raise."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+
+    def _forget(self) -> None:
+        self._bounds.has_sent(self)
+        self._bounds.is_read(self)
+
+
+class BoundedServer(uvicorn.Server):
+    """uvicorn with bounded connections, and without signal handlers: the app has its own."""
+
+    def __init__(self, app: ASGIApp, *, grace: timedelta, bounds: ConnectionBounds | None = None) -> None:
+        self._bounds = bounds or ConnectionBounds()
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=partial(BoundedConnection, bounds=self._bounds),  # type: ignore[arg-type]  # as good as a class
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,  # who calls is who connects: a header that says otherwise is not believed
+                timeout_graceful_shutdown=round(grace.total_seconds()),
+            )
+        )
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        self._bounds.sweep()
+        return await super().on_tick(counter)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn would raise the signal again after its end, before the agent has closed its rooms."""
+        yield
