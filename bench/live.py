@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from aetherlink.store.database import SqlStore
+from aetherlink.testing import fixed_key
 from bench import load, stored
 from bench.filling import fill
 from bench.ground import Ground, fdatasync_row
@@ -41,7 +42,7 @@ async def measure(ground: Ground) -> None:
 
 
 def _seconds_to_open(database: Path) -> float:
-    store = SqlStore(database)
+    store = SqlStore(database, key=fixed_key)
     begun = time.perf_counter()
     store.open()
     taken = time.perf_counter() - begun

@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version as version_of
 from pathlib import Path
 
@@ -44,6 +45,7 @@ from aetherlink.incidents.reception import Reception
 from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lib import logs
 from aetherlink.lib.clock import SystemClock
+from aetherlink.lib.hash_chain import Key
 from aetherlink.lib.ids import SortableIds
 from aetherlink.model.actions import Target
 from aetherlink.model.ids import SourceName
@@ -89,11 +91,12 @@ class Agent:
         self._settings = settings
         self._clock = SystemClock()
         self._ids = SortableIds(self._clock)
-        self._mapping = LabelMapping(settings.labels, settings.vip_tenants)
+        self._mapping = LabelMapping(settings.labels, settings.vip_tenants, grouping=settings.grouping)
         self._cleanups: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self.registry = _registry()
         self.store = SqlStore(
             _place(settings),
+            key=partial(_audit_key, settings),
             before_migration=AutomaticBackup(settings.data_dir / backup.FOLDER, _beside(settings), self._clock),
         )
         self._prometheus = {
@@ -161,6 +164,8 @@ class Agent:
         await asyncio.to_thread(self.store.open)
         self._cleanups.append(("store", lambda: asyncio.to_thread(self.store.close)))
         await self._tokens.reload()
+        await self._reception.start()
+        self._cleanups.append(("reception", self._reception.flush))
         self._runner.start()
         self._cleanups.append(("pipeline", lambda: self._runner.stop(grace=_GRACE)))
         self._health.start()
@@ -191,23 +196,28 @@ class Agent:
         """The webhook's bare callable with the API behind it."""
         settings = self._settings
         gate = Gate(self._tokens, options=settings.auth)
-        reception = Reception(
+        alert_metrics = AlertMetrics(self.registry)
+        self._reception = Reception(
             self.store,
+            self.store.standings,
             self._mapping,
+            grouping=settings.grouping,
+            options=settings.reception,
             clock=self._clock,
             ids=self._ids,
             waker=self._runner,
-            metrics=AlertMetrics(self.registry),
+            metrics=alert_metrics,
         )
         return WebhookIntake(
             build_api(self._services(gate)),
             gate=gate,
-            sink=reception,
+            sink=self._reception,
             store=self.store,
-            source=settings.main_source,
+            sources=tuple(SourceName(source.name) for source in settings.sources),
             clock=self._clock,
             options=settings.intake,
             metrics=IntakeMetrics(self.registry),
+            counted=alert_metrics.filed,
         )
 
     def _services(self, gate: Gate) -> ApiServices:
@@ -364,6 +374,11 @@ def _prometheus(source: SourceOptions, options: ClientOptions) -> PrometheusClie
 def _alertmanagers(source: SourceOptions, options: ClientOptions) -> list[AlertmanagerClient]:
     connection = connection_of(source)
     return [AlertmanagerClient(url, options, connection) for url in source.alertmanagers]
+
+
+def _audit_key(settings: Settings, is_in_use: bool) -> Key:
+    path = key_file.place(settings.audit, settings.data_dir)
+    return key_file.read_or_create(path, is_in_use=lambda: is_in_use)
 
 
 def _registry() -> CollectorRegistry:

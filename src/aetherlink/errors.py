@@ -88,3 +88,7 @@ class OverloadedError(AetherError):
 
 class StoreError(AetherError):
     """The store cannot be used right now."""
+
+
+class UnfitError(StoreError):
+    """The store is well, but this cannot be stored: trying again does not help."""

@@ -4,17 +4,19 @@ Stores are driven through `Store.write` and `Store.read`: the caller hands over 
 (or a reader's) thread inside one transaction. State, timeline and whatever belongs together commit together.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from aetherlink.model.actions import Action, Observation, Outcome, Target, Verb, Wish
-from aetherlink.model.alerts import Alert
+from aetherlink.model.alerts import Alert, AlertFilter, Episode, Standing, StoredAlert
 from aetherlink.model.audit import Anchor, AuditRow, HeadRow
 from aetherlink.model.decisions import Decision, Evidence
 from aetherlink.model.health import HealthReading
-from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
-from aetherlink.model.incidents import Incident, IncidentStatus
+from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, SourceName, TargetName
+from aetherlink.model.incidents import Incident, IncidentFilter, IncidentHead
+from aetherlink.model.journal import JournalBody
+from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
 from aetherlink.model.principals import TokenRecord
 from aetherlink.model.queries import QueryAnswer
@@ -39,22 +41,37 @@ class Ids(Protocol):
 
 
 class AlertRows(Protocol):
-    """The alerts, inside one transaction."""
+    """The alerts, one row an episode, inside one transaction."""
 
-    def known(self, alerts: Sequence[Alert]) -> dict[tuple[str, str], tuple[Alert, IncidentId | None]]:
-        """For each (source, fingerprint) of these that is stored: the alert, and the incident it is filed under."""
+    def standing(self, source: SourceName, fingerprint: Fingerprint) -> Standing | None:
+        """What is known of the latest episode of this fingerprint."""
         ...
 
-    def put_all(self, filed: Sequence[tuple[Alert, IncidentId | None]], *, at: datetime) -> None:
-        """Insert or replace the present state of each alert; no (source, fingerprint) may stand there twice."""
+    @property
+    def last_id(self) -> int:
+        """The id of the last row; the next ones follow without a gap."""
         ...
 
-    def of_incident(self, incident_id: IncidentId) -> list[Alert]:
-        """Every alert filed under the incident."""
+    def put(self, new: Sequence[Episode], changed: Sequence[Episode], *, at: datetime) -> None:
+        """Insert the new episodes, whose ids follow `last_id`, and store how the changed ones stand."""
         ...
 
-    def page(self, *, limit: int, before: str | None) -> tuple[list[tuple[Alert, IncidentId | None]], str | None]:
-        """Newest first, with the cursor of the next page or None."""
+    def get(self, alert_id: int) -> StoredAlert | None: ...
+
+    def of_incident(self, incident_id: IncidentId, *, limit: int, after: int = 0) -> list[StoredAlert]:
+        """Alerts filed under the incident with ids above `after`, in the order in which they were first heard of."""
+        ...
+
+    def firing_of(self, incident_id: IncidentId, *, limit: int, after: int = 0) -> list[StoredAlert]:
+        """As of_incident, but only those that fire."""
+        ...
+
+    def page(self, *, limit: int, before: str | None, only: AlertFilter = ...) -> tuple[list[StoredAlert], str | None]:
+        """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        ...
+
+    def forget(self, before: datetime, *, limit: int) -> int:
+        """Delete episodes that were over before this instant, the oldest first. Returns how many went."""
         ...
 
 
@@ -82,6 +99,24 @@ class IncidentRows(Protocol):
         """Store the incident if its stored version is still `incident.version`, which then grows by one; else False."""
         ...
 
+    def heads(
+        self, *, keys: Collection[str] = (), ids: Collection[IncidentId] = (), closed_after: datetime | None = None
+    ) -> list[IncidentHead]:
+        """Open incidents with these keys or ids; with `closed_after` also those with a key that closed since then."""
+        ...
+
+    def open_since(self, source: SourceName, since: datetime) -> list[IncidentHead]:
+        """Open incidents of the source that were opened at or after this instant, the newest first, some at most."""
+        ...
+
+    def insert_all(self, opened: Sequence[tuple[Incident, Sequence[Entry]]]) -> None:
+        """As insert, for many at once."""
+        ...
+
+    def touch(self, touched: Sequence[tuple[IncidentHead, Sequence[Entry]]], *, at: datetime) -> None:
+        """Store how these incidents stand now, each with its new entries; their versions grow by one."""
+        ...
+
     def due(self, now: datetime, *, limit: int) -> list[IncidentId]:
         """Open incidents whose timer is due, the most urgent first."""
         ...
@@ -94,9 +129,7 @@ class IncidentRows(Protocol):
         """Entries in order, those with a sequence above `after`."""
         ...
 
-    def page(
-        self, *, limit: int, before: str | None, status: IncidentStatus | None
-    ) -> tuple[list[Incident], str | None]:
+    def page(self, *, limit: int, before: str | None, only: IncidentFilter = ...) -> tuple[list[Incident], str | None]:
         """Newest first, with the cursor of the next page or None."""
         ...
 
@@ -170,6 +203,34 @@ class HealthRows(Protocol):
         ...
 
 
+class LedgerRows(Protocol):
+    """What became of every alert received, inside one transaction."""
+
+    def add(self, counts: Mapping[tuple[Way, LedgerOutcome], int]) -> None:
+        """Count these up."""
+        ...
+
+    def totals(self) -> Ledger:
+        """What was counted so far."""
+        ...
+
+
+class JournalRows(Protocol):
+    """The bodies of webhooks as they came, inside one transaction."""
+
+    def add(self, bodies: Sequence[JournalBody]) -> None:
+        """Keep these bodies; at least one."""
+        ...
+
+    def since(self, at: datetime) -> Iterator[JournalBody]:
+        """The bodies received at or after this instant, in their order."""
+        ...
+
+    def prune(self, before: datetime, *, most_bytes: int, limit: int) -> int:
+        """Delete the oldest: those from before this instant, and beyond so many bytes. Returns how many rows went."""
+        ...
+
+
 class Transaction(Protocol):
     """Every aggregate, inside one transaction."""
 
@@ -187,6 +248,10 @@ class Transaction(Protocol):
     def pauses(self) -> PauseRows: ...
     @property
     def health(self) -> HealthRows: ...
+    @property
+    def ledger(self) -> LedgerRows: ...
+    @property
+    def journal(self) -> JournalRows: ...
 
 
 class Store(Protocol):
@@ -204,8 +269,29 @@ class Store(Protocol):
 class AlertSink(Protocol):
     """Where alerts go once they are decoded."""
 
-    async def receive(self, alerts: Sequence[Alert]) -> None:
-        """Returns once they are durable; raises StoreError or OverloadedError when they are not."""
+    async def receive(
+        self, alerts: Sequence[Alert], *, way: Way = Way.WEBHOOK, body: JournalBody | None = None
+    ) -> None:
+        """Returns once they are durable, and the body with them.
+
+        Raises StoreError or OverloadedError when they are not, UnfitError when these alerts cannot be stored at all.
+        """
+        ...
+
+
+class Standings(Protocol):
+    """What is known of every alert, from memory: quick, and never ahead of what is committed."""
+
+    def of(self, source: SourceName, fingerprint: Fingerprint) -> Standing | None:
+        """What is known of the latest episode."""
+        ...
+
+    def firing(self, source: SourceName) -> dict[Fingerprint, Standing]:
+        """Every alert of the source that fires, those that are suppressed too; a copy."""
+        ...
+
+    def is_old_news(self, alert: Alert) -> bool:
+        """Whether the report changes nothing: what is known is as late, or later."""
         ...
 
 

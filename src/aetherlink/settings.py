@@ -24,7 +24,7 @@ from aetherlink.commands import ActionOptions
 from aetherlink.errors import SettingsError
 from aetherlink.executors.options import LabExecutorOptions
 from aetherlink.health.options import HealthOptions
-from aetherlink.incidents.options import LabelOptions
+from aetherlink.incidents.options import GroupingOptions, LabelOptions, ReceptionOptions
 from aetherlink.intake.options import IntakeOptions
 from aetherlink.lib.logs import LogFormat
 from aetherlink.lib.option_types import Name, Url
@@ -146,6 +146,10 @@ class Settings(BaseSettings):
     audit: AuditOptions = Field(default=AuditOptions(), description="How a changed timeline is made to show.")
     health: HealthOptions = Field(default=HealthOptions(), description="The health score loop.")
     intake: IntakeOptions = Field(default=IntakeOptions(), description="What the webhook accepts.")
+    reception: ReceptionOptions = Field(
+        default=ReceptionOptions(), description="How much may wait for the store before senders come again."
+    )
+    grouping: GroupingOptions = Field(default=GroupingOptions(), description="Which alerts are one incident.")
     labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")
     pipeline: PipelineOptions = Field(default=PipelineOptions(), description="How patient the pipeline is.")
     probes: ProbeOptions = Field(default=ProbeOptions(), description="What counts as fresh evidence.")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from aetherlink.errors import NotFoundError
+from aetherlink.lib.hash_chain import KEY_BYTES, Key
 from aetherlink.model.actions import (
     Observation,
     Outcome,
@@ -116,3 +117,8 @@ def _wished(seen: Observation, wish: Wish, clock: ManualClock) -> Observation:
             return replace(seen, ready=count, wanted=count)
         case Release(name):
             return seen if seen.release == name else replace(seen, release=name, previous_release=seen.release)
+
+
+def fixed_key(_is_in_use: bool) -> Key:
+    """The same key for every database."""
+    return Key(bytes(KEY_BYTES))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from aetherlink.errors import ConflictError, StoreError
+from aetherlink.errors import ConflictError, StoreError, UnfitError
 from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Outcome, OutcomeStatus, Plan, Verb
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, SourceName, TargetName
@@ -99,7 +99,7 @@ async def test_a_row_that_the_database_refuses_is_the_error_of_its_job_alone(sto
         return_exceptions=True,
     )
 
-    assert [type(result) for result in results] == [type(None), StoreError, type(None)]
+    assert [type(result) for result in results] == [type(None), UnfitError, type(None)]
     assert await store.read(names) == ["a", "b"]
 
 
@@ -186,7 +186,7 @@ def action(number: int, **changes: object) -> Action:
     made = Action(
         id=ActionId(f"act-{number:04d}"),
         incident_id=IncidentId("inc-1"),
-        plan=Plan(Verb.SCALE, TargetName("crm-api"), PlaybookName("scale-crm"), replicas=3, when=ODD, episode="7"),
+        plan=Plan(Verb.SCALE, TargetName("crm-api"), PlaybookName("scale-crm"), replicas=3, when=ODD, alert_id=7),
         reason=ODD,
         requested_by="operator",
         decision=Decision(Effect.ALLOW, "rule", ODD),

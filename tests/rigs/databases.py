@@ -11,6 +11,7 @@ from aetherlink.store.database import SqlStore
 from aetherlink.store.place import Place
 from aetherlink.store.postgres import PostgresPlace
 from aetherlink.store.sqlite import SqlitePlace
+from aetherlink.testing import fixed_key
 from rigs.postgres_server import PostgresServer
 
 KINDS = ("sqlite", "postgresql")
@@ -27,7 +28,7 @@ class Database:
 
     def store(self) -> SqlStore:
         """A store on it, not yet opened."""
-        self._stores.append(SqlStore(self.place()))
+        self._stores.append(SqlStore(self.place(), key=fixed_key))
         return self._stores[-1]
 
     def opened(self) -> SqlStore:

@@ -6,9 +6,6 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from aetherlink.incidents.mapping import LabelMapping
-from aetherlink.incidents.metrics import AlertMetrics
-from aetherlink.incidents.options import LabelOptions
 from aetherlink.incidents.reception import Reception
 from aetherlink.model.actions import Action, Target
 from aetherlink.model.alerts import Alert, AlertStatus
@@ -24,6 +21,7 @@ from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.policy.decide import decide
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock, MemoryExecutor, ScriptedProbe
+from rigs.reception import build_reception
 
 API = TargetName("crm-api")
 
@@ -82,7 +80,7 @@ class Rig:
 
     async def incident(self) -> Incident:
         """The only incident."""
-        [incident], _ = await self.store.read(lambda tx: tx.incidents.page(limit=10, before=None, status=None))
+        [incident], _ = await self.store.read(lambda tx: tx.incidents.page(limit=10, before=None))
         return incident
 
     async def actions(self) -> list[Action]:
@@ -119,7 +117,5 @@ def build_rig(store: SqlStore, clock: ManualClock, ids: CountingIds, *, database
         ids=ids,
         options=options,
     )
-    mapping = LabelMapping(LabelOptions(), ["vip-*"])
-    alert_metrics = AlertMetrics(CollectorRegistry())
-    reception = Reception(store, mapping, clock=clock, ids=ids, waker=NoWaker(), metrics=alert_metrics)
+    reception = build_reception(store, clock=clock, ids=ids, waker=NoWaker())
     return Rig(world, store, clock, probe, executor, reception, PipelineMetrics(CollectorRegistry()), database)

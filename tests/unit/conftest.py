@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from aetherlink.store.database import SqlStore
-from aetherlink.testing import CountingIds, ManualClock
+from aetherlink.testing import CountingIds, ManualClock, fixed_key
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
-    opened = SqlStore(tmp_path / "aetherlink.db")
+    opened = SqlStore(tmp_path / "aetherlink.db", key=fixed_key)
     opened.open()
     yield opened
     opened.close()

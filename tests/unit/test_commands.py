@@ -16,7 +16,7 @@ from aetherlink.model.questions import Question
 from aetherlink.model.timeline import EventKind
 from aetherlink.policy.decide import decide
 from aetherlink.store.database import SqlStore
-from aetherlink.testing import CountingIds, ManualClock
+from aetherlink.testing import CountingIds, ManualClock, fixed_key
 
 CRM = Target(TargetName("crm-api"), "lab", "crm", minimum=1, maximum=4)
 ACTIONS = {"restart_api": ActionOptions(restart=CRM.name), "grow": ActionOptions(scale=CRM.name)}
@@ -62,7 +62,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    store = SqlStore(tmp_path / "aether.db")
+    store = SqlStore(tmp_path / "aether.db", key=fixed_key)
     store.open()
     yield Desk(store)
     store.close()
@@ -93,7 +93,7 @@ async def test_what_is_not_allowed_is_recorded_and_starts_nothing(desk: Desk, mo
 
     assert (action.state, action.incident_id) == (state, None)
     assert await desk.stored() == [action]
-    assert await desk.store.read(lambda rows: rows.incidents.page(limit=9, before=None, status=None)) == ([], None)
+    assert await desk.store.read(lambda rows: rows.incidents.page(limit=9, before=None)) == ([], None)
     assert desk.wakes == 0
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aetherlink.api.paging import Page
 from aetherlink.model.actions import Action, ActionState, OutcomeStatus, Verb
-from aetherlink.model.alerts import Alert, AlertStatus
+from aetherlink.model.alerts import AlertStatus, StoredAlert, Suppression
 from aetherlink.model.decisions import Effect
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
 from aetherlink.model.pauses import Pause
@@ -24,13 +24,17 @@ class Shape(BaseModel):
 
 
 class AlertShape(Shape):
-    """An alert as its source last reported it."""
+    """One episode of an alert, as its source last reported it."""
 
+    id: int = Field(description="Grows with the order in which episodes were first heard of.", examples=[4711])
     fingerprint: str = Field(examples=["c1b2f0a3d4e5f607"])
     source: str = Field(examples=["lab"])
     status: AlertStatus
+    suppressed: Suppression = Field(description="Why it is nobody's incident although it fires; empty: it is not.")
     starts_at: Instant
     ends_at: Instant | None
+    received_at: Instant
+    updated_at: Instant
     labels: dict[str, str] = Field(examples=[{"alertname": "CrmApiDown", "severity": "critical", "service": "crm"}])
     annotations: dict[str, str] = Field(examples=[{"summary": "The CRM's API does not answer."}])
     incident_id: str | None = Field(examples=["inc-06f3qk2c8d1v7m4t"])
@@ -61,6 +65,12 @@ class IncidentShape(Shape):
     action_id: str | None = Field(examples=["act-06f3qk2c8d1v7m4t"])
     escalated: bool = Field(description="A person has been called.")
     hands_off: bool = Field(description="A repair failed: the agent tries no other by itself.")
+    firing: int = Field(description="How many of its alerts fire.", examples=[2])
+    reopened: int = Field(description="How often it was opened again after it was resolved.", examples=[0])
+    flapping_until: Instant | None = Field(description="It flaps, until then unless it goes on.")
+    acknowledged_at: Instant | None
+    acknowledged_by: str | None = Field(examples=["token:oncall"])
+    closed_by: str | None = Field(description="Who closed it by hand.", examples=["token:oncall"])
     labels: dict[str, str] = Field(examples=[{"alertname": "CrmApiDown", "service": "crm"}])
 
 
@@ -167,17 +177,22 @@ class PauseState(BaseModel):
     pauses: list[PauseShape]
 
 
-def alert(one: Alert, incident_id: str | None) -> AlertShape:
+def alert(stored: StoredAlert) -> AlertShape:
     """The alert, with the incident that it is filed under."""
+    one = stored.alert
     return AlertShape(
+        id=stored.id,
         fingerprint=one.fingerprint,
         source=one.source,
         status=one.status,
+        suppressed=one.suppressed,
         starts_at=one.starts_at,
         ends_at=one.ends_at,
+        received_at=stored.received_at,
+        updated_at=stored.updated_at,
         labels=dict(one.labels),
         annotations=dict(one.annotations),
-        incident_id=incident_id,
+        incident_id=stored.incident_id,
     )
 
 
@@ -186,11 +201,11 @@ def incident(one: Incident) -> IncidentShape:
     return IncidentShape.model_validate(one)
 
 
-def incident_detail(one: Incident, alerts: list[Alert], its_action: Action | None) -> IncidentDetail:
+def incident_detail(one: Incident, alerts: list[StoredAlert], its_action: Action | None) -> IncidentDetail:
     """The incident with what belongs to it."""
     return IncidentDetail(
         **incident(one).model_dump(),
-        alerts=[alert(each, one.id) for each in alerts],
+        alerts=[alert(each) for each in alerts],
         action=None if its_action is None else action(its_action),
     )
 

@@ -1,149 +1,185 @@
-"""Files alerts under incidents, inside one transaction: opens, extends, and wakes what has changed.
+"""Files reports under incidents, inside one transaction: what is news, what it changes, which incident hears of it.
 
-Deduplication is a join, not "a row exists": of two reports of one fingerprint the later start counts, then resolved
-over firing. A repeat, a late one and an HA twin's copy change nothing, in whatever order they come. Each incident is
-written once a batch, with one timeline entry for all of its alerts: a group of thousands must not hold the one writer.
+Deduplication is a join, not "a row exists": of all reports of one fingerprint the greatest is the state (Alert.order).
+A repeat, a late one and an HA twin's copy change nothing, in whatever order they come. Everything is written once a
+batch, with one timeline entry for each incident: thousands of alerts must not hold the one writer.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+from aetherlink.incidents.gathering import Gathering
 from aetherlink.incidents.mapping import LabelMapping, Meaning
-from aetherlink.model.alerts import Alert, AlertStatus
-from aetherlink.model.ids import IncidentId
-from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Stage
-from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.incidents.options import GroupingOptions
+from aetherlink.model.alerts import Alert, AlertStatus, Episode, Standing, Suppression
+from aetherlink.model.ids import Fingerprint, SourceName
+from aetherlink.model.ledger import LedgerOutcome
 from aetherlink.ports import Ids, Transaction
 
-_MOST_NAMED = 20  # of one batch in one timeline entry; all of them are under the incident's alerts
+_AHEAD = timedelta(minutes=10)  # an end further ahead of our clock than this is not believed
+_FIRING = AlertStatus.FIRING
+_RESOLVED = AlertStatus.RESOLVED
+_Key = tuple[SourceName, Fingerprint]
 
 
 @dataclass(slots=True)
-class _Draft:
-    """An incident as it will be stored, with the alerts of this batch that concern it."""
+class Filed:
+    """What became of a batch: how many had which outcome, and the reports that changed something, in their order."""
 
-    incident: Incident
-    is_new: bool
-    alerts: list[Alert] = field(default_factory=list)
+    outcomes: Counter[LedgerOutcome] = field(default_factory=Counter)
+    news: list[Alert] = field(default_factory=list)
 
 
-@dataclass(slots=True)
 class Filing:
-    """One batch of alerts, filed at one moment in one transaction."""
+    """One batch of reports, filed at one moment in one transaction."""
 
-    transaction: Transaction
-    mapping: LabelMapping
-    ids: Ids
-    now: datetime
-    _by_key: dict[str, _Draft] = field(default_factory=dict)
-    _by_id: dict[IncidentId, _Draft] = field(default_factory=dict)
+    def __init__(
+        self, transaction: Transaction, mapping: LabelMapping, grouping: GroupingOptions, ids: Ids, now: datetime
+    ) -> None:
+        self._alerts = transaction.alerts
+        self._mapping = mapping
+        self._now = now
+        self._gathering = Gathering(transaction.incidents, grouping, ids, now)
+        self._next_id = transaction.alerts.last_id + 1
+        self._new: dict[int, Episode] = {}
+        self._changed: dict[int, Episode] = {}
+        self._here: dict[_Key, Episode] = {}
 
-    def file(self, alerts: Sequence[Alert]) -> list[Alert]:
-        """File every alert; those that changed something are returned, in their order."""
-        known = self.transaction.alerts.known(alerts)
-        news: list[Alert] = []
-        for alert in alerts:
-            identity = (alert.source, alert.fingerprint)
-            stored, filed = known.get(identity, (None, None))
-            if stored is not None and not _is_news(stored, alert):
-                continue
-            latest = alert if stored is None else replace(alert, starts_at=max(stored.starts_at, alert.starts_at))
-            known[identity] = (latest, self._incident_for(alert, filed))
-            news.append(alert)
-        changed = dict.fromkeys((alert.source, alert.fingerprint) for alert in news)  # each once, in their order
-        self.transaction.alerts.put_all([known[identity] for identity in changed], at=self.now)
-        for draft in self._by_id.values():
-            self._write(draft)
-        return news
+    def file(self, reports: Iterable[Alert]) -> Filed:
+        """File every report; `write` stores what came of them."""
+        filed = Filed()
+        self._gathering.expect(self._keys_of(reports))
+        for report in reports:
+            outcome = self._outcome(report)
+            filed.outcomes[outcome] += 1
+            if outcome is LedgerOutcome.OPENED or outcome is LedgerOutcome.UPDATED:
+                filed.news.append(report)
+        return filed
 
-    def _incident_for(self, alert: Alert, filed: IncidentId | None) -> IncidentId | None:
-        if self.mapping.is_heartbeat(alert):
-            return None
-        draft = self._reporting(alert) if alert.status is AlertStatus.FIRING else self._known(filed)
-        if draft is None:
-            return filed
-        draft.alerts.append(alert)
-        return draft.incident.id
+    def write(self) -> None:
+        """Store the episodes and the incidents. Call once, after the last `file`."""
+        self._gathering.write()
+        self._alerts.put(list(self._new.values()), list(self._changed.values()), at=self._now)
 
-    def _reporting(self, alert: Alert) -> _Draft:
-        """The open incident of what is broken, or a new one."""
-        meaning = self.mapping.meaning(alert)
-        draft = self._by_key.get(meaning.key)
-        if draft is None:
-            stored = self.transaction.incidents.open_by_key(meaning.key)
-            draft = _Draft(self._opened(alert, meaning), is_new=True) if stored is None else self._draft(stored)
-            self._by_key[meaning.key] = self._by_id[draft.incident.id] = draft
-        worst = min(draft.incident.severity, meaning.severity, key=lambda each: each.rank)
-        draft.incident = replace(draft.incident, severity=worst)
-        return draft
+    def _outcome(self, report: Alert) -> LedgerOutcome:
+        key = (report.source, report.fingerprint)
+        known = self._here.get(key) or self._alerts.standing(*key)
+        if self._mapping.is_heartbeat(report):
+            return self._heartbeat(report, known)
+        if report.suppressed is not Suppression.NONE:
+            return self._suppressed(report, known)
+        return self._fires(report, known) if report.status is _FIRING else self._is_over(report, known)
 
-    def _known(self, incident_id: IncidentId | None) -> _Draft | None:
-        """The incident that the alert was filed under, while it is open."""
-        if incident_id is None or incident_id in self._by_id:
-            return None if incident_id is None else self._by_id[incident_id]
-        stored = self.transaction.incidents.get(incident_id)
-        if stored is None or stored.status is not IncidentStatus.OPEN:
-            return None
-        return self._draft(stored)
+    def _heartbeat(self, report: Alert, known: Episode | Standing | None) -> LedgerOutcome:
+        """Always suppressed; a row of it says that there is one to be missed."""
+        if known is None:
+            self._add(report, Suppression.HEARTBEAT)
+        elif known.order < report.order:
+            self._set(report, known, report.status, Suppression.HEARTBEAT)
+        return LedgerOutcome.SUPPRESSED
 
-    def _draft(self, stored: Incident) -> _Draft:
-        draft = self._by_id.setdefault(stored.id, _Draft(stored, is_new=False))
-        self._by_key.setdefault(stored.key, draft)
-        return draft
+    def _suppressed(self, report: Alert, known: Episode | Standing | None) -> LedgerOutcome:
+        if known is None or (known.status is _RESOLVED and known.order < report.order):
+            self._add(report, report.suppressed)
+            return LedgerOutcome.SUPPRESSED
+        if known.status is _RESOLVED or known.suppressed is report.suppressed:
+            return LedgerOutcome.DUPLICATE
+        episode = self._set(report, known, _FIRING, report.suppressed, since=known.since)
+        self._gathering.muted(episode, report)
+        return LedgerOutcome.SUPPRESSED
 
-    def _opened(self, alert: Alert, meaning: Meaning) -> Incident:
-        return Incident(
-            id=IncidentId(self.ids.new("inc")),
-            key=meaning.key,
-            origin=Origin.ALERT,
-            source=alert.source,
-            title=alert.annotations.get("summary") or alert.name or "an alert without a name",
-            tenant=meaning.tenant,
-            service=meaning.service,
-            severity=meaning.severity,
-            vip=meaning.vip,
-            status=IncidentStatus.OPEN,
-            stage=Stage.PLAN,
-            opened_at=self.now,
-            updated_at=self.now,
-            labels=alert.labels,
-            wake_at=self.now,
+    def _fires(self, report: Alert, known: Episode | Standing | None) -> LedgerOutcome:
+        if known is not None and known.status is _FIRING and known.suppressed is not Suppression.NONE:
+            return self._is_heard_again(report, known)
+        if known is not None and (known.order >= report.order or self._is_seen_again(report, known)):
+            return LedgerOutcome.DUPLICATE
+        meaning = self._mapping.meaning(report)
+        if known is not None and known.status is _FIRING:  # its end was never told: a later start tells it
+            self._end(report, known, ends_at=report.starts_at)
+        episode = self._add(report, Suppression.NONE, meaning)
+        self._gathering.fired(episode, meaning, is_again=known is not None)
+        return LedgerOutcome.OPENED
+
+    def _is_seen_again(self, report: Alert, known: Episode | Standing) -> bool:
+        """Whether Alertmanager merely shows, when asked, the episode that is known to fire."""
+        return report.seen_at is not None and known.status is _FIRING and report.starts_at <= known.since
+
+    def _is_heard_again(self, report: Alert, known: Episode | Standing) -> LedgerOutcome:
+        """A silence is over when Alertmanager says so when asked; a webhook may have been sent before the silence."""
+        if known.suppressed is Suppression.HEARTBEAT or (report.seen_at is None and report.order <= known.order):
+            return LedgerOutcome.DUPLICATE
+        meaning = self._mapping.meaning(report)
+        episode = self._set(report, known, _FIRING, Suppression.NONE, since=known.since)
+        self._gathering.heard_again(episode, meaning)
+        return LedgerOutcome.UPDATED
+
+    def _is_over(self, report: Alert, known: Episode | Standing | None) -> LedgerOutcome:
+        over = report if report.ends_at is None or report.ends_at <= self._now + _AHEAD else _without_end(report)
+        if known is None:
+            self._add(over, Suppression.NONE, self._mapping.meaning(report))
+            return LedgerOutcome.UPDATED
+        if known.order >= over.order:
+            return LedgerOutcome.DUPLICATE
+        if known.status is _FIRING:
+            self._end(over, known, ends_at=over.since)
+            return LedgerOutcome.UPDATED
+        if over.starts_at > known.since:  # of an episode that was never heard of
+            self._add(over, Suppression.NONE, self._mapping.meaning(report))
+            return LedgerOutcome.UPDATED
+        self._set(over, known, _RESOLVED, known.suppressed)
+        return LedgerOutcome.DUPLICATE
+
+    def _end(self, report: Alert, known: Episode | Standing, *, ends_at: datetime) -> None:
+        episode = self._set(report, known, _RESOLVED, known.suppressed, since=max(ends_at, known.since))
+        self._gathering.ended(episode, report)
+
+    def _add(self, report: Alert, suppressed: Suppression, meaning: Meaning | None = None) -> Episode:
+        episode = Episode(
+            self._next_id,
+            report,
+            report.status,
+            report.since,
+            report.ends_at,
+            suppressed,
+            meaning.tenant if meaning else "",
+            meaning.counted_severity if meaning else "",
         )
+        self._next_id += 1
+        self._new[episode.id] = self._here[(report.source, report.fingerprint)] = episode
+        return episode
 
-    def _write(self, draft: _Draft) -> None:
-        incident = draft.incident
-        entry = _entry(draft.alerts, self.now)
-        if draft.is_new:
-            opened = Entry(EventKind.OPENED, self.now, f"incident opened: {incident.title}", {"key": incident.key})
-            self.transaction.incidents.insert(incident, [opened, entry])
+    def _set(
+        self,
+        report: Alert,
+        known: Episode | Standing,
+        status: AlertStatus,
+        suppressed: Suppression,
+        *,
+        since: datetime | None = None,
+    ) -> Episode:
+        """How the known episode stands from now on."""
+        since = report.since if since is None else since
+        ends_at = since if status is _RESOLVED else None
+        if isinstance(known, Episode):
+            episode = known
         else:
-            woken = replace(incident, updated_at=self.now, wake_at=self.now)
-            self.transaction.incidents.update(woken, [entry])
+            episode = Episode(known.id, report, status, since, ends_at, suppressed, "", "", known.incident_id)
+            self._changed[episode.id] = self._here[(report.source, report.fingerprint)] = episode
+        episode.status, episode.since, episode.ends_at, episode.suppressed = status, since, ends_at, suppressed
+        return episode
+
+    def _keys_of(self, reports: Iterable[Alert]) -> set[str]:
+        return {self._mapping.meaning(one).key for one in reports if one.status is _FIRING}
 
 
-def _is_news(stored: Alert, alert: Alert) -> bool:
-    """Whether the report changes what is stored.
-
-    Of two Prometheus that see one alert at different times Alertmanager reports the earlier start when it resolves: an
-    end after the stored start ends it all the same.
-    """
-    is_over = alert.status is AlertStatus.RESOLVED and stored.status is AlertStatus.FIRING
-    ends_it = is_over and alert.ends_at is not None and alert.ends_at > stored.starts_at
-    return ends_it or alert.order > stored.order
+def _without_end(report: Alert) -> Alert:
+    return report._replace(ends_at=None)
 
 
-def _entry(alerts: Sequence[Alert], now: datetime) -> Entry:
-    words = [f"{alert.name or alert.fingerprint} is {alert.status}" for alert in alerts[:_MOST_NAMED]]
-    more = len(alerts) - len(words)
-    text = ", ".join(words) + (f", and {more} more" if more > 0 else "")
-    named = [
-        {
-            "fingerprint": alert.fingerprint,
-            "alertname": alert.name,
-            "status": alert.status.value,
-            "starts_at": alert.starts_at.isoformat(),
-        }
-        for alert in alerts[:_MOST_NAMED]
-    ]
-    return Entry(EventKind.ALERTS, now, text, {"count": len(alerts), "alerts": named})
+def file_all(filing: Filing, batches: Sequence[Sequence[Alert]]) -> list[Filed]:
+    """Each batch with what became of it, all stored at once."""
+    filed = [filing.file(reports) for reports in batches]
+    filing.write()
+    return filed

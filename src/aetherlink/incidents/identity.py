@@ -9,6 +9,7 @@ class Kind(StrEnum):
 
     SERVICE = "service"
     ALERT = "alert"
+    LABELS = "labels"
     HEALTH = "health"
 
 

@@ -1,15 +1,21 @@
 """What the labels of an alert mean: tenant, service, severity, and the identity of the incident it belongs to."""
 
 import fnmatch
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aetherlink.incidents.identity import Kind, incident_key
-from aetherlink.incidents.options import LabelOptions
+from aetherlink.incidents.options import GroupingOptions, LabelOptions
 from aetherlink.model.alerts import Alert
+from aetherlink.model.ids import SourceName
 from aetherlink.model.incidents import Severity
+from aetherlink.model.playbooks import Matcher
+from aetherlink.playbooks.schema import split_matcher
 
 NONE = "none"
+_MOST_REMEMBERED = 10_000
+_LONGEST_REMEMBERED = 200  # characters of one label: what is longer is read anew each time
 _SYNONYMS = {
     "critical": Severity.CRITICAL,
     "crit": Severity.CRITICAL,
@@ -30,50 +36,113 @@ _SYNONYMS = {
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """An alert in the words of an incident; empty strings where no label says it."""
+    """An alert in the words of an incident; empty strings where no label says it.
+
+    `counted_severity` is the severity as metrics count it: `none` where the alert says so.
+    """
 
     tenant: str
     service: str
     severity: Severity
+    counted_severity: str
     vip: bool
     key: str
+    is_symptom: bool
 
 
 class LabelMapping:
-    """Reads the labels of alerts as the settings say."""
+    """Reads the labels of alerts as the settings say. `source_labels` count where an alert of the source has none.
 
-    def __init__(self, options: LabelOptions, vip_tenants: Iterable[str]) -> None:
+    `is_vip` tells of a tenant's name whether it comes first.
+    """
+
+    def __init__(
+        self,
+        options: LabelOptions,
+        vip_tenants: Iterable[str],
+        *,
+        grouping: GroupingOptions | None = None,
+        source_labels: Mapping[SourceName, Mapping[str, str]] | None = None,
+    ) -> None:
+        grouping = grouping or GroupingOptions()
         self._options = options
-        self._vip_patterns = tuple(vip_tenants)
+        self._heartbeats = frozenset(options.heartbeat)
+        self.is_vip = _any_of(vip_tenants)
+        self._is_symptom = _any_of(grouping.symptoms)
+        self._rules = [([Matcher(name, *split_matcher(value)) for name, value in rule.match.items()], rule.by)
+                       for rule in grouping.rules]  # fmt: skip
+        self._by = grouping.by
+        self._source_labels = source_labels or {}
+        self._read = _labels_read(options, grouping)
+        self._remembered: dict[tuple[str, ...], Meaning] = {}
 
     def meaning(self, alert: Alert) -> Meaning:
-        """What the alert says, for whom. An alert without a service is an incident of its own name."""
-        tenant = self.tenant_of(alert.labels)
-        service = _first(alert.labels, self._options.service)
-        return Meaning(
-            tenant=tenant,
-            service=service,
-            severity=_severity(_first(alert.labels, self._options.severity)),
-            vip=self.is_vip(tenant),
-            key=incident_key(Kind.SERVICE if service else Kind.ALERT, alert.source, tenant, service or alert.name),
-        )
+        """What the alert says, for whom. An alert without a service is an incident of its own name.
 
-    def counted_severity(self, alert: Alert) -> str:
-        """The severity as metrics count it: `none` where the alert says so, else as the agent understands it."""
-        word = _first(alert.labels, self._options.severity)
-        return NONE if word.lower() == NONE else _severity(word).value
+        Remembered by the labels that have a say in it: alerts come by the thousand, and differ in others.
+        """
+        labels = alert.labels
+        seen = (alert.source, *[labels.get(name, "") for name in self._read])
+        known = self._remembered.get(seen)
+        if known is None:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            known = self._understood(alert)
+            if max(map(len, seen)) <= _LONGEST_REMEMBERED:
+                self._remembered[seen] = known
+        return known
 
     def is_heartbeat(self, alert: Alert) -> bool:
         """Whether the alert always fires, to show that alerting itself lives."""
-        return alert.name in self._options.heartbeat
+        return alert.labels.get("alertname") in self._heartbeats
 
     def tenant_of(self, labels: Mapping[str, str]) -> str:
         """The tenant that these labels name, or an empty string."""
         return _first(labels, self._options.tenant)
 
-    def is_vip(self, tenant: str) -> bool:
-        """Whether the tenant comes first."""
-        return any(fnmatch.fnmatchcase(tenant, pattern) for pattern in self._vip_patterns)
+    def _understood(self, alert: Alert) -> Meaning:
+        labels = {**self._source_labels.get(alert.source, {}), **alert.labels}
+        tenant = self.tenant_of(labels)
+        service = _first(labels, self._options.service)
+        word = _first(labels, self._options.severity)
+        severity = _severity(word)
+        return Meaning(
+            tenant=tenant,
+            service=service,
+            severity=severity,
+            counted_severity=NONE if word.lower() == NONE else severity.value,
+            vip=self.is_vip(tenant),
+            key=self._key(alert, labels, {"tenant": tenant, "service": service}),
+            is_symptom=self._is_symptom(alert.name),
+        )
+
+    def _key(self, alert: Alert, labels: Mapping[str, str], words: Mapping[str, str]) -> str:
+        by = next((by for matchers, by in self._rules if all(each.matches(labels) for each in matchers)), self._by)
+        parts = [words.get(name, labels.get(name, "")) for name in by]
+        if any(part for name, part in zip(by, parts, strict=True) if name != "tenant"):
+            kind = Kind.SERVICE if by == ("tenant", "service") else Kind.LABELS
+            named = parts if kind is Kind.SERVICE else [word for pair in zip(by, parts, strict=True) for word in pair]
+            return incident_key(kind, alert.source, *named)
+        return incident_key(Kind.ALERT, alert.source, words["tenant"], alert.name)
+
+
+def _any_of(patterns: Iterable[str]) -> "_Patterns":
+    return _Patterns([re.compile(fnmatch.translate(pattern)) for pattern in patterns])
+
+
+class _Patterns:
+    def __init__(self, patterns: list[re.Pattern[str]]) -> None:
+        self._patterns = patterns
+
+    def __call__(self, name: str) -> bool:
+        return any(pattern.match(name) for pattern in self._patterns)
+
+
+def _labels_read(options: LabelOptions, grouping: GroupingOptions) -> tuple[str, ...]:
+    """The labels that have a say in what an alert means."""
+    matched = [name for rule in grouping.rules for name in (*rule.match, *rule.by)]
+    named = (*options.tenant, *options.service, *options.severity, *grouping.by, *matched)
+    return tuple(dict.fromkeys(("alertname", *named)))
 
 
 def _first(labels: Mapping[str, str], names: Iterable[str]) -> str:

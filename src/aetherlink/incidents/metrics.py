@@ -1,9 +1,13 @@
 """What the incidents count."""
 
+from collections.abc import Iterator, Mapping
+
 from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from aetherlink.lib.label_cap import LabelCap
-from aetherlink.model.alerts import Alert
+from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 
 
 class AlertMetrics:
@@ -18,7 +22,38 @@ class AlertMetrics:
             registry=registry,
         )
         self._names = LabelCap()
+        self._ledger = _LedgerTotals()
+        registry.register(self._ledger)
 
-    def received(self, alert: Alert, severity: str) -> None:
-        """Count one alert; `severity` is of a closed set."""
-        self._alerts.labels(alertname=self._names.bound(alert.name), severity=severity).inc()
+    def received(self, counted: Mapping[tuple[str, str], int]) -> None:
+        """Count alerts by name and severity; the severity is of a closed set."""
+        for (name, severity), count in counted.items():
+            self._alerts.labels(alertname=self._names.bound(name), severity=severity).inc(count)
+
+    def counted_before(self, ledger: Ledger) -> None:
+        """The ledger as it was at the start."""
+        self._ledger.totals = ledger.by_outcome()
+
+    def filed(self, counts: Mapping[tuple[Way, LedgerOutcome], int]) -> None:
+        """Count what a commit has stored in the ledger."""
+        for (_, outcome), count in counts.items():
+            self._ledger.totals[outcome] += count
+
+
+class _LedgerTotals(Collector):
+    """The stored totals, which go on after a restart."""
+
+    def __init__(self) -> None:
+        self.totals = dict.fromkeys(LedgerOutcome, 0)
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """The totals as one family."""
+        family = CounterMetricFamily(
+            "aether_agent_ledger",
+            "What became of every alert received since the database was made; the sum of all outcomes is what was "
+            "received.",
+            labels=["outcome"],
+        )
+        for outcome, total in self.totals.items():
+            family.add_metric([outcome.value], total)
+        yield family

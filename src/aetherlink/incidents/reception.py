@@ -1,53 +1,249 @@
-"""Where alerts go once they are decoded: filed in one transaction, then counted, logged, and the pipeline woken."""
+"""Where alerts go once they are decoded: gathered while the store writes, filed in one transaction, then told of.
 
+Nobody is answered before the commit that holds his alerts. What is known already needs no commit: repeats are answered
+at once, and counted in the ledger with the next commit, or a moment later by one of their own.
+"""
+
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache, partial
 
-from aetherlink.incidents.filing import Filing
+from aetherlink.errors import AetherError, OverloadedError, UnfitError
+from aetherlink.incidents.filing import Filed, Filing, file_all
 from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.incidents.metrics import AlertMetrics
-from aetherlink.model.alerts import Alert
-from aetherlink.ports import Clock, Ids, Store, Transaction, Waker
+from aetherlink.incidents.options import GroupingOptions, ReceptionOptions
+from aetherlink.lib import logs
+from aetherlink.model.alerts import Alert, AlertStatus
+from aetherlink.model.ids import SourceName
+from aetherlink.model.journal import JournalBody
+from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
+from aetherlink.ports import Clock, Ids, Standings, Store, Transaction, Waker
+
+Counts = Counter[tuple[Way, LedgerOutcome]]
+Heard = Callable[[SourceName, datetime], None]
+
+_MOST_IN_ONE_COMMIT = 20_000  # alerts
+_REPEATS_WAIT = 0.1  # seconds until repeats alone are worth a commit
 
 _log = logging.getLogger("aetherlink.incidents")
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """What one sender waits for."""
+
+    alerts: Sequence[Alert]
+    repeats: Sequence[Alert]
+    way: Way
+    body: JournalBody | None
+    answer: asyncio.Future[None]
+
+    def settle(self, problem: BaseException | None = None) -> None:
+        if self.answer.done():  # the sender went away; what was committed stays committed
+            return
+        if problem is None:
+            self.answer.set_result(None)
+        else:
+            self.answer.set_exception(problem)
+
+
 class Reception:
-    """See ports.AlertSink."""
+    """See ports.AlertSink. `heard` is told of every heartbeat."""
 
     def __init__(
-        self, store: Store, mapping: LabelMapping, *, clock: Clock, ids: Ids, waker: Waker, metrics: AlertMetrics
+        self,
+        store: Store,
+        standings: Standings,
+        mapping: LabelMapping,
+        *,
+        grouping: GroupingOptions,
+        options: ReceptionOptions,
+        clock: Clock,
+        ids: Ids,
+        waker: Waker,
+        metrics: AlertMetrics,
+        heard: Heard = lambda _source, _at: None,
     ) -> None:
         self._store = store
+        self._standings = standings
         self._mapping = mapping
+        self._grouping = grouping
+        self._options = options
         self._clock = clock
         self._ids = ids
         self._waker = waker
         self._metrics = metrics
+        self._heard = heard
+        self._queue: deque[_Waiting] = deque()
+        self._waiting_alerts = 0
+        self._waiting_bytes = 0
+        self._repeats: Counts = Counter()
+        self._writing: asyncio.Task[None] | None = None
+        self._flush: asyncio.TimerHandle | None = None
 
-    async def receive(self, alerts: Sequence[Alert]) -> None:
-        """Returns once every alert is durable; raises StoreError or OverloadedError when they are not."""
-
-        def work(transaction: Transaction) -> list[Alert]:
-            return Filing(transaction, self._mapping, self._ids, self._clock.now()).file(alerts)
-
-        news = await self._store.write(work)
+    async def receive(
+        self, alerts: Sequence[Alert], *, way: Way = Way.WEBHOOK, body: JournalBody | None = None
+    ) -> None:
+        """Returns once every alert is durable; see ports.AlertSink for what it raises."""
+        is_old = self._standings.is_old_news
+        news: list[Alert] = []
+        repeats: list[Alert] = []
         for alert in alerts:
-            self._metrics.received(alert, self._mapping.counted_severity(alert))
-        for alert in news:
-            self._say(alert)
+            (repeats if is_old(alert) else news).append(alert)
+        if not news:
+            self._note_repeats(repeats, way)
+            return
+        waiting = _Waiting(news, repeats, way, body, asyncio.get_running_loop().create_future())
+        self._admit(waiting)
+        self._write_soon()
+        await waiting.answer
+
+    async def ledger(self) -> Ledger:
+        """The totals, with everything in them that was answered so far."""
+        await self.flush()
+        return await self._store.read(lambda rows: rows.ledger.totals())
+
+    async def start(self) -> None:
+        """Read what was counted before the start."""
+        self._metrics.counted_before(await self._store.read(lambda rows: rows.ledger.totals()))
+
+    async def flush(self) -> None:
+        """Returns once nothing waits any more."""
+        if self._repeats:
+            self._write_soon()
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    def _admit(self, waiting: _Waiting) -> None:
+        """Raises OverloadedError above the bounds; one alone is always let in."""
+        alerts = self._waiting_alerts + len(waiting.alerts)
+        held = self._waiting_bytes + _bytes(waiting)
+        if self._queue and (alerts > self._options.queue_alerts or held > self._options.queue_bytes):
+            raise OverloadedError(f"{self._waiting_alerts} alerts wait for the store: try again")
+        self._waiting_alerts, self._waiting_bytes = alerts, held
+        self._queue.append(waiting)
+
+    def _write_soon(self) -> None:
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write(), name="reception")
+
+    async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._queue or self._repeats:
+            batch = self._take()
+            repeats, self._repeats = self._repeats, Counter()
+            try:
+                filed, counts = await self._store.write(partial(self._file, batch, repeats))
+            except UnfitError as problem:
+                self._repeats += repeats
+                await self._write_each_alone(batch, problem)
+            except AetherError as problem:
+                self._repeats += repeats
+                loop.call_soon(_refuse, batch, problem)
+                if not self._queue:  # nobody waits: what was repeated is counted with the next commit that succeeds
+                    return
+            else:
+                loop.call_soon(self._tell, batch, filed, counts)  # after the next batch is on its way
+
+    async def _write_each_alone(self, batch: Sequence[_Waiting], problem: UnfitError) -> None:
+        """One of them cannot be stored: it must not take the others with it."""
+        if len(batch) <= 1:
+            _refuse(batch, problem)
+            return
+        for waiting in batch:
+            try:
+                filed, counts = await self._store.write(partial(self._file, [waiting], Counter()))
+            except AetherError as its_problem:
+                waiting.settle(its_problem)
+            else:
+                self._tell([waiting], filed, counts)
+
+    def _take(self) -> list[_Waiting]:
+        """What is written next: VIP tenants first when not all of it fits into one commit."""
+        if self._waiting_alerts > _MOST_IN_ONE_COMMIT:
+            self._queue = deque(sorted(self._queue, key=self._is_patient))
+        batch: list[_Waiting] = []
+        alerts = 0
+        while self._queue and (not batch or alerts + len(self._queue[0].alerts) <= _MOST_IN_ONE_COMMIT):
+            waiting = self._queue.popleft()
+            batch.append(waiting)
+            alerts += len(waiting.alerts)
+            self._waiting_bytes -= _bytes(waiting)
+        self._waiting_alerts -= alerts
+        return batch
+
+    def _is_patient(self, waiting: _Waiting) -> bool:
+        return not any(self._mapping.meaning(alert).vip for alert in waiting.alerts)
+
+    def _file(self, batch: Sequence[_Waiting], repeats: Counts, transaction: Transaction) -> tuple[list[Filed], Counts]:
+        filing = Filing(transaction, self._mapping, self._grouping, self._ids, self._clock.now())
+        filed = file_all(filing, [waiting.alerts for waiting in batch])
+        counts = Counter(repeats)
+        for waiting, its in zip(batch, filed, strict=True):
+            its.outcomes[LedgerOutcome.DUPLICATE] += len(waiting.repeats)
+            for outcome, count in its.outcomes.items():
+                counts[waiting.way, outcome] += count
+        transaction.ledger.add(counts)
+        bodies = [waiting.body for waiting in batch if waiting.body is not None]
+        if bodies:
+            transaction.journal.add(bodies)
+        return filed, counts
+
+    def _tell(self, batch: Sequence[_Waiting], filed: Sequence[Filed], counts: Counts) -> None:
+        """Answer first; then count, log and wake."""
+        for waiting in batch:
+            waiting.settle()
+        self._metrics.filed(counts)
+        news = [alert for its in filed for alert in its.news]
+        for waiting in batch:
+            self._count(waiting.alerts)
+            self._count(waiting.repeats)
         if news:
+            logs.info_lines(_log, [self._line(alert) for alert in news])
             self._waker.wake()
 
-    def _say(self, alert: Alert) -> None:
+    def _note_repeats(self, repeats: Sequence[Alert], way: Way) -> None:
+        self._repeats[way, LedgerOutcome.DUPLICATE] += len(repeats)
+        self._count(repeats)
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(_REPEATS_WAIT, self._flush_repeats)
+
+    def _flush_repeats(self) -> None:
+        self._flush = None
+        if self._repeats:
+            self._write_soon()
+
+    def _count(self, alerts: Sequence[Alert]) -> None:
+        counted: Counter[tuple[str, str]] = Counter()
+        for alert in alerts:
+            counted[alert.name, self._mapping.meaning(alert).counted_severity] += 1
+            if self._mapping.is_heartbeat(alert) and alert.status is AlertStatus.FIRING:
+                self._heard(alert.source, self._clock.now())
+        self._metrics.received(counted)
+
+    def _line(self, alert: Alert) -> str:
         meaning = self._mapping.meaning(alert)
-        summary = alert.annotations.get("summary", "")
-        parts = (
-            f"ALERT: {alert.name}",
-            f"severity={meaning.severity}",
-            f"tenant={meaning.tenant}",
-            f"summary='{summary}'",
-            f"startsAt={alert.starts_at.isoformat().replace('+00:00', 'Z')}",
-            *(() if alert.status == "firing" else (f"status={alert.status}",)),
+        line = (
+            f"ALERT: {alert.name} | severity={meaning.severity.value} | tenant={meaning.tenant} | "
+            f"summary='{alert.annotations.get('summary', '')}' | startsAt={_rfc3339(alert.starts_at)}"
         )
-        _log.info("%s", " | ".join(parts))
+        return line if alert.status is AlertStatus.FIRING else f"{line} | status={alert.status.value}"
+
+
+def _refuse(batch: Sequence[_Waiting], problem: AetherError) -> None:
+    for waiting in batch:
+        waiting.settle(problem)
+
+
+def _bytes(waiting: _Waiting) -> int:
+    return 0 if waiting.body is None else len(waiting.body.body)
+
+
+@lru_cache(maxsize=1024)
+def _rfc3339(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -11,15 +12,18 @@ from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.ids import Fingerprint, SourceName
 
 _LONGEST_PROBLEM = 500  # characters: it may quote the body, and is logged, stored and answered
-_NEVER = datetime(1, 1, 2, tzinfo=UTC)  # Go's zero time stands for "no end"
+_LONGEST_TIME = 64
+_LONGEST_FINGERPRINT = 64  # Alertmanager's have 16 digits
+_GO_ZERO = "0001-01-01T00:00:00Z"  # stands for "no end"
+_NEVER = datetime(1, 1, 2, tzinfo=UTC)  # the same in other zones
 
 
-class _WireAlert(msgspec.Struct, rename="camel"):
+class _WireAlert(msgspec.Struct, rename="camel", gc=False):
     status: AlertStatus
     labels: dict[str, str]
-    starts_at: datetime
+    starts_at: str
     annotations: dict[str, str] = {}
-    ends_at: datetime | None = None
+    ends_at: str | None = None
     fingerprint: str = ""
 
 
@@ -43,25 +47,40 @@ def decode(body: bytes, source: SourceName) -> Webhook:
     """Every alert of the body. Raises BadRequestError that says what is wrong and where."""
     try:
         webhook = _DECODER.decode(body)
-        return Webhook([_alert(wire, source) for wire in webhook.alerts], left_out=max(0, webhook.truncated_alerts))
+        return Webhook(
+            [_alert(wire, source, place) for place, wire in enumerate(webhook.alerts)],
+            left_out=max(0, webhook.truncated_alerts),
+        )
     except (msgspec.DecodeError, UnicodeError, ValueError, OverflowError) as problem:
         raise BadRequestError(f"not an Alertmanager webhook: {str(problem)[:_LONGEST_PROBLEM]}") from problem
 
 
-def _alert(wire: _WireAlert, source: SourceName) -> Alert:
+def _alert(wire: _WireAlert, source: SourceName, place: int) -> Alert:
+    ends_at = None if wire.ends_at is None or wire.ends_at == _GO_ZERO else instant(wire.ends_at, "endsAt", place)
     return Alert(
-        source=source,
-        fingerprint=Fingerprint(wire.fingerprint) if wire.fingerprint else fingerprint(wire.labels),
-        status=wire.status,
-        starts_at=_aware(wire.starts_at),
-        ends_at=None if wire.ends_at is None or _aware(wire.ends_at) < _NEVER else _aware(wire.ends_at),
-        labels=wire.labels,
-        annotations=wire.annotations,
+        source,
+        Fingerprint(wire.fingerprint[:_LONGEST_FINGERPRINT]) if wire.fingerprint else fingerprint(wire.labels),
+        wire.status,
+        instant(wire.starts_at, "startsAt", place),
+        None if ends_at is None or ends_at < _NEVER else ends_at,
+        wire.labels,
+        wire.annotations,
     )
 
 
-def _aware(instant: datetime) -> datetime:
-    """In UTC; a time without a zone is refused, for nobody can tell when it was."""
-    if instant.tzinfo is None:
-        raise ValueError(f"the time {instant.isoformat()} has no zone: end it with Z")
-    return instant.astimezone(UTC)
+def instant(text: str, key: str, place: int) -> datetime:
+    """An RFC 3339 time in UTC. Raises ValueError that says where; a time without a zone is nobody's time."""
+    if len(text) > _LONGEST_TIME:
+        raise ValueError(f"{text[:_LONGEST_TIME]!r}... is no time - at `$.alerts[{place}].{key}`")
+    try:
+        return _instant(text)
+    except (msgspec.ValidationError, ValueError) as problem:
+        raise ValueError(f"{problem} - at `$.alerts[{place}].{key}`") from problem
+
+
+@lru_cache(maxsize=4096)  # the alerts of a group begin together
+def _instant(text: str) -> datetime:
+    found = msgspec.convert(text, datetime)
+    if found.tzinfo is None:
+        raise ValueError(f"the time {text} has no zone: end it with Z")
+    return found.astimezone(UTC)

@@ -21,10 +21,13 @@ from aetherlink.errors import (
     OverloadedError,
     StoreError,
     UnauthenticatedError,
+    UnfitError,
 )
 from aetherlink.intake.decode import decode
 from aetherlink.intake.options import IntakeOptions
 from aetherlink.model.ids import SourceName
+from aetherlink.model.journal import JournalBody
+from aetherlink.model.ledger import LedgerOutcome, Way
 from aetherlink.model.principals import Scope
 from aetherlink.ports import AlertSink, Clock, Store, Transaction
 
@@ -34,6 +37,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
 
 PATH = "/alertmanager"
+_QUARANTINED = (Way.WEBHOOK, LedgerOutcome.QUARANTINED)
 
 _log = logging.getLogger("aetherlink.intake")
 
@@ -98,23 +102,25 @@ class WebhookIntake:
         gate: Gate,
         sink: AlertSink,
         store: Store,
-        source: SourceName,
+        sources: Sequence[SourceName],
         clock: Clock,
         options: IntakeOptions,
         metrics: IntakeMetrics,
+        counted: Callable[[Mapping[tuple[Way, LedgerOutcome], int]], None],
     ) -> None:
         self._app = app
         self._gate = gate
         self._sink = sink
         self._store = store
-        self._source = source
+        self._paths = {PATH: sources[0], **{f"{PATH}/{source}": source for source in sources}}
         self._clock = clock
         self._options = options
         self._metrics = metrics
+        self._counted = counted
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self._paths:
             await self._answer(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -138,13 +144,14 @@ class WebhookIntake:
 
     async def _take(self, scope: AsgiScope, receive: Receive) -> dict[str, object]:
         self._gate.admit(scope["headers"], scope.get("client"), Scope.WEBHOOK)
+        source = self._paths[scope["path"]]
         body = await self._body(scope, receive)
         try:
-            webhook = decode(body, self._source)
-        except BadRequestError as problem:
-            await self._quarantine(body, str(problem))
+            webhook = decode(body, source)
+            await self._sink.receive(webhook.alerts, body=JournalBody(self._clock.now(), source, body))
+        except (BadRequestError, UnfitError) as problem:
+            await self._quarantine(body, source, str(problem))
             return {"received": 0, "quarantined": 1, "detail": str(problem)}
-        await self._sink.receive(webhook.alerts)
         self._note_left_out(webhook.left_out)
         return {"received": len(webhook.alerts), "quarantined": 0}
 
@@ -169,7 +176,7 @@ class WebhookIntake:
         except TimeoutError:
             raise _TooSlowError from None
 
-    async def _quarantine(self, body: bytes, problem: str) -> None:
+    async def _quarantine(self, body: bytes, source: SourceName, problem: str) -> None:
         now = self._clock.now()
         limits = self._options
         kept = body[: limits.quarantine_body_bytes]
@@ -177,8 +184,9 @@ class WebhookIntake:
             problem = f"{problem} (kept: the first {len(kept)} of {len(body)} bytes)"
 
         def work(transaction: Transaction) -> int:
+            transaction.ledger.add({_QUARANTINED: 1})
             return transaction.quarantine.put(
-                source=self._source,
+                source=source,
                 body=kept,
                 problem=problem,
                 at=now,
@@ -188,6 +196,7 @@ class WebhookIntake:
 
         dropped = await self._store.write(work)
         self._metrics.quarantined.inc()
+        self._counted({_QUARANTINED: 1})
         self._metrics.dropped.inc(dropped)
         _log.warning("webhook body put in quarantine: %s", problem)
 

@@ -3,10 +3,12 @@
 Called once by the app at the start; every other module only asks `logging.getLogger("aetherlink.ROOM")`.
 """
 
+import copy
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 import structlog
 
@@ -31,8 +33,10 @@ def configure(level: str, form: LogFormat) -> None:
     last = structlog.processors.JSONRenderer() if form is LogFormat.JSON else render_line
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last], foreign_pre_chain=shared
+        _ManyLines(
+            form,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            foreign_pre_chain=shared,
         )
     )
     root = logging.getLogger()
@@ -40,6 +44,45 @@ def configure(level: str, form: LogFormat) -> None:
     root.setLevel(level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells its context at every look at the schema
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line a request would drown the agent's own
+
+
+def info_lines(logger: logging.Logger, lines: Sequence[str]) -> None:
+    """Log each line as an event of its own, all in one write: one at a time they cost more than what they tell of."""
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("%s", _Lines(lines))
+
+
+class _Lines:
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = lines
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+class _ManyLines(structlog.stdlib.ProcessorFormatter):
+    """Writes the lines of `info_lines` as so many events."""
+
+    def __init__(self, form: LogFormat, **options: Any) -> None:
+        super().__init__(**options)
+        self._form = form
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line; for `info_lines` as many as there are."""
+        [lines] = record.args if isinstance(record.args, tuple) and len(record.args) == 1 else [None]
+        if not isinstance(lines, _Lines):
+            return super().format(record)
+        if self._form is LogFormat.TEXT:
+            head = super().format(_said(record, ""))
+            return "\n".join([head + one_line(line) for line in lines.lines])
+        return "\n".join([super(_ManyLines, self).format(_said(record, line)) for line in lines.lines])
+
+
+def _said(record: logging.LogRecord, text: str) -> logging.LogRecord:
+    """The same event with other words."""
+    said = copy.copy(record)
+    said.msg, said.args = text, ()
+    return said
 
 
 def render_line(_logger: object, _method: str, event: MutableMapping[str, object]) -> str:
@@ -52,4 +95,6 @@ def render_line(_logger: object, _method: str, event: MutableMapping[str, object
 
 def one_line(text: str) -> str:
     """The text with every control character escaped, so that nothing in it can start a new line or drive a terminal."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -111,8 +111,8 @@ class Plan:
 
     `when` must hold on fresh data at the moment of acting; `verify` must hold for `verify_for_seconds` on samples
     newer than the action, within `verify_within_seconds`. An empty query means that there is none. `replicas` belongs
-    to scale: the number wanted. Cooldown and limit bound how often the playbook may act on the target. `episode` names
-    the firing alert that it is for; empty for a person's request.
+    to scale: the number wanted. Cooldown and limit bound how often the playbook may act on the target. `alert_id` is
+    the episode of the alert that it is for; 0 for a person's request.
     """
 
     verb: Verb
@@ -125,7 +125,7 @@ class Plan:
     verify_within_seconds: float = 60.0
     cooldown_seconds: float = 0.0
     per_hour: int = 3
-    episode: str = ""
+    alert_id: int = 0
 
     @property
     def words(self) -> str:

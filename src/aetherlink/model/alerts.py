@@ -1,11 +1,12 @@
-"""An alert as a source reported it."""
+"""An alert as a source reported it, and what is known of its latest episode."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
-from aetherlink.model.ids import Fingerprint, SourceName
+from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 
 
 class AlertStatus(StrEnum):
@@ -15,9 +16,21 @@ class AlertStatus(StrEnum):
     RESOLVED = "resolved"
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One alert of one source; (source, fingerprint, starts_at) names one episode of it."""
+class Suppression(StrEnum):
+    """Why an alert that fires is nobody's incident."""
+
+    NONE = ""
+    SILENCED = "silenced"
+    INHIBITED = "inhibited"
+    HEARTBEAT = "heartbeat"
+
+
+class Alert(NamedTuple):
+    """One report of one alert of one source; (source, fingerprint, starts_at) names one episode of it.
+
+    A tuple, not a dataclass: tens of thousands are made a second. `seen_at` is the instant at which Alertmanager was
+    asked and said that the alert is active; webhooks carry none.
+    """
 
     source: SourceName
     fingerprint: Fingerprint
@@ -26,6 +39,8 @@ class Alert:
     ends_at: datetime | None
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    suppressed: Suppression = Suppression.NONE
+    seen_at: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -33,11 +48,77 @@ class Alert:
         return self.labels.get("alertname", "")
 
     @property
-    def episode(self) -> str:
-        """What tells one firing of the alert from the next, within its source."""
-        return f"{self.fingerprint}@{self.starts_at.isoformat()}"
+    def since(self) -> datetime:
+        """The instant that a later report has to beat: the end of what is over, else the latest sign of life."""
+        other = self.ends_at if self.status is AlertStatus.RESOLVED else self.seen_at
+        return self.starts_at if other is None or other < self.starts_at else other
 
     @property
     def order(self) -> tuple[datetime, bool]:
-        """What decides between two reports of one fingerprint: the later start, then resolved over firing."""
-        return (self.starts_at, self.status is AlertStatus.RESOLVED)
+        """What decides between two reports of one fingerprint: the later one, then resolved over firing.
+
+        The greatest of all reports is the state, so repeats, HA twins and late arrivals change nothing, in any order.
+        """
+        return (self.since, self.status is AlertStatus.RESOLVED)
+
+
+class Standing(NamedTuple):
+    """What is known of the latest episode of one fingerprint: its row, since when, and how it stands."""
+
+    id: int
+    since: datetime
+    status: AlertStatus
+    suppressed: Suppression
+    incident_id: IncidentId | None
+
+    @property
+    def order(self) -> tuple[datetime, bool]:
+        """See Alert.order."""
+        return (self.since, self.status is AlertStatus.RESOLVED)
+
+
+class StoredAlert(NamedTuple):
+    """One episode as stored; ids grow with the order in which episodes were first heard of."""
+
+    id: int
+    alert: Alert
+    incident_id: IncidentId | None
+    received_at: datetime
+    updated_at: datetime
+
+    @property
+    def may_be_acted_on(self) -> bool:
+        """Whether it fires, and nobody has silenced it nor anything inhibits it."""
+        return self.alert.status is AlertStatus.FIRING and self.alert.suppressed is Suppression.NONE
+
+
+class AlertFilter(NamedTuple):
+    """What a list of alerts is narrowed to; None: not narrowed by this."""
+
+    status: AlertStatus | None = None
+    source: str | None = None
+    name: str | None = None
+    tenant: str | None = None
+    severity: str | None = None
+    incident_id: str | None = None
+    suppressed: bool | None = None
+
+
+@dataclass(slots=True)
+class Episode:
+    """One episode as it is being filed; made and changed inside one transaction only."""
+
+    id: int
+    alert: Alert
+    status: AlertStatus
+    since: datetime
+    ends_at: datetime | None
+    suppressed: Suppression
+    tenant: str
+    severity: str
+    incident_id: IncidentId | None = None
+
+    @property
+    def order(self) -> tuple[datetime, bool]:
+        """See Alert.order."""
+        return (self.since, self.status is AlertStatus.RESOLVED)

@@ -48,15 +48,22 @@ class Stage(StrEnum):
     DONE = "done"
 
 
+def _priority(severity: Severity, *, vip: bool) -> int:
+    return severity.rank + (0 if vip else len(Severity))
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
     """One incident as stored.
 
     `key` is its identity while it is open: what is broken, not which alert said so. `labels` are those of the alert
-    that opened it. `considered` names the episodes of its alerts that were looked at for a playbook. `verified_since`
-    is since when the verifying query has held without a break. `wake_at` is the timer row: when the pipeline looks
-    again although nothing woke it. `version` grows with every change, so that a stale writer is noticed. `escalated_at`
-    is when a person was called last, `hands_off` that a repair failed and the agent tries no other by itself.
+    that opened it; `firing` counts its alerts that fire. `is_symptom` says that nothing but symptoms was heard so far:
+    the cause may take the incident over. `planned_through` is the id of the last of its alerts that was looked at for
+    a playbook. `verified_since` is since when the verifying query has held without a break. `wake_at` is the timer row:
+    when the pipeline looks again although nothing woke it. `version` grows with every change, so that a stale writer is
+    noticed. `escalated_at` is when a person was called last, `hands_off` that a repair failed and the agent tries no
+    other by itself. `fires` holds the last instants at which an alert of it fired anew; while `flapping_until` lies
+    ahead it flaps: that holds back automation, never what is shown. `closed_by` names the person who closed it by hand.
     """
 
     id: IncidentId
@@ -74,13 +81,21 @@ class Incident:
     updated_at: datetime
     labels: Mapping[str, str] = field(default_factory=dict)
     plan: Plan | None = None
-    considered: tuple[str, ...] = ()
+    planned_through: int = 0
     action_id: ActionId | None = None
     verified_since: datetime | None = None
     resolved_at: datetime | None = None
     wake_at: datetime | None = None
     escalated_at: datetime | None = None
     hands_off: bool = False
+    firing: int = 0
+    is_symptom: bool = False
+    reopened: int = 0
+    fires: tuple[datetime, ...] = ()
+    flapping_until: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    closed_by: str | None = None
     version: int = 0
 
     @property
@@ -88,7 +103,54 @@ class Incident:
         """Whether a person has been called."""
         return self.escalated_at is not None
 
+    def flaps(self, now: datetime) -> bool:
+        """Whether it flaps at this instant."""
+        return self.flapping_until is not None and now < self.flapping_until
+
     @property
     def priority(self) -> int:
         """0 is the most urgent: VIP tenants first, then by severity."""
-        return self.severity.rank + (0 if self.vip else len(Severity))
+        return _priority(self.severity, vip=self.vip)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFilter:
+    """What a list of incidents is narrowed to; None: not narrowed by this."""
+
+    status: IncidentStatus | None = None
+    severity: Severity | None = None
+    source: str | None = None
+    tenant: str | None = None
+    service: str | None = None
+    vip: bool | None = None
+
+
+@dataclass(slots=True)
+class IncidentHead:
+    """What filing alerts needs of an incident, and may change; made and changed inside one transaction only."""
+
+    id: IncidentId
+    key: str
+    source: SourceName
+    tenant: str
+    service: str
+    title: str
+    severity: Severity
+    vip: bool
+    status: IncidentStatus
+    stage: Stage
+    firing: int
+    is_symptom: bool
+    reopened: int
+    fires: tuple[datetime, ...]
+    flapping_until: datetime | None
+    opened_at: datetime
+    updated_at: datetime
+    resolved_at: datetime | None
+    wake_at: datetime | None
+    version: int
+
+    @property
+    def priority(self) -> int:
+        """See Incident.priority."""
+        return _priority(self.severity, vip=self.vip)

@@ -22,7 +22,13 @@ class EventKind(StrEnum):
     NOT_RECOVERED = "not_recovered"
     ESCALATED = "escalated"
     RESOLVED = "resolved"
+    REOPENED = "reopened"
     MERGED = "merged"
+    FLAPPING = "flapping"
+    SUPPRESSED = "suppressed"
+    ACKNOWLEDGED = "acknowledged"
+    NOTE = "note"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """An entry with its place: `sequence` counts from 1 within the incident."""
+    """An entry with its place: `sequence` counts from 1 within the incident, `number` over all of them.
+
+    `hash` chains it to the entry before it in the same incident.
+    """
 
     incident_id: IncidentId
     sequence: int
     entry: Entry
+    number: int = 0
+    hash: str = ""

@@ -23,7 +23,6 @@ from aetherlink.model.actions import (
     Verb,
     Wish,
 )
-from aetherlink.model.alerts import AlertStatus
 from aetherlink.model.decisions import Decision, Effect, Evidence
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.timeline import Entry, EventKind
@@ -98,8 +97,8 @@ def _begin(
     known = transaction.actions.get(action.id)
     if stored is None or stored.stage is not Stage.ACT or known is None or known.state is not ActionState.ALLOWED:
         raise ConflictError(f"incident {incident.id} was moved by somebody else: action {action.id} is not called")
-    if action.plan.episode and not _still_fires(transaction, incident, action.plan.episode):
-        return Decision(Effect.DENY, "alert_fires", "its alert does not fire any more")
+    if action.plan.alert_id and not _still_fires(transaction, action.plan.alert_id):
+        return Decision(Effect.DENY, "alert_fires", "its alert does not fire any more, or is silenced or inhibited")
     now = world.clock.now()
     standing = decide.standing_of(transaction, world, action.plan)
     decision = world.decide(decide.question(world, action.plan, standing, evidence))
@@ -112,9 +111,9 @@ def _begin(
     return started
 
 
-def _still_fires(transaction: Transaction, incident: Incident, episode: str) -> bool:
-    alerts = transaction.alerts.of_incident(incident.id)
-    return any(alert.episode == episode and alert.status is AlertStatus.FIRING for alert in alerts)
+def _still_fires(transaction: Transaction, alert_id: int) -> bool:
+    found = transaction.alerts.get(alert_id)
+    return found is not None and found.may_be_acted_on
 
 
 def _wish(action: Action) -> Wish:

@@ -31,7 +31,7 @@ _NOT_RUN = frozenset({ActionState.REFUSED, ActionState.WAITING_APPROVAL})
 async def run(world: World, case: Case) -> Step:
     """Continue to act when allowed; watch when it is a person's turn; decide again later when denied."""
     plan = case.incident.plan
-    if plan is None or plan.episode not in {alert.episode for alert in case.firing}:
+    if plan is None or case.planned is None:
         return Step(Continue(Stage.WATCH))
     shown = await evidence(world, case.incident.source, plan)
     standing = await world.store.read(lambda tx: standing_of(tx, world, plan))
@@ -59,9 +59,9 @@ def _denied(world: World, case: Case, action: Action, entries: tuple[Entry, ...]
     step = Step(Wait(now + world.options.redecide_interval), entries, action=action)
     strangers = unknown(world, case)
     if strangers:
-        considered = (*case.incident.considered, *(alert.episode for alert in strangers))
         called, escalated = call_for(world, case, strangers)
-        return replace(step, entries=(*entries, *called), considered=considered, escalated=escalated)
+        through = case.fresh[len(strangers) - 1].id
+        return replace(step, entries=(*entries, *called), planned_through=through, escalated=escalated)
     last_call = case.incident.escalated_at
     if now - since < world.options.resolve_within or (last_call is not None and last_call >= since):
         return step

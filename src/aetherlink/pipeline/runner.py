@@ -23,6 +23,9 @@ _log = logging.getLogger("aetherlink.pipeline")
 _FINISHED = ActionState.FINISHED
 _POLL = timedelta(seconds=5)
 _RETRY = timedelta(seconds=5)
+_AFTER_A_TOUCH = timedelta(seconds=1)  # in a storm alerts join at every moment: the rest wants room too
+_MOST_FRESH = 200  # alerts looked at for a playbook at a time
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,16 @@ def _load(transaction: Transaction, incident_id: IncidentId) -> Case | None:
     if incident is None or incident.status is not IncidentStatus.OPEN:
         return None
     action = None if incident.action_id is None else transaction.actions.get(incident.action_id)
-    return Case(incident, tuple(transaction.alerts.of_incident(incident_id)), action)
+    fresh = transaction.alerts.firing_of(incident_id, after=incident.planned_through, limit=_MOST_FRESH)
+    planned = None if incident.plan is None else transaction.alerts.get(incident.plan.alert_id)
+    some = transaction.alerts.firing_of(incident_id, limit=_MOST_NAMED)
+    return Case(
+        incident,
+        action,
+        fresh=tuple(one for one in fresh if one.may_be_acted_on),
+        planned=planned if planned is not None and planned.may_be_acted_on else None,
+        names=tuple(sorted({one.alert.name or one.alert.fingerprint for one in some})),
+    )
 
 
 def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> None:
@@ -160,32 +172,38 @@ def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> N
         raise ConflictError(f"incident {case.incident.id} was moved by somebody else while a stage ran")
     was_touched = stored.version != case.incident.version
     if was_touched and isinstance(step.move, Finish):  # perhaps something fires again: look once more before closing
-        step = Step(Wait(now))
+        step = Step(Wait())
+    again = (now if stored.firing == 0 else now + _AFTER_A_TOUCH) if was_touched else None
     for action in (step.retired, step.action):
         if action is not None:
             transaction.actions.put(action)
     changed = replace(
         stored,
         plan=step.plan or stored.plan,
-        considered=stored.considered if step.considered is None else step.considered,
+        planned_through=stored.planned_through if step.planned_through is None else step.planned_through,
         action_id=stored.action_id if step.action is None else step.action.id,
         verified_since=step.verified_since,
         escalated_at=now if step.escalated else stored.escalated_at,
         hands_off=stored.hands_off or step.hands_off,
         updated_at=now,
     )
-    if not transaction.incidents.update(_moved(changed, step, was_touched=was_touched, now=now), step.entries):
+    if not transaction.incidents.update(_moved(changed, step, now=now, again=again), step.entries):
         raise ConflictError(f"incident {case.incident.id} was changed by somebody else in the same transaction")
 
 
-def _moved(incident: Incident, step: Step, *, was_touched: bool, now: datetime) -> Incident:
+def _moved(incident: Incident, step: Step, *, now: datetime, again: datetime | None) -> Incident:
+    """With `again` it is looked at then at the latest: it was touched meanwhile."""
     match step.move:
         case Continue(stage, at):
-            return replace(incident, stage=stage, wake_at=now if at is None or was_touched else at)
+            return replace(incident, stage=stage, wake_at=_earlier(at or now, again))
         case Wait(until):
-            return replace(incident, wake_at=now if was_touched else until)
+            return replace(incident, wake_at=_earlier(until, again))
         case Finish():
             return replace(incident, status=IncidentStatus.RESOLVED, stage=Stage.DONE, resolved_at=now, wake_at=None)
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min(filter(None, (one, other)), default=None)
 
 
 def _say(incident: Incident, step: Step) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from aetherlink.model.actions import Action, Plan, Target
-from aetherlink.model.alerts import Alert, AlertStatus
+from aetherlink.model.alerts import StoredAlert
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, TargetName
 from aetherlink.model.incidents import Incident, Stage
@@ -45,7 +45,7 @@ class Step:
     move: Continue | Wait | Finish
     entries: tuple[Entry, ...] = ()
     plan: Plan | None = None
-    considered: tuple[str, ...] | None = None
+    planned_through: int | None = None
     action: Action | None = None
     retired: Action | None = None
     verified_since: datetime | None = None
@@ -55,16 +55,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One incident as loaded, with what belongs to it."""
+    """One incident as loaded, with what belongs to it.
+
+    `fresh` are alerts that fire and were not looked at for a playbook yet, `planned` is the one that the plan is for,
+    while it fires; a silenced or inhibited alert is neither. Some at most: there may be thousands.
+    """
 
     incident: Incident
-    alerts: tuple[Alert, ...]
     action: Action | None
-
-    @property
-    def firing(self) -> tuple[Alert, ...]:
-        """The alerts that still fire."""
-        return tuple(alert for alert in self.alerts if alert.status is AlertStatus.FIRING)
+    fresh: tuple[StoredAlert, ...] = ()
+    planned: StoredAlert | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

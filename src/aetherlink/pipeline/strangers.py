@@ -11,13 +11,13 @@ _MOST_NAMES = 10  # in one line of the timeline
 
 
 def unknown(world: World, case: Case) -> tuple[Alert, ...]:
-    """The firing alerts that were not looked at yet and that no playbook matches."""
-    return tuple(
-        alert
-        for alert in case.firing
-        if alert.episode not in case.incident.considered
-        and not any(playbook.matches(alert.labels) for playbook in world.playbooks)
-    )
+    """The first of the alerts that were not looked at yet, up to one that a playbook matches."""
+    strangers: list[Alert] = []
+    for one in case.fresh:
+        if any(playbook.matches(one.alert.labels) for playbook in world.playbooks):
+            break
+        strangers.append(one.alert)
+    return tuple(strangers)
 
 
 def call_for(world: World, case: Case, alerts: Sequence[Alert]) -> tuple[tuple[Entry, ...], bool]:

@@ -16,11 +16,11 @@ async def run(world: World, case: Case) -> Step:
     incident = case.incident
     if incident.origin is Origin.HEALTH:  # a good score closes what a low one opened
         return Step(Wait())
-    if not case.firing:
+    if incident.firing <= 0:
         return _over(world, case)
     if incident.hands_off:
         return Step(Wait())
-    if any(alert.episode not in incident.considered for alert in case.firing):
+    if case.fresh:
         return Step(Continue(Stage.PLAN))
     return _overdue(world, case)
 
@@ -52,7 +52,7 @@ def _overdue(world: World, case: Case) -> Step:
     now = world.clock.now()
     if now < end:
         return Step(Wait(end))
-    names = ", ".join(sorted({alert.name or alert.fingerprint for alert in case.firing}))
+    names = ", ".join(case.names)
     minutes = world.options.resolve_within.total_seconds() / 60
     text = f"a person has to look: the repair was verified, but {names} still fires {minutes:g} min later"
     return Step(Wait(), (Entry(EventKind.ESCALATED, now, text),), escalated=True)

@@ -1,84 +1,153 @@
-"""The present state of every alert that was ever heard."""
+"""The alerts: one row an episode, found by fingerprint through the index in memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
-from aetherlink.model.alerts import Alert, AlertStatus
+from aetherlink.model.alerts import (
+    Alert,
+    AlertFilter,
+    AlertStatus,
+    Episode,
+    Standing,
+    StoredAlert,
+    Suppression,
+)
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 from aetherlink.store import rows
+from aetherlink.store.index import Staged
+from aetherlink.store.statements import insert_rows, maybe_micros, micros, update_rows
 from aetherlink.store.tables import alerts
 
-_CHANGING = ("status", "starts_at", "ends_at", "labels", "annotations", "incident_id", "updated_at")
-_CHUNK = 500  # SQLite bounds the number of variables of one statement
+_CHANGING = ("status", "ends_at", "since", "suppressed", "incident_id", "updated_at")
+_FIRING = alerts.c.status == AlertStatus.FIRING.value
+_NO_FILTER = AlertFilter()
+_to_json = msgspec.json.Encoder().encode
+_from_json = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class SqlAlertRows:
     """See ports.AlertRows."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, staged: Staged) -> None:
         self._connection = connection
+        self._staged = staged
 
-    def known(self, wanted: Sequence[Alert]) -> dict[tuple[str, str], tuple[Alert, IncidentId | None]]:
-        """For each (source, fingerprint) of these that is stored: the alert, and the incident it is filed under."""
-        return {(row.source, row.fingerprint): (_alert(row), row.incident_id) for row in self._rows(wanted)}
+    def standing(self, source: SourceName, fingerprint: Fingerprint) -> Standing | None:
+        """What is known of the latest episode of this fingerprint."""
+        known = self._staged.look_up(source, fingerprint)
+        return None if known is None else Standing(*known)
 
-    def put_all(self, filed: Sequence[tuple[Alert, IncidentId | None]], *, at: datetime) -> None:
-        """Insert or replace the present state of each alert; no (source, fingerprint) may stand there twice."""
-        if not filed:
-            return
-        insert = sqlite.insert(alerts)
-        changing = {name: insert.excluded[name] for name in _CHANGING}
-        statement = insert.on_conflict_do_update(index_elements=["source", "fingerprint"], set_=changing)
-        self._connection.execute(statement, [_values(alert, incident_id, at) for alert, incident_id in filed])
+    @property
+    def last_id(self) -> int:
+        """The id of the last row; the next ones follow without a gap."""
+        return self._staged.last_id
 
-    def _rows(self, wanted: Sequence[Alert]) -> Iterator[sa.Row[Any]]:
-        for source in {alert.source for alert in wanted}:
-            prints = sorted({alert.fingerprint for alert in wanted if alert.source == source})
-            for start in range(0, len(prints), _CHUNK):
-                part = prints[start : start + _CHUNK]
-                query = sa.select(alerts).where(alerts.c.source == source, alerts.c.fingerprint.in_(part))
-                yield from self._connection.execute(query)
+    def put(self, new: Sequence[Episode], changed: Sequence[Episode], *, at: datetime) -> None:
+        """Insert the new episodes, whose ids follow `last_id`, and store how the changed ones stand."""
+        now = micros(at)
+        insert_rows(self._connection, alerts, [_values(one, now) for one in new])
+        update_rows(self._connection, alerts, _CHANGING, [_changes(one, now) for one in changed])
+        for one in (*changed, *new):
+            self._stage(one)
+        self._staged.last_id += len(new)
 
-    def of_incident(self, incident_id: IncidentId) -> list[Alert]:
-        """Every alert filed under the incident, in the order in which they were first heard."""
-        query = sa.select(alerts).where(alerts.c.incident_id == incident_id).order_by(alerts.c.id)
-        return _alerts(self._connection.execute(query))
+    def get(self, alert_id: int) -> StoredAlert | None:
+        """The episode, or None."""
+        row = self._connection.execute(sa.select(alerts).where(alerts.c.id == alert_id)).first()
+        return None if row is None else _stored(row)
 
-    def page(self, *, limit: int, before: str | None) -> tuple[list[tuple[Alert, IncidentId | None]], str | None]:
-        """Newest first, with the cursor of the next page or None."""
-        found, cursor = rows.page_of(self._connection, sa.select(alerts), order=alerts.c.id, limit=limit, before=before)
-        return [(_alert(row), row.incident_id) for row in found], cursor
+    def of_incident(self, incident_id: IncidentId, *, limit: int, after: int = 0) -> list[StoredAlert]:
+        """Alerts filed under the incident, in the order in which they were first heard of."""
+        return self._in_order(alerts.c.incident_id == incident_id, limit=limit, after=after)
+
+    def firing_of(self, incident_id: IncidentId, *, limit: int, after: int = 0) -> list[StoredAlert]:
+        """As of_incident, but only those that fire."""
+        return self._in_order(sa.and_(alerts.c.incident_id == incident_id, _FIRING), limit=limit, after=after)
+
+    def page(
+        self, *, limit: int, before: str | None, only: AlertFilter = _NO_FILTER
+    ) -> tuple[list[StoredAlert], str | None]:
+        """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        query = sa.select(alerts).where(*_conditions(only))
+        found, cursor = rows.bounded_page(self._connection, query, order=alerts.c.id, limit=limit, before=before)
+        return [_stored(row) for row in found], cursor
+
+    def forget(self, before: datetime, *, limit: int) -> int:
+        """Delete episodes that were over before this instant, the oldest first. Returns how many went."""
+        over = sa.and_(alerts.c.status == AlertStatus.RESOLVED.value, alerts.c.updated_at < before)
+        query = sa.select(alerts.c.source, alerts.c.fingerprint, alerts.c.id).where(over)
+        gone = [tuple(row) for row in self._connection.execute(query.order_by(alerts.c.updated_at).limit(limit))]
+        self._connection.execute(sa.delete(alerts).where(alerts.c.id.in_([number for _, _, number in gone])))
+        self._staged.forget(gone)
+        return len(gone)
+
+    def _stage(self, one: Episode) -> None:
+        key = (one.alert.source, one.alert.fingerprint)
+        earlier = self._staged.look_up(*key)
+        if earlier is None or earlier[0] <= one.id:
+            self._staged.known[key] = (one.id, one.since, one.status, one.suppressed, one.incident_id)
+
+    def _in_order(self, condition: sa.ColumnElement[bool], *, limit: int, after: int) -> list[StoredAlert]:
+        query = sa.select(alerts).where(condition, alerts.c.id > after).order_by(alerts.c.id).limit(limit)
+        return [_stored(row) for row in self._connection.execute(query)]
 
 
-def _values(alert: Alert, incident_id: IncidentId | None, at: datetime) -> dict[str, object]:
-    return {
-        "source": alert.source,
-        "fingerprint": alert.fingerprint,
-        "status": alert.status.value,
-        "starts_at": alert.starts_at,
-        "ends_at": alert.ends_at,
-        "labels": dict(alert.labels),
-        "annotations": dict(alert.annotations),
-        "incident_id": incident_id,
-        "updated_at": at,
-    }
+def _conditions(only: AlertFilter) -> Iterable[sa.ColumnElement[bool]]:
+    for column, wanted in (
+        (alerts.c.status, only.status),
+        (alerts.c.source, only.source),
+        (alerts.c.name, only.name),
+        (alerts.c.tenant, only.tenant),
+        (alerts.c.severity, only.severity),
+        (alerts.c.incident_id, only.incident_id),
+    ):
+        if wanted is not None:
+            yield column == wanted
+    if only.suppressed is not None:
+        yield (alerts.c.suppressed != "") if only.suppressed else (alerts.c.suppressed == "")
 
 
-def _alerts(found: Iterable[sa.Row[Any]]) -> list[Alert]:
-    return [_alert(row) for row in found]
+def _values(one: Episode, now: int) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
+    alert = one.alert
+    return (
+        one.id,
+        alert.source,
+        alert.fingerprint,
+        alert.name,
+        one.tenant,
+        one.severity,
+        one.status.value,
+        micros(alert.starts_at),
+        maybe_micros(one.ends_at),
+        micros(one.since),
+        one.suppressed.value,
+        _to_json(alert.labels).decode(),
+        _to_json(alert.annotations).decode(),
+        one.incident_id,
+        now,
+        now,
+    )
 
 
-def _alert(row: sa.Row[Any]) -> Alert:
-    return Alert(
+def _changes(one: Episode, now: int) -> tuple[Any, ...]:
+    ends = maybe_micros(one.ends_at)
+    return (one.status.value, ends, micros(one.since), one.suppressed.value, one.incident_id, now, one.id)
+
+
+def _stored(row: sa.Row[Any]) -> StoredAlert:
+    alert = Alert(
         source=SourceName(row.source),
         fingerprint=Fingerprint(row.fingerprint),
         status=AlertStatus(row.status),
         starts_at=row.starts_at,
         ends_at=row.ends_at,
-        labels=row.labels,
-        annotations=row.annotations,
+        labels=_from_json(row.labels),
+        annotations=_from_json(row.annotations),
+        suppressed=Suppression(row.suppressed),
     )
+    return StoredAlert(row.id, alert, row.incident_id, row.received_at, row.updated_at)

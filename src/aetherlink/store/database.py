@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from aetherlink.errors import StoreError
 from aetherlink.ports import Transaction
 from aetherlink.store import schema
+from aetherlink.store.index import AlertIndex
+from aetherlink.store.memory import KeySource, Memory
 from aetherlink.store.place import Place
 from aetherlink.store.sqlite import SqlitePlace
 from aetherlink.store.transaction import SqlTransaction
@@ -25,18 +27,21 @@ _READERS = 4
 class SqlStore:
     """See ports.Store. `open` before use, `close` after; both block. A path is the place of an SQLite file.
 
-    `before_migration` is called before data is brought to the revision that it is given.
+    `key` gives the key of the timelines' chain. `before_migration` is called before data is brought to the revision
+    that it is given.
     """
 
     def __init__(
         self,
         where: Place | Path,
         *,
+        key: KeySource,
         before_migration: Callable[[sa.Engine, str], None] = lambda _reading, _revision: None,
     ) -> None:
         self._place: Place = SqlitePlace(where) if isinstance(where, Path) else where
         self._before_migration = before_migration
-        self._writer = Writer(self._place.writing)
+        self._memory = Memory(key)
+        self._writer = Writer(self._place.writing, self._memory)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
 
     def open(self) -> None:
@@ -62,6 +67,11 @@ class SqlStore:
         self._place.release()
 
     @property
+    def standings(self) -> AlertIndex:
+        """What is known of every alert, in memory."""
+        return self._memory.index
+
+    @property
     def is_alive(self) -> bool:
         """Whether the writer runs, and this agent is the one that may write."""
         return self._writer.is_alive and self._place.is_ours
@@ -73,6 +83,8 @@ class SqlStore:
                 self._place.writing, before=lambda: self._before_migration(self._place.reading, schema.newest())
             )
             self._place.enter()
+            with self._place.writing.begin() as connection:
+                self._memory.load(connection)
         except (OSError, sa.exc.SQLAlchemyError, sqlite3.Error) as problem:
             raise StoreError(f"{self._place.name} cannot be used: {_cause(problem)}") from problem
 
@@ -87,7 +99,7 @@ class SqlStore:
     def _read(self, work: Callable[[Transaction], T]) -> T:
         try:
             with self._place.reading.connect() as connection, connection.begin():
-                return work(SqlTransaction(connection))
+                return work(SqlTransaction(connection, self._memory.layer()))
         except sa.exc.SQLAlchemyError as problem:
             cause = _cause(problem)
             raise StoreError(f"the store could not read: {type(cause).__name__}: {cause}") from problem

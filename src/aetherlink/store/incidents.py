@@ -1,17 +1,54 @@
 """The incidents and their timelines."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
+from aetherlink.lib.hash_chain import FIRST, Chain
 from aetherlink.model.actions import Plan
 from aetherlink.model.ids import IncidentId, SourceName
-from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
-from aetherlink.model.timeline import Entry, EventKind, StoredEntry
-from aetherlink.store import rows
-from aetherlink.store.tables import incidents, timeline
+from aetherlink.model.incidents import (
+    Incident,
+    IncidentFilter,
+    IncidentHead,
+    IncidentStatus,
+    Origin,
+    Severity,
+    Stage,
+)
+from aetherlink.model.timeline import Entry, StoredEntry
+from aetherlink.store import rows, timeline
+from aetherlink.store.statements import instant, maybe_micros, micros, update_rows
+from aetherlink.store.tables import incidents
+
+_IS_OPEN = incidents.c.status == IncidentStatus.OPEN.value
+_NOT_OF_THE_MODEL = ("priority", "entries", "head")
+_NO_FILTER = IncidentFilter()
+_MOST_HEADS = 1000
+_to_json = msgspec.json.Encoder().encode
+_HEAD = [incidents.c[each.name] for each in fields(IncidentHead)]
+_CHANGING = (
+    "key",
+    "tenant",
+    "service",
+    "title",
+    "severity",
+    "vip",
+    "priority",
+    "firing",
+    "is_symptom",
+    "fires",
+    "flapping_until",
+    "wake_at",
+    "updated_at",
+    "entries",
+    "head",
+    "version",
+)
 
 _MOST_LATELY = 1000
 
@@ -19,8 +56,9 @@ _MOST_LATELY = 1000
 class SqlIncidentRows:
     """See ports.IncidentRows."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, chain: Chain) -> None:
         self._connection = connection
+        self._timeline = timeline.Appending(connection, chain)
 
     def get(self, incident_id: IncidentId) -> Incident | None:
         """The incident, or None."""
@@ -28,7 +66,7 @@ class SqlIncidentRows:
 
     def open_by_key(self, key: str) -> Incident | None:
         """The open incident with this identity."""
-        return self._one(sa.and_(incidents.c.key == key, incidents.c.status == IncidentStatus.OPEN.value))
+        return self._one(sa.and_(incidents.c.key == key, _IS_OPEN))
 
     def explaining(
         self, source: SourceName, tenants: Sequence[str], *, opened_since: datetime, resolved_since: datetime
@@ -57,23 +95,64 @@ class SqlIncidentRows:
 
     def insert(self, incident: Incident, entries: Sequence[Entry]) -> None:
         """Store a new incident with its first timeline entries."""
-        self._connection.execute(sa.insert(incidents).values(_values(incident)))
-        self._append(incident.id, entries)
+        sequence, head = self._timeline.append(incident.id, entries, sequence=0, head=FIRST)
+        self._timeline.flush()
+        values = {**_values(incident), "entries": sequence, "head": head}
+        self._connection.execute(sa.insert(incidents).values(values))
 
     def update(self, incident: Incident, entries: Sequence[Entry]) -> bool:
         """Store it if its stored version is still `incident.version`, which then grows by one; else False."""
         is_it = sa.and_(incidents.c.id == incident.id, incidents.c.version == incident.version)
-        values = {**_values(incident), "version": incident.version + 1}
-        if not self._connection.execute(sa.update(incidents).where(is_it).values(values)).rowcount:
+        last = self._connection.execute(sa.select(incidents.c.entries, incidents.c.head).where(is_it)).first()
+        if last is None:
             return False
-        self._append(incident.id, entries)
+        sequence, head = self._timeline.append(incident.id, entries, sequence=last.entries, head=last.head)
+        self._timeline.flush()
+        values = {**_values(incident), "version": incident.version + 1, "entries": sequence, "head": head}
+        self._connection.execute(sa.update(incidents).where(is_it).values(values))
         return True
+
+    def heads(
+        self, *, keys: Collection[str] = (), ids: Collection[IncidentId] = (), closed_after: datetime | None = None
+    ) -> list[IncidentHead]:
+        """Open incidents with these keys or ids; with `closed_after` also those with a key that closed since then."""
+        is_wanted = _IS_OPEN if closed_after is None else sa.or_(_IS_OPEN, incidents.c.resolved_at >= closed_after)
+        found: list[IncidentHead] = []
+        for column, wanted, condition in ((incidents.c.key, keys, is_wanted), (incidents.c.id, ids, _IS_OPEN)):
+            for part in rows.parts(wanted):
+                found += self._heads(sa.and_(column.in_(part), condition))
+        return found
+
+    def open_since(self, source: SourceName, since: datetime) -> list[IncidentHead]:
+        """Open incidents of the source that were opened at or after this instant, the newest first, some at most."""
+        return self._heads(sa.and_(_IS_OPEN, incidents.c.source == source, incidents.c.opened_at >= since))
+
+    def touch(self, touched: Sequence[tuple[IncidentHead, Sequence[Entry]]], *, at: datetime) -> None:
+        """Store how these incidents stand now, each with its new entries; their versions grow by one."""
+        last = self._last_entries([head.id for head, _ in touched])
+        changes = []
+        for one, entries in touched:
+            sequence, head = last[one.id]
+            sequence, head = self._timeline.append(one.id, entries, sequence=sequence, head=head)
+            changes.append(_changes(one, sequence, head, micros(at)))
+        update_rows(self._connection, incidents, _CHANGING, changes)
+        self._timeline.flush()
+
+    def insert_all(self, opened: Sequence[tuple[Incident, Sequence[Entry]]]) -> None:
+        """As insert, for many at once."""
+        values = []
+        for incident, entries in opened:
+            sequence, head = self._timeline.append(incident.id, entries, sequence=0, head=FIRST)
+            values.append({**_values(incident), "entries": sequence, "head": head})
+        if values:
+            self._connection.execute(sa.insert(incidents), values)
+        self._timeline.flush()
 
     def due(self, now: datetime, *, limit: int) -> list[IncidentId]:
         """Open incidents whose timer is due, the most urgent first, then the longest waiting."""
         query = (
             sa.select(incidents.c.id)
-            .where(incidents.c.status == IncidentStatus.OPEN.value, incidents.c.wake_at <= now)
+            .where(_IS_OPEN, incidents.c.wake_at <= now)
             .order_by(incidents.c.priority, incidents.c.wake_at)
             .limit(limit)
         )
@@ -81,26 +160,17 @@ class SqlIncidentRows:
 
     def next_wake(self) -> datetime | None:
         """The earliest timer of all open incidents."""
-        is_open = incidents.c.status == IncidentStatus.OPEN.value
-        return self._connection.execute(sa.select(sa.func.min(incidents.c.wake_at)).where(is_open)).scalar()
+        return self._connection.execute(sa.select(sa.func.min(incidents.c.wake_at)).where(_IS_OPEN)).scalar()
 
     def timeline(self, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
         """Entries in order, those with a sequence above `after`."""
-        query = (
-            sa.select(timeline)
-            .where(timeline.c.incident_id == incident_id, timeline.c.sequence > after)
-            .order_by(timeline.c.sequence)
-            .limit(limit)
-        )
-        return [_entry(row) for row in self._connection.execute(query)]
+        return timeline.page(self._connection, incident_id, limit=limit, after=after)
 
     def page(
-        self, *, limit: int, before: str | None, status: IncidentStatus | None
+        self, *, limit: int, before: str | None, only: IncidentFilter = _NO_FILTER
     ) -> tuple[list[Incident], str | None]:
         """Newest first, with the cursor of the next page or None."""
-        query = sa.select(incidents)
-        if status is not None:
-            query = query.where(incidents.c.status == status.value)
+        query = sa.select(incidents).where(*_conditions(only))
         found, cursor = rows.page_of(self._connection, query, order=incidents.c.id, limit=limit, before=before)
         return [_incident(row) for row in found], cursor
 
@@ -108,7 +178,7 @@ class SqlIncidentRows:
         """How many are open, by severity."""
         query = (
             sa.select(incidents.c.severity, sa.func.count().label("open"))
-            .where(incidents.c.status == IncidentStatus.OPEN.value)
+            .where(_IS_OPEN)
             .group_by(incidents.c.severity)
         )
         return {row.severity: row.open for row in self._connection.execute(query)}
@@ -117,25 +187,63 @@ class SqlIncidentRows:
         row = self._connection.execute(sa.select(incidents).where(condition)).first()
         return None if row is None else _incident(row)
 
-    def _append(self, incident_id: IncidentId, entries: Sequence[Entry]) -> None:
-        if not entries:
-            return
-        last = sa.select(sa.func.max(timeline.c.sequence)).where(timeline.c.incident_id == incident_id)
-        first = (self._connection.execute(last).scalar() or 0) + 1
-        self._connection.execute(
-            sa.insert(timeline),
-            [
-                {
-                    "incident_id": incident_id,
-                    "sequence": sequence,
-                    "kind": entry.kind.value,
-                    "at": entry.at,
-                    "text": entry.text,
-                    "facts": dict(entry.facts),
-                }
-                for sequence, entry in enumerate(entries, start=first)
-            ],
-        )
+    def _heads(self, condition: sa.ColumnElement[bool]) -> list[IncidentHead]:
+        query = sa.select(*_HEAD).where(condition).order_by(incidents.c.id.desc()).limit(_MOST_HEADS)
+        return [_head(row) for row in self._connection.execute(query)]
+
+    def _last_entries(self, ids: Sequence[IncidentId]) -> dict[IncidentId, tuple[int, str]]:
+        last: dict[IncidentId, tuple[int, str]] = {}
+        for part in rows.parts(ids):
+            query = sa.select(incidents.c.id, incidents.c.entries, incidents.c.head).where(incidents.c.id.in_(part))
+            last |= {row.id: (row.entries, row.head) for row in self._connection.execute(query)}
+        return last
+
+
+def _conditions(only: IncidentFilter) -> Iterable[sa.ColumnElement[bool]]:
+    for column, wanted in (
+        (incidents.c.status, only.status),
+        (incidents.c.severity, only.severity),
+        (incidents.c.source, only.source),
+        (incidents.c.tenant, only.tenant),
+        (incidents.c.service, only.service),
+        (incidents.c.vip, only.vip),
+    ):
+        if wanted is not None:
+            yield column == wanted
+
+
+def _changes(one: IncidentHead, sequence: int, head: str, now: int) -> tuple[Any, ...]:
+    """In the order of _CHANGING, then the id."""
+    return (
+        one.key,
+        one.tenant,
+        one.service,
+        one.title,
+        one.severity.value,
+        one.vip,
+        one.priority,
+        one.firing,
+        one.is_symptom,
+        _to_json([micros(each) for each in one.fires]).decode(),
+        maybe_micros(one.flapping_until),
+        maybe_micros(one.wake_at),
+        now,
+        sequence,
+        head,
+        one.version + 1,
+        one.id,
+    )
+
+
+def _head(row: sa.Row[Any]) -> IncidentHead:
+    values = {**row._mapping}  # noqa: SLF001 - SQLAlchemy's documented way to a row's names
+    values |= {
+        "severity": Severity(row.severity),
+        "status": IncidentStatus(row.status),
+        "stage": Stage(row.stage),
+        "fires": tuple(instant(each) for each in row.fires),
+    }
+    return IncidentHead(**values)
 
 
 def _values(incident: Incident) -> dict[str, object]:
@@ -154,11 +262,19 @@ def _values(incident: Incident) -> dict[str, object]:
         "priority": incident.priority,
         "labels": dict(incident.labels),
         "plan": rows.to_json(incident.plan),
-        "considered": list(incident.considered),
+        "planned_through": incident.planned_through,
         "action_id": incident.action_id,
         "verified_since": incident.verified_since,
         "escalated_at": incident.escalated_at,
         "hands_off": incident.hands_off,
+        "firing": incident.firing,
+        "is_symptom": incident.is_symptom,
+        "reopened": incident.reopened,
+        "fires": [micros(each) for each in incident.fires],
+        "flapping_until": incident.flapping_until,
+        "acknowledged_at": incident.acknowledged_at,
+        "acknowledged_by": incident.acknowledged_by,
+        "closed_by": incident.closed_by,
         "opened_at": incident.opened_at,
         "updated_at": incident.updated_at,
         "resolved_at": incident.resolved_at,
@@ -169,18 +285,14 @@ def _values(incident: Incident) -> dict[str, object]:
 
 def _incident(row: sa.Row[Any]) -> Incident:
     values = {**row._mapping}  # noqa: SLF001 - SQLAlchemy's documented way to a row's names
-    del values["priority"]  # it follows from the severity and the VIP mark
+    for name in _NOT_OF_THE_MODEL:
+        del values[name]
     values |= {
         "origin": Origin(row.origin),
         "severity": Severity(row.severity),
         "status": IncidentStatus(row.status),
         "stage": Stage(row.stage),
         "plan": None if row.plan is None else rows.from_json(row.plan, Plan),
-        "considered": tuple(row.considered),
+        "fires": tuple(instant(each) for each in row.fires),
     }
     return Incident(**values)
-
-
-def _entry(row: sa.Row[Any]) -> StoredEntry:
-    entry = Entry(kind=EventKind(row.kind), at=row.at, text=row.text, facts=row.facts)
-    return StoredEntry(incident_id=IncidentId(row.incident_id), sequence=row.sequence, entry=entry)

@@ -28,21 +28,27 @@ _Row = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # only INTEGER coun
 _MaybeJson = sa.JSON(none_as_null=True)
 _OPEN = sa.text("status = 'open'")
 
-alerts = sa.Table(
+alerts = sa.Table(  # one row an episode: an alert that fires anew is a new row
     "alerts",
     metadata,
     sa.Column("id", _Row, primary_key=True),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("ends_at", Instant),
-    sa.Column("labels", sa.JSON, nullable=False),
-    sa.Column("annotations", sa.JSON, nullable=False),
+    sa.Column("since", Instant, nullable=False),  # the instant that a later report has to beat (model.alerts)
+    sa.Column("suppressed", sa.Text, nullable=False),
+    sa.Column("labels", sa.Text, nullable=False),
+    sa.Column("annotations", sa.Text, nullable=False),
     sa.Column("incident_id", sa.Text),
+    sa.Column("received_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
-    sa.UniqueConstraint("source", "fingerprint", name="alerts_identity"),
-    sa.Index("alerts_incident", "incident_id"),
+    sa.Index("alerts_incident", "incident_id", "id"),
+    sa.Index("alerts_live", "status", "updated_at"),
 )
 
 incidents = sa.Table(
@@ -62,11 +68,21 @@ incidents = sa.Table(
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("labels", sa.JSON, nullable=False),
     sa.Column("plan", _MaybeJson),
-    sa.Column("considered", sa.JSON, nullable=False),
+    sa.Column("planned_through", sa.BigInteger, nullable=False),
     sa.Column("action_id", sa.Text),
     sa.Column("verified_since", Instant),
     sa.Column("escalated_at", Instant),
     sa.Column("hands_off", sa.Boolean, nullable=False),
+    sa.Column("firing", sa.Integer, nullable=False),  # how many of its alerts fire now
+    sa.Column("is_symptom", sa.Boolean, nullable=False),
+    sa.Column("reopened", sa.Integer, nullable=False),
+    sa.Column("fires", sa.JSON, nullable=False),
+    sa.Column("flapping_until", Instant),
+    sa.Column("acknowledged_at", Instant),
+    sa.Column("acknowledged_by", sa.Text),
+    sa.Column("closed_by", sa.Text),
+    sa.Column("entries", sa.Integer, nullable=False),  # of its timeline
+    sa.Column("head", sa.Text, nullable=False),  # the hash of the last of them
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("resolved_at", Instant),
@@ -74,17 +90,23 @@ incidents = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("incidents_open_key", "key", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
     sa.Index("incidents_due", "status", "wake_at"),
+    sa.Index("incidents_key", "key", "id"),
+    sa.Index("incidents_tenant", "tenant", "id"),
 )
 
-timeline = sa.Table(
+timeline = sa.Table(  # append-only, each entry chained by its hash to the one before it in the same incident
     "timeline",
     metadata,
-    sa.Column("incident_id", sa.Text, sa.ForeignKey("incidents.id"), primary_key=True),
-    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("number", _Row, primary_key=True, autoincrement=False),  # counts all entries of all incidents, no gap
+    sa.Column("incident_id", sa.Text, nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
-    sa.Column("facts", sa.JSON, nullable=False),
+    sa.Column("facts", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.Column("pruned", sa.Text),  # proof that retention took text and facts away
+    sa.Index("timeline_place", "incident_id", "sequence", unique=True),
 )
 
 actions = sa.Table(

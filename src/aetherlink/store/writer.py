@@ -1,10 +1,11 @@
 """The one writer: a thread that drains a bounded queue and commits what it drained in one transaction.
 
 Each piece of work runs in a savepoint of its own, so that one that fails takes no other with it. Nobody is answered
-before the commit that holds his work.
+before the commit that holds his work, and what the writer remembers beside the database changes only then.
 """
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -13,11 +14,16 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from aetherlink.errors import AetherError, OverloadedError, StoreError
+from aetherlink.errors import AetherError, OverloadedError, StoreError, UnfitError
 from aetherlink.ports import Transaction
+from aetherlink.store.memory import Layer, Memory
 from aetherlink.store.transaction import SqlTransaction
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StoreError)
+_UNFIT = sa.exc.DataError | sa.exc.IntegrityError | sa.exc.ProgrammingError
+_TROUBLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError)
+_Result = tuple[object, BaseException | None]
 
 _MOST_WAITING = 10_000
 _MOST_IN_ONE_COMMIT = 500
@@ -30,7 +36,8 @@ class _Job:
     answer: asyncio.Future[Any]
 
     def settle(self, result: object, problem: BaseException | None) -> None:
-        self.loop.call_soon_threadsafe(self._settle, result, problem)
+        with contextlib.suppress(RuntimeError):  # the caller's loop is closed: nobody waits any more
+            self.loop.call_soon_threadsafe(self._settle, result, problem)
 
     def _settle(self, result: object, problem: BaseException | None) -> None:
         if self.answer.done():  # the caller went away; what was committed stays committed
@@ -44,8 +51,9 @@ class _Job:
 class Writer:
     """Runs every write of the process on its own thread."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, memory: Memory) -> None:
         self._engine = engine
+        self._memory = memory
         self._jobs: queue.Queue[_Job | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
 
@@ -97,35 +105,59 @@ class Writer:
         return batch, False
 
     def _commit(self, batch: list[_Job]) -> None:
+        layer = self._memory.layer()
         try:
             with self._engine.begin() as connection:
-                results = [_attempt(connection, job) for job in batch]
-        except (sa.exc.SQLAlchemyError, StoreError) as problem:
-            for job in batch:
-                job.settle(None, _as_store_error(problem))
-            return
-        for job, (result, failure) in zip(batch, results, strict=True):
-            job.settle(result, failure)
+                if len(batch) == 1:  # a savepoint of its own would cost more than the work
+                    results: list[_Result] = [(batch[0].work(SqlTransaction(connection, layer)), None)]
+                else:
+                    results = [self._attempt(connection, job, layer) for job in batch]
+                self._memory.save(connection, layer)
+        except sa.exc.DBAPIError as problem:
+            _settle_all(batch, _as_unfit(problem) if _is_of_the_work(batch, problem) else _as_store_error(problem))
+        except Exception as problem:  # noqa: BLE001 - the named boundary of the writer: a caller's bug is the caller's
+            _settle_all(batch, problem if isinstance(problem, AetherError) else _as_unfit(problem))
+        else:
+            self._memory.keep(layer)
+            for job, (result, failure) in zip(batch, results, strict=True):
+                job.settle(result, failure)
+
+    def _attempt(self, connection: sa.Connection, job: _Job, below: Layer) -> _Result:
+        """One job in a savepoint: a job that fails is undone alone, and only its caller hears of it."""
+        savepoint = connection.begin_nested()
+        layer = below.layer(self._memory.key)
+        try:
+            result = job.work(SqlTransaction(connection, layer))
+        except _TROUBLE:
+            raise  # the database itself is in trouble: nothing of this batch may be called committed
+        except Exception as problem:  # noqa: BLE001 - the named boundary of the writer: a caller's bug is the caller's
+            savepoint.rollback()
+            return None, problem if isinstance(problem, AetherError) else _as_unfit(problem)
+        savepoint.commit()
+        below.absorb(layer)
+        return result, None
 
 
-def _attempt(connection: sa.Connection, job: _Job) -> tuple[object, BaseException | None]:
-    """One job in a savepoint: a job that fails is undone alone, and only its caller hears of it."""
-    savepoint = connection.begin_nested()
-    try:
-        result = job.work(SqlTransaction(connection))
-    except sa.exc.OperationalError:
-        raise  # the database itself is in trouble: nothing of this batch may be called committed
-    except Exception as problem:  # noqa: BLE001 - the named boundary of the writer: a caller's bug is the caller's
-        savepoint.rollback()
-        return None, problem if isinstance(problem, AetherError) else _as_store_error(problem)
-    savepoint.commit()
-    return result, None
+def _settle_all(batch: list[_Job], problem: Exception) -> None:
+    for job in batch:
+        job.settle(None, problem)
+
+
+def _is_of_the_work(batch: list[_Job], problem: sa.exc.DBAPIError) -> bool:
+    """Whether the one job is at fault, and not the database."""
+    return len(batch) == 1 and isinstance(problem, _UNFIT)
+
+
+def _as_unfit(problem: Exception) -> UnfitError:
+    return _with_cause(UnfitError, problem)
 
 
 def _as_store_error(problem: Exception) -> StoreError:
-    if isinstance(problem, StoreError):
-        return problem
+    return _with_cause(StoreError, problem)
+
+
+def _with_cause(kind: type[E], problem: Exception) -> E:
     cause = getattr(problem, "orig", None) or problem
-    error = StoreError(f"the store could not write: {type(cause).__name__}: {cause}")
+    error = kind(f"the store could not write: {type(cause).__name__}: {cause}")
     error.__cause__ = problem
     return error

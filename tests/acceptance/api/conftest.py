@@ -30,10 +30,7 @@ from aetherlink.api.services import ApiServices
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.commands import ActionOptions, Commands
-from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.incidents.metrics import AlertMetrics
-from aetherlink.incidents.options import LabelOptions
-from aetherlink.incidents.reception import Reception
 from aetherlink.intake.options import IntakeOptions
 from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lab.tools import find_tools
@@ -48,6 +45,8 @@ from aetherlink.model.sources import SourceState
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.policy.decide import decide
 from aetherlink.store.database import SqlStore
+from aetherlink.testing import fixed_key
+from rigs.reception import build_reception
 
 ROOT = Path(__file__).parents[3]
 SOURCE = SourceName("lab")
@@ -207,7 +206,7 @@ def _build(
 ) -> tuple[Agent, WebhookIntake]:
     clock, ids, world, registry = SystemClock(), SortableIds(), World(), CollectorRegistry()
     Counter("aether_agent_health_checks", "Health checks.", ["status"], registry=registry).labels("ok")
-    store = SqlStore(folder / "data" / "aether.db")
+    store = SqlStore(folder / "data" / "aether.db", key=fixed_key)
     store.open()
     fixed = file_principals(folder / "data", auth.webhook_token_file)
     tokens = TokenBook(store, clock=clock, ids=ids, fixed=fixed, sources={SourceName("default"), SourceName("prod")})
@@ -239,17 +238,18 @@ def _build(
         sources=lambda: world.sources,
         readiness=lambda: world.reasons,
     )
-    mapping = LabelMapping(LabelOptions(), vip_tenants=())
-    sink = Reception(store, mapping, clock=clock, ids=ids, waker=world, metrics=AlertMetrics(registry))
+    metrics = AlertMetrics(registry)
+    sink = build_reception(store, clock=clock, ids=ids, waker=world, metrics=metrics)
     intake = WebhookIntake(
         build_api(services),
         gate=gate,
         sink=sink,
         store=store,
-        source=SOURCE,
+        sources=[SOURCE],
         clock=clock,
         options=IntakeOptions(),
         metrics=IntakeMetrics(registry),
+        counted=metrics.filed,
     )
     browser = httpx.Client(timeout=10, trust_env=False, verify=False)  # noqa: S501 - plain HTTP; a TLS context is slow
     return Agent("", folder / "data", store, services, world, browser, secrets), intake

@@ -13,7 +13,7 @@ from aetherlink.model.ids import SourceName
 from aetherlink.ports import Transaction
 from aetherlink.store.database import SqlStore
 from aetherlink.store.fence import Fence
-from aetherlink.testing import START
+from aetherlink.testing import START, fixed_key
 from rigs.databases import Database, postgres_place, postgresql_database
 from rigs.postgres_server import AGENT, PostgresServer
 
@@ -181,7 +181,7 @@ async def test_a_rotated_password_is_taken_up_without_a_restart(postgres: Postgr
     file.write_text("f1rst\nnothing of the second line\n")
     with_password(postgres, "f1rst")
     with postgres.database() as url:
-        store = SqlStore(postgres_place(url, file))
+        store = SqlStore(postgres_place(url, file), key=fixed_key)
         store.open()
 
         with_password(postgres, "s3cond")
@@ -221,7 +221,7 @@ def test_a_database_of_another_encoding_is_refused(postgres: PostgresServer) -> 
         with pytest.raises(StoreError, match="has the encoding SQL_ASCII: make one with ENCODING 'UTF8'"):
             postgres_place(url).try_out()
         with pytest.raises(StoreError, match="has the encoding SQL_ASCII"):
-            SqlStore(postgres_place(url)).open()
+            SqlStore(postgres_place(url), key=fixed_key).open()
 
 
 @pytest.mark.parametrize(("lax", "kept_as"), [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")])

@@ -12,12 +12,12 @@ from aetherlink.lib.ids import SortableIds
 from aetherlink.model.ids import SourceName
 from aetherlink.model.principals import Principal, Scope
 from aetherlink.store.database import SqlStore
-from aetherlink.testing import ManualClock
+from aetherlink.testing import ManualClock, fixed_key
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
-    store = SqlStore(tmp_path / "aether.db")
+    store = SqlStore(tmp_path / "aether.db", key=fixed_key)
     store.open()
     yield store
     store.close()

@@ -39,7 +39,7 @@ class Sink:
         self.taken: list[Alert] = []
         self.problem: Exception | None = None
 
-    async def receive(self, alerts: Sequence[Alert]) -> None:
+    async def receive(self, alerts: Sequence[Alert], **_: object) -> None:
         if self.problem is not None:
             raise self.problem
         self.taken.extend(alerts)
@@ -88,10 +88,11 @@ def intake(
         gate=gate,
         sink=sink,
         store=store,
-        source=SourceName("lab"),
+        sources=[SourceName("lab"), SourceName("other")],
         clock=clock,
         options=options,
         metrics=metrics,
+        counted=lambda _: None,
     )
 
 

@@ -20,7 +20,7 @@ from aetherlink.model.incidents import IncidentStatus, Stage
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.options import PipelineOptions
-from aetherlink.pipeline.runner import Runner, _load, _store
+from aetherlink.pipeline.runner import _AFTER_A_TOUCH, Runner, _load, _store
 from aetherlink.pipeline.step import Finish, Step, Wait
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock
@@ -189,4 +189,4 @@ async def test_what_comes_in_while_a_stage_runs_is_looked_at(rig: Rig, move: Fin
 
     incident = await rig.incident()
     assert (incident.status, incident.stage) == (IncidentStatus.OPEN, Stage.PLAN)
-    assert incident.wake_at == now
+    assert incident.wake_at == now + _AFTER_A_TOUCH

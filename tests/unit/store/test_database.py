@@ -21,7 +21,7 @@ from aetherlink.store import sqlite
 from aetherlink.store.database import SqlStore
 from aetherlink.store.sqlite import SqlitePlace
 from aetherlink.store.tables import metadata
-from aetherlink.testing import START
+from aetherlink.testing import START, fixed_key
 
 
 def keep(body: bytes):
@@ -69,7 +69,7 @@ async def test_a_reader_cannot_write(store: SqlStore) -> None:
 
 
 async def test_a_locked_database_is_an_error_and_heals_by_itself(tmp_path: Path) -> None:
-    store = SqlStore(SqlitePlace(tmp_path / "locked.db", busy_milliseconds=50))
+    store = SqlStore(SqlitePlace(tmp_path / "locked.db", busy_milliseconds=50), key=fixed_key)
     store.open()
     other = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -86,7 +86,7 @@ async def test_a_locked_database_is_an_error_and_heals_by_itself(tmp_path: Path)
 
 def test_the_schema_is_the_sum_of_the_migrations(tmp_path: Path) -> None:
     path = tmp_path / "fresh.db"
-    store = SqlStore(path)
+    store = SqlStore(path, key=fixed_key)
     store.open()
     store.close()
 
@@ -100,14 +100,14 @@ def test_the_schema_is_the_sum_of_the_migrations(tmp_path: Path) -> None:
 
 def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "newer.db"
-    store = SqlStore(path)
+    store = SqlStore(path, key=fixed_key)
     store.open()
     store.close()
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")
     raw.close()
 
-    newer = SqlStore(path)
+    newer = SqlStore(path, key=fixed_key)
     with pytest.raises(StoreError, match="9999"):
         newer.open()
     newer.dispose()
@@ -117,21 +117,21 @@ def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Path) -> 
     path = tmp_path / "notes.db"
     path.write_bytes(b"this is no database, only a long enough text to be read as one" * 20)
 
-    store = SqlStore(path)
+    store = SqlStore(path, key=fixed_key)
     with pytest.raises(StoreError, match=r"notes\.db"):
         store.open()
     store.dispose()
 
 
 def test_a_second_process_is_kept_off_the_file_until_the_first_has_ended(store: SqlStore, tmp_path: Path) -> None:
-    second = SqlStore(tmp_path / "aetherlink.db")
+    second = SqlStore(tmp_path / "aetherlink.db", key=fixed_key)
     with pytest.raises(StoreError, match="another agent uses the data"):
         second.open()
     second.dispose()
-    other = SqlStore(tmp_path / "other.db")
+    other = SqlStore(tmp_path / "other.db", key=fixed_key)
     other.open()
     other.close()
-    other = SqlStore(tmp_path / "other.db")
+    other = SqlStore(tmp_path / "other.db", key=fixed_key)
     other.open()
     other.close()
 
@@ -140,7 +140,7 @@ def test_a_second_process_is_kept_off_the_file_until_the_first_has_ended(store: 
 async def test_nobody_else_reads_the_data_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
-        store = SqlStore(tmp_path / "data" / "private.db")
+        store = SqlStore(tmp_path / "data" / "private.db", key=fixed_key)
         store.open()
         await store.write(keep(b"x"))
         await store.read(lambda transaction: transaction.tokens.all())
@@ -163,7 +163,7 @@ def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path) -> None:
     for file in left:
         file.chmod(0o644)
 
-    store = SqlStore(path)
+    store = SqlStore(path, key=fixed_key)
     store.open()
 
     assert [file.name for file in left] == ["open.db", "open.db-shm", "open.db-wal", "open.db.lock"]
@@ -176,13 +176,13 @@ _WRITE_THEN_DIE = """
 import asyncio, os, pathlib, sys
 from aetherlink.store import sqlite
 from aetherlink.store.database import SqlStore
-from aetherlink.testing import START
+from aetherlink.testing import START, fixed_key
 
 def keep(tx):
     tx.quarantine.put(source="s", body=b"x", problem="", at=START, most_rows=1000, most_bytes=10**6)
 
 async def main():
-    store = SqlStore(pathlib.Path(sys.argv[1]))
+    store = SqlStore(pathlib.Path(sys.argv[1]), key=fixed_key)
     store.open()
     for number in range(20):
         await store.write(keep)

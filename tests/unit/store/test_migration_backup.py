@@ -13,7 +13,7 @@ from aetherlink.errors import StoreError
 from aetherlink.store import backup, restore, schema
 from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
-from aetherlink.testing import START, ManualClock
+from aetherlink.testing import START, ManualClock, fixed_key
 from rigs.old_database import build, everything, revision
 
 KEPT = {"alerts": 200, "incidents": 20, "timeline": 60, "actions": 20, "tokens": 1, "quarantine": 1}
@@ -28,7 +28,7 @@ def database(tmp_path: Path) -> Path:
 
 def store_on(database: Path, clock: ManualClock | None = None) -> SqlStore:
     folder = database.parent / backup.FOLDER
-    return SqlStore(database, before_migration=AutomaticBackup(folder, {}, clock or ManualClock()))
+    return SqlStore(database, key=fixed_key, before_migration=AutomaticBackup(folder, {}, clock or ManualClock()))
 
 
 def open_and_close(store: SqlStore) -> None:
@@ -107,8 +107,9 @@ _MIGRATE_AND_DIE = """
 import os, pathlib, sys
 import sqlalchemy as sa
 from aetherlink.store.database import SqlStore
+from aetherlink.testing import fixed_key
 
-store = SqlStore(pathlib.Path(sys.argv[1]))
+store = SqlStore(pathlib.Path(sys.argv[1]), key=fixed_key)
 left = int(sys.argv[2])
 
 @sa.event.listens_for(store._place.writing, "before_cursor_execute")

@@ -17,6 +17,6 @@ def router(services: ApiServices) -> APIRouter:
     async def alerts(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> shapes.AlertPage:
         before = checked(cursor, NUMBER)
         found, next_cursor = await services.store.read(lambda rows: rows.alerts.page(limit=limit, before=before))
-        return shapes.AlertPage(items=[shapes.alert(*one) for one in found], next_cursor=next_cursor)
+        return shapes.AlertPage(items=[shapes.alert(one) for one in found], next_cursor=next_cursor)
 
     return routes

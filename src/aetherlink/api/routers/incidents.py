@@ -10,12 +10,13 @@ from aetherlink.api.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked,
 from aetherlink.api.services import ApiServices
 from aetherlink.errors import NotFoundError
 from aetherlink.model.ids import IncidentId
-from aetherlink.model.incidents import Incident, IncidentStatus
+from aetherlink.model.incidents import Incident, IncidentFilter, IncidentStatus
 from aetherlink.model.principals import Scope
 from aetherlink.ports import Transaction
 
 _Id = Annotated[str, Path(max_length=100, examples=["inc-06f3qk2c8d1v7m4t"])]
 _CURSOR = id_with("inc")
+_MOST_ALERTS = 500  # in one answer; GET /api/v1/alerts?incident_id= pages through all of them
 
 
 def router(services: ApiServices) -> APIRouter:
@@ -31,7 +32,7 @@ def router(services: ApiServices) -> APIRouter:
     ) -> shapes.IncidentPage:
         before = checked(cursor, _CURSOR)
         found, next_cursor = await services.store.read(
-            lambda rows: rows.incidents.page(limit=limit, before=before, status=status)
+            lambda rows: rows.incidents.page(limit=limit, before=before, only=IncidentFilter(status=status))
         )
         return shapes.IncidentPage(items=[shapes.incident(one) for one in found], next_cursor=next_cursor)
 
@@ -50,7 +51,7 @@ def router(services: ApiServices) -> APIRouter:
 def _detail(rows: Transaction, incident_id: IncidentId) -> shapes.IncidentDetail:
     found = _found(rows, incident_id)
     action = rows.actions.get(found.action_id) if found.action_id else None
-    return shapes.incident_detail(found, rows.alerts.of_incident(incident_id), action)
+    return shapes.incident_detail(found, rows.alerts.of_incident(incident_id, limit=_MOST_ALERTS), action)
 
 
 def _timeline(rows: Transaction, incident_id: IncidentId, limit: int, after: int) -> shapes.TimelinePage:

@@ -1,7 +1,9 @@
-"""Journal, ledger, health history, pauses.
+"""Alerts by episode, the hash-chained timeline, journal, ledger, health history, pauses.
 
 Revision ID: 0002
 """
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,16 +12,110 @@ revision = "0002"
 down_revision = "0001"
 
 _Row = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_KEPT = "source, fingerprint, status, starts_at, ends_at, labels, annotations, incident_id, updated_at"
+_INCIDENT_COLUMNS: tuple[sa.Column[Any], ...] = (
+    sa.Column("planned_through", sa.BigInteger(), nullable=False, server_default="0"),
+    sa.Column("firing", sa.Integer(), nullable=False, server_default="0"),
+    sa.Column("is_symptom", sa.Boolean(), nullable=False, server_default=sa.false()),
+    sa.Column("reopened", sa.Integer(), nullable=False, server_default="0"),
+    sa.Column("fires", sa.JSON(), nullable=False, server_default="[]"),
+    sa.Column("flapping_until", sa.BigInteger(), nullable=True),
+    sa.Column("acknowledged_at", sa.BigInteger(), nullable=True),
+    sa.Column("acknowledged_by", sa.Text(), nullable=True),
+    sa.Column("closed_by", sa.Text(), nullable=True),
+    sa.Column("entries", sa.Integer(), nullable=False, server_default="0"),
+    sa.Column("head", sa.Text(), nullable=False, server_default=""),
+)
 
 
 def upgrade() -> None:
-    """What is stored stays as it is."""
+    """What is stored stays; the entries of earlier timelines are chained by the agent when it opens the database."""
+    _alerts()
+    _incidents()
+    _timeline()
     _journal()
     _ledger()
     _health_readings()
     _pauses()
     _agent_state()
     op.add_column("tokens", sa.Column("source", sa.Text(), nullable=True))
+
+
+def _alerts() -> None:
+    op.create_table(
+        "alerts_0002",
+        sa.Column("id", _Row, nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("starts_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=True),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("suppressed", sa.Text(), nullable=False),
+        sa.Column("labels", sa.Text(), nullable=False),
+        sa.Column("annotations", sa.Text(), nullable=False),
+        sa.Column("incident_id", sa.Text(), nullable=True),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    name = "json_extract(labels, '$.alertname')" if is_sqlite else "labels->>'alertname'"
+    latest = "max" if is_sqlite else "greatest"
+    op.execute(
+        f"INSERT INTO alerts_0002 (id, {_KEPT}, name, tenant, severity, since, suppressed, received_at) "  # noqa: S608 - names of this file
+        f"SELECT id, {_KEPT}, coalesce({name}, ''), "
+        "coalesce((SELECT tenant FROM incidents WHERE incidents.id = alerts.incident_id), ''), "
+        "coalesce((SELECT severity FROM incidents WHERE incidents.id = alerts.incident_id), 'warning'), "
+        f"CASE status WHEN 'resolved' THEN {latest}(starts_at, coalesce(ends_at, starts_at)) ELSE starts_at END, "
+        "CASE WHEN incident_id IS NULL AND status = 'firing' THEN 'heartbeat' ELSE '' END, updated_at "
+        "FROM alerts ORDER BY id"
+    )
+    op.drop_table("alerts")
+    op.rename_table("alerts_0002", "alerts")
+    op.create_index("alerts_incident", "alerts", ["incident_id", "id"])
+    op.create_index("alerts_live", "alerts", ["status", "updated_at"])
+
+
+def _incidents() -> None:
+    for column in _INCIDENT_COLUMNS:
+        op.add_column("incidents", column)
+    op.execute(
+        "UPDATE incidents SET firing = (SELECT count(*) FROM alerts "
+        "WHERE alerts.incident_id = incidents.id AND alerts.status = 'firing'), "
+        "entries = (SELECT count(*) FROM timeline WHERE timeline.incident_id = incidents.id), "
+        "planned_through = (SELECT coalesce(max(id), 0) FROM alerts)"
+    )
+    op.drop_column("incidents", "considered")
+    op.create_index("incidents_key", "incidents", ["key", "id"])
+    op.create_index("incidents_tenant", "incidents", ["tenant", "id"])
+
+
+def _timeline() -> None:
+    op.create_table(
+        "timeline_0002",
+        sa.Column("number", _Row, autoincrement=False, nullable=False),
+        sa.Column("incident_id", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("pruned", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("number"),
+    )
+    kept = "incident_id, sequence, kind, at, text, facts"
+    op.execute(
+        f"INSERT INTO timeline_0002 (number, {kept}, hash) "  # noqa: S608 - names of this file
+        f"SELECT row_number() OVER (ORDER BY at, incident_id, sequence), {kept}, '' FROM timeline"
+    )
+    op.drop_table("timeline")
+    op.rename_table("timeline_0002", "timeline")
+    op.create_index("timeline_place", "timeline", ["incident_id", "sequence"], unique=True)
 
 
 def _journal() -> None:

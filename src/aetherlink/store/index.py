@@ -1,0 +1,103 @@
+"""The index of alerts in memory: the latest episode of every fingerprint that is stored.
+
+A unique index in the database costs more the more is stored, for fingerprints come in no order; memory does not. It
+needs exactly one writer, which the lock on the database sees to. Changes are staged in a layer and become visible when
+the commit that holds them has succeeded, never before.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from aetherlink.model.alerts import Alert, AlertStatus, Standing, Suppression
+from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
+from aetherlink.store.tables import alerts
+
+Known = tuple[int, datetime, AlertStatus, Suppression, IncidentId | None]  # the fields of a Standing, a third smaller
+_CHUNK = 20_000
+
+
+class AlertIndex:
+    """See ports.Standings. Read from any thread, changed by the writer's only."""
+
+    def __init__(self) -> None:
+        self._by_source: dict[SourceName, dict[Fingerprint, Known]] = {}
+        self.last_id = 0
+
+    def of(self, source: SourceName, fingerprint: Fingerprint) -> Standing | None:
+        """What is known of the latest episode."""
+        known = self.known(source, fingerprint)
+        return None if known is None else Standing(*known)
+
+    def known(self, source: SourceName, fingerprint: Fingerprint) -> Known | None:
+        """As `of`, without making a Standing of it."""
+        of_source = self._by_source.get(source)
+        return None if of_source is None else of_source.get(fingerprint)
+
+    def firing(self, source: SourceName) -> dict[Fingerprint, Standing]:
+        """Every alert of the source that fires, those that are suppressed too."""
+        of_source = self._by_source.get(source, {}).copy()  # one step: the writer may add meanwhile
+        return {key: Standing(*known) for key, known in of_source.items() if known[2] is AlertStatus.FIRING}
+
+    def is_old_news(self, alert: Alert) -> bool:
+        """Whether the report changes nothing: what is known is as late, or later."""
+        known = self.known(alert.source, alert.fingerprint)
+        if known is None or known[3] is not alert.suppressed or alert.seen_at is not None:
+            return False
+        since = alert.since
+        return known[1] > since or (
+            known[1] == since and (known[2] is AlertStatus.RESOLVED or alert.status is AlertStatus.FIRING)
+        )
+
+    def load(self, connection: sa.Connection, *, resolved_after: datetime) -> None:
+        """Read what fires, and what was over lately; earlier episodes are history."""
+        self._by_source.clear()
+        self.last_id = connection.execute(sa.select(sa.func.max(alerts.c.id))).scalar() or 0
+        columns = (alerts.c.id, alerts.c.since, alerts.c.status, alerts.c.suppressed, alerts.c.incident_id)
+        query = sa.select(alerts.c.source, alerts.c.fingerprint, *columns).order_by(alerts.c.id)
+        fires = alerts.c.status == AlertStatus.FIRING.value
+        lately = sa.and_(alerts.c.status == AlertStatus.RESOLVED.value, alerts.c.updated_at >= resolved_after)
+        for condition in (lately, fires):  # what fires comes last: it is the latest episode of its fingerprint
+            found = connection.execution_options(yield_per=_CHUNK).execute(query.where(condition))
+            for source, fingerprint, number, since, status, suppressed, incident_id in found:
+                known = (number, since, AlertStatus(status), Suppression(suppressed), incident_id)
+                self._by_source.setdefault(source, {})[fingerprint] = known
+
+    def apply(self, staged: "Staged") -> None:
+        """Make visible what was committed."""
+        for (source, fingerprint), known in staged.known.items():
+            self._by_source.setdefault(source, {})[fingerprint] = known
+        for source, fingerprint, number in staged.forgotten:
+            present = self.known(source, fingerprint)
+            if present is not None and present[0] == number:
+                del self._by_source[source][fingerprint]
+        self.last_id = staged.last_id
+
+
+class Staged:
+    """A layer over the index: what one transaction knows and others do not yet."""
+
+    def __init__(self, below: "AlertIndex | Staged") -> None:
+        self._below = below
+        self.known: dict[tuple[SourceName, Fingerprint], Known] = {}
+        self.forgotten: list[tuple[SourceName, Fingerprint, int]] = []
+        self.last_id: int = below.last_id
+
+    def look_up(self, source: SourceName, fingerprint: Fingerprint) -> Known | None:
+        """The latest episode as this transaction sees it."""
+        own = self.known.get((source, fingerprint)) if self.known else None
+        if own is not None:
+            return own
+        below = self._below
+        return below.look_up(source, fingerprint) if isinstance(below, Staged) else below.known(source, fingerprint)
+
+    def forget(self, gone: Iterable[tuple[SourceName, Fingerprint, int]]) -> None:
+        """These rows are deleted; a later episode of the same fingerprint stays known."""
+        self.forgotten += gone
+
+    def absorb(self, upper: "Staged") -> None:
+        """Take over what a layer above this one has staged."""
+        self.known |= upper.known
+        self.forgotten += upper.forgotten
+        self.last_id = upper.last_id

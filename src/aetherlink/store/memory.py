@@ -1,0 +1,75 @@
+"""What the one writer remembers beside the database: the index of alerts, and how far the chain has come."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from aetherlink.lib.hash_chain import Chain, Key, Tally
+from aetherlink.store import agent_state, timeline
+from aetherlink.store.index import AlertIndex, Staged
+from aetherlink.store.tables import alerts
+
+KeySource = Callable[[bool], Key]  # is told whether entries rest on the key already
+
+_TALLY = "audit"  # the name under which agent_state holds how far the chain has come
+_REMEMBERED = timedelta(days=1)  # how long what is over is told from a late repeat
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is committed. Changed by the writer's thread only, after a commit."""
+
+    key_for: KeySource
+    index: AlertIndex = field(default_factory=AlertIndex)
+    tally: Tally = field(default_factory=Tally)
+    key: Key = field(init=False)
+
+    def load(self, connection: sa.Connection) -> None:
+        """Read from the database what is committed there; entries from before there was a chain are chained now.
+
+        Raises ValueError for a tally that is none, and whatever the source of the key raises.
+        """
+        last = connection.execute(sa.select(sa.func.max(alerts.c.updated_at))).scalar()
+        if last is not None:
+            self.index.load(connection, resolved_after=last - _REMEMBERED)
+        tally = agent_state.get(connection, _TALLY)
+        self.tally = Tally() if tally is None else Tally.read(tally)
+        self.key = self.key_for(self.tally.number > 0)
+        if tally is None:
+            chain = Chain(self.key)
+            timeline.chain_all(connection, chain)
+            agent_state.put(connection, _TALLY, str(chain.tally))
+            self.tally = chain.tally
+
+    def layer(self) -> "Layer":
+        """A layer for one transaction."""
+        return Layer(Staged(self.index), Chain(self.key, self.tally))
+
+    def save(self, connection: sa.Connection, layer: "Layer") -> None:
+        """Store how far the chain has come, in the transaction that moved it."""
+        if layer.chain.tally.number != self.tally.number:
+            agent_state.put(connection, _TALLY, str(layer.chain.tally))
+
+    def keep(self, layer: "Layer") -> None:
+        """Take over what was committed."""
+        self.index.apply(layer.alerts)
+        self.tally = layer.chain.tally
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one transaction has changed so far; dropped when it is rolled back."""
+
+    alerts: Staged
+    chain: Chain
+
+    def layer(self, key: Key) -> "Layer":
+        """A layer above this one, for one savepoint."""
+        return Layer(Staged(self.alerts), Chain(key, self.chain.tally))
+
+    def absorb(self, upper: "Layer") -> None:
+        """The savepoint of the layer above was released."""
+        self.alerts.absorb(upper.alerts)
+        self.chain.tally = upper.chain.tally

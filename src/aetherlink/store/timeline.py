@@ -1,0 +1,78 @@
+"""The timelines: append-only, each entry chained by its hash to the one before it in the same incident."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from aetherlink.lib.hash_chain import FIRST, Chain
+from aetherlink.model.ids import IncidentId
+from aetherlink.model.timeline import Entry, EventKind, StoredEntry
+from aetherlink.store.statements import insert_rows, micros, update_rows
+from aetherlink.store.tables import incidents, timeline
+
+_to_json = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Appending:
+    """Collects the entries of one transaction, then inserts them all at once."""
+
+    def __init__(self, connection: sa.Connection, chain: Chain) -> None:
+        self._connection = connection
+        self._chain = chain
+        self._rows: list[tuple[Any, ...]] = []
+
+    def append(self, incident_id: IncidentId, entries: Sequence[Entry], *, sequence: int, head: str) -> tuple[int, str]:
+        """Chain these entries to the incident's last one (its sequence and hash); returns the new last one's."""
+        for entry in entries:
+            sequence += 1
+            kind, at, facts = entry.kind.value, micros(entry.at), _to_json(entry.facts).decode()
+            number, head = self._chain.append(
+                head, incident_id=incident_id, sequence=sequence, kind=kind, at=at, text=entry.text, facts=facts
+            )
+            self._rows.append((number, incident_id, sequence, kind, at, entry.text, facts, head, None))
+        return sequence, head
+
+    def flush(self) -> None:
+        """Insert what was collected."""
+        insert_rows(self._connection, timeline, self._rows)
+        self._rows = []
+
+
+def chain_all(connection: sa.Connection, chain: Chain) -> None:
+    """Chain entries that were stored before there was a chain, in the order of their numbers, which have no gap."""
+    last: dict[str, tuple[int, str]] = {}
+    hashes: list[tuple[str, int]] = []
+    for row in connection.execute(sa.select(timeline).order_by(timeline.c.number)):
+        _, head = last.get(row.incident_id, (0, FIRST))
+        number, head = chain.append(
+            head,
+            incident_id=row.incident_id,
+            sequence=row.sequence,
+            kind=row.kind,
+            at=micros(row.at),
+            text=row.text,
+            facts=row.facts,
+        )
+        hashes.append((head, number))
+        last[row.incident_id] = (row.sequence, head)
+    update_rows(connection, timeline, ("hash",), hashes)
+    update_rows(connection, incidents, ("entries", "head"), [(*place, key) for key, place in last.items()])
+
+
+def page(connection: sa.Connection, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
+    """Entries in order, those with a sequence above `after`."""
+    query = (
+        sa.select(timeline)
+        .where(timeline.c.incident_id == incident_id, timeline.c.sequence > after)
+        .order_by(timeline.c.sequence)
+        .limit(limit)
+    )
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def _entry(row: sa.Row[Any]) -> StoredEntry:
+    facts = msgspec.json.decode(row.facts) if row.facts else {}
+    entry = Entry(kind=EventKind(row.kind), at=row.at, text=row.text, facts=facts)
+    return StoredEntry(IncidentId(row.incident_id), row.sequence, entry, row.number, row.hash)
