@@ -53,7 +53,13 @@ TIMELINE: Mapping[EventKind, str] = {
     EventKind.NOT_RECOVERED: "The query did not hold within the time that the playbook gives.",
     EventKind.ESCALATED: "A person is needed; said once for each incident.",
     EventKind.RESOLVED: "Nothing is wrong any more: the alerts resolved, or the request was carried out.",
-    EventKind.MERGED: "A symptom of the same cause, such as a low health score, joined: no second incident.",
+    EventKind.REOPENED: "Alerts of a closed incident fire again within the reopen window: no second incident.",
+    EventKind.MERGED: "A symptom of the same cause joined, or the cause took over what a symptom had opened.",
+    EventKind.FLAPPING: "Alerts stop and fire again and again; said when it begins.",
+    EventKind.SUPPRESSED: "Alerts of the incident were silenced or inhibited in Alertmanager; they fire on.",
+    EventKind.ACKNOWLEDGED: "A person has taken it over.",
+    EventKind.NOTE: "A person wrote this down.",
+    EventKind.CLOSED: "A person closed it by hand, and why.",
 }
 
 

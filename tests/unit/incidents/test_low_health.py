@@ -31,7 +31,7 @@ def low_health(store: SqlStore, ids: CountingIds) -> LowHealth:
 
 
 async def incidents(store: SqlStore) -> list[Incident]:
-    found, _ = await store.read(lambda tx: tx.incidents.page(limit=100, before=None, status=None))
+    found, _ = await store.read(lambda tx: tx.incidents.page(limit=100, before=None))
     return found[::-1]
 
 
