@@ -1,10 +1,12 @@
-"""One PostgreSQL for the contracts that need one."""
+"""Both kinds of store for the contracts, with one PostgreSQL for all that need one."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from aetherlink.store.database import SqlStore
+from rigs.databases import KINDS, Database, postgresql_database, sqlite_database
 from rigs.postgres_server import PostgresServer, postgres_server
 
 
@@ -14,3 +16,18 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
     folder: Path = tmp_path_factory.mktemp("postgres")
     with postgres_server(folder) as server:
         yield server
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "sqlite":
+        with sqlite_database(tmp_path) as made:
+            yield made
+    else:
+        with postgresql_database(request.getfixturevalue("postgres")) as made:
+            yield made
+
+
+@pytest.fixture
+def store(database: Database) -> SqlStore:
+    return database.opened()

@@ -1,10 +1,9 @@
 """What the store promises, on SQLite and on PostgreSQL: the same tests, the same code behind them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -20,25 +19,10 @@ from aetherlink.ports import Transaction
 from aetherlink.store.database import SqlStore
 from aetherlink.store.tables import metadata
 from aetherlink.testing import START
-from rigs.databases import KINDS, Database, postgresql_database, sqlite_database
+from rigs.databases import Database
 
 ODD = 'Zoë\'s "café" \\ %s :name {x} 🚨\n\t\u2028'
 FAR = datetime.fromisoformat("2261-12-31T23:59:59.999999+00:00")
-
-
-@pytest.fixture(params=KINDS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        with sqlite_database(tmp_path) as made:
-            yield made
-    else:
-        with postgresql_database(request.getfixturevalue("postgres")) as made:
-            yield made
-
-
-@pytest.fixture
-def store(database: Database) -> SqlStore:
-    return database.opened()
 
 
 def token(name: str, **changes: object) -> TokenRecord:

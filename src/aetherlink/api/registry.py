@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter
 
-from aetherlink.api.routers import actions, alerts, docs_page, incidents, pause, probes, seed, tokens
+from aetherlink.api.routers import actions, alerts, docs_page, health_history, incidents, pause, probes, seed, tokens
 from aetherlink.api.services import ApiServices
 
 ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
@@ -12,6 +12,7 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     probes.router,
     alerts.router,
     incidents.router,
+    health_history.router,
     actions.router,
     pause.router,
     tokens.router,

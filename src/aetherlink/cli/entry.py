@@ -5,10 +5,20 @@ Commands import what they need when they run, so that `aether --help` stays quic
 
 import typer
 
-from aetherlink.cli import asking, backup, incidents, lab, pause, serving, smoke, tokens
+from aetherlink.cli import asking, backup, health, incidents, lab, pause, serving, smoke, tokens
 from aetherlink.errors import AetherError
 
-GROUPS = (serving.group, lab.group, asking.group, incidents.group, pause.group, backup.group, tokens.group, smoke.group)
+GROUPS = (
+    serving.group,
+    lab.group,
+    asking.group,
+    health.group,
+    incidents.group,
+    pause.group,
+    backup.group,
+    tokens.group,
+    smoke.group,
+)
 
 aether = typer.Typer(
     name="aether",

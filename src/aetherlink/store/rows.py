@@ -36,7 +36,7 @@ def page_of(
     """The newest `limit` rows below the cursor `before`, and the cursor of the next page or None."""
     wanted = query.order_by(order.desc()).limit(limit + 1)
     if before is not None:
-        wanted = wanted.where(order < before)
+        wanted = wanted.where(order < order.type.python_type(before))  # PostgreSQL compares no number with a text
     rows = list(connection.execute(wanted))
     more = len(rows) > limit
     return rows[:limit], str(getattr(rows[limit - 1], order.name)) if more else None

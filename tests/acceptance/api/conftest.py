@@ -7,8 +7,11 @@ what it last read). A small HTTP server plays the Prometheus that is slow or tal
 import asyncio
 import contextlib
 import http.server
+import json
+import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -49,6 +52,7 @@ from aetherlink.testing import fixed_key
 from rigs.reception import build_reception
 
 ROOT = Path(__file__).parents[3]
+AETHER = Path(sys.executable).with_name("aether")
 SOURCE = SourceName("lab")
 CRM = Target(TargetName("crm-api"), "lab", "crm", minimum=1, maximum=4)
 DEADLINE_SECONDS = 20.0
@@ -285,3 +289,34 @@ def _served(app: WebhookIntake, agent: Agent, client: PrometheusClient) -> Itera
         finally:
             server.should_exit = True
             thread.join()
+
+
+@pytest.fixture
+def aether(tmp_path: Path):
+    """Runs the command in an empty folder; returns the finished process."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [AETHER, *arguments],
+            cwd=tmp_path,
+            env={"PATH": os.defpath, "HOME": str(tmp_path), **environment},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def settings_of(tmp_path: Path):
+    """Writes a settings file that leads to the agent."""
+
+    def write(agent) -> str:
+        file = tmp_path / "agent.yaml"
+        listen = agent.url.removeprefix("http://")
+        file.write_text(json.dumps({"listen": listen, "data_dir": str(agent.data_dir)}))
+        return str(file)
+
+    return write

@@ -53,6 +53,8 @@ ADMITTED: dict[str, frozenset[str]] = {
     "GET /api/v1/incidents/{incident_id}/timeline": READERS,
     "GET /api/v1/actions": READERS,
     "GET /api/v1/actions/{action_id}": READERS,
+    "GET /api/v1/health": READERS,
+    "GET /api/v1/health/history": READERS,
     "GET /api/v1/pause": READERS,
     "POST /api/v1/pause": ADMINS | {"operate token"},
     "DELETE /api/v1/pause": ADMINS,

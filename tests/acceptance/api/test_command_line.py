@@ -22,37 +22,6 @@ from aetherlink.model.ids import TargetName
 AETHER = Path(sys.executable).with_name("aether")
 
 
-@pytest.fixture
-def aether(tmp_path: Path):
-    """Runs the command in an empty folder; returns the finished process."""
-
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [AETHER, *arguments],
-            cwd=tmp_path,
-            env={"PATH": os.defpath, "HOME": str(tmp_path), **environment},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-
-    return run
-
-
-@pytest.fixture
-def settings_of(tmp_path: Path):
-    """Writes a settings file that leads to the agent."""
-
-    def write(agent) -> str:
-        file = tmp_path / "agent.yaml"
-        listen = agent.url.removeprefix("http://")
-        file.write_text(json.dumps({"listen": listen, "data_dir": str(agent.data_dir)}))
-        return str(file)
-
-    return write
-
-
 def test_version_and_help_are_quick_and_good(aether) -> None:
     began = time.monotonic()
     shown = aether("--help")

@@ -1,4 +1,4 @@
-"""The stored readings: as they were, newest first, page by page, and let go within bounds."""
+"""The stored readings, on both stores: as they were, newest first, page by page, and let go within bounds."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,0 +1,63 @@
+"""`aether health`: the health scores as last read, what pulls them down, and where they are going."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from aetherlink.cli.parameters import Config, Json, Token, Url
+
+group = typer.Typer()
+
+_COLUMNS = ("tenant", "status", "score", "low in a row", "under the threshold", "parts, worst first", "why")
+
+
+@group.command()
+def health(
+    *,
+    tenant: Annotated[str | None, typer.Option(help="Of this tenant only.", show_default="everyone")] = None,
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show the health scores: of all tenants together, and of each. Exits 1 when one of them is low."""
+    from aetherlink.cli.connection import talk
+    from aetherlink.cli.printing import print_json, print_table
+
+    answer = talk(lambda agent: agent.ask("GET", "/api/v1/health"), config=config, url=url, token=token)
+    whole = answer.get("score")
+    readings = [*([whole] if whole else []), *answer.get("tenants", [])]
+    shown = [reading for reading in readings if tenant is None or reading.get("tenant") == tenant]
+    if as_json:
+        print_json(answer if tenant is None else {"items": shown})
+    else:
+        print_table(_COLUMNS, [_row(reading) for reading in shown], none="not checked yet")
+    raise typer.Exit(1 if any(reading.get("status") == "low" for reading in shown) else 0)
+
+
+def _row(reading: Mapping[str, Any]) -> tuple[object, ...]:
+    score = reading.get("score")
+    return (
+        (reading.get("tenant") or "(all)") + (" (VIP)" if reading.get("vip") else ""),
+        reading.get("status"),
+        None if score is None else f"{score:.1f}",
+        reading.get("consecutive_low"),
+        _when(reading.get("forecast")),
+        ", ".join(f"{part.get('name')} {part.get('value'):.2f}" for part in reading.get("parts", [])),
+        reading.get("detail"),
+    )
+
+
+def _when(forecast: Mapping[str, Any] | None) -> str:
+    """The forecast in words."""
+    if forecast is None:
+        return ""
+    earliest, likely, latest = (forecast.get(f"{name}_seconds") for name in ("earliest", "likely", "latest"))
+    if likely is None:
+        return f"not before {_minutes(earliest)}, if at all"
+    return f"in {_minutes(likely)} ({_minutes(earliest)} to {'much later' if latest is None else _minutes(latest)})"
+
+
+def _minutes(seconds: float | None) -> str:
+    return f"{(seconds or 0) / 60:.0f} min"
