@@ -38,6 +38,7 @@ from aetherlink.executors.registry import Opened, open_executors
 from aetherlink.health.loop import HealthLoop
 from aetherlink.health.metrics import HealthMetrics
 from aetherlink.health.sources import SourceWatch, problem_of
+from aetherlink.incidents.low_disk import LowDisk
 from aetherlink.incidents.low_health import LowHealth
 from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.incidents.metrics import AlertMetrics
@@ -64,6 +65,7 @@ from aetherlink.store import backup, folder, restore
 from aetherlink.store.archive import Manifest
 from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
+from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
 from aetherlink.store.place import Place
 from aetherlink.store.postgres import PostgresPlace
 from aetherlink.store.restore import Restored
@@ -128,6 +130,13 @@ class Agent:
             clock=self._clock,
             metrics=health_metrics,
         )
+        self._free_space = FreeSpace(
+            settings.data_dir,
+            settings.retention.low_disk_bytes,
+            sink=LowDisk(self.store, ids=self._ids, source=settings.main_source),
+            clock=self._clock,
+            metrics=FreeSpaceMetrics(self.registry),
+        )
         self._tokens = TokenBook(
             self.store,
             clock=self._clock,
@@ -170,6 +179,8 @@ class Agent:
         self._cleanups.append(("pipeline", lambda: self._runner.stop(grace=_GRACE)))
         self._health.start()
         self._cleanups.append(("health loop", self._health.stop))
+        self._free_space.start()
+        self._cleanups.append(("watch over the disk", self._free_space.stop))
         self._sources.start()
         self._cleanups.append(("source watch", self._sources.stop))
 

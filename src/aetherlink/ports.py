@@ -383,6 +383,13 @@ class HealthSink(Protocol):
         ...
 
 
+class DiskSink(Protocol):
+    """Who is told when the disk of the data folder is nearly full. Both may be repeated, and raise StoreError."""
+
+    async def low(self, free_bytes: int, *, at: datetime) -> None: ...
+    async def recovered(self, free_bytes: int, *, at: datetime) -> None: ...
+
+
 class SourceView(Protocol):
     """How the sources were when last asked."""
 

@@ -35,6 +35,7 @@ from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.playbooks import form_problems, strict_yaml
 from aetherlink.probes.options import ProbeOptions
 from aetherlink.store.options import DatabaseUrl, has_password
+from aetherlink.store.retention_options import RetentionOptions
 
 PREFIX = "AETHER_"
 DEFAULT_FILE = Path("aether.yaml")
@@ -152,6 +153,7 @@ class Settings(BaseSettings):
     grouping: GroupingOptions = Field(default=GroupingOptions(), description="Which alerts are one incident.")
     labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")
     pipeline: PipelineOptions = Field(default=PipelineOptions(), description="How patient the pipeline is.")
+    retention: RetentionOptions = Field(default=RetentionOptions(), description="How long things are kept.")
     probes: ProbeOptions = Field(default=ProbeOptions(), description="What counts as fresh evidence.")
     clients: ClientOptions = Field(default=ClientOptions(), description="Bounds on what is asked of the outside.")
     lab: LabExecutorOptions = Field(default=LabExecutorOptions(), description="The lab's executor.")

@@ -11,6 +11,7 @@ class Kind(StrEnum):
     ALERT = "alert"
     LABELS = "labels"
     HEALTH = "health"
+    DISK = "disk"
 
 
 def incident_key(kind: Kind, *parts: str) -> str:

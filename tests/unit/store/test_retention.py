@@ -1,0 +1,139 @@
+"""Retention on the real store: down to the bound in small jobs, one kind's failure is its own; and the disk's alarm."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from aetherlink.errors import StoreError
+from aetherlink.incidents.low_disk import LowDisk
+from aetherlink.model.ids import SourceName
+from aetherlink.model.incidents import IncidentStatus, Severity
+from aetherlink.model.pauses import Pause
+from aetherlink.ports import Transaction
+from aetherlink.store.database import SqlStore
+from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics, free_bytes
+from aetherlink.store.retention import Kind, Retention, RetentionMetrics
+from aetherlink.testing import START, CountingIds, ManualClock
+
+
+def old_pauses(transaction: Transaction, now: datetime, limit: int) -> int:
+    """A kind for the test: pauses that ended an hour ago."""
+    over = [one for one in transaction.pauses.all() if one.until is not None and one.until < now - timedelta(hours=1)]
+    for one in over[:limit]:
+        transaction.pauses.end(one.scope)
+    return len(over[:limit])
+
+
+def broken(_: Transaction, __: datetime, ___: int) -> int:
+    raise StoreError("no")
+
+
+async def fill(store: SqlStore, count: int) -> None:
+    def work(transaction: Transaction) -> None:
+        for number in range(count):
+            transaction.pauses.put(Pause(f"scope-{number:04d}", START, "", "", START))
+        transaction.pauses.put(Pause("kept", START, "", "", START + timedelta(days=1)))
+
+    await store.write(work)
+
+
+async def test_everything_beyond_the_bound_goes_in_small_jobs(store: SqlStore, clock: ManualClock) -> None:
+    registry = CollectorRegistry()
+    sizes: list[int] = []
+
+    def counted(transaction: Transaction, now: datetime, limit: int) -> int:
+        sizes.append(old_pauses(transaction, now, limit))
+        return sizes[-1]
+
+    await fill(store, 25)
+    clock.move(7200)
+    kinds = [Kind("broken", broken), Kind("pauses", counted, at_once=10)]
+    await Retention(store, kinds, clock=clock, metrics=RetentionMetrics(registry)).sweep()
+
+    left = await store.read(lambda tx: tx.pauses.all())
+    assert [one.scope for one in left] == ["kept"]
+    assert sizes == [10, 10, 5]
+    assert registry.get_sample_value("aether_agent_retention_deleted_total", {"kind": "pauses"}) == 25
+    assert registry.get_sample_value("aether_agent_retention_deleted_total", {"kind": "broken"}) == 0
+
+
+async def test_it_begins_at_its_start_and_ends_when_it_is_stopped(store: SqlStore, clock: ManualClock) -> None:
+    await fill(store, 3)
+    clock.move(7200)
+    swept, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def last(_: Transaction, __: datetime, ___: int) -> int:
+        loop.call_soon_threadsafe(swept.set)
+        return 0
+
+    kinds = [Kind("pauses", old_pauses), Kind("last", last)]
+    retention = Retention(store, kinds, clock=clock, metrics=RetentionMetrics(CollectorRegistry()))
+    retention.start()
+    async with asyncio.timeout(10):
+        await swept.wait()
+    await retention.stop()
+
+    assert [one.scope for one in await store.read(lambda tx: tx.pauses.all())] == ["kept"]
+
+
+class Disk:
+    """A disk with as much room as the test says."""
+
+    def __init__(self, store: SqlStore, clock: ManualClock) -> None:
+        self.store = store
+        self.free = 1000
+        self.registry = CollectorRegistry()
+        self.watch = FreeSpace(
+            Path("/data"),
+            500,
+            sink=LowDisk(store, ids=CountingIds(), source=SourceName("lab")),
+            clock=clock,
+            metrics=FreeSpaceMetrics(self.registry),
+            measure=lambda _: self.free,
+        )
+
+    async def look(self, free: int) -> list[IncidentStatus]:
+        self.free = free
+        await self.watch.check()
+        found, _ = await self.store.read(lambda tx: tx.incidents.page(limit=10, before=None, status=None))
+        assert {incident.severity for incident in found} <= {Severity.CRITICAL}
+        return [incident.status for incident in found]
+
+
+async def test_a_disk_that_is_nearly_full_is_an_incident_until_there_is_room(
+    store: SqlStore, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = Disk(store, clock)
+    seen = [await disk.look(free) for free in (1000, 499, 400, 500, 549, 550)]
+
+    low, well = [IncidentStatus.OPEN], [IncidentStatus.RESOLVED]
+    assert seen == [[], low, low, low, low, well]
+    assert "The disk of data_dir /data is nearly full: 0 MiB are left" in caplog.text
+    assert disk.registry.get_sample_value("aether_agent_data_dir_free_bytes") == 550
+
+
+async def test_an_incident_that_cannot_be_stored_is_tried_again(
+    store: SqlStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_: Callable[[Transaction], object]) -> None:
+        raise StoreError("database or disk is full")
+
+    disk = Disk(store, clock)
+    monkeypatch.setattr(store, "write", full)
+    assert await disk.look(100) == []
+    monkeypatch.undo()
+    assert await disk.look(100) == [IncidentStatus.OPEN]
+
+
+async def test_after_a_restart_an_incident_of_before_is_closed(store: SqlStore, clock: ManualClock) -> None:
+    await Disk(store, clock).look(100)
+
+    assert await Disk(store, clock).look(1000) == [IncidentStatus.RESOLVED]
+
+
+def test_the_room_on_a_real_disk_can_be_told(tmp_path: Path) -> None:
+    assert free_bytes(tmp_path) > 0
