@@ -69,6 +69,7 @@ from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
 from aetherlink.store.place import Place
 from aetherlink.store.postgres import PostgresPlace
 from aetherlink.store.restore import Restored
+from aetherlink.store.retention import Retention, RetentionMetrics, kinds
 from aetherlink.store.sqlite import SqlitePlace
 
 DATABASE_FILE = "aetherlink.db"
@@ -130,6 +131,9 @@ class Agent:
             clock=self._clock,
             metrics=health_metrics,
         )
+        self._retention = Retention(
+            self.store, kinds(settings.retention), clock=self._clock, metrics=RetentionMetrics(self.registry)
+        )
         self._free_space = FreeSpace(
             settings.data_dir,
             settings.retention.low_disk_bytes,
@@ -179,6 +183,8 @@ class Agent:
         self._cleanups.append(("pipeline", lambda: self._runner.stop(grace=_GRACE)))
         self._health.start()
         self._cleanups.append(("health loop", self._health.stop))
+        self._retention.start()
+        self._cleanups.append(("retention", self._retention.stop))
         self._free_space.start()
         self._cleanups.append(("watch over the disk", self._free_space.stop))
         self._sources.start()

@@ -50,8 +50,8 @@ def rows(connection: sa.Connection, shape: Shape) -> Iterator[Row]:
     columns = [
         sa.cast(column, sa.Text).label(column.name) if column.name in shape.documents else column for column in table.c
     ]
-    streaming = connection.execution_options(stream_results=True, yield_per=shape.at_once)
-    for row in streaming.execute(sa.select(*columns)):
+    streamed = {"stream_results": True, "yield_per": shape.at_once}
+    for row in connection.execute(sa.select(*columns), execution_options=streamed):
         yield tuple(row)
 
 

@@ -59,7 +59,7 @@ class AlertIndex:
         fires = alerts.c.status == AlertStatus.FIRING.value
         lately = sa.and_(alerts.c.status == AlertStatus.RESOLVED.value, alerts.c.updated_at >= resolved_after)
         for condition in (lately, fires):  # what fires comes last: it is the latest episode of its fingerprint
-            found = connection.execution_options(yield_per=_CHUNK).execute(query.where(condition))
+            found = connection.execute(query.where(condition), execution_options={"yield_per": _CHUNK})
             for source, fingerprint, number, since, status, suppressed, incident_id in found:
                 known = (number, since, AlertStatus(status), Suppression(suppressed), incident_id)
                 self._by_source.setdefault(source, {})[fingerprint] = known

@@ -34,7 +34,7 @@ class SqlJournalRows:
     def since(self, at: datetime) -> Iterator[JournalBody]:
         """The bodies received at or after this instant, in their order."""
         query = sa.select(journal.c.payload, journal.c.raw_bytes).where(journal.c.at >= at).order_by(journal.c.id)
-        for payload, size in self._connection.execution_options(yield_per=100).execute(query):
+        for payload, size in self._connection.execute(query, execution_options={"yield_per": 100}):
             plain = zstandard.ZstdDecompressor().decompress(payload, max_output_size=size)
             for when, source, body in _decoder.decode(plain):
                 if instant(when) >= at:

@@ -14,11 +14,13 @@ from prometheus_client import CollectorRegistry, Counter
 
 from aetherlink.errors import AetherError
 from aetherlink.ports import Clock, Store, Transaction
+from aetherlink.store.retention_options import RetentionOptions
 
 _log = logging.getLogger("aetherlink.store")
 
 _INTERVAL = timedelta(minutes=10)
 _AT_ONCE = 500
+_LARGE_AT_ONCE = 50  # a row of the journal may hold megabytes
 _REST = 3.0  # times as long as a job took: retention has the writer for a quarter of its time at most
 
 
@@ -29,6 +31,20 @@ class Kind:
     name: str
     prune: Callable[[Transaction, datetime, int], int]
     at_once: int = _AT_ONCE
+
+
+def kinds(options: RetentionOptions) -> list[Kind]:
+    """What the settings keep for a while. The readings of the health score are pruned by their own loop."""
+    return [
+        Kind("alerts", lambda tx, now, limit: tx.alerts.forget(now - options.alerts, limit=limit)),
+        Kind(
+            "journal",
+            lambda tx, now, limit: tx.journal.prune(
+                now - options.journal_age, most_bytes=options.journal_bytes, limit=limit
+            ),
+            at_once=_LARGE_AT_ONCE,
+        ),
+    ]
 
 
 class RetentionMetrics:

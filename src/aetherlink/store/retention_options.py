@@ -1,7 +1,13 @@
 """Settings of how long things are kept."""
 
+from datetime import timedelta
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
+from aetherlink.lib.option_types import Duration
+
+_Age = Annotated[Duration, Field(ge=timedelta(hours=1))]
 _MIB = 1 << 20
 
 
@@ -10,6 +16,15 @@ class RetentionOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    alerts: _Age = Field(default=timedelta(days=30), description="How long an alert is kept after it was resolved.")
+    journal_age: _Age = Field(
+        default=timedelta(days=14), description="How long the bodies of webhooks are kept as they came."
+    )
+    journal_bytes: int = Field(
+        default=2048 * _MIB,
+        ge=_MIB,
+        description="How many bytes of them are kept at most, compressed; beyond that the oldest go.",
+    )
     low_disk_bytes: int = Field(
         default=512 * _MIB,
         ge=0,

@@ -14,7 +14,7 @@ from aetherlink.store import backup, restore, schema
 from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
 from aetherlink.store.sqlite import SqlitePlace
-from aetherlink.testing import START, CountingIds, ManualClock
+from aetherlink.testing import START, CountingIds, ManualClock, fixed_key
 from rigs.databases import Database, postgresql_database
 from rigs.old_database import build, everything
 from rigs.pipeline import build_rig
@@ -32,7 +32,7 @@ def database(postgres: PostgresServer) -> Iterator[Database]:
 async def born_on_sqlite(folder: Path) -> Path:
     """A backup with rows of every kind, made by the agent itself on SQLite."""
     database = folder / "born" / "aetherlink.db"
-    store = SqlStore(database)
+    store = SqlStore(database, key=fixed_key)
     store.open()
     rig = build_rig(store, ManualClock(), CountingIds(), database=database)
     for name in ("CrmApiDown", "SomethingElse"):
@@ -95,11 +95,12 @@ async def test_an_agent_goes_on_with_what_was_restored_paused(database: Database
 async def test_an_early_sqlite_backup_is_restored_at_the_newest_schema(database: Database, tmp_path: Path) -> None:
     old = tmp_path / "data" / "aetherlink.db"
     build(old)
-    migrated = SqlStore(old, before_migration=AutomaticBackup(tmp_path / "backups", {}, ManualClock()))
+    migrated = SqlStore(old, key=fixed_key, before_migration=AutomaticBackup(tmp_path / "backups", {}, ManualClock()))
     migrated.open()
     migrated.close()
     [file] = (tmp_path / "backups").iterdir()
     assert into_postgres(file, database, tmp_path) is None
+    database.opened().close()
     back_up(database, tmp_path / "b.zip")
 
     here = {name: rows for name, rows in everything(old).items() if name not in MARKS}
@@ -160,7 +161,9 @@ async def test_a_migration_on_postgresql_is_backed_up_before(database: Database,
             )
     place.release()
 
-    store = SqlStore(database.place(), before_migration=AutomaticBackup(tmp_path / "backups", {}, ManualClock()))
+    store = SqlStore(
+        database.place(), key=fixed_key, before_migration=AutomaticBackup(tmp_path / "backups", {}, ManualClock())
+    )
     store.open()
     kept = await store.read(lambda tx: tx.tokens.all())
     store.close()

@@ -65,6 +65,7 @@ def test_the_backup_before_a_migration_restores_to_the_same_as_the_migration(dat
     [file] = (database.parent / "backups").iterdir()
     elsewhere = tmp_path / "elsewhere" / "aetherlink.db"
     restore.into_file(file, elsewhere, restore.Files(), force=False, now=START)
+    open_and_close(store_on(elsewhere))
 
     migrated, restored = everything(database), everything(elsewhere)
     for own in ("pauses", "agent_state"):

@@ -12,12 +12,15 @@ from aetherlink.errors import StoreError
 from aetherlink.incidents.low_disk import LowDisk
 from aetherlink.model.ids import SourceName
 from aetherlink.model.incidents import IncidentStatus, Severity
+from aetherlink.model.journal import JournalBody
 from aetherlink.model.pauses import Pause
 from aetherlink.ports import Transaction
 from aetherlink.store.database import SqlStore
 from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics, free_bytes
-from aetherlink.store.retention import Kind, Retention, RetentionMetrics
+from aetherlink.store.retention import Kind, Retention, RetentionMetrics, kinds
+from aetherlink.store.retention_options import RetentionOptions
 from aetherlink.testing import START, CountingIds, ManualClock
+from rigs.pipeline import Rig
 
 
 def old_pauses(transaction: Transaction, now: datetime, limit: int) -> int:
@@ -51,8 +54,8 @@ async def test_everything_beyond_the_bound_goes_in_small_jobs(store: SqlStore, c
 
     await fill(store, 25)
     clock.move(7200)
-    kinds = [Kind("broken", broken), Kind("pauses", counted, at_once=10)]
-    await Retention(store, kinds, clock=clock, metrics=RetentionMetrics(registry)).sweep()
+    ours = [Kind("broken", broken), Kind("pauses", counted, at_once=10)]
+    await Retention(store, ours, clock=clock, metrics=RetentionMetrics(registry)).sweep()
 
     left = await store.read(lambda tx: tx.pauses.all())
     assert [one.scope for one in left] == ["kept"]
@@ -70,8 +73,8 @@ async def test_it_begins_at_its_start_and_ends_when_it_is_stopped(store: SqlStor
         loop.call_soon_threadsafe(swept.set)
         return 0
 
-    kinds = [Kind("pauses", old_pauses), Kind("last", last)]
-    retention = Retention(store, kinds, clock=clock, metrics=RetentionMetrics(CollectorRegistry()))
+    ours = [Kind("pauses", old_pauses), Kind("last", last)]
+    retention = Retention(store, ours, clock=clock, metrics=RetentionMetrics(CollectorRegistry()))
     retention.start()
     async with asyncio.timeout(10):
         await swept.wait()
@@ -99,7 +102,7 @@ class Disk:
     async def look(self, free: int) -> list[IncidentStatus]:
         self.free = free
         await self.watch.check()
-        found, _ = await self.store.read(lambda tx: tx.incidents.page(limit=10, before=None, status=None))
+        found, _ = await self.store.read(lambda tx: tx.incidents.page(limit=10, before=None))
         assert {incident.severity for incident in found} <= {Severity.CRITICAL}
         return [incident.status for incident in found]
 
@@ -137,3 +140,27 @@ async def test_after_a_restart_an_incident_of_before_is_closed(store: SqlStore, 
 
 def test_the_room_on_a_real_disk_can_be_told(tmp_path: Path) -> None:
     assert free_bytes(tmp_path) > 0
+
+
+async def test_what_the_settings_keep_is_kept_and_the_rest_goes(rig: Rig) -> None:
+    await rig.hear()
+    await rig.hear(firing=False)
+    await rig.hear("SomethingElse", service="billing")
+    body = JournalBody(START, SourceName("lab"), b"{}")
+    await rig.store.write(lambda tx: tx.journal.add([body]))
+    retention = Retention(
+        rig.store, kinds(RetentionOptions()), clock=rig.clock, metrics=RetentionMetrics(CollectorRegistry())
+    )
+
+    async def left() -> tuple[list[str], int]:
+        await retention.sweep()
+        alerts, _ = await rig.store.read(lambda tx: tx.alerts.page(limit=10, before=None))
+        bodies = await rig.store.read(lambda tx: list(tx.journal.since(START - timedelta(days=1))))
+        return sorted(one.alert.name for one in alerts), len(bodies)
+
+    rig.clock.move(13 * 86_400)
+    assert await left() == (["CrmApiDown", "SomethingElse"], 1)
+    rig.clock.move(2 * 86_400)
+    assert await left() == (["CrmApiDown", "SomethingElse"], 0)
+    rig.clock.move(16 * 86_400)
+    assert await left() == (["SomethingElse"], 0)  # it fires still, however old it is
