@@ -62,8 +62,18 @@ class AlertRows(Protocol):
         """Alerts filed under the incident with ids above `after`, in the order in which they were first heard of."""
         ...
 
-    def firing_of(self, incident_id: IncidentId, *, limit: int, after: int = 0) -> list[StoredAlert]:
-        """As of_incident, but only those that fire."""
+    def actionable(
+        self, incident_id: IncidentId, *, limit: int, after: int = 0, names: Collection[str] | None = None
+    ) -> list[StoredAlert]:
+        """As of_incident, but only those that fire and are not suppressed; with `names` only alerts of these names."""
+        ...
+
+    def names_of(self, incident_id: IncidentId, *, limit: int, after: int = 0, but: Collection[str] = ()) -> list[str]:
+        """The names of its actionable alerts with ids above `after`, those of the first so many; some are left out."""
+        ...
+
+    def last_of(self, incident_id: IncidentId) -> int:
+        """The id of the newest alert filed under the incident; 0 when there is none."""
         ...
 
     def page(self, *, limit: int, before: str | None, only: AlertFilter = ...) -> tuple[list[StoredAlert], str | None]:

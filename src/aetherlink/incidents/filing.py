@@ -6,7 +6,7 @@ batch, with one timeline entry for each incident: thousands of alerts must not h
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,15 +21,18 @@ from aetherlink.ports import Ids, Transaction
 _AHEAD = timedelta(minutes=10)  # an end further ahead of our clock than this is not believed
 _FIRING = AlertStatus.FIRING
 _RESOLVED = AlertStatus.RESOLVED
+_HEARD = Suppression.NONE
+_OPENED = LedgerOutcome.OPENED
+_UPDATED = LedgerOutcome.UPDATED
 _Key = tuple[SourceName, Fingerprint]
 
 
 @dataclass(slots=True)
 class Filed:
-    """What became of a batch: how many had which outcome, and the reports that changed something, in their order."""
+    """What became of a batch: how many had which outcome, and what changed something, in order, with its meaning."""
 
-    outcomes: Counter[LedgerOutcome] = field(default_factory=Counter)
-    news: list[Alert] = field(default_factory=list)
+    outcomes: dict[LedgerOutcome, int] = field(default_factory=lambda: dict.fromkeys(LedgerOutcome, 0))
+    news: list[tuple[Alert, Meaning]] = field(default_factory=list)
 
 
 class Filing:
@@ -47,30 +50,33 @@ class Filing:
         self._changed: dict[int, Episode] = {}
         self._here: dict[_Key, Episode] = {}
 
-    def file(self, reports: Iterable[Alert]) -> Filed:
-        """File every report; `write` stores what came of them."""
-        filed = Filed()
-        self._gathering.expect(self._keys_of(reports))
-        for report in reports:
-            outcome = self._outcome(report)
-            filed.outcomes[outcome] += 1
-            if outcome is LedgerOutcome.OPENED or outcome is LedgerOutcome.UPDATED:
-                filed.news.append(report)
-        return filed
-
-    def write(self) -> None:
-        """Store the episodes and the incidents. Call once, after the last `file`."""
+    def file_all(self, batches: Sequence[Sequence[Alert]]) -> list[Filed]:
+        """File every report of every batch and store what came of them. Call once."""
+        meaning = self._mapping.meaning
+        meanings = [[meaning(report) for report in reports] for reports in batches]
+        self._gathering.expect({each.key for its in meanings for each in its})
+        filed = [self._file(reports, its) for reports, its in zip(batches, meanings, strict=True)]
         self._gathering.write()
         self._alerts.put(list(self._new.values()), list(self._changed.values()), at=self._now)
+        return filed
 
-    def _outcome(self, report: Alert) -> LedgerOutcome:
+    def _file(self, reports: Sequence[Alert], meanings: Sequence[Meaning]) -> Filed:
+        filed = Filed()
+        outcomes = [self._outcome(report, meaning) for report, meaning in zip(reports, meanings, strict=True)]
+        for outcome, report, meaning in zip(outcomes, reports, meanings, strict=True):
+            if outcome is _OPENED or outcome is _UPDATED:
+                filed.news.append((report, meaning))
+        filed.outcomes |= Counter(outcomes)
+        return filed
+
+    def _outcome(self, report: Alert, meaning: Meaning) -> LedgerOutcome:
         key = (report.source, report.fingerprint)
         known = self._here.get(key) or self._alerts.standing(*key)
-        if self._mapping.is_heartbeat(report):
+        if meaning.is_heartbeat:
             return self._heartbeat(report, known)
-        if report.suppressed is not Suppression.NONE:
+        if report.suppressed is not _HEARD:
             return self._suppressed(report, known)
-        return self._fires(report, known) if report.status is _FIRING else self._is_over(report, known)
+        return (self._fires if report.status is _FIRING else self._is_over)(report, known, meaning)
 
     def _heartbeat(self, report: Alert, known: Episode | Standing | None) -> LedgerOutcome:
         """Always suppressed; a row of it says that there is one to be missed."""
@@ -90,44 +96,43 @@ class Filing:
         self._gathering.muted(episode, report)
         return LedgerOutcome.SUPPRESSED
 
-    def _fires(self, report: Alert, known: Episode | Standing | None) -> LedgerOutcome:
-        if known is not None and known.status is _FIRING and known.suppressed is not Suppression.NONE:
-            return self._is_heard_again(report, known)
-        if known is not None and (known.order >= report.order or self._is_seen_again(report, known)):
-            return LedgerOutcome.DUPLICATE
-        meaning = self._mapping.meaning(report)
-        if known is not None and known.status is _FIRING:  # its end was never told: a later start tells it
-            self._end(report, known, ends_at=report.starts_at)
-        episode = self._add(report, Suppression.NONE, meaning)
+    def _fires(self, report: Alert, known: Episode | Standing | None, meaning: Meaning) -> LedgerOutcome:
+        if known is not None:
+            if known.status is _FIRING and known.suppressed is not _HEARD:
+                return self._is_heard_again(report, known, meaning)
+            if known.order >= report.order or self._is_seen_again(report, known):
+                return LedgerOutcome.DUPLICATE
+            if known.status is _FIRING:  # its end was never told: a later start tells it
+                self._end(report, known, ends_at=report.starts_at)
+        episode = self._add(report, _HEARD, meaning)
         self._gathering.fired(episode, meaning, is_again=known is not None)
-        return LedgerOutcome.OPENED
+        return _OPENED
 
     def _is_seen_again(self, report: Alert, known: Episode | Standing) -> bool:
         """Whether Alertmanager merely shows, when asked, the episode that is known to fire."""
         return report.seen_at is not None and known.status is _FIRING and report.starts_at <= known.since
 
-    def _is_heard_again(self, report: Alert, known: Episode | Standing) -> LedgerOutcome:
+    def _is_heard_again(self, report: Alert, known: Episode | Standing, meaning: Meaning) -> LedgerOutcome:
         """A silence is over when Alertmanager says so when asked; a webhook may have been sent before the silence."""
         if known.suppressed is Suppression.HEARTBEAT or (report.seen_at is None and report.order <= known.order):
             return LedgerOutcome.DUPLICATE
-        meaning = self._mapping.meaning(report)
-        episode = self._set(report, known, _FIRING, Suppression.NONE, since=known.since)
+        episode = self._set(report, known, _FIRING, _HEARD, since=known.since)
         self._gathering.heard_again(episode, meaning)
-        return LedgerOutcome.UPDATED
+        return _UPDATED
 
-    def _is_over(self, report: Alert, known: Episode | Standing | None) -> LedgerOutcome:
+    def _is_over(self, report: Alert, known: Episode | Standing | None, meaning: Meaning) -> LedgerOutcome:
         over = report if report.ends_at is None or report.ends_at <= self._now + _AHEAD else _without_end(report)
         if known is None:
-            self._add(over, Suppression.NONE, self._mapping.meaning(report))
-            return LedgerOutcome.UPDATED
+            self._add(over, _HEARD, meaning)
+            return _UPDATED
         if known.order >= over.order:
             return LedgerOutcome.DUPLICATE
         if known.status is _FIRING:
             self._end(over, known, ends_at=over.since)
-            return LedgerOutcome.UPDATED
+            return _UPDATED
         if over.starts_at > known.since:  # of an episode that was never heard of
-            self._add(over, Suppression.NONE, self._mapping.meaning(report))
-            return LedgerOutcome.UPDATED
+            self._add(over, _HEARD, meaning)
+            return _UPDATED
         self._set(over, known, _RESOLVED, known.suppressed)
         return LedgerOutcome.DUPLICATE
 
@@ -170,16 +175,6 @@ class Filing:
         episode.status, episode.since, episode.ends_at, episode.suppressed = status, since, ends_at, suppressed
         return episode
 
-    def _keys_of(self, reports: Iterable[Alert]) -> set[str]:
-        return {self._mapping.meaning(one).key for one in reports if one.status is _FIRING}
-
 
 def _without_end(report: Alert) -> Alert:
     return report._replace(ends_at=None)
-
-
-def file_all(filing: Filing, batches: Sequence[Sequence[Alert]]) -> list[Filed]:
-    """Each batch with what became of it, all stored at once."""
-    filed = [filing.file(reports) for reports in batches]
-    filing.write()
-    return filed

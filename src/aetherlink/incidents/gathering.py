@@ -16,8 +16,9 @@ from aetherlink.model.incidents import Incident, IncidentHead, IncidentStatus, O
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Ids, IncidentRows
 
-_MOST_NAMED = 20  # of one batch in one timeline entry; all of them are under the incident's alerts
+_MOST_NAMED = 5  # of one batch in one timeline entry; all of them are under the incident's alerts
 _LONGEST_TITLE = 500
+_FEW = 10  # alerts of an incident: each that joins may show something else
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Gathering:
         self._options = options
         self._ids = ids
         self._now = now
+        self._soon = now + options.look_again
         self._by_key: dict[str, _Draft] = {}
         self._by_id: dict[IncidentId, _Draft] = {}
         self._looked_up: set[str] = set()
@@ -62,7 +64,7 @@ class Gathering:
         head.firing += 1
         if is_again:
             self._note_flapping(draft)
-        self._wake(draft, at_once=draft.opened is not None or head.firing == 1)
+        self._wake(draft, at_once=head.firing <= _FEW)
 
     def heard_again(self, episode: Episode, meaning: Meaning) -> None:
         """An alert that was suppressed is not any more."""
@@ -74,6 +76,7 @@ class Gathering:
             self.fired(episode, meaning, is_again=False)
             return
         draft.heard.append((episode.alert, AlertStatus.FIRING))
+        draft.head.planned_through = min(draft.head.planned_through, episode.id - 1)  # it was passed over so far
         self._wake(draft, at_once=True)
 
     def muted(self, episode: Episode, report: Alert) -> None:
@@ -221,7 +224,7 @@ class Gathering:
 
     def _wake(self, draft: _Draft, *, at_once: bool) -> None:
         """What joins is looked at soon, not each at once: a storm must leave room for the rest."""
-        soon = self._now if at_once else self._now + self._options.look_again
+        soon = self._now if at_once else self._soon
         wake_at = draft.head.wake_at
         draft.head.wake_at = soon if wake_at is None or wake_at > soon else wake_at
 
@@ -268,6 +271,7 @@ def _head_of(incident: Incident) -> IncidentHead:
         reopened=incident.reopened,
         fires=incident.fires,
         flapping_until=incident.flapping_until,
+        planned_through=incident.planned_through,
         opened_at=incident.opened_at,
         updated_at=incident.updated_at,
         resolved_at=incident.resolved_at,

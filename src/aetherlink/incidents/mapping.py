@@ -48,6 +48,7 @@ class Meaning:
     vip: bool
     key: str
     is_symptom: bool
+    is_heartbeat: bool
 
 
 class LabelMapping:
@@ -74,27 +75,26 @@ class LabelMapping:
         self._by = grouping.by
         self._source_labels = source_labels or {}
         self._read = _labels_read(options, grouping)
-        self._remembered: dict[tuple[str, ...], Meaning] = {}
+        self._remembered: dict[tuple[str | None, ...], Meaning] = {}
 
     def meaning(self, alert: Alert) -> Meaning:
         """What the alert says, for whom. An alert without a service is an incident of its own name.
 
         Remembered by the labels that have a say in it: alerts come by the thousand, and differ in others.
         """
-        labels = alert.labels
-        seen = (alert.source, *[labels.get(name, "") for name in self._read])
+        seen = (alert.source, *map(alert.labels.get, self._read))
         known = self._remembered.get(seen)
         if known is None:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
             known = self._understood(alert)
-            if max(map(len, seen)) <= _LONGEST_REMEMBERED:
+            if all(len(word) <= _LONGEST_REMEMBERED for word in seen if word):
                 self._remembered[seen] = known
         return known
 
     def is_heartbeat(self, alert: Alert) -> bool:
         """Whether the alert always fires, to show that alerting itself lives."""
-        return alert.labels.get("alertname") in self._heartbeats
+        return alert.name in self._heartbeats
 
     def tenant_of(self, labels: Mapping[str, str]) -> str:
         """The tenant that these labels name, or an empty string."""
@@ -114,6 +114,7 @@ class LabelMapping:
             vip=self.is_vip(tenant),
             key=self._key(alert, labels, {"tenant": tenant, "service": service}),
             is_symptom=self._is_symptom(alert.name),
+            is_heartbeat=self.is_heartbeat(alert),
         )
 
     def _key(self, alert: Alert, labels: Mapping[str, str], words: Mapping[str, str]) -> str:

@@ -74,8 +74,8 @@ class GroupingOptions(BaseModel):
         description="The window of flap_count, and how long an incident that flapped is held to flap.",
     )
     look_again: Duration = Field(
-        default=timedelta(seconds=1),
-        description="How soon the pipeline looks again at an open incident that more alerts have joined.",
+        default=timedelta(seconds=5),
+        description="How soon the pipeline looks again at an open incident of more than ten alerts that others join.",
     )
 
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from functools import lru_cache, partial
 
 from aetherlink.errors import AetherError, OverloadedError, UnfitError
-from aetherlink.incidents.filing import Filed, Filing, file_all
-from aetherlink.incidents.mapping import LabelMapping
+from aetherlink.incidents.filing import Filed, Filing
+from aetherlink.incidents.mapping import LabelMapping, Meaning
 from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.options import GroupingOptions, ReceptionOptions
 from aetherlink.lib import logs
@@ -182,7 +182,7 @@ class Reception:
 
     def _file(self, batch: Sequence[_Waiting], repeats: Counts, transaction: Transaction) -> tuple[list[Filed], Counts]:
         filing = Filing(transaction, self._mapping, self._grouping, self._ids, self._clock.now())
-        filed = file_all(filing, [waiting.alerts for waiting in batch])
+        filed = filing.file_all([waiting.alerts for waiting in batch])
         counts = Counter(repeats)
         for waiting, its in zip(batch, filed, strict=True):
             its.outcomes[LedgerOutcome.DUPLICATE] += len(waiting.repeats)
@@ -199,12 +199,12 @@ class Reception:
         for waiting in batch:
             waiting.settle()
         self._metrics.filed(counts)
-        news = [alert for its in filed for alert in its.news]
         for waiting in batch:
             self._count(waiting.alerts)
             self._count(waiting.repeats)
-        if news:
-            logs.info_lines(_log, [self._line(alert) for alert in news])
+        lines = [_line(alert, meaning) for its in filed for alert, meaning in its.news]
+        if lines:
+            logs.info_lines(_log, lines)
             self._waker.wake()
 
     def _note_repeats(self, repeats: Sequence[Alert], way: Way) -> None:
@@ -221,18 +221,19 @@ class Reception:
     def _count(self, alerts: Sequence[Alert]) -> None:
         counted: Counter[tuple[str, str]] = Counter()
         for alert in alerts:
-            counted[alert.name, self._mapping.meaning(alert).counted_severity] += 1
-            if self._mapping.is_heartbeat(alert) and alert.status is AlertStatus.FIRING:
+            meaning = self._mapping.meaning(alert)
+            counted[alert.name, meaning.counted_severity] += 1
+            if meaning.is_heartbeat and alert.status is AlertStatus.FIRING:
                 self._heard(alert.source, self._clock.now())
         self._metrics.received(counted)
 
-    def _line(self, alert: Alert) -> str:
-        meaning = self._mapping.meaning(alert)
-        line = (
-            f"ALERT: {alert.name} | severity={meaning.severity.value} | tenant={meaning.tenant} | "
-            f"summary='{alert.annotations.get('summary', '')}' | startsAt={_rfc3339(alert.starts_at)}"
-        )
-        return line if alert.status is AlertStatus.FIRING else f"{line} | status={alert.status.value}"
+
+def _line(alert: Alert, meaning: Meaning) -> str:
+    line = (
+        f"ALERT: {alert.name} | severity={meaning.severity.value} | tenant={meaning.tenant} | "
+        f"summary='{alert.annotations.get('summary', '')}' | startsAt={_rfc3339(alert.starts_at)}"
+    )
+    return line if alert.status is AlertStatus.FIRING else f"{line} | status={alert.status.value}"
 
 
 def _refuse(batch: Sequence[_Waiting], problem: AetherError) -> None:

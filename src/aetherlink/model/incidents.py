@@ -19,7 +19,10 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the worst."""
-        return list(Severity).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Origin(StrEnum):
@@ -49,7 +52,7 @@ class Stage(StrEnum):
 
 
 def _priority(severity: Severity, *, vip: bool) -> int:
-    return severity.rank + (0 if vip else len(Severity))
+    return severity.rank + (0 if vip else len(_RANKS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,10 @@ class IncidentFilter:
 
 @dataclass(slots=True)
 class IncidentHead:
-    """What filing alerts needs of an incident, and may change; made and changed inside one transaction only."""
+    """What filing alerts needs of an incident, and may change; made and changed inside one transaction only.
+
+    `entries` counts those of its timeline, `head` is the hash of the last one.
+    """
 
     id: IncidentId
     key: str
@@ -144,11 +150,14 @@ class IncidentHead:
     reopened: int
     fires: tuple[datetime, ...]
     flapping_until: datetime | None
+    planned_through: int
     opened_at: datetime
     updated_at: datetime
     resolved_at: datetime | None
     wake_at: datetime | None
     version: int
+    entries: int = 0
+    head: str = ""
 
     @property
     def priority(self) -> int:

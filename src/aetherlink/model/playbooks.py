@@ -60,6 +60,12 @@ class Playbook:
     per_hour: int
     scale_by: int = 0
 
+    @property
+    def alert_names(self) -> frozenset[str] | None:
+        """The alert names that it can match at all; None: any."""
+        wanted = [one.value for one in self.match if (one.label, one.operator) == ("alertname", MatchOperator.EQUAL)]
+        return frozenset(wanted[:1]) if wanted else None
+
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether every matcher is satisfied."""
         return all(matcher.matches(labels) for matcher in self.match)

@@ -14,7 +14,7 @@ from aetherlink.model.incidents import Stage
 from aetherlink.model.questions import Question
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
-from aetherlink.pipeline.strangers import call_for, unknown
+from aetherlink.pipeline.strangers import before_the_first_known, call_for
 from aetherlink.ports import Transaction
 
 _HISTORY = timedelta(hours=1)
@@ -57,11 +57,11 @@ def _denied(world: World, case: Case, action: Action, entries: tuple[Entry, ...]
     since = datetime.fromisoformat(str(action.facts.get(_DENIED_SINCE) or now.isoformat()))
     action = replace(action, facts={**action.facts, _DENIED_SINCE: since.isoformat()})
     step = Step(Wait(now + world.options.redecide_interval), entries, action=action)
-    strangers = unknown(world, case)
-    if strangers:
+    strangers = before_the_first_known(world, case)
+    if strangers or (case.strangers and not case.fresh):
         called, escalated = call_for(world, case, strangers)
-        through = case.fresh[len(strangers) - 1].id
-        return replace(step, entries=(*entries, *called), planned_through=through, escalated=escalated)
+        last = case.newest if strangers == len(case.fresh) else case.fresh[strangers - 1].id
+        return replace(step, entries=(*entries, *called), planned_through=last, escalated=escalated)
     last_call = case.incident.escalated_at
     if now - since < world.options.resolve_within or (last_call is not None and last_call >= since):
         return step

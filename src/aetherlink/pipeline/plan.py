@@ -10,7 +10,7 @@ from aetherlink.model.incidents import Stage
 from aetherlink.model.playbooks import Playbook
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
-from aetherlink.pipeline.strangers import call, call_for, unknown
+from aetherlink.pipeline.strangers import before_the_first_known, call, call_for
 from aetherlink.playbooks.binding import bind_query
 
 _log = logging.getLogger("aetherlink.pipeline")
@@ -18,13 +18,13 @@ _log = logging.getLogger("aetherlink.pipeline")
 
 async def run(world: World, case: Case) -> Step:
     """Continue to decide with a plan, or to watch when no playbook fits. Each episode of an alert is looked at once."""
-    if not case.fresh:
+    if not case.has_news:
         return Step(Continue(Stage.WATCH))
-    strangers = unknown(world, case)
-    called, escalated = call_for(world, case, strangers) if strangers else ((), False)
-    if len(strangers) == len(case.fresh):
-        return Step(Continue(Stage.WATCH), called, planned_through=case.fresh[-1].id, escalated=escalated)
-    one = case.fresh[len(strangers)]
+    strangers = before_the_first_known(world, case)
+    called, escalated = call_for(world, case, strangers)
+    if strangers == len(case.fresh):
+        return Step(Continue(Stage.WATCH), called, planned_through=case.newest, escalated=escalated)
+    one = case.fresh[strangers]
     playbook = next(each for each in world.playbooks if each.matches(one.alert.labels))
     step = await _bound(world, case, one, playbook)
     return replace(step, entries=(*called, *step.entries), escalated=step.escalated or escalated)

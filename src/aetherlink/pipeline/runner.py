@@ -24,8 +24,8 @@ _FINISHED = ActionState.FINISHED
 _POLL = timedelta(seconds=5)
 _RETRY = timedelta(seconds=5)
 _AFTER_A_TOUCH = timedelta(seconds=1)  # in a storm alerts join at every moment: the rest wants room too
-_MOST_FRESH = 200  # alerts looked at for a playbook at a time
-_MOST_NAMED = 20
+_MOST_FRESH = 100  # alerts looked at for a playbook at a time
+_MOST_NAMED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Runner:
 async def advance(world: World, incident_id: IncidentId, metrics: PipelineMetrics) -> None:
     """Run the incident's stages until one waits or finishes."""
     while True:
-        case = await world.store.read(lambda transaction: _load(transaction, incident_id))
+        case = await world.store.read(lambda transaction: _load(transaction, world, incident_id))
         if case is None or case.incident.stage is Stage.DONE:
             return
         step = await STAGES[case.incident.stage](world, case)
@@ -148,20 +148,26 @@ def _look(transaction: Transaction, now: datetime, limit: int) -> _View:
     )
 
 
-def _load(transaction: Transaction, incident_id: IncidentId) -> Case | None:
+def _load(transaction: Transaction, world: World, incident_id: IncidentId) -> Case | None:
     incident = transaction.incidents.get(incident_id)
     if incident is None or incident.status is not IncidentStatus.OPEN:
         return None
     action = None if incident.action_id is None else transaction.actions.get(incident.action_id)
-    fresh = transaction.alerts.firing_of(incident_id, after=incident.planned_through, limit=_MOST_FRESH)
-    planned = None if incident.plan is None else transaction.alerts.get(incident.plan.alert_id)
-    some = transaction.alerts.firing_of(incident_id, limit=_MOST_NAMED)
+    alerts, known, after = transaction.alerts, world.known_names, incident.planned_through
+    newest = alerts.last_of(incident_id)
+    if newest > after:
+        fresh = alerts.actionable(incident_id, limit=_MOST_FRESH, after=after, names=known)
+        others = [] if known is None else alerts.names_of(incident_id, limit=_MOST_NAMED, after=after, but=known)
+    else:
+        fresh, others = [], []
+    planned = None if incident.plan is None else alerts.get(incident.plan.alert_id)
     return Case(
         incident,
         action,
-        fresh=tuple(one for one in fresh if one.may_be_acted_on),
+        fresh=tuple(fresh),
+        strangers=tuple(others),
+        newest=newest if len(fresh) < _MOST_FRESH else fresh[-1].id,
         planned=planned if planned is not None and planned.may_be_acted_on else None,
-        names=tuple(sorted({one.alert.name or one.alert.fingerprint for one in some})),
     )
 
 

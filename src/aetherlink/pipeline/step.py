@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from aetherlink.model.actions import Action, Plan, Target
 from aetherlink.model.alerts import StoredAlert
@@ -57,18 +58,25 @@ class Step:
 class Case:
     """One incident as loaded, with what belongs to it.
 
-    `fresh` are alerts that fire and were not looked at for a playbook yet, `planned` is the one that the plan is for,
-    while it fires; a silenced or inhibited alert is neither. Some at most: there may be thousands.
+    `fresh` are alerts that a playbook may match and that were not looked at yet, `strangers` the names of others that
+    no playbook can match, `newest` is up to where these were looked for, `planned` the one that the plan is for. Of
+    all only what fires and is neither silenced nor inhibited, and some at most: there may be thousands.
     """
 
     incident: Incident
     action: Action | None
     fresh: tuple[StoredAlert, ...] = ()
+    strangers: tuple[str, ...] = ()
+    newest: int = 0
     planned: StoredAlert | None = None
-    names: tuple[str, ...] = ()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to plan for."""
+        return bool(self.fresh or self.strangers)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class World:
     """What stages may use. `modes` holds the settings' mode for single playbooks; else a playbook's own counts."""
 
@@ -83,6 +91,12 @@ class World:
     ids: Ids
     options: PipelineOptions
     modes: Mapping[PlaybookName, Mode] = field(default_factory=dict)
+
+    @cached_property
+    def known_names(self) -> frozenset[str] | None:
+        """The alert names that some playbook can match; None: any."""
+        names = [playbook.alert_names for playbook in self.playbooks]
+        return None if None in names else frozenset().union(*(each for each in names if each is not None))
 
     def mode_of(self, plan: Plan) -> Mode:
         """The mode of the plan's playbook; a person's request is at the ceiling."""

@@ -1,8 +1,5 @@
 """Alerts that no playbook knows: a person is called for them, whatever else the incident is waiting for."""
 
-from collections.abc import Sequence
-
-from aetherlink.model.alerts import Alert
 from aetherlink.model.incidents import Severity
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, World
@@ -10,20 +7,25 @@ from aetherlink.pipeline.step import Case, World
 _MOST_NAMES = 10  # in one line of the timeline
 
 
-def unknown(world: World, case: Case) -> tuple[Alert, ...]:
-    """The first of the alerts that were not looked at yet, up to one that a playbook matches."""
-    strangers: list[Alert] = []
-    for one in case.fresh:
-        if any(playbook.matches(one.alert.labels) for playbook in world.playbooks):
-            break
-        strangers.append(one.alert)
-    return tuple(strangers)
+def before_the_first_known(world: World, case: Case) -> int:
+    """How many of the fresh alerts come before the first one that a playbook matches."""
+    playbooks = world.playbooks
+    matched = (
+        place for place, one in enumerate(case.fresh) if any(each.matches(one.alert.labels) for each in playbooks)
+    )
+    return next(matched, len(case.fresh))
 
 
-def call_for(world: World, case: Case, alerts: Sequence[Alert]) -> tuple[tuple[Entry, ...], bool]:
-    """The entries that say so, and whether they call a person."""
-    names = ", ".join(sorted({alert.name or alert.fingerprint for alert in alerts})[:_MOST_NAMES])
-    return call(world, case, f"no playbook matches {names}")
+def call_for(world: World, case: Case, looked_at: int) -> tuple[tuple[Entry, ...], bool]:
+    """The entries that say whom no playbook knows, of so many fresh alerts and the strangers; is a person called?
+
+    Once a person was called for the incident there is nothing to add for each that joins.
+    """
+    passed = {one.alert.name or one.alert.fingerprint for one in case.fresh[:looked_at]}
+    names = sorted({*case.strangers, *passed})[:_MOST_NAMES]
+    if not names or case.incident.escalated:
+        return (), False
+    return call(world, case, f"no playbook matches {', '.join(names)}")
 
 
 def call(world: World, case: Case, reason: str) -> tuple[tuple[Entry, ...], bool]:

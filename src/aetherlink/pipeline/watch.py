@@ -10,6 +10,8 @@ from aetherlink.model.incidents import Origin, Stage
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Finish, Step, Wait, World
 
+_MOST_NAMED = 20
+
 
 async def run(world: World, case: Case) -> Step:
     """Finish when it is over, plan for alerts that nobody planned for yet, else wait to be woken."""
@@ -20,9 +22,9 @@ async def run(world: World, case: Case) -> Step:
         return _over(world, case)
     if incident.hands_off:
         return Step(Wait())
-    if case.fresh:
+    if case.has_news:
         return Step(Continue(Stage.PLAN))
-    return _overdue(world, case)
+    return await _overdue(world, case)
 
 
 def _over(world: World, case: Case) -> Step:
@@ -41,7 +43,7 @@ def _withdrawn(action: Action | None) -> Action | None:
     return replace(action, state=ActionState.REFUSED, outcome=Outcome(OutcomeStatus.NOT_NEEDED, "it was over before"))
 
 
-def _overdue(world: World, case: Case) -> Step:
+async def _overdue(world: World, case: Case) -> Step:
     action = case.action
     if action is None or action.state is not ActionState.FINISHED or action.finished_at is None:
         return Step(Wait())  # a person's turn, and the timeline says so
@@ -52,7 +54,7 @@ def _overdue(world: World, case: Case) -> Step:
     now = world.clock.now()
     if now < end:
         return Step(Wait(end))
-    names = ", ".join(case.names)
+    names = ", ".join(await world.store.read(lambda tx: tx.alerts.names_of(case.incident.id, limit=_MOST_NAMED)))
     minutes = world.options.resolve_within.total_seconds() / 60
     text = f"a person has to look: the repair was verified, but {names} still fires {minutes:g} min later"
     return Step(Wait(), (Entry(EventKind.ESCALATED, now, text),), escalated=True)

@@ -1,6 +1,6 @@
 """The alerts: one row an episode, found by fingerprint through the index in memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from aetherlink.store.statements import insert_rows, maybe_micros, micros, updat
 from aetherlink.store.tables import alerts
 
 _CHANGING = ("status", "ends_at", "since", "suppressed", "incident_id", "updated_at")
-_FIRING = alerts.c.status == AlertStatus.FIRING.value
+_ACTIONABLE = sa.and_(alerts.c.status == AlertStatus.FIRING.value, alerts.c.suppressed == Suppression.NONE.value)
 _NO_FILTER = AlertFilter()
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder(dict[str, str]).decode
@@ -51,7 +51,9 @@ class SqlAlertRows:
         now = micros(at)
         insert_rows(self._connection, alerts, [_values(one, now) for one in new])
         update_rows(self._connection, alerts, _CHANGING, [_changes(one, now) for one in changed])
-        for one in (*changed, *new):
+        for one in changed:
+            self._stage_if_latest(one)
+        for one in new:
             self._stage(one)
         self._staged.last_id += len(new)
 
@@ -64,9 +66,25 @@ class SqlAlertRows:
         """Alerts filed under the incident, in the order in which they were first heard of."""
         return self._in_order(alerts.c.incident_id == incident_id, limit=limit, after=after)
 
-    def firing_of(self, incident_id: IncidentId, *, limit: int, after: int = 0) -> list[StoredAlert]:
-        """As of_incident, but only those that fire."""
-        return self._in_order(sa.and_(alerts.c.incident_id == incident_id, _FIRING), limit=limit, after=after)
+    def actionable(
+        self, incident_id: IncidentId, *, limit: int, after: int = 0, names: Collection[str] | None = None
+    ) -> list[StoredAlert]:
+        """As of_incident, but only those that fire and are not suppressed; with `names` only alerts of these names."""
+        is_one = sa.and_(alerts.c.incident_id == incident_id, _ACTIONABLE)
+        if names is not None:
+            is_one = sa.and_(is_one, alerts.c.name.in_(names))
+        return self._in_order(is_one, limit=limit, after=after)
+
+    def names_of(self, incident_id: IncidentId, *, limit: int, after: int = 0, but: Collection[str] = ()) -> list[str]:
+        """The names of its actionable alerts with ids above `after`, those of the first so many; some are left out."""
+        is_one = sa.and_(alerts.c.incident_id == incident_id, alerts.c.id > after, _ACTIONABLE)
+        query = sa.select(alerts.c.name).where(is_one, alerts.c.name.not_in(but)).order_by(alerts.c.id).limit(limit)
+        return sorted(set(self._connection.scalars(query)))
+
+    def last_of(self, incident_id: IncidentId) -> int:
+        """The id of the newest alert filed under the incident; 0 when there is none."""
+        query = sa.select(sa.func.max(alerts.c.id)).where(alerts.c.incident_id == incident_id)
+        return self._connection.execute(query).scalar() or 0
 
     def page(
         self, *, limit: int, before: str | None, only: AlertFilter = _NO_FILTER
@@ -85,11 +103,14 @@ class SqlAlertRows:
         self._staged.forget(gone)
         return len(gone)
 
+    def _stage_if_latest(self, one: Episode) -> None:
+        earlier = self._staged.look_up(one.alert.source, one.alert.fingerprint)
+        if earlier is None or earlier[0] <= one.id:
+            self._stage(one)
+
     def _stage(self, one: Episode) -> None:
         key = (one.alert.source, one.alert.fingerprint)
-        earlier = self._staged.look_up(*key)
-        if earlier is None or earlier[0] <= one.id:
-            self._staged.known[key] = (one.id, one.since, one.status, one.suppressed, one.incident_id)
+        self._staged.known[key] = (one.id, one.since, one.status, one.suppressed, one.incident_id)
 
     def _in_order(self, condition: sa.ColumnElement[bool], *, limit: int, after: int) -> list[StoredAlert]:
         query = sa.select(alerts).where(condition, alerts.c.id > after).order_by(alerts.c.id).limit(limit)
@@ -114,6 +135,7 @@ def _conditions(only: AlertFilter) -> Iterable[sa.ColumnElement[bool]]:
 def _values(one: Episode, now: int) -> tuple[Any, ...]:
     """In the order of the table's columns."""
     alert = one.alert
+    starts_at = micros(alert.starts_at)
     return (
         one.id,
         alert.source,
@@ -122,9 +144,9 @@ def _values(one: Episode, now: int) -> tuple[Any, ...]:
         one.tenant,
         one.severity,
         one.status.value,
-        micros(alert.starts_at),
+        starts_at,
         maybe_micros(one.ends_at),
-        micros(one.since),
+        starts_at if one.since is alert.starts_at else micros(one.since),
         one.suppressed.value,
         _to_json(alert.labels).decode(),
         _to_json(alert.annotations).decode(),

@@ -1,11 +1,9 @@
 """The incidents and their timelines."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from aetherlink.lib.hash_chain import FIRST, Chain
@@ -21,34 +19,12 @@ from aetherlink.model.incidents import (
     Stage,
 )
 from aetherlink.model.timeline import Entry, StoredEntry
-from aetherlink.store import rows, timeline
-from aetherlink.store.statements import instant, maybe_micros, micros, update_rows
+from aetherlink.store import heads, rows, timeline
 from aetherlink.store.tables import incidents
 
 _IS_OPEN = incidents.c.status == IncidentStatus.OPEN.value
 _NOT_OF_THE_MODEL = ("priority", "entries", "head")
 _NO_FILTER = IncidentFilter()
-_MOST_HEADS = 1000
-_to_json = msgspec.json.Encoder().encode
-_HEAD = [incidents.c[each.name] for each in fields(IncidentHead)]
-_CHANGING = (
-    "key",
-    "tenant",
-    "service",
-    "title",
-    "severity",
-    "vip",
-    "priority",
-    "firing",
-    "is_symptom",
-    "fires",
-    "flapping_until",
-    "wake_at",
-    "updated_at",
-    "entries",
-    "head",
-    "version",
-)
 
 _MOST_LATELY = 1000
 
@@ -116,26 +92,18 @@ class SqlIncidentRows:
         self, *, keys: Collection[str] = (), ids: Collection[IncidentId] = (), closed_after: datetime | None = None
     ) -> list[IncidentHead]:
         """Open incidents with these keys or ids; with `closed_after` also those with a key that closed since then."""
-        is_wanted = _IS_OPEN if closed_after is None else sa.or_(_IS_OPEN, incidents.c.resolved_at >= closed_after)
-        found: list[IncidentHead] = []
-        for column, wanted, condition in ((incidents.c.key, keys, is_wanted), (incidents.c.id, ids, _IS_OPEN)):
-            for part in rows.parts(wanted):
-                found += self._heads(sa.and_(column.in_(part), condition))
-        return found
+        found = heads.open_by(self._connection, "id", ids) + heads.open_by(self._connection, "key", keys)
+        return found if closed_after is None else found + heads.closed_by_key(self._connection, keys, closed_after)
 
     def open_since(self, source: SourceName, since: datetime) -> list[IncidentHead]:
         """Open incidents of the source that were opened at or after this instant, the newest first, some at most."""
-        return self._heads(sa.and_(_IS_OPEN, incidents.c.source == source, incidents.c.opened_at >= since))
+        return heads.open_since(self._connection, source, since)
 
     def touch(self, touched: Sequence[tuple[IncidentHead, Sequence[Entry]]], *, at: datetime) -> None:
         """Store how these incidents stand now, each with its new entries; their versions grow by one."""
-        last = self._last_entries([head.id for head, _ in touched])
-        changes = []
         for one, entries in touched:
-            sequence, head = last[one.id]
-            sequence, head = self._timeline.append(one.id, entries, sequence=sequence, head=head)
-            changes.append(_changes(one, sequence, head, micros(at)))
-        update_rows(self._connection, incidents, _CHANGING, changes)
+            one.entries, one.head = self._timeline.append(one.id, entries, sequence=one.entries, head=one.head)
+        heads.update(self._connection, [one for one, _ in touched], at=at)
         self._timeline.flush()
 
     def insert_all(self, opened: Sequence[tuple[Incident, Sequence[Entry]]]) -> None:
@@ -187,17 +155,6 @@ class SqlIncidentRows:
         row = self._connection.execute(sa.select(incidents).where(condition)).first()
         return None if row is None else _incident(row)
 
-    def _heads(self, condition: sa.ColumnElement[bool]) -> list[IncidentHead]:
-        query = sa.select(*_HEAD).where(condition).order_by(incidents.c.id.desc()).limit(_MOST_HEADS)
-        return [_head(row) for row in self._connection.execute(query)]
-
-    def _last_entries(self, ids: Sequence[IncidentId]) -> dict[IncidentId, tuple[int, str]]:
-        last: dict[IncidentId, tuple[int, str]] = {}
-        for part in rows.parts(ids):
-            query = sa.select(incidents.c.id, incidents.c.entries, incidents.c.head).where(incidents.c.id.in_(part))
-            last |= {row.id: (row.entries, row.head) for row in self._connection.execute(query)}
-        return last
-
 
 def _conditions(only: IncidentFilter) -> Iterable[sa.ColumnElement[bool]]:
     for column, wanted in (
@@ -210,40 +167,6 @@ def _conditions(only: IncidentFilter) -> Iterable[sa.ColumnElement[bool]]:
     ):
         if wanted is not None:
             yield column == wanted
-
-
-def _changes(one: IncidentHead, sequence: int, head: str, now: int) -> tuple[Any, ...]:
-    """In the order of _CHANGING, then the id."""
-    return (
-        one.key,
-        one.tenant,
-        one.service,
-        one.title,
-        one.severity.value,
-        one.vip,
-        one.priority,
-        one.firing,
-        one.is_symptom,
-        _to_json([micros(each) for each in one.fires]).decode(),
-        maybe_micros(one.flapping_until),
-        maybe_micros(one.wake_at),
-        now,
-        sequence,
-        head,
-        one.version + 1,
-        one.id,
-    )
-
-
-def _head(row: sa.Row[Any]) -> IncidentHead:
-    values = {**row._mapping}  # noqa: SLF001 - SQLAlchemy's documented way to a row's names
-    values |= {
-        "severity": Severity(row.severity),
-        "status": IncidentStatus(row.status),
-        "stage": Stage(row.stage),
-        "fires": tuple(instant(each) for each in row.fires),
-    }
-    return IncidentHead(**values)
 
 
 def _values(incident: Incident) -> dict[str, object]:
@@ -270,7 +193,7 @@ def _values(incident: Incident) -> dict[str, object]:
         "firing": incident.firing,
         "is_symptom": incident.is_symptom,
         "reopened": incident.reopened,
-        "fires": [micros(each) for each in incident.fires],
+        "fires": heads.written(incident.fires),
         "flapping_until": incident.flapping_until,
         "acknowledged_at": incident.acknowledged_at,
         "acknowledged_by": incident.acknowledged_by,
@@ -293,6 +216,6 @@ def _incident(row: sa.Row[Any]) -> Incident:
         "status": IncidentStatus(row.status),
         "stage": Stage(row.stage),
         "plan": None if row.plan is None else rows.from_json(row.plan, Plan),
-        "fires": tuple(instant(each) for each in row.fires),
+        "fires": heads.read(row.fires),
     }
     return Incident(**values)

@@ -27,10 +27,10 @@ class AlertIndex:
 
     def of(self, source: SourceName, fingerprint: Fingerprint) -> Standing | None:
         """What is known of the latest episode."""
-        known = self.known(source, fingerprint)
+        known = self.look_up(source, fingerprint)
         return None if known is None else Standing(*known)
 
-    def known(self, source: SourceName, fingerprint: Fingerprint) -> Known | None:
+    def look_up(self, source: SourceName, fingerprint: Fingerprint) -> Known | None:
         """As `of`, without making a Standing of it."""
         of_source = self._by_source.get(source)
         return None if of_source is None else of_source.get(fingerprint)
@@ -42,7 +42,7 @@ class AlertIndex:
 
     def is_old_news(self, alert: Alert) -> bool:
         """Whether the report changes nothing: what is known is as late, or later."""
-        known = self.known(alert.source, alert.fingerprint)
+        known = self.look_up(alert.source, alert.fingerprint)
         if known is None or known[3] is not alert.suppressed or alert.seen_at is not None:
             return False
         since = alert.since
@@ -69,7 +69,7 @@ class AlertIndex:
         for (source, fingerprint), known in staged.known.items():
             self._by_source.setdefault(source, {})[fingerprint] = known
         for source, fingerprint, number in staged.forgotten:
-            present = self.known(source, fingerprint)
+            present = self.look_up(source, fingerprint)
             if present is not None and present[0] == number:
                 del self._by_source[source][fingerprint]
         self.last_id = staged.last_id
@@ -87,10 +87,7 @@ class Staged:
     def look_up(self, source: SourceName, fingerprint: Fingerprint) -> Known | None:
         """The latest episode as this transaction sees it."""
         own = self.known.get((source, fingerprint)) if self.known else None
-        if own is not None:
-            return own
-        below = self._below
-        return below.look_up(source, fingerprint) if isinstance(below, Staged) else below.known(source, fingerprint)
+        return self._below.look_up(source, fingerprint) if own is None else own
 
     def forget(self, gone: Iterable[tuple[SourceName, Fingerprint, int]]) -> None:
         """These rows are deleted; a later episode of the same fingerprint stays known."""

@@ -27,9 +27,8 @@ class SqlJournalRows:
         """Keep these bodies."""
         plain = _encoder.encode([(micros(each.at), each.source, each.body) for each in bodies])
         payload = zstandard.ZstdCompressor(level=_LEVEL).compress(plain)
-        last = self._connection.execute(sa.select(sa.func.max(journal.c.id))).scalar() or 0
-        row = (last + 1, micros(bodies[-1].at), len(bodies), len(plain), len(payload), payload)
-        insert_rows(self._connection, journal, [row])
+        row = (micros(bodies[-1].at), len(bodies), len(plain), len(payload), payload)
+        insert_rows(self._connection, journal, [row], but="id")
 
     def since(self, at: datetime) -> Iterator[JournalBody]:
         """The bodies received at or after this instant, in their order."""

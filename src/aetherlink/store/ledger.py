@@ -1,17 +1,24 @@
 """The ledger's totals, counted up in the transaction that stores what they count."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import sqlalchemy as sa
 
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
+from aetherlink.store.statements import text_of
 from aetherlink.store.tables import ledger
 
 _MORE = (
     sa.update(ledger)
+    .values(total=ledger.c.total + sa.bindparam("more", type_=sa.BigInteger))
     .where(ledger.c.way == sa.bindparam("its_way"), ledger.c.outcome == sa.bindparam("its_outcome"))
-    .values(total=ledger.c.total + sa.bindparam("more"))
 )
+
+
+@lru_cache(maxsize=2)
+def _more(dialect: str) -> str:
+    return text_of(_MORE, dialect)
 
 
 class SqlLedgerRows:
@@ -22,9 +29,9 @@ class SqlLedgerRows:
 
     def add(self, counts: Mapping[tuple[Way, LedgerOutcome], int]) -> None:
         """Count these up."""
+        text = _more(self._connection.dialect.name)
         for (way, outcome), more in counts.items():
-            values = {"its_way": way.value, "its_outcome": outcome.value, "more": more}
-            if more and not self._connection.execute(_MORE, values).rowcount:
+            if more and not self._connection.exec_driver_sql(text, (more, way.value, outcome.value)).rowcount:
                 first = {"way": way.value, "outcome": outcome.value, "total": more}
                 self._connection.execute(sa.insert(ledger).values(first))
 

@@ -26,20 +26,27 @@ def maybe_micros(instant: datetime | None) -> int | None:
     return None if instant is None else (instant - EPOCH) // _MICROSECOND
 
 
+def maybe_instant(value: int | None) -> datetime | None:
+    """As instant; None stays None."""
+    return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
 def instant(value: int) -> datetime:
     """The instant that was stored as this number."""
     return EPOCH + timedelta(microseconds=value)
 
 
-def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows of plain values, in the order of the table's columns."""
+def insert_rows(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]], *, but: str | None = None
+) -> None:
+    """Insert rows of plain values, in the order of the table's columns; one column may be left to the database."""
     start = 0
     size = _MOST_ROWS
     while start < len(rows):
         while size > len(rows) - start:
             size //= 2
         part = rows[start : start + size]
-        text = _insert(table, size, connection.dialect.name)
+        text = _insert(table, size, but, connection.dialect.name)
         connection.exec_driver_sql(text, tuple(value for row in part for value in row))
         start += size
 
@@ -54,19 +61,20 @@ def update_rows(
 
 
 @lru_cache(maxsize=64)
-def _insert(table: sa.Table, rows: int, dialect: str) -> str:
-    blank: list[dict[str, Any]] = [dict.fromkeys(table.c.keys())] * rows
-    return _text(sa.insert(table).values(blank), dialect)
+def _insert(table: sa.Table, rows: int, but: str | None, dialect: str) -> str:
+    blank: list[dict[str, Any]] = [{each.name: None for each in table.c if each.name != but}] * rows
+    return text_of(sa.insert(table).values(blank), dialect)
 
 
 @lru_cache(maxsize=64)
 def _update(table: sa.Table, columns: tuple[str, ...], dialect: str) -> str:
     [key] = table.primary_key.columns
     values: list[tuple[sa.Column[Any], Any]] = [(table.c[name], sa.bindparam(f"new_{name}")) for name in columns]
-    return _text(sa.update(table).where(key == sa.bindparam("its_key")).ordered_values(*values), dialect)
+    return text_of(sa.update(table).where(key == sa.bindparam("its_key")).ordered_values(*values), dialect)
 
 
-def _text(statement: sa.sql.ClauseElement, dialect: str) -> str:
+def text_of(statement: sa.sql.ClauseElement, dialect: str) -> str:
+    """The statement as the driver takes it, its parameters by their place."""
     return str(statement.compile(dialect=_positional(dialect)))
 
 

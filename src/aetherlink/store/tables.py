@@ -76,7 +76,7 @@ incidents = sa.Table(
     sa.Column("firing", sa.Integer, nullable=False),  # how many of its alerts fire now
     sa.Column("is_symptom", sa.Boolean, nullable=False),
     sa.Column("reopened", sa.Integer, nullable=False),
-    sa.Column("fires", sa.JSON, nullable=False),
+    sa.Column("fires", sa.Text, nullable=False),
     sa.Column("flapping_until", Instant),
     sa.Column("acknowledged_at", Instant),
     sa.Column("acknowledged_by", sa.Text),

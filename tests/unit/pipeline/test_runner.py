@@ -182,7 +182,7 @@ async def test_the_most_urgent_incident_comes_first(rig: Rig) -> None:
 async def test_what_comes_in_while_a_stage_runs_is_looked_at(rig: Rig, move: Finish | Wait) -> None:
     await rig.hear("SomethingElse")
     incident_id = (await rig.incident()).id
-    case = await rig.store.read(lambda tx: _load(tx, incident_id))
+    case = await rig.store.read(lambda tx: _load(tx, rig.world, incident_id))
     await rig.hear("AndAnother")
     now = rig.clock.now()
     await rig.store.write(partial(_store, case=case, step=Step(move), now=now))

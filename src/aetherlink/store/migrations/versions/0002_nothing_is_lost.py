@@ -18,7 +18,7 @@ _INCIDENT_COLUMNS: tuple[sa.Column[Any], ...] = (
     sa.Column("firing", sa.Integer(), nullable=False, server_default="0"),
     sa.Column("is_symptom", sa.Boolean(), nullable=False, server_default=sa.false()),
     sa.Column("reopened", sa.Integer(), nullable=False, server_default="0"),
-    sa.Column("fires", sa.JSON(), nullable=False, server_default="[]"),
+    sa.Column("fires", sa.Text(), nullable=False, server_default="[]"),
     sa.Column("flapping_until", sa.BigInteger(), nullable=True),
     sa.Column("acknowledged_at", sa.BigInteger(), nullable=True),
     sa.Column("acknowledged_by", sa.Text(), nullable=True),

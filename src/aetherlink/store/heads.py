@@ -1,0 +1,143 @@
+"""The heads of incidents: what filing alerts needs of them, read and written with plain values on the hot path."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import fields
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from aetherlink.model.incidents import IncidentHead, IncidentStatus, Severity, Stage
+from aetherlink.store import rows
+from aetherlink.store.statements import instant, maybe_instant, maybe_micros, micros, text_of, update_rows
+from aetherlink.store.tables import incidents
+
+_MOST = 1000  # of what is looked for without a name
+_NAMES = tuple(each.name for each in fields(IncidentHead))
+_IS_OPEN = incidents.c.status == sa.literal_column(f"'{IncidentStatus.OPEN.value}'")  # so that its index is used
+_IS_LATELY_CLOSED = sa.and_(~_IS_OPEN, incidents.c.resolved_at >= sa.bindparam("after", type_=sa.BigInteger))
+_CHANGING = (
+    "key",
+    "tenant",
+    "service",
+    "title",
+    "severity",
+    "vip",
+    "priority",
+    "firing",
+    "is_symptom",
+    "fires",
+    "flapping_until",
+    "planned_through",
+    "wake_at",
+    "updated_at",
+    "entries",
+    "head",
+    "version",
+)
+_to_json = msgspec.json.Encoder().encode
+_from_json = msgspec.json.Decoder(list[int]).decode
+
+
+def open_by(connection: sa.Connection, name: str, values: Collection[str]) -> list[IncidentHead]:
+    """The open incidents whose `name` (id or key) is one of these."""
+    return _found(connection, name, values, is_open=True, more=())
+
+
+def closed_by_key(connection: sa.Connection, keys: Collection[str], after: datetime) -> list[IncidentHead]:
+    """The incidents with these keys that were closed at or after this instant, the newest first."""
+    return _found(connection, "key", keys, is_open=False, more=(micros(after),))
+
+
+def open_since(connection: sa.Connection, source: str, since: datetime) -> list[IncidentHead]:
+    """Open incidents of the source that were opened at or after this instant, the newest first, some at most."""
+    found = connection.exec_driver_sql(_lately(connection.dialect.name), (source, micros(since)))
+    return [_head(row) for row in found.fetchall()]
+
+
+def update(connection: sa.Connection, heads: Sequence[IncidentHead], *, at: datetime) -> None:
+    """Store how they stand; their versions grow by one."""
+    now = micros(at)
+    update_rows(connection, incidents, _CHANGING, [_changes(one, now) for one in heads])
+
+
+def written(fires: Sequence[datetime]) -> str:
+    """Instants as the column `fires` holds them."""
+    return _to_json([micros(each) for each in fires]).decode() if fires else "[]"
+
+
+def read(fires: str) -> tuple[datetime, ...]:
+    """What `written` wrote."""
+    return () if fires == "[]" else tuple(instant(each) for each in _from_json(fires))
+
+
+def _found(
+    connection: sa.Connection, name: str, values: Collection[str], *, is_open: bool, more: tuple[int, ...]
+) -> list[IncidentHead]:
+    found: list[IncidentHead] = []
+    for part in rows.parts(values):
+        size = 1 << (len(part) - 1).bit_length()  # few sizes, so that few statements are compiled
+        named = (*part, *([part[-1]] * (size - len(part))))
+        text = _named(name, size, is_open=is_open, dialect=connection.dialect.name)
+        found += [_head(row) for row in connection.exec_driver_sql(text, (*named, *more)).fetchall()]
+    return found
+
+
+@lru_cache(maxsize=64)
+def _named(name: str, size: int, *, is_open: bool, dialect: str) -> str:
+    values = [sa.bindparam(f"value_{place}", type_=sa.Text) for place in range(size)]
+    condition = _IS_OPEN if is_open else _IS_LATELY_CLOSED
+    query = _select().where(incidents.c[name].in_(values), condition).order_by(incidents.c.id.desc())
+    return text_of(query, dialect)
+
+
+@lru_cache(maxsize=2)
+def _lately(dialect: str) -> str:
+    began = incidents.c.opened_at >= sa.bindparam("since", type_=sa.BigInteger)
+    query = _select().where(_IS_OPEN, incidents.c.source == sa.bindparam("source", type_=sa.Text), began)
+    return text_of(
+        query.order_by(incidents.c.id.desc()).limit(sa.literal_column(str(_MOST))).offset(sa.literal_column("0")),
+        dialect,
+    )
+
+
+def _select() -> sa.Select[Any]:
+    return sa.select(*(incidents.c[name] for name in _NAMES))
+
+
+def _head(row: Sequence[Any]) -> IncidentHead:
+    head = IncidentHead(*row)
+    head.severity = Severity(head.severity)
+    head.status = IncidentStatus(head.status)
+    head.stage = Stage(head.stage)
+    head.vip, head.is_symptom = bool(head.vip), bool(head.is_symptom)
+    head.fires = read(str(head.fires))
+    for name in ("flapping_until", "opened_at", "updated_at", "resolved_at", "wake_at"):
+        setattr(head, name, maybe_instant(getattr(head, name)))
+    return head
+
+
+def _changes(one: IncidentHead, now: int) -> tuple[Any, ...]:
+    """In the order of _CHANGING, then the id."""
+    return (
+        one.key,
+        one.tenant,
+        one.service,
+        one.title,
+        one.severity.value,
+        one.vip,
+        one.priority,
+        one.firing,
+        one.is_symptom,
+        written(one.fires),
+        maybe_micros(one.flapping_until),
+        one.planned_through,
+        maybe_micros(one.wake_at),
+        now,
+        one.entries,
+        one.head,
+        one.version + 1,
+        one.id,
+    )
