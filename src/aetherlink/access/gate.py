@@ -5,6 +5,7 @@ knows no route.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from aetherlink.access.digests import is_well_formed
@@ -15,6 +16,8 @@ from aetherlink.model.principals import Principal, Scope
 
 Headers = Iterable[tuple[bytes, bytes]]
 Peer = Sequence[object] | None  # ASGI's `client`: address and port, or None (a Unix socket)
+
+_LONGEST_ADDRESS = 100  # characters
 
 LOCAL_SCOPES = frozenset({Scope.READ, Scope.WEBHOOK})
 _FORWARDED = frozenset({b"forwarded", b"x-real-ip", b"via"})
@@ -98,10 +101,13 @@ def _collected(headers: Headers) -> dict[bytes, list[bytes]]:
 
 
 def _address(peer: Peer) -> IPv4Address | IPv6Address | None:
-    if not peer:
-        return None
+    return _parsed(str(peer[0])[:_LONGEST_ADDRESS]) if peer else None
+
+
+@lru_cache(maxsize=1024)  # the same few call again and again
+def _parsed(peer: str) -> IPv4Address | IPv6Address | None:
     try:
-        address = ip_address(str(peer[0]).partition("%")[0])
+        address = ip_address(peer.partition("%")[0])
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
@@ -131,12 +137,11 @@ def _without_port(host: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    return host.lower() == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
+    if host.lower() == "localhost":
+        return True
+    address = _parsed(host) if len(host) <= _LONGEST_ADDRESS and "%" not in host else None
+    return address is not None and address.is_loopback
 
 
 def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return len(host) <= _LONGEST_ADDRESS and "%" not in host and _parsed(host) is not None

@@ -60,6 +60,11 @@ class Filing:
         self._alerts.put(list(self._new.values()), list(self._changed.values()), at=self._now)
         return filed
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether an incident is to be looked at now."""
+        return self._gathering.is_urgent
+
     def _file(self, reports: Sequence[Alert], meanings: Sequence[Meaning]) -> Filed:
         filed = Filed()
         outcomes = [self._outcome(report, meaning) for report, meaning in zip(reports, meanings, strict=True)]

@@ -33,12 +33,13 @@ class _Draft:
 
 
 class Gathering:
-    """The incidents of one batch."""
+    """The incidents of one batch. `is_urgent` tells whether one of them is to be looked at now."""
 
     def __init__(self, rows: IncidentRows, options: GroupingOptions, ids: Ids, now: datetime) -> None:
         self._rows = rows
         self._options = options
         self._ids = ids
+        self.is_urgent = False
         self._now = now
         self._soon = now + options.look_again
         self._by_key: dict[str, _Draft] = {}
@@ -224,6 +225,7 @@ class Gathering:
 
     def _wake(self, draft: _Draft, *, at_once: bool) -> None:
         """What joins is looked at soon, not each at once: a storm must leave room for the rest."""
+        self.is_urgent |= at_once
         soon = self._now if at_once else self._soon
         wake_at = draft.head.wake_at
         draft.head.wake_at = soon if wake_at is None or wake_at > soon else wake_at

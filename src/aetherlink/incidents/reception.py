@@ -52,6 +52,15 @@ class _Waiting:
             self.answer.set_exception(problem)
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a commit came to."""
+
+    filed: list[Filed]
+    counts: Counts
+    is_urgent: bool
+
+
 class Reception:
     """See ports.AlertSink. `heard` is told of every heartbeat."""
 
@@ -138,7 +147,7 @@ class Reception:
             batch = self._take()
             repeats, self._repeats = self._repeats, Counter()
             try:
-                filed, counts = await self._store.write(partial(self._file, batch, repeats))
+                done = await self._store.write(partial(self._file, batch, repeats))
             except UnfitError as problem:
                 self._repeats += repeats
                 await self._write_each_alone(batch, problem)
@@ -148,7 +157,7 @@ class Reception:
                 if not self._queue:  # nobody waits: what was repeated is counted with the next commit that succeeds
                     return
             else:
-                loop.call_soon(self._tell, batch, filed, counts)  # after the next batch is on its way
+                loop.call_soon(self._tell, batch, done)  # after the next batch is on its way
 
     async def _write_each_alone(self, batch: Sequence[_Waiting], problem: UnfitError) -> None:
         """One of them cannot be stored: it must not take the others with it."""
@@ -157,11 +166,11 @@ class Reception:
             return
         for waiting in batch:
             try:
-                filed, counts = await self._store.write(partial(self._file, [waiting], Counter()))
+                done = await self._store.write(partial(self._file, [waiting], Counter()))
             except AetherError as its_problem:
                 waiting.settle(its_problem)
             else:
-                self._tell([waiting], filed, counts)
+                self._tell([waiting], done)
 
     def _take(self) -> list[_Waiting]:
         """What is written next: VIP tenants first when not all of it fits into one commit."""
@@ -180,7 +189,7 @@ class Reception:
     def _is_patient(self, waiting: _Waiting) -> bool:
         return not any(self._mapping.meaning(alert).vip for alert in waiting.alerts)
 
-    def _file(self, batch: Sequence[_Waiting], repeats: Counts, transaction: Transaction) -> tuple[list[Filed], Counts]:
+    def _file(self, batch: Sequence[_Waiting], repeats: Counts, transaction: Transaction) -> _Done:
         filing = Filing(transaction, self._mapping, self._grouping, self._ids, self._clock.now())
         filed = filing.file_all([waiting.alerts for waiting in batch])
         counts = Counter(repeats)
@@ -192,20 +201,21 @@ class Reception:
         bodies = [waiting.body for waiting in batch if waiting.body is not None]
         if bodies:
             transaction.journal.add(bodies)
-        return filed, counts
+        return _Done(filed, counts, is_urgent=filing.is_urgent)
 
-    def _tell(self, batch: Sequence[_Waiting], filed: Sequence[Filed], counts: Counts) -> None:
+    def _tell(self, batch: Sequence[_Waiting], done: _Done) -> None:
         """Answer first; then count, log and wake."""
         for waiting in batch:
             waiting.settle()
-        self._metrics.filed(counts)
+        self._metrics.filed(done.counts)
+        if done.is_urgent:
+            self._waker.wake()
         for waiting in batch:
             self._count(waiting.alerts)
             self._count(waiting.repeats)
-        lines = [_line(alert, meaning) for its in filed for alert, meaning in its.news]
+        lines = [_line(alert, meaning) for its in done.filed for alert, meaning in its.news]
         if lines:
             logs.info_lines(_log, lines)
-            self._waker.wake()
 
     def _note_repeats(self, repeats: Sequence[Alert], way: Way) -> None:
         self._repeats[way, LedgerOutcome.DUPLICATE] += len(repeats)

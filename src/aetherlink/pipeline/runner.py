@@ -23,6 +23,7 @@ _log = logging.getLogger("aetherlink.pipeline")
 _FINISHED = ActionState.FINISHED
 _POLL = timedelta(seconds=5)
 _RETRY = timedelta(seconds=5)
+_BREATH = 0.01  # seconds between two looks: who is woken a thousand times a second looks a hundred times
 _AFTER_A_TOUCH = timedelta(seconds=1)  # in a storm alerts join at every moment: the rest wants room too
 _MOST_FRESH = 100  # alerts looked at for a playbook at a time
 _MOST_NAMED = 50
@@ -87,6 +88,7 @@ class Runner:
                     await self._woken.wait()
             except TimeoutError:
                 pass
+            await asyncio.sleep(_BREATH)
 
     async def _dispatch(self) -> timedelta:
         """Start what is due and has room; how long to wait for the next timer."""
