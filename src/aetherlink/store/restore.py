@@ -102,7 +102,10 @@ def _told(file: Path) -> Iterator[None]:
 def _checked(file: Path) -> Iterator[ArchiveReader]:
     """A whole backup of a schema that this version knows."""
     with archive.reading(file) as package:
-        schema.check_known(package.manifest.revision)
+        manifest = package.manifest
+        schema.check_known(manifest.revision)
+        if set(manifest.tables) != schema.tables_at(manifest.revision):
+            raise StoreError(f"{file} does not hold the tables of schema {manifest.revision}: it is damaged")
         package.verify()
         yield package
 
@@ -129,12 +132,11 @@ def _fill(connection: sa.Connection, package: ArchiveReader, *, file: Path, now:
     manifest = package.manifest
     schema.migrate(connection, manifest.revision)
     shapes = dump.shapes(connection, schema.tables_at(manifest.revision))
-    if {shape.name: set(shape.columns) for shape in shapes} != {
-        name: set(table.columns) for name, table in manifest.tables.items()
-    }:
-        raise StoreError(f"{file} does not hold the tables of schema {manifest.revision}: it is damaged")
     for shape in shapes:
-        dump.insert(connection, shape.ordered(manifest.tables[shape.name].columns), package.rows(shape.name))
+        columns = manifest.tables[shape.name].columns
+        if set(columns) != set(shape.columns):
+            raise StoreError(f"{file} does not hold the columns of {shape.name} at schema {manifest.revision}")
+        dump.insert(connection, shape.ordered(columns), package.rows(shape.name))
         dump.restart_counter(connection, shape)
     schema.migrate(connection)
     _bump_epoch(connection, epoch)

@@ -304,7 +304,7 @@ async def test_a_damaged_backup_is_refused_before_anything_is_touched(rig: Rig, 
 
     with pytest.raises(StoreError, match=complaint):
         put_back(tmp_path / "b.zip", elsewhere)
-    assert not elsewhere.exists()
+    assert not elsewhere.parent.exists()
 
 
 async def test_bytes_that_the_zip_itself_notices_are_refused(rig: Rig, tmp_path: Path) -> None:
