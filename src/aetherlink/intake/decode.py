@@ -51,7 +51,7 @@ def decode(body: bytes, source: SourceName) -> Webhook:
             [_alert(wire, source, place) for place, wire in enumerate(webhook.alerts)],
             left_out=max(0, webhook.truncated_alerts),
         )
-    except (msgspec.DecodeError, UnicodeError, ValueError, OverflowError) as problem:
+    except (msgspec.DecodeError, UnicodeError, ValueError, OverflowError, RecursionError) as problem:
         raise BadRequestError(f"not an Alertmanager webhook: {str(problem)[:_LONGEST_PROBLEM]}") from problem
 
 

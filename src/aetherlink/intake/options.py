@@ -16,6 +16,12 @@ class IntakeOptions(BaseModel):
     max_body_bytes: int = Field(
         default=32 * 1024 * 1024, ge=1024, description="The largest webhook body in bytes; a larger one is refused."
     )
+    bodies_bytes: int = Field(
+        default=128 * 1024 * 1024,
+        ge=1024,
+        description="How many bytes of webhook bodies may be held at the same time, not counting the first 64 KiB of "
+        "each; beyond it the answer is 503.",
+    )
     body_deadline: Duration = Field(
         default=timedelta(seconds=20), description="How long a sender may take to send a body."
     )
@@ -40,5 +46,10 @@ class IntakeOptions(BaseModel):
             raise ValueError(
                 f"quarantine_body_bytes ({self.quarantine_body_bytes}) is above quarantine_bytes "
                 f"({self.quarantine_bytes}): lower it, or raise the other"
+            )
+        if self.max_body_bytes > self.bodies_bytes:
+            raise ValueError(
+                f"max_body_bytes ({self.max_body_bytes}) is above bodies_bytes ({self.bodies_bytes}): lower it, or "
+                "raise the other"
             )
         return self

@@ -4,7 +4,6 @@
 soon. A body that cannot be read is kept in quarantine and answered 200: sent again it would be no better.
 """
 
-import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -23,6 +22,7 @@ from aetherlink.errors import (
     UnauthenticatedError,
     UnfitError,
 )
+from aetherlink.intake.bodies import Bodies, EncodedError, Receive, TooLargeError, TooSlowError
 from aetherlink.intake.decode import decode
 from aetherlink.intake.options import IntakeOptions
 from aetherlink.model.ids import SourceName
@@ -32,7 +32,6 @@ from aetherlink.model.principals import Scope
 from aetherlink.ports import AlertSink, Clock, Store, Transaction
 
 AsgiScope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
 
@@ -42,24 +41,12 @@ _QUARANTINED = (Way.WEBHOOK, LedgerOutcome.QUARANTINED)
 _log = logging.getLogger("aetherlink.intake")
 
 
-class _TooLargeError(AetherError):
-    """The body is too large."""
-
-
-class _TooSlowError(AetherError):
-    """The body took too long to arrive."""
-
-
-class _EncodedError(AetherError):
-    """Content-Encoding is not supported: send the body as it is."""
-
-
 _STATUSES: dict[type[AetherError], HTTPStatus] = {
     UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
     ForbiddenError: HTTPStatus.FORBIDDEN,
-    _TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    _TooSlowError: HTTPStatus.REQUEST_TIMEOUT,
-    _EncodedError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooSlowError: HTTPStatus.REQUEST_TIMEOUT,
+    EncodedError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     OverloadedError: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -115,6 +102,7 @@ class WebhookIntake:
         self._paths = {PATH: sources[0], **{f"{PATH}/{source}": source for source in sources}}
         self._clock = clock
         self._options = options
+        self._bodies = Bodies(options)
         self._metrics = metrics
         self._counted = counted
 
@@ -145,7 +133,13 @@ class WebhookIntake:
     async def _take(self, scope: AsgiScope, receive: Receive) -> dict[str, object]:
         self._gate.admit(scope["headers"], scope.get("client"), Scope.WEBHOOK)
         source = self._paths[scope["path"]]
-        body = await self._body(scope, receive)
+        body = await self._bodies.read(dict(scope["headers"]), receive)
+        try:
+            return await self._keep(body, source)
+        finally:
+            self._bodies.release(body)
+
+    async def _keep(self, body: bytes, source: SourceName) -> dict[str, object]:
         try:
             webhook = decode(body, source)
             await self._sink.receive(webhook.alerts, body=JournalBody(self._clock.now(), source, body))
@@ -161,20 +155,6 @@ class WebhookIntake:
             _log.warning(
                 "the list is incomplete: Alertmanager left %d alerts out of a webhook: set max_alerts: 0 there", count
             )
-
-    async def _body(self, scope: AsgiScope, receive: Receive) -> bytes:
-        headers = dict(scope["headers"])
-        if headers.get(b"content-encoding", b"identity") != b"identity":
-            raise _EncodedError
-        limit = self._options.max_body_bytes
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > limit:
-            raise _TooLargeError(f"the body is larger than {limit} bytes (intake.max_body_bytes)")
-        try:
-            async with asyncio.timeout(self._options.body_deadline.total_seconds()):
-                return await _read(receive, limit)
-        except TimeoutError:
-            raise _TooSlowError from None
 
     async def _quarantine(self, body: bytes, source: SourceName, problem: str) -> None:
         now = self._clock.now()
@@ -199,19 +179,6 @@ class WebhookIntake:
         self._counted({_QUARANTINED: 1})
         self._metrics.dropped.inc(dropped)
         _log.warning("webhook body put in quarantine: %s", problem)
-
-
-async def _read(receive: Receive, limit: int) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _TooSlowError("the sender went away before the body was complete")
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise _TooLargeError(f"the body is larger than {limit} bytes (intake.max_body_bytes)")
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 async def _respond(send: Send, status: HTTPStatus, answer: dict[str, object]) -> None:

@@ -67,6 +67,7 @@ def test_what_alertmanager_left_out_is_told() -> None:
         (b"{}", "alerts"),
         (b'{"alerts": {}}', r"\$\.alerts"),
         (b"\xff\xfe", "not an Alertmanager webhook"),
+        (b'{"alerts": [], "more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "recursion"),
         (body({**WIRE, "labels": {"a": 1}}), r"labels"),
         (body({**WIRE, "status": "burning"}), r"status"),
         (body({**WIRE, "startsAt": "yesterday"}), r"startsAt"),

@@ -1,0 +1,81 @@
+"""The bodies of webhooks, read within bounds: so large each, so slow at most, and so much of all of them together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from aetherlink.errors import AetherError, OverloadedError
+from aetherlink.intake.options import IntakeOptions
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+_FREE = 64 * 1024  # bytes of each body: small ones are read, however many large ones there are
+
+
+class TooLargeError(AetherError):
+    """The body is too large."""
+
+
+class TooSlowError(AetherError):
+    """The body took too long to arrive."""
+
+
+class EncodedError(AetherError):
+    """Content-Encoding is not supported: send the body as it is."""
+
+
+class Bodies:
+    """Reads them, and knows how much of them is held until it is released."""
+
+    def __init__(self, options: IntakeOptions) -> None:
+        self._options = options
+        self._held = 0
+
+    async def read(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """The whole body, to be released. Raises an error of this module, or OverloadedError."""
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            raise EncodedError
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self._options.max_body_bytes:
+            raise self._too_large()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._options.body_deadline.total_seconds()):
+                await self._fill(body, receive)
+        except TimeoutError:
+            self.release(body)
+            raise TooSlowError from None
+        except BaseException:
+            self.release(body)
+            raise
+        return bytes(body)
+
+    def release(self, body: bytes | bytearray) -> None:
+        """It is done with."""
+        self._held -= _counted(len(body))
+
+    async def _fill(self, body: bytearray, receive: Receive) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise TooSlowError("the sender went away before the body was complete")
+            self._take(body, message.get("body", b""))
+            if not message.get("more_body", False):
+                return
+
+    def _take(self, body: bytearray, piece: bytes) -> None:
+        length = len(body) + len(piece)
+        if length > self._options.max_body_bytes:
+            raise self._too_large()
+        more = _counted(length) - _counted(len(body))
+        if self._held + more > self._options.bodies_bytes:
+            raise OverloadedError(f"{self._held} bytes of webhooks are held (intake.bodies_bytes): try again")
+        self._held += more
+        body += piece
+
+    def _too_large(self) -> TooLargeError:
+        return TooLargeError(f"the body is larger than {self._options.max_body_bytes} bytes (intake.max_body_bytes)")
+
+
+def _counted(length: int) -> int:
+    return max(0, length - _FREE)
