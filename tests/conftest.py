@@ -60,6 +60,12 @@ PARTS: Mapping[str, Part] = {
         "apt-get install chromium libatomic1",
     ),
     "curl": Part("curl", lambda: _answers("curl", "--version"), "apt-get install curl"),
+    "strace": Part("strace", lambda: _answers("strace", "--version"), "apt-get install strace"),
+    "mounts": Part(
+        "the right to mount a small disk in a namespace of one's own",
+        lambda: _answers("unshare", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt && echo yes"),
+        "sysctl -w kernel.unprivileged_userns_clone=1, or run as root",
+    ),
 }
 
 

@@ -18,6 +18,8 @@ markers =
     docker: needs a daemon
     chromium: needs a browser
     curl: needs curl
+    strace: needs strace
+    mounts: needs mounts
     long: a full count
 """
 
@@ -59,7 +61,7 @@ class Project:
         path.chmod(0o755)
 
     def have_everything(self) -> None:
-        for program in ("docker", "docker-compose", "chromium", "curl"):
+        for program in ("docker", "docker-compose", "chromium", "curl", "strace", "unshare"):
             self.have(program)
 
     def run(self, *arguments: str, strict: bool = False) -> tuple[int, str]:

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,10 +36,15 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serving(settings: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """The agent, from its start to its end; its log is `folder/log`."""
-    with (folder / "log").open("a") as log:
-        process = subprocess.Popen([AETHER, "serve"], env=settings, cwd=folder, stderr=log, text=True)
+def serving(
+    settings: dict[str, str], folder: Path, *, under: Sequence[str] = (), log: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """The agent, from its start to its end; its log is `folder/log`.
+
+    `under` is a command that becomes the one it is given: the process is the agent itself in any case.
+    """
+    with (log or folder / "log").open("a") as output:
+        process = subprocess.Popen([*under, AETHER, "serve"], env=settings, cwd=folder, stderr=output, text=True)
     try:
         yield process
     finally:
