@@ -120,7 +120,12 @@ class Agent:
             names=self._mapping,
             clock=self._clock,
             metrics=health_metrics,
-            sink=LowHealth(self.store, ids=self._ids, source=settings.main_source),
+            sink=LowHealth(
+                self.store,
+                ids=self._ids,
+                source=settings.main_source,
+                merge_window=settings.grouping.merge_window,
+            ),
         )
         self._sources = SourceWatch(
             {

@@ -81,6 +81,9 @@ class Course:
         return forecast(self._points, self._threshold)
 
     def _remember(self, at: datetime, score: float) -> None:
+        """A trend begins anew where the score comes back: what it did before it was low says nothing of what comes."""
+        if self._points and self._points[-1][1] < self._threshold <= score:
+            self._points.clear()
         self._points.append((at.timestamp(), score))
 
 

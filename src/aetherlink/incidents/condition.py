@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
-from aetherlink.model.timeline import Entry
+from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Ids, Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What may be wrong. `key` is its identity, made by incidents.identity."""
+    """What may be wrong. `key` is its identity, made by incidents.identity; see Incident for `is_symptom`."""
 
     key: str
     origin: Origin
@@ -24,6 +24,7 @@ class Condition:
     service: str = ""
     severity: Severity = Severity.WARNING
     vip: bool = False
+    is_symptom: bool = False
 
     def begins(self, transaction: Transaction, ids: Ids, said: Entry) -> Incident | None:
         """Open its incident; None when it is open already."""
@@ -39,6 +40,7 @@ class Condition:
             service=self.service,
             severity=self.severity,
             vip=self.vip,
+            is_symptom=self.is_symptom,
             status=IncidentStatus.OPEN,
             stage=Stage.WATCH,
             opened_at=said.at,
@@ -48,10 +50,13 @@ class Condition:
         return incident
 
     def ends(self, transaction: Transaction, said: Entry) -> bool:
-        """Close its incident; False when there is none."""
+        """Close its incident, or leave it to the alerts that have joined it and fire on; False when there is none."""
         incident = transaction.incidents.open_by_key(self.key)
         if incident is None:
             return False
+        if incident.firing > 0:
+            left = replace(incident, origin=Origin.ALERT, updated_at=said.at, wake_at=said.at)
+            return transaction.incidents.update(left, [replace(said, kind=EventKind.NOTE)])
         closed = replace(
             incident,
             status=IncidentStatus.RESOLVED,

@@ -2,6 +2,7 @@
 
 The score is a symptom: it shows that something is wrong, and not what. What an alert has said of the same source and
 tenant at about the same time is the cause; then the symptom is a line in that incident's timeline, and no second one.
+An alert that comes after the score takes the score's incident over: incidents.gathering does that.
 """
 
 from dataclasses import replace
@@ -9,13 +10,14 @@ from datetime import datetime, timedelta
 
 from aetherlink.incidents.condition import Condition
 from aetherlink.incidents.identity import Kind, incident_key
+from aetherlink.incidents.options import GroupingOptions
 from aetherlink.model.health import WHOLE, HealthReading
 from aetherlink.model.ids import SourceName
 from aetherlink.model.incidents import Incident, Origin
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Ids, Store, Transaction
 
-_MERGE_WINDOW = timedelta(minutes=15)
+_MERGE_WINDOW = GroupingOptions().merge_window
 _LAG = timedelta(minutes=20)
 """For so long a resolved incident explains a low score: the score is an average, and rises late."""
 
@@ -80,6 +82,7 @@ class LowHealth:
             title=f"the health score{reading.of} is low",
             tenant=reading.tenant,
             vip=reading.vip,
+            is_symptom=True,
         )
 
     def _key(self, tenant: str) -> str:

@@ -137,6 +137,7 @@ class IncidentHead:
 
     id: IncidentId
     key: str
+    origin: Origin
     source: SourceName
     tenant: str
     service: str

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from aetherlink.model.incidents import IncidentHead, IncidentStatus, Severity, Stage
+from aetherlink.model.incidents import IncidentHead, IncidentStatus, Origin, Severity, Stage
 from aetherlink.store import rows
 from aetherlink.store.statements import instant, maybe_instant, maybe_micros, micros, text_of, update_rows
 from aetherlink.store.tables import incidents
@@ -20,6 +20,7 @@ _IS_OPEN = incidents.c.status == sa.literal_column(f"'{IncidentStatus.OPEN.value
 _IS_LATELY_CLOSED = sa.and_(~_IS_OPEN, incidents.c.resolved_at >= sa.bindparam("after", type_=sa.BigInteger))
 _CHANGING = (
     "key",
+    "origin",
     "tenant",
     "service",
     "title",
@@ -109,6 +110,7 @@ def _select() -> sa.Select[Any]:
 
 def _head(row: Sequence[Any]) -> IncidentHead:
     head = IncidentHead(*row)
+    head.origin = Origin(head.origin)
     head.severity = Severity(head.severity)
     head.status = IncidentStatus(head.status)
     head.stage = Stage(head.stage)
@@ -123,6 +125,7 @@ def _changes(one: IncidentHead, now: int) -> tuple[Any, ...]:
     """In the order of _CHANGING, then the id."""
     return (
         one.key,
+        one.origin.value,
         one.tenant,
         one.service,
         one.title,

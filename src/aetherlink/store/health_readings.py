@@ -54,7 +54,7 @@ class SqlHealthRows:
             query = query.where(readings.c.tenant == tenant)
         if since is not None:
             query = query.where(readings.c.at >= since)
-        found, cursor = rows.page_of(self._connection, query, order=readings.c.id, limit=limit, before=before)
+        found, cursor = rows.bounded_page(self._connection, query, order=readings.c.id, limit=limit, before=before)
         return [(SourceName(row.source), _reading(row)) for row in found], cursor
 
     def prune(self, *, before: datetime, most: int, limit: int) -> int:

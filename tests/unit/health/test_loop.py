@@ -540,6 +540,14 @@ async def test_a_falling_score_has_a_forecast_and_what_was_not_seen_has_none(rig
     assert blind.forecast is None
 
 
+async def test_a_score_that_came_back_is_foretold_from_there_on(rig: Rig, clock: ManualClock) -> None:
+    for score in (100.0, 100.0, 0.0, 0.0, 80.0, 81.0, 82.0, 83.0, 84.0):
+        (reading,) = await rig.check(score)
+        clock.move(60)
+
+    assert reading.forecast is None
+
+
 # --- the history
 
 

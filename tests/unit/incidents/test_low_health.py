@@ -4,16 +4,21 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from aetherlink.incidents.condition import Condition
 from aetherlink.incidents.identity import Kind, incident_key
 from aetherlink.incidents.low_health import LowHealth
+from aetherlink.incidents.metrics import AlertMetrics
+from aetherlink.incidents.reception import Reception
+from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.health import HealthReading, HealthStatus, Part
-from aetherlink.model.ids import IncidentId, SourceName
+from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.store.database import SqlStore
-from aetherlink.testing import START, CountingIds
+from aetherlink.testing import START, CountingIds, ManualClock
+from rigs.reception import build_reception
 
 LAB = SourceName("lab")
 LOW = HealthReading(START, HealthStatus.LOW, 12.0, 2, low_since=START - timedelta(minutes=1))
@@ -169,3 +174,56 @@ async def test_a_condition_opens_once_and_ends_once(store: SqlStore, ids: Counti
 
     assert [each and each.id for each in opened] == [IncidentId("inc-0001"), None]
     assert closed == [True, False]
+
+
+# --- with the alerts
+
+
+class Bell:
+    """Nobody to wake."""
+
+    def wake(self) -> None:
+        """Nothing waits."""
+
+
+@pytest.fixture
+def reception(store: SqlStore, clock: ManualClock, ids: CountingIds) -> Reception:
+    return build_reception(store, clock=clock, ids=ids, waker=Bell(), metrics=AlertMetrics(CollectorRegistry()))
+
+
+def alert(name: str, *, firing: bool = True, **labels: str) -> Alert:
+    return Alert(
+        source=LAB,
+        fingerprint=Fingerprint(name),
+        status=AlertStatus.FIRING if firing else AlertStatus.RESOLVED,
+        starts_at=START,
+        ends_at=None if firing else START + timedelta(minutes=1),
+        labels={"alertname": name, "severity": "critical", "service": "crm", **labels},
+        annotations={"summary": f"{name} says so"},
+    )
+
+
+async def test_an_alert_that_comes_after_the_score_takes_its_incident_over(
+    low_health: LowHealth, store: SqlStore, reception: Reception, clock: ManualClock
+) -> None:
+    await low_health.low(LOW)
+    clock.move(60)
+    await reception.receive([alert("CrmApiDown")])
+    await low_health.low(later(LOW, 2))
+    await low_health.recovered(WELL)
+
+    [incident] = await incidents(store)
+    assert (incident.title, incident.service, incident.is_symptom) == ("CrmApiDown says so", "crm", False)
+    assert (incident.origin, incident.status) == (Origin.ALERT, IncidentStatus.OPEN)
+
+
+async def test_an_incident_that_symptoms_have_joined_is_left_to_them(
+    low_health: LowHealth, store: SqlStore, reception: Reception
+) -> None:
+    await low_health.low(LOW)
+    await reception.receive([alert("HealthScoreDegradation", tenant="acme-corp")])
+    await low_health.recovered(WELL)
+
+    [incident] = await incidents(store)
+    assert (incident.origin, incident.status, incident.firing) == (Origin.ALERT, IncidentStatus.OPEN, 1)
+    assert (await said(store, incident))[-1] == (EventKind.NOTE, "health score 90.0 is well")

@@ -1,6 +1,7 @@
 """Alerts become incidents: what belongs together, what repeats change, what a resolve does."""
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
@@ -163,7 +164,7 @@ async def test_no_labels_give_the_identity_of_another_incident(
     reception: Reception, store: SqlStore, ids: CountingIds
 ) -> None:
     forged = [("a|b", "c"), ("a", "b|c"), ('a","b', "c"), ("", "health-score"), ("", "health")]
-    await LowHealth(store, ids=ids, source=LAB).low(READING)
+    await LowHealth(store, ids=ids, source=LAB).low(replace(READING, at=START - timedelta(hours=1)))
     await reception.receive([alert(tenant=tenant, service=service) for tenant, service in forged])
 
     assert len({incident.key for incident in await incidents(store)}) == len(forged) + 1
