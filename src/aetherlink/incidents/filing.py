@@ -29,8 +29,12 @@ _Key = tuple[SourceName, Fingerprint]
 
 @dataclass(slots=True)
 class Filed:
-    """What became of a batch: how many had which outcome, and what changed something, in order, with its meaning."""
+    """What became of a batch: how many had which outcome, and what changed something, in order, with its meaning.
 
+    `meanings` are those of all its reports.
+    """
+
+    meanings: Sequence[Meaning] = ()
     outcomes: dict[LedgerOutcome, int] = field(default_factory=lambda: dict.fromkeys(LedgerOutcome, 0))
     news: list[tuple[Alert, Meaning]] = field(default_factory=list)
 
@@ -66,7 +70,7 @@ class Filing:
         return self._gathering.is_urgent
 
     def _file(self, reports: Sequence[Alert], meanings: Sequence[Meaning]) -> Filed:
-        filed = Filed()
+        filed = Filed(meanings)
         outcomes = [self._outcome(report, meaning) for report, meaning in zip(reports, meanings, strict=True)]
         for outcome, report, meaning in zip(outcomes, reports, meanings, strict=True):
             if outcome is _OPENED or outcome is _UPDATED:

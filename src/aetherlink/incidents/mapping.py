@@ -38,9 +38,11 @@ _SYNONYMS = {
 class Meaning:
     """An alert in the words of an incident; empty strings where no label says it.
 
-    `counted_severity` is the severity as metrics count it: `none` where the alert says so.
+    `counted_severity` is the severity as metrics count it: `none` where the alert says so. `log_head` is how a line of
+    the log begins that tells of it.
     """
 
+    name: str
     tenant: str
     service: str
     severity: Severity
@@ -49,6 +51,7 @@ class Meaning:
     key: str
     is_symptom: bool
     is_heartbeat: bool
+    log_head: str
 
 
 class LabelMapping:
@@ -107,6 +110,7 @@ class LabelMapping:
         word = _first(labels, self._options.severity)
         severity = _severity(word)
         return Meaning(
+            name=alert.name,
             tenant=tenant,
             service=service,
             severity=severity,
@@ -115,6 +119,7 @@ class LabelMapping:
             key=self._key(alert, labels, {"tenant": tenant, "service": service}),
             is_symptom=self._is_symptom(alert.name),
             is_heartbeat=self.is_heartbeat(alert),
+            log_head=f"ALERT: {alert.name} | severity={severity.value} | tenant={tenant}",
         )
 
     def _key(self, alert: Alert, labels: Mapping[str, str], words: Mapping[str, str]) -> str:

@@ -210,16 +210,16 @@ class Reception:
         self._metrics.filed(done.counts)
         if done.is_urgent:
             self._waker.wake()
-        for waiting in batch:
-            self._count(waiting.alerts)
-            self._count(waiting.repeats)
+        for waiting, its in zip(batch, done.filed, strict=True):
+            self._count(waiting.alerts, its.meanings)
+            self._note(waiting.repeats)
         lines = [_line(alert, meaning) for its in done.filed for alert, meaning in its.news]
         if lines:
             logs.info_lines(_log, lines)
 
     def _note_repeats(self, repeats: Sequence[Alert], way: Way) -> None:
         self._repeats[way, LedgerOutcome.DUPLICATE] += len(repeats)
-        self._count(repeats)
+        self._note(repeats)
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(_REPEATS_WAIT, self._flush_repeats)
 
@@ -228,21 +228,28 @@ class Reception:
         if self._repeats:
             self._write_soon()
 
-    def _count(self, alerts: Sequence[Alert]) -> None:
+    def _note(self, alerts: Sequence[Alert]) -> None:
+        self._count(alerts, [self._mapping.meaning(alert) for alert in alerts])
+
+    def _count(self, alerts: Sequence[Alert], meanings: Sequence[Meaning]) -> None:
+        """Many alerts share one meaning: they are counted by which one it is."""
+        by_id = {id(meaning): meaning for meaning in meanings}
         counted: Counter[tuple[str, str]] = Counter()
-        for alert in alerts:
-            meaning = self._mapping.meaning(alert)
-            counted[alert.name, meaning.counted_severity] += 1
-            if meaning.is_heartbeat and alert.status is AlertStatus.FIRING:
-                self._heard(alert.source, self._clock.now())
+        for which, count in Counter(map(id, meanings)).items():
+            counted[by_id[which].name, by_id[which].counted_severity] += count
         self._metrics.received(counted)
+        if any(meaning.is_heartbeat for meaning in by_id.values()):
+            self._hear(alerts)
+
+    def _hear(self, alerts: Sequence[Alert]) -> None:
+        for alert in alerts:
+            if alert.status is AlertStatus.FIRING and self._mapping.is_heartbeat(alert):
+                self._heard(alert.source, self._clock.now())
 
 
 def _line(alert: Alert, meaning: Meaning) -> str:
-    line = (
-        f"ALERT: {alert.name} | severity={meaning.severity.value} | tenant={meaning.tenant} | "
-        f"summary='{alert.annotations.get('summary', '')}' | startsAt={_rfc3339(alert.starts_at)}"
-    )
+    summary = alert.annotations.get("summary", "")
+    line = f"{meaning.log_head} | summary='{summary}' | startsAt={_rfc3339(alert.starts_at)}"
     return line if alert.status is AlertStatus.FIRING else f"{line} | status={alert.status.value}"
 
 
