@@ -85,6 +85,13 @@ class SourceOptions(BaseModel):
     alertmanagers: tuple[Url, ...] = Field(
         default=(), max_length=16, description="The addresses of its Alertmanagers: every one of a cluster."
     )
+    receiver: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=256,
+        description="The name of the receiver by which its Alertmanagers deliver to the agent: when they are asked for "
+        "what fires, only alerts that go there count. Not set: every alert counts.",
+    )
     labels: dict[LabelName, LabelValue] = Field(
         default_factory=dict,
         description="Labels of the source as a whole, such as {env: prod}. They say what an alert means that has no "
