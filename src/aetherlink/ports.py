@@ -305,6 +305,34 @@ class Standings(Protocol):
         ...
 
 
+class HeartbeatEar(Protocol):
+    """Who is told of the alerts that always fire, source by source."""
+
+    def heard(self, source: SourceName, at: datetime) -> None:
+        """One of them was heard of at this instant, or was in Alertmanager's list when it was asked at it."""
+        ...
+
+    def stopped(self, source: SourceName) -> None:
+        """One of them is over, says a webhook."""
+        ...
+
+    def missed(self, source: SourceName) -> None:
+        """Every Alertmanager answered well, and none of them lists one."""
+        ...
+
+
+class BlindSink(Protocol):
+    """Who is told when a source goes blind. Repeated calls change nothing. They raise StoreError, OverloadedError."""
+
+    async def blind(self, source: SourceName, at: datetime, why: str) -> None: ...
+
+    async def sighted(self, source: SourceName, at: datetime) -> None: ...
+
+    async def is_blind(self, source: SourceName) -> bool:
+        """Whether it was told that the source is blind, before a restart perhaps, and not yet that it sees again."""
+        ...
+
+
 class Waker(Protocol):
     """A hint that an incident wants looking at; stored state stays the truth."""
 

@@ -1,0 +1,215 @@
+"""Asks every Alertmanager of one source, at every interval, for all that fires, and reports what no webhook said.
+
+Alertmanager tells a webhook of an alert until it was told once, and of its end at most for as long as it retries: what
+fires or ends while nobody listens is never told again. The work is the same whether little or much has changed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from aetherlink.clients.alertmanager import AlertmanagerClient
+from aetherlink.clients.listing import ListedAlert
+from aetherlink.errors import AetherError
+from aetherlink.intake.comparison import Comparison, Findings, Kind, Poll, PollStatus, Told
+from aetherlink.intake.reconcile_metrics import ReconcileMetrics
+from aetherlink.intake.reconcile_options import ReconcileOptions
+from aetherlink.model.alerts import Alert, AlertStatus, Standing
+from aetherlink.model.ids import SourceName
+from aetherlink.model.ledger import Way
+from aetherlink.ports import AlertSink, Clock, HeartbeatEar, Standings, Store, Transaction
+
+T = TypeVar("T")
+
+_AT_ONCE = 2_000
+"""So many reports go into one commit: webhooks have to get their turn."""
+_BREATH = 5.0
+"""Seconds between two polls, however often one is asked for."""
+
+_log = logging.getLogger("aetherlink.reconcile")
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A source: its Alertmanagers, and the receiver by which they deliver to the agent (None: any counts)."""
+
+    name: SourceName
+    alertmanagers: Sequence[AlertmanagerClient]
+    receiver: str | None = None
+
+
+class Reconciler:
+    """One source's; `start` and `stop` bound its life."""
+
+    def __init__(
+        self,
+        source: Watched,
+        options: ReconcileOptions,
+        *,
+        comparison: Comparison,
+        standings: Standings,
+        sink: AlertSink,
+        store: Store,
+        heartbeats: HeartbeatEar,
+        clock: Clock,
+        metrics: ReconcileMetrics,
+    ) -> None:
+        self._source = source
+        self._options = options
+        self._comparison = comparison
+        self._standings = standings
+        self._sink = sink
+        self._store = store
+        self._heartbeats = heartbeats
+        self._clock = clock
+        self._metrics = metrics
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._problems: dict[str, str] = {}
+        self._doubt = ""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs, or was switched off by its setting."""
+        return not self._options.enabled or (self._task is not None and not self._task.done())
+
+    def start(self) -> None:
+        """Ask now, then at every interval, unless it is switched off."""
+        if not self._options.enabled:
+            _log.info("Reconciliation of source %s is switched off (reconcile.enabled)", self._source.name)
+            return
+        self._task = asyncio.create_task(self._run(), name=f"reconcile {self._source.name}")
+
+    async def stop(self) -> None:
+        """Stop asking."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def soon(self) -> None:
+        """Ask before the interval is over: something is known to be missing."""
+        self._wanted.set()
+
+    async def poll(self) -> PollStatus:
+        """Ask every Alertmanager once and report what differs from what is known.
+
+        Raises StoreError or OverloadedError when it could not be stored; the next poll finds it again.
+        """
+        asked_at = self._clock.now()
+        answers = await asyncio.gather(*(self._ask(each) for each in self._source.alertmanagers))
+        told = [answer for answer in answers if isinstance(answer, Told)]
+        status = _status(len(told), len(answers))
+        self._metrics.polled(self._source.name, status, asked_at)
+        if told:
+            poll = Poll(asked_at, told, is_whole=status is PollStatus.OK)
+            findings = await asyncio.to_thread(self._compare, poll)
+            self._listen(findings, asked_at)
+            await self._report(findings, asked_at)
+        return status
+
+    async def _run(self) -> None:
+        seconds = self._options.interval.total_seconds()
+        while True:
+            try:
+                await self.poll()
+            except AetherError as problem:
+                _log.error("what reconciliation found could not be stored, the next poll tries again: %s", problem)
+            except Exception:  # noqa: BLE001 - the named boundary of the loop: a fault of one poll ends no other
+                _log.exception("a poll of source %s failed", self._source.name)
+            await asyncio.sleep(min(seconds, _BREATH))
+            await self._rest(max(0.0, seconds - _BREATH))
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wanted.wait()
+        except TimeoutError:
+            pass  # nobody asked for more: the interval is over
+        self._wanted.clear()
+
+    async def _ask(self, alertmanager: AlertmanagerClient) -> Told | None:
+        """Its state is asked last: one that lost its alerts by a restart meanwhile then shows that it is young."""
+        options = self._options
+        try:
+            alerts = await alertmanager.alerts(
+                receiver=self._source.receiver, max_bytes=options.max_bytes, max_alerts=options.max_alerts
+            )
+            told = Told(alerts, await alertmanager.state(self._clock))
+        except AetherError as problem:
+            self._say(alertmanager.address, str(problem))
+            return None
+        self._say(alertmanager.address, "")
+        return told
+
+    def _say(self, address: str, problem: str) -> None:
+        """Once for each change, not for each poll."""
+        before = self._problems.get(address, "")
+        self._problems[address] = problem
+        if problem and not before:
+            _log.warning("source %s cannot be reconciled with: %s", self._source.name, problem)
+        elif before and not problem:
+            _log.info("source %s is reconciled again with Alertmanager at %s", self._source.name, address)
+
+    def _compare(self, poll: Poll) -> Findings:
+        source, standings = self._source.name, self._standings
+        return self._comparison.look(poll, standings.firing(source), lambda key: standings.of(source, key))
+
+    def _listen(self, findings: Findings, asked_at: datetime) -> None:
+        source = self._source.name
+        if findings.has_heartbeat:
+            self._heartbeats.heard(source, asked_at)
+        elif findings.has_heartbeat is False:
+            self._heartbeats.missed(source)
+        if findings.doubt and findings.doubt != self._doubt:
+            _log.warning("source %s lists far fewer alerts than stand: none is closed, for %s", source, findings.doubt)
+        self._doubt = findings.doubt
+
+    async def _report(self, findings: Findings, asked_at: datetime) -> None:
+        for kind, listed in findings.listed.items():
+            for part in _parts(listed):
+                await self._tell(kind, [_fires(self._source.name, alert, asked_at) for alert in part])
+        for ghosts in _parts(findings.ghosts):
+            await self._tell(Kind.GHOST, await self._store.read(partial(_ended, ghosts, asked_at)))
+
+    async def _tell(self, kind: Kind, alerts: Sequence[Alert]) -> None:
+        await self._sink.receive(alerts, way=Way.RECONCILE)
+        self._metrics.found(self._source.name, kind, len(alerts))
+        _log.info("source %s: reconciliation found %d alerts: %s", self._source.name, len(alerts), kind.value)
+
+
+def _status(well: int, asked: int) -> PollStatus:
+    if well == asked:
+        return PollStatus.OK
+    return PollStatus.PARTIAL if well else PollStatus.ERROR
+
+
+def _parts(found: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (found[start : start + _AT_ONCE] for start in range(0, len(found), _AT_ONCE))
+
+
+def _fires(source: SourceName, alert: ListedAlert, asked_at: datetime) -> Alert:
+    return Alert(
+        source=source,
+        fingerprint=alert.fingerprint,
+        status=AlertStatus.FIRING,
+        starts_at=alert.starts_at,
+        ends_at=None,
+        labels=alert.labels,
+        annotations=alert.annotations,
+        suppressed=alert.suppressed,
+        seen_at=asked_at,
+    )
+
+
+def _ended(ghosts: Sequence[Standing], asked_at: datetime, transaction: Transaction) -> list[Alert]:
+    """The stored episodes as over. What was known last may be later than our question by the sender's clock."""
+    pairs = ((ghost, transaction.alerts.get(ghost.id)) for ghost in ghosts)
+    return [
+        stored.alert._replace(status=AlertStatus.RESOLVED, ends_at=max(asked_at, ghost.since), seen_at=None)
+        for ghost, stored in pairs
+        if stored is not None
+    ]
