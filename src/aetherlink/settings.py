@@ -23,9 +23,11 @@ from aetherlink.clients.source_options import SourceOptions
 from aetherlink.commands import ActionOptions
 from aetherlink.errors import SettingsError
 from aetherlink.executors.options import LabExecutorOptions
+from aetherlink.health.heartbeat_options import HeartbeatOptions
 from aetherlink.health.options import HealthOptions
 from aetherlink.incidents.options import GroupingOptions, LabelOptions, ReceptionOptions
 from aetherlink.intake.options import IntakeOptions
+from aetherlink.intake.reconcile_options import ReconcileOptions
 from aetherlink.lib.logs import LogFormat
 from aetherlink.lib.option_types import Name, Url
 from aetherlink.model.actions import Target
@@ -151,6 +153,10 @@ class Settings(BaseSettings):
         default=ReceptionOptions(), description="How much may wait for the store before senders come again."
     )
     grouping: GroupingOptions = Field(default=GroupingOptions(), description="Which alerts are one incident.")
+    reconcile: ReconcileOptions = Field(
+        default=ReconcileOptions(), description="Asking the Alertmanagers for what no webhook said."
+    )
+    heartbeat: HeartbeatOptions = Field(default=HeartbeatOptions(), description="The alert that always fires.")
     labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")
     pipeline: PipelineOptions = Field(default=PipelineOptions(), description="How patient the pipeline is.")
     retention: RetentionOptions = Field(default=RetentionOptions(), description="How long things are kept.")

@@ -6,9 +6,26 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from aetherlink.model.health import HealthReading, HealthStatus
+from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceState
 
 ALL = "all"
+
+
+class HeartbeatMetrics:
+    """Which sources are blind."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._blind = Gauge(
+            "aether_agent_blind",
+            "1 while the heartbeat of the source, once heard, is silent: its other alerts would not be heard either.",
+            ["source"],
+            registry=registry,
+        )
+
+    def blind(self, source: SourceName, *, is_blind: bool) -> None:
+        """Set whether the source is blind."""
+        self._blind.labels(source=source).set(1 if is_blind else 0)
 
 
 class HealthMetrics:

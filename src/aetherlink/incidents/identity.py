@@ -12,6 +12,7 @@ class Kind(StrEnum):
     LABELS = "labels"
     HEALTH = "health"
     DISK = "disk"
+    BLIND = "blind"
 
 
 def incident_key(kind: Kind, *parts: str) -> str:
