@@ -35,14 +35,19 @@ from aetherlink.commands import Commands
 from aetherlink.errors import AetherError, SettingsError, StoreError, UnreachableError
 from aetherlink.executors.options import ExecutorOptions
 from aetherlink.executors.registry import Opened, open_executors
+from aetherlink.health.heartbeat import Heartbeats
 from aetherlink.health.loop import HealthLoop
-from aetherlink.health.metrics import HealthMetrics
+from aetherlink.health.metrics import HealthMetrics, HeartbeatMetrics
 from aetherlink.health.sources import SourceWatch, problem_of
+from aetherlink.incidents.blindness import Blindness
 from aetherlink.incidents.low_disk import LowDisk
 from aetherlink.incidents.low_health import LowHealth
 from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.reception import Reception
+from aetherlink.intake.comparison import Comparison
+from aetherlink.intake.reconcile import Reconciler, Watched
+from aetherlink.intake.reconcile_metrics import ReconcileMetrics
 from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lib import logs
 from aetherlink.lib.clock import SystemClock
@@ -153,7 +158,16 @@ class Agent:
             fixed=file_principals(settings.data_dir, settings.auth.webhook_token_file),
             sources=frozenset(self._prometheus),
         )
+        self._heartbeats = Heartbeats(
+            self._prometheus,
+            settings.heartbeat,
+            clock=self._clock,
+            standings=self.store.standings,
+            sink=Blindness(self.store, ids=self._ids),
+            metrics=HeartbeatMetrics(self.registry),
+        )
         self.asgi = self._front()
+        self._reconcilers = self._reconciliation()
 
     async def start(self) -> None:
         """Start every room; what was started is stopped again when a later one fails."""
@@ -184,6 +198,8 @@ class Agent:
         await self._tokens.reload()
         await self._reception.start()
         self._cleanups.append(("reception", self._reception.flush))
+        await self._heartbeats.start()
+        self._cleanups.append(("heartbeats", self._heartbeats.stop))
         self._runner.start()
         self._cleanups.append(("pipeline", lambda: self._runner.stop(grace=_GRACE)))
         self._health.start()
@@ -194,6 +210,9 @@ class Agent:
         self._cleanups.append(("watch over the disk", self._free_space.stop))
         self._sources.start()
         self._cleanups.append(("source watch", self._sources.stop))
+        for source, reconciler in self._reconcilers.items():
+            reconciler.start()
+            self._cleanups.append((f"reconciliation of {source}", reconciler.stop))
 
     def _world(self) -> World:
         settings = self._settings
@@ -229,6 +248,7 @@ class Agent:
             ids=self._ids,
             waker=self._runner,
             metrics=alert_metrics,
+            heartbeats=self._heartbeats,
         )
         return WebhookIntake(
             build_api(self._services(gate)),
@@ -240,7 +260,37 @@ class Agent:
             options=settings.intake,
             metrics=IntakeMetrics(self.registry),
             counted=alert_metrics.filed,
+            incomplete=self._reconcile_soon,
         )
+
+    def _reconciliation(self) -> dict[SourceName, Reconciler]:
+        """One for each source that has an Alertmanager."""
+        settings = self._settings
+        metrics = ReconcileMetrics(self.registry, self._prometheus)
+        return {
+            watched.name: Reconciler(
+                watched,
+                settings.reconcile,
+                comparison=Comparison(settings.reconcile, frozenset(settings.labels.heartbeat)),
+                standings=self.store.standings,
+                sink=self._reception,
+                store=self.store,
+                heartbeats=self._heartbeats,
+                clock=self._clock,
+                metrics=metrics,
+            )
+            for watched in self._watched()
+        }
+
+    def _watched(self) -> Iterator[Watched]:
+        for source in self._settings.sources:
+            name = SourceName(source.name)
+            if clients := self._alertmanagers[name]:
+                yield Watched(name, clients, source.receiver)
+
+    def _reconcile_soon(self, source: SourceName) -> None:
+        if reconciler := self._reconcilers.get(source):
+            reconciler.soon()
 
     def _services(self, gate: Gate) -> ApiServices:
         settings = self._settings
@@ -275,6 +325,8 @@ class Agent:
             "store": self.store.is_alive,
             "pipeline": self._runner.is_alive,
             "health loop": self._health.is_alive,
+            "heartbeat watch": self._heartbeats.is_alive,
+            **{f"reconciliation of {name}": each.is_alive for name, each in self._reconcilers.items()},
         }
         return [f"the {name} does not run" for name, is_alive in alive.items() if not is_alive]
 

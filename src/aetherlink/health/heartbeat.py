@@ -17,7 +17,7 @@ from aetherlink.model.alerts import Suppression
 from aetherlink.model.ids import SourceName
 from aetherlink.ports import BlindSink, Clock, Standings
 
-_LONGEST_PAUSE = 15.0
+_LONGEST_PAUSE = 1.0
 _MISSES = 2
 
 _log = logging.getLogger("aetherlink.health")

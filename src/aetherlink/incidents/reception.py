@@ -7,7 +7,7 @@ at once, and counted in the ledger with the next commit, or a moment later by on
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
@@ -19,13 +19,11 @@ from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.options import GroupingOptions, ReceptionOptions
 from aetherlink.lib import logs
 from aetherlink.model.alerts import Alert, AlertStatus
-from aetherlink.model.ids import SourceName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
-from aetherlink.ports import Clock, Ids, Standings, Store, Transaction, Waker
+from aetherlink.ports import Clock, HeartbeatEar, Ids, Standings, Store, Transaction, Waker
 
 Counts = Counter[tuple[Way, LedgerOutcome]]
-Heard = Callable[[SourceName, datetime], None]
 
 _MOST_IN_ONE_COMMIT = 20_000  # alerts
 _REPEATS_WAIT = 0.1  # seconds until repeats alone are worth a commit
@@ -62,7 +60,7 @@ class _Done:
 
 
 class Reception:
-    """See ports.AlertSink. `heard` is told of every heartbeat."""
+    """See ports.AlertSink. `heartbeats` is told of every heartbeat."""
 
     def __init__(
         self,
@@ -76,7 +74,7 @@ class Reception:
         ids: Ids,
         waker: Waker,
         metrics: AlertMetrics,
-        heard: Heard = lambda _source, _at: None,
+        heartbeats: HeartbeatEar | None = None,
     ) -> None:
         self._store = store
         self._standings = standings
@@ -87,7 +85,7 @@ class Reception:
         self._ids = ids
         self._waker = waker
         self._metrics = metrics
-        self._heard = heard
+        self._heartbeats = heartbeats
         self._queue: deque[_Waiting] = deque()
         self._waiting_alerts = 0
         self._waiting_bytes = 0
@@ -243,8 +241,16 @@ class Reception:
 
     def _hear(self, alerts: Sequence[Alert]) -> None:
         for alert in alerts:
-            if alert.status is AlertStatus.FIRING and self._mapping.is_heartbeat(alert):
-                self._heard(alert.source, self._clock.now())
+            if self._heartbeats is not None and self._mapping.is_heartbeat(alert):
+                self._pass_on(alert, self._heartbeats)
+
+    def _pass_on(self, alert: Alert, heartbeats: HeartbeatEar) -> None:
+        """An end counts only while it is the latest that is known: a late repeat of one says nothing."""
+        known = self._standings.of(alert.source, alert.fingerprint)
+        if alert.status is AlertStatus.FIRING:
+            heartbeats.heard(alert.source, self._clock.now())
+        elif known is not None and known.status is AlertStatus.RESOLVED:
+            heartbeats.stopped(alert.source)
 
 
 def _line(alert: Alert, meaning: Meaning) -> str:

@@ -117,9 +117,11 @@ class Reconciler:
             try:
                 await self.poll()
             except AetherError as problem:
-                _log.error("what reconciliation found could not be stored, the next poll tries again: %s", problem)
+                self._say("the store", f"what was found could not be stored: {problem}")
             except Exception:  # noqa: BLE001 - the named boundary of the loop: a fault of one poll ends no other
                 _log.exception("a poll of source %s failed", self._source.name)
+            else:
+                self._say("the store", "")
             await asyncio.sleep(min(seconds, _BREATH))
             await self._rest(max(0.0, seconds - _BREATH))
 
@@ -133,26 +135,26 @@ class Reconciler:
 
     async def _ask(self, alertmanager: AlertmanagerClient) -> Told | None:
         """Its state is asked last: one that lost its alerts by a restart meanwhile then shows that it is young."""
-        options = self._options
+        options, party = self._options, f"Alertmanager at {alertmanager.address}"
         try:
             alerts = await alertmanager.alerts(
                 receiver=self._source.receiver, max_bytes=options.max_bytes, max_alerts=options.max_alerts
             )
             told = Told(alerts, await alertmanager.state(self._clock))
         except AetherError as problem:
-            self._say(alertmanager.address, str(problem))
+            self._say(party, str(problem))
             return None
-        self._say(alertmanager.address, "")
+        self._say(party, "")
         return told
 
-    def _say(self, address: str, problem: str) -> None:
+    def _say(self, party: str, problem: str) -> None:
         """Once for each change, not for each poll."""
-        before = self._problems.get(address, "")
-        self._problems[address] = problem
+        before = self._problems.get(party, "")
+        self._problems[party] = problem
         if problem and not before:
-            _log.warning("source %s cannot be reconciled with: %s", self._source.name, problem)
+            _log.warning("source %s cannot be reconciled: %s", self._source.name, problem)
         elif before and not problem:
-            _log.info("source %s is reconciled again with Alertmanager at %s", self._source.name, address)
+            _log.info("source %s is reconciled again: %s is well", self._source.name, party)
 
     def _compare(self, poll: Poll) -> Findings:
         source, standings = self._source.name, self._standings

@@ -28,7 +28,7 @@ from aetherlink.intake.options import IntakeOptions
 from aetherlink.model.ids import SourceName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import LedgerOutcome, Way
-from aetherlink.model.principals import Scope
+from aetherlink.model.principals import Principal, Scope
 from aetherlink.ports import AlertSink, Clock, Store, Transaction
 
 AsgiScope = MutableMapping[str, Any]
@@ -94,6 +94,7 @@ class WebhookIntake:
         options: IntakeOptions,
         metrics: IntakeMetrics,
         counted: Callable[[Mapping[tuple[Way, LedgerOutcome], int]], None],
+        incomplete: Callable[[SourceName], None] = lambda _source: None,
     ) -> None:
         self._app = app
         self._gate = gate
@@ -105,6 +106,7 @@ class WebhookIntake:
         self._bodies = Bodies(options)
         self._metrics = metrics
         self._counted = counted
+        self._incomplete = incomplete
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -131,8 +133,8 @@ class WebhookIntake:
         await _respond(send, status, answer)
 
     async def _take(self, scope: AsgiScope, receive: Receive) -> dict[str, object]:
-        self._gate.admit(scope["headers"], scope.get("client"), Scope.WEBHOOK)
-        source = self._paths[scope["path"]]
+        caller = self._gate.admit(scope["headers"], scope.get("client"), Scope.WEBHOOK)
+        source = self._source_of(scope["path"], caller)
         body = await self._bodies.read(dict(scope["headers"]), receive)
         try:
             return await self._keep(body, source)
@@ -146,11 +148,21 @@ class WebhookIntake:
         except (BadRequestError, UnfitError) as problem:
             await self._quarantine(body, source, str(problem))
             return {"received": 0, "quarantined": 1, "detail": str(problem)}
-        self._note_left_out(webhook.left_out)
+        self._note_left_out(webhook.left_out, source)
         return {"received": len(webhook.alerts), "quarantined": 0}
 
-    def _note_left_out(self, count: int) -> None:
+    def _source_of(self, path: str, caller: Principal) -> SourceName:
+        """The path names it, or the token does. Raises ForbiddenError where they do not agree."""
+        named = self._paths[path]
+        if caller.source is None or caller.source == named:
+            return named
+        if path != PATH:
+            raise ForbiddenError(f"the token {caller.name!r} is for the source {caller.source}, not {named}")
+        return caller.source
+
+    def _note_left_out(self, count: int, source: SourceName) -> None:
         if count:
+            self._incomplete(source)
             self._metrics.left_out.inc(count)
             _log.warning(
                 "the list is incomplete: Alertmanager left %d alerts out of a webhook: set max_alerts: 0 there", count

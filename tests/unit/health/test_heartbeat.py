@@ -199,13 +199,13 @@ class Witness:
         self.told: list[str] = []
 
     async def blind(self, source: SourceName, at: datetime, why: str) -> None:
-        self.told.append(f"{source} {why}")
+        self.told.append(f"{source} is blind at {at}: {why}")
 
     async def sighted(self, source: SourceName, at: datetime) -> None:
-        self.told.append(f"{source} sees")
+        self.told.append(f"{source} sees at {at}")
 
     async def is_blind(self, source: SourceName) -> bool:
-        return False
+        return source in self.told
 
 
 async def test_it_looks_by_itself(clock: ManualClock) -> None:

@@ -246,8 +246,8 @@ async def test_one_that_fails_closes_nothing_and_is_logged_once(rig: Rig, caplog
     assert [alert.status for alert in rig.world.received] == ["firing", "firing"]
     warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert warnings == [
-        "source prod cannot be reconciled with: Alertmanager at http://am-2:9093 answered with 500",
-        "source prod cannot be reconciled with: gone",
+        "source prod cannot be reconciled: Alertmanager at http://am-2:9093 answered with 500",
+        "source prod cannot be reconciled: gone",
     ]
     assert sum("is reconciled again" in record.message for record in caplog.records) == 2
     counts = {status: rig.metric("polls_total", status=status) for status in ("ok", "partial", "error")}
@@ -307,7 +307,11 @@ async def test_a_fault_of_one_poll_ends_no_other(rig: Rig, caplog: pytest.LogCap
     rig.list_everywhere("a")
     rig.world.problem = StoreError("disk full")
     rig.reconciler.start()
-    await eventually(lambda: sum("could not be stored" in record.message for record in caplog.records) >= 2)
+    await eventually(lambda: len(rig.peers[0].asked) >= 6)
+    rig.world.problem = None
+    await eventually(lambda: "source prod is reconciled again: the store is well" in caplog.messages)
+
+    assert sum("what was found could not be stored: disk full" in line for line in caplog.messages) == 1
 
 
 async def test_asked_for_it_comes_before_the_interval_is_over(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
