@@ -6,7 +6,7 @@ from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.options import GroupingOptions, LabelOptions, ReceptionOptions
 from aetherlink.incidents.reception import Reception
-from aetherlink.ports import Clock, Ids, Waker
+from aetherlink.ports import Clock, HeartbeatEar, Ids, Waker
 from aetherlink.store.database import SqlStore
 
 
@@ -18,6 +18,7 @@ def build_reception(
     waker: Waker,
     metrics: AlertMetrics | None = None,
     grouping: GroupingOptions | None = None,
+    heartbeats: HeartbeatEar | None = None,
 ) -> Reception:
     """A reception that files into this store; `vip-*` are VIP tenants."""
     grouping = grouping or GroupingOptions()
@@ -31,4 +32,5 @@ def build_reception(
         ids=ids,
         waker=waker,
         metrics=metrics or AlertMetrics(CollectorRegistry()),
+        heartbeats=heartbeats,
     )

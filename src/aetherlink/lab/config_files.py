@@ -51,6 +51,7 @@ def agent_settings(options: LabOptions, layout: Layout, ports: Mapping[str, int]
                 "name": "lab",
                 "prometheus": f"http://{HOST}:{ports['prometheus']}",
                 "alertmanagers": [f"http://{HOST}:{ports['alertmanager']}"],
+                "receiver": "agent",
             }
         ],
         "targets": {"crm-api": {"executor": "lab", "service": "crm", "min": 1, "max": CRM_REPLICAS_MAX}},

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -152,6 +152,35 @@ async def test_the_watchdog_is_heard_and_never_an_incident(reception: Reception,
     await reception.receive([alert("Watchdog", severity="none")])
 
     assert await incidents(store) == []
+
+
+class Ear:
+    """Remembers what it was told of heartbeats."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def heard(self, source: SourceName, at: datetime) -> None:
+        self.told.append(f"{source} heard at {at:%H:%M}")
+
+    def stopped(self, source: SourceName) -> None:
+        self.told.append(f"{source} stopped")
+
+    def missed(self, source: SourceName) -> None:
+        self.told.append(f"{source} missed")
+
+
+async def test_every_repeat_of_a_heartbeat_is_passed_on_and_its_end_while_it_is_the_latest_word(
+    store: SqlStore, clock: ManualClock, ids: CountingIds, bell: Bell
+) -> None:
+    ear = Ear()
+    reception = build_reception(store, clock=clock, ids=ids, waker=bell, heartbeats=ear)
+
+    for firing, minutes in ((True, 0), (True, 0), (False, 1), (True, 2), (False, 1)):
+        await reception.receive([alert("Watchdog", firing=firing, minutes=minutes), alert("Other")])
+        await reception.flush()
+
+    assert ear.told == ["lab heard at 12:00", "lab heard at 12:00", "lab stopped", "lab heard at 12:00"]
 
 
 async def test_an_alert_without_a_service_is_an_incident_of_its_own_name(reception: Reception, store: SqlStore) -> None:

@@ -94,7 +94,7 @@ class World:
         return {key: each for key, each in self.known.items() if each.status is AlertStatus.FIRING}
 
     def is_old_news(self, alert: Alert) -> bool:
-        raise NotImplementedError
+        raise AssertionError(f"nobody asks whether {alert} is news")
 
     async def read(self, work: Callable[[Transaction], Any]) -> Any:
         return work(cast("Transaction", self))
@@ -110,7 +110,7 @@ class World:
         self.heartbeats.append(f"{source} heard at {at:%H:%M:%S}")
 
     def stopped(self, source: SourceName) -> None:
-        raise NotImplementedError
+        raise AssertionError(f"a list never says that the heartbeat of {source} ended")
 
     def missed(self, source: SourceName) -> None:
         self.heartbeats.append(f"{source} missed")

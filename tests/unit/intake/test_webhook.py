@@ -27,6 +27,7 @@ from aetherlink.testing import CountingIds, ManualClock
 
 WEBHOOK = "w" * 32
 READER = "r" * 32
+OTHERS = "o" * 32
 BODY = json.dumps(
     {"alerts": [{"status": "firing", "labels": {"alertname": "A"}, "startsAt": "2026-01-01T12:00:00Z"}]}
 ).encode()
@@ -37,6 +38,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.taken: list[Alert] = []
+        self.incomplete: list[SourceName] = []
         self.problem: Exception | None = None
 
     async def receive(self, alerts: Sequence[Alert], **_: object) -> None:
@@ -73,6 +75,7 @@ def intake(
     fixed = {
         digest_of(WEBHOOK): Principal("webhook", frozenset({Scope.WEBHOOK})),
         digest_of(READER): Principal("reader", frozenset({Scope.READ})),
+        digest_of(OTHERS): Principal("others", frozenset({Scope.WEBHOOK}), SourceName("other")),
     }
     gate = Gate(TokenBook(store, clock=clock, ids=ids, fixed=fixed), options=AuthOptions(mode="token"))
     options = IntakeOptions(
@@ -93,6 +96,7 @@ def intake(
         options=options,
         metrics=metrics,
         counted=lambda _: None,
+        incomplete=sink.incomplete.append,
     )
 
 
@@ -111,6 +115,31 @@ async def test_an_alert_is_taken_and_answered(client: httpx.AsyncClient, sink: S
     assert [alert.name for alert in sink.taken] == ["A"]
 
 
+@pytest.mark.parametrize(
+    ("token", "path", "source"),
+    [
+        (WEBHOOK, "/alertmanager", "lab"),
+        (WEBHOOK, "/alertmanager/other", "other"),
+        (OTHERS, "/alertmanager", "other"),
+        (OTHERS, "/alertmanager/other", "other"),
+    ],
+)
+async def test_the_source_is_known_by_the_path_or_by_the_token(
+    client: httpx.AsyncClient, sink: Sink, token: str, path: str, source: str
+) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+
+    assert (await client.post(path, content=BODY, headers=headers)).status_code == 200
+    assert [alert.source for alert in sink.taken] == [source]
+
+
+async def test_a_token_of_one_source_is_not_good_for_another(client: httpx.AsyncClient, sink: Sink) -> None:
+    answer = await client.post("/alertmanager/lab", content=BODY, headers={"Authorization": f"Bearer {OTHERS}"})
+
+    assert (answer.status_code, sink.taken) == (403, [])
+    assert answer.json()["detail"] == "the token 'others' is for the source other, not lab"
+
+
 async def test_alerts_that_were_left_out_are_counted_and_logged(
     client: httpx.AsyncClient, sink: Sink, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -123,6 +152,7 @@ async def test_alerts_that_were_left_out_are_counted_and_logged(
     assert (answer.status_code, len(sink.taken)) == (200, 2)
     assert registry.get_sample_value("aether_agent_truncated_alerts_total") == 3
     assert "the list is incomplete: Alertmanager left 3 alerts out" in caplog.text
+    assert sink.incomplete == ["lab"]
 
 
 @pytest.mark.parametrize("problem", [StoreError("disk full"), OverloadedError("10000 wait")], ids=["store", "overload"])
