@@ -31,17 +31,21 @@ class Memory:
 
         Raises ValueError for a tally that is none, and whatever the source of the key raises.
         """
+        self.reload(connection)
+        self.key = self.key_for(self.tally.number > 0)
+        if agent_state.get(connection, _TALLY) is None:
+            chain = Chain(self.key)
+            timeline.chain_all(connection, chain)
+            agent_state.put(connection, _TALLY, str(chain.tally))
+            self.tally = chain.tally
+
+    def reload(self, connection: sa.Connection) -> None:
+        """Read again what is committed, when that is not known."""
         last = connection.execute(sa.select(sa.func.max(alerts.c.updated_at))).scalar()
         if last is not None:
             self.index.load(connection, resolved_after=last - _REMEMBERED)
         tally = agent_state.get(connection, _TALLY)
         self.tally = Tally() if tally is None else Tally.read(tally)
-        self.key = self.key_for(self.tally.number > 0)
-        if tally is None:
-            chain = Chain(self.key)
-            timeline.chain_all(connection, chain)
-            agent_state.put(connection, _TALLY, str(chain.tally))
-            self.tally = chain.tally
 
     def layer(self) -> "Layer":
         """A layer for one transaction."""

@@ -56,6 +56,7 @@ class Writer:
         self._memory = memory
         self._jobs: queue.Queue[_Job | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._is_in_doubt = False  # a commit failed: perhaps only its answer was lost
 
     def start(self) -> None:
         """Start the thread."""
@@ -105,6 +106,11 @@ class Writer:
         return batch, False
 
     def _commit(self, batch: list[_Job]) -> None:
+        try:
+            self._end_doubt()
+        except (sa.exc.SQLAlchemyError, StoreError) as problem:
+            _settle_all(batch, _as_store_error(problem))
+            return
         layer = self._memory.layer()
         try:
             with self._engine.begin() as connection:
@@ -113,14 +119,23 @@ class Writer:
                 else:
                     results = [self._attempt(connection, job, layer) for job in batch]
                 self._memory.save(connection, layer)
+                self._is_in_doubt = True
         except sa.exc.DBAPIError as problem:
             _settle_all(batch, _as_unfit(problem) if _is_of_the_work(batch, problem) else _as_store_error(problem))
         except Exception as problem:  # noqa: BLE001 - the named boundary of the writer: a caller's bug is the caller's
             _settle_all(batch, problem if isinstance(problem, AetherError) else _as_unfit(problem))
         else:
+            self._is_in_doubt = False
             self._memory.keep(layer)
             for job, (result, failure) in zip(batch, results, strict=True):
                 job.settle(result, failure)
+
+    def _end_doubt(self) -> None:
+        """Remember what is stored in truth: ids and hashes made from anything else would collide with it."""
+        if self._is_in_doubt:
+            with self._engine.begin() as connection:
+                self._memory.reload(connection)
+            self._is_in_doubt = False
 
     def _attempt(self, connection: sa.Connection, job: _Job, below: Layer) -> _Result:
         """One job in a savepoint: a job that fails is undone alone, and only its caller hears of it."""
