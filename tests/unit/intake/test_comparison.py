@@ -161,6 +161,17 @@ class TestGhosts:
 
         assert found[1] == ({"b"} if whole else set())
 
+    def test_a_part_of_the_twins_closes_nothing_even_where_its_end_is_past(self, rig: Rig) -> None:
+        rig.stands("a", "b")
+        rig.look([listed("a"), listed("b", ends=START + timedelta(seconds=10))])
+
+        assert rig.ghosts(rig.look([listed("a")], whole=False)) == set()
+
+    def test_one_that_started_between_two_answers_does_not_agree(self, rig: Rig) -> None:
+        rig.stands("a", "b")
+
+        assert [rig.ghosts(rig.look([listed("a")], state=state)) for state in (OLD, YOUNG)] == [set(), set()]
+
     def test_a_partial_answer_between_two_is_no_agreement(self, rig: Rig) -> None:
         rig.stands("a", "b")
 
