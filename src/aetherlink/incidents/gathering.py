@@ -156,6 +156,7 @@ class Gathering:
         draft.entries.append(Entry(EventKind.MERGED, self._now, text, {"key": meaning.key, "was": head.key}))
         self._by_key.pop(head.key, None)
         head.key, head.title, head.is_symptom = meaning.key, _title(alert), False
+        head.is_taken_over = True
         head.origin = Origin.ALERT  # from now on its alerts say when it is over
         head.tenant, head.service = head.tenant or meaning.tenant, meaning.service
         self._by_key[meaning.key] = draft

@@ -132,7 +132,8 @@ class IncidentFilter:
 class IncidentHead:
     """What filing alerts needs of an incident, and may change; made and changed inside one transaction only.
 
-    `entries` counts those of its timeline, `head` is the hash of the last one.
+    `entries` counts those of its timeline, `head` is the hash of the last one. `is_taken_over` says that its identity
+    was changed too.
     """
 
     id: IncidentId
@@ -159,6 +160,7 @@ class IncidentHead:
     version: int
     entries: int = 0
     head: str = ""
+    is_taken_over: bool = False
 
     @property
     def priority(self) -> int:

@@ -15,15 +15,11 @@ from aetherlink.store.statements import instant, maybe_instant, maybe_micros, mi
 from aetherlink.store.tables import incidents
 
 _MOST = 1000  # of what is looked for without a name
-_NAMES = tuple(each.name for each in fields(IncidentHead))
+_NAMES = tuple(each.name for each in fields(IncidentHead) if each.name != "is_taken_over")
 _IS_OPEN = incidents.c.status == sa.literal_column(f"'{IncidentStatus.OPEN.value}'")  # so that its index is used
 _IS_LATELY_CLOSED = sa.and_(~_IS_OPEN, incidents.c.resolved_at >= sa.bindparam("after", type_=sa.BigInteger))
+_IDENTITY = ("key", "origin", "tenant", "service", "title")  # indexed, and hardly ever changed
 _CHANGING = (
-    "key",
-    "origin",
-    "tenant",
-    "service",
-    "title",
     "severity",
     "vip",
     "priority",
@@ -62,6 +58,7 @@ def update(connection: sa.Connection, heads: Sequence[IncidentHead], *, at: date
     """Store how they stand; their versions grow by one."""
     now = micros(at)
     update_rows(connection, incidents, _CHANGING, [_changes(one, now) for one in heads])
+    update_rows(connection, incidents, _IDENTITY, [_identity(one) for one in heads if one.is_taken_over])
 
 
 def written(fires: Sequence[datetime]) -> str:
@@ -124,11 +121,6 @@ def _head(row: Sequence[Any]) -> IncidentHead:
 def _changes(one: IncidentHead, now: int) -> tuple[Any, ...]:
     """In the order of _CHANGING, then the id."""
     return (
-        one.key,
-        one.origin.value,
-        one.tenant,
-        one.service,
-        one.title,
         one.severity.value,
         one.vip,
         one.priority,
@@ -144,3 +136,8 @@ def _changes(one: IncidentHead, now: int) -> tuple[Any, ...]:
         one.version + 1,
         one.id,
     )
+
+
+def _identity(one: IncidentHead) -> tuple[Any, ...]:
+    """In the order of _IDENTITY, then the id."""
+    return (one.key, one.origin.value, one.tenant, one.service, one.title, one.id)

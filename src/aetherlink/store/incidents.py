@@ -93,7 +93,8 @@ class SqlIncidentRows:
     ) -> list[IncidentHead]:
         """Open incidents with these keys or ids; with `closed_after` also those with a key that closed since then."""
         found = heads.open_by(self._connection, "id", ids) + heads.open_by(self._connection, "key", keys)
-        return found if closed_after is None else found + heads.closed_by_key(self._connection, keys, closed_after)
+        missing = set(keys).difference(head.key for head in found) if closed_after is not None else ()
+        return found + heads.closed_by_key(self._connection, missing, closed_after) if closed_after else found
 
     def open_since(self, source: SourceName, since: datetime) -> list[IncidentHead]:
         """Open incidents of the source that were opened at or after this instant, the newest first, some at most."""

@@ -4,7 +4,7 @@ One statement carries many rows, for every statement costs a hand-over of the in
 back, which under load takes longer than the row.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_MOST_ROWS = 256  # of one statement: with sixteen columns 4,096 variables
+_MOST_INSERTED = 256  # rows of one statement: with sixteen columns 4,096 variables
+_MOST_UPDATED = 32
 
 
 @lru_cache(maxsize=4096)  # the alerts of a group begin together
@@ -41,24 +42,30 @@ def insert_rows(
     connection: sa.Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]], *, but: str | None = None
 ) -> None:
     """Insert rows of plain values, in the order of the table's columns; one column may be left to the database."""
-    start = 0
-    size = _MOST_ROWS
-    while start < len(rows):
-        while size > len(rows) - start:
-            size //= 2
-        part = rows[start : start + size]
-        text = _insert(table, size, but, connection.dialect.name)
+    for part in _parts(rows, _MOST_INSERTED):
+        text = _insert(table, len(part), but, connection.dialect.name)
         connection.exec_driver_sql(text, tuple(value for row in part for value in row))
-        start += size
 
 
 def update_rows(
     connection: sa.Connection, table: sa.Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
 ) -> int:
     """Set these columns to plain values; the last value of each row is its primary key. How many rows there were."""
-    if not rows:
-        return 0
-    return connection.exec_driver_sql(_update(table, columns, connection.dialect.name), list(rows)).rowcount
+    found = 0
+    for part in _parts(rows, _MOST_UPDATED):
+        text = _update(table, columns, len(part), connection.dialect.name)
+        found += connection.exec_driver_sql(text, tuple(value for row in part for value in row)).rowcount
+    return found
+
+
+def _parts(rows: Sequence[tuple[Any, ...]], most: int) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """The rows in parts whose sizes are powers of two: few sizes, so that few statements are compiled."""
+    start, size = 0, most
+    while start < len(rows):
+        while size > len(rows) - start:
+            size //= 2
+        yield rows[start : start + size]
+        start += size
 
 
 @lru_cache(maxsize=64)
@@ -68,10 +75,18 @@ def _insert(table: sa.Table, rows: int, but: str | None, dialect: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _update(table: sa.Table, columns: tuple[str, ...], dialect: str) -> str:
+def _update(table: sa.Table, columns: tuple[str, ...], rows: int, dialect: str) -> str:
     [key] = table.primary_key.columns
-    values: list[tuple[sa.Column[Any], Any]] = [(table.c[name], sa.bindparam(f"new_{name}")) for name in columns]
-    return text_of(sa.update(table).where(key == sa.bindparam("its_key")).ordered_values(*values), dialect)
+    changing = [*(table.c[name] for name in columns), key]
+    new = sa.union_all(*(_row(changing, place) for place in range(rows))) if rows > 1 else _row(changing, 0)
+    found = new.cte("new")
+    values: list[tuple[sa.Column[Any], Any]] = [(table.c[name], found.c[name]) for name in columns]
+    return text_of(sa.update(table).where(key == found.c[key.name]).ordered_values(*values), dialect)
+
+
+def _row(columns: Sequence[sa.ColumnElement[Any]], place: int) -> sa.Select[Any]:
+    """A select of nothing but parameters, named as the columns are."""
+    return sa.select(*(sa.bindparam(f"{one.key}_{place}", type_=one.type).label(str(one.key)) for one in columns))
 
 
 def text_of(statement: sa.sql.ClauseElement, dialect: str) -> str:
