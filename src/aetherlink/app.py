@@ -99,7 +99,12 @@ class Agent:
         self._settings = settings
         self._clock = SystemClock()
         self._ids = SortableIds(self._clock)
-        self._mapping = LabelMapping(settings.labels, settings.vip_tenants, grouping=settings.grouping)
+        self._mapping = LabelMapping(
+            settings.labels,
+            settings.vip_tenants,
+            grouping=settings.grouping,
+            source_labels=settings.source_labels,
+        )
         self._cleanups: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self.registry = _registry()
         self.store = SqlStore(

@@ -25,7 +25,7 @@ def build_reception(
     return Reception(
         store,
         store.standings,
-        LabelMapping(LabelOptions(), ["vip-*"], grouping=grouping),
+        LabelMapping(LabelOptions(), ["vip-*"], grouping=grouping, source_labels=source_labels),
         grouping=grouping,
         options=ReceptionOptions(),
         clock=clock,

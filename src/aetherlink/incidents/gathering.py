@@ -201,7 +201,7 @@ class Gathering:
             stage=Stage.PLAN,
             opened_at=now,
             updated_at=now,
-            labels=alert.labels,
+            labels={**meaning.source_labels, **alert.labels},
             wake_at=now,
             is_symptom=meaning.is_symptom,
         )

@@ -39,7 +39,7 @@ class Meaning:
     """An alert in the words of an incident; empty strings where no label says it.
 
     `counted_severity` is the severity as metrics count it: `none` where the alert says so. `log_head` is how a line of
-    the log begins that tells of it.
+    the log begins that tells of it, `source_labels` what holds for all of its source.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Meaning:
     is_symptom: bool
     is_heartbeat: bool
     log_head: str
+    source_labels: Mapping[str, str]
 
 
 class LabelMapping:
@@ -104,7 +105,8 @@ class LabelMapping:
         return _first(labels, self._options.tenant)
 
     def _understood(self, alert: Alert) -> Meaning:
-        labels = {**self._source_labels.get(alert.source, {}), **alert.labels}
+        source_labels = self._source_labels.get(alert.source, {})
+        labels = {**source_labels, **alert.labels}
         tenant = self.tenant_of(labels)
         service = _first(labels, self._options.service)
         word = _first(labels, self._options.severity)
@@ -119,6 +121,7 @@ class LabelMapping:
             key=self._key(alert, labels, {"tenant": tenant, "service": service}),
             is_symptom=self._is_symptom(alert.name),
             is_heartbeat=self.is_heartbeat(alert),
+            source_labels=source_labels,
             log_head=f"ALERT: {alert.name} | severity={severity.value} | tenant={tenant}",
         )
 

@@ -323,3 +323,21 @@ async def test_a_late_resolve_of_an_earlier_firing_does_not_end_the_present_one(
 
     stored = await latest(store)
     assert stored.status is AlertStatus.FIRING
+
+
+async def test_labels_of_a_source_count_where_the_alert_has_none(
+    store: SqlStore, clock: ManualClock, ids: CountingIds, bell: Bell
+) -> None:
+    labels = {LAB: {"tenant": "vip-umbrella", "service": "nothing", "env": "prod"}}
+    reception = build_reception(store, clock=clock, ids=ids, waker=bell, source_labels=labels)
+    await reception.receive([alert()])
+
+    [incident] = await incidents(store)
+    [filed] = await store.read(lambda tx: tx.alerts.of_incident(incident.id, limit=5))
+    assert (incident.tenant, incident.vip, incident.service, incident.labels["env"]) == (
+        "vip-umbrella",
+        True,
+        "crm",
+        "prod",
+    )
+    assert "env" not in filed.alert.labels
