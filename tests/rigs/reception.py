@@ -19,6 +19,7 @@ def build_reception(
     metrics: AlertMetrics | None = None,
     grouping: GroupingOptions | None = None,
     heartbeats: HeartbeatEar | None = None,
+    source_labels: Mapping[SourceName, Mapping[str, str]] | None = None,
 ) -> Reception:
     """A reception that files into this store; `vip-*` are VIP tenants."""
     grouping = grouping or GroupingOptions()
