@@ -1,11 +1,14 @@
 """The reception as the app puts it together, with the settings' defaults."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry
 
 from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.options import GroupingOptions, LabelOptions, ReceptionOptions
 from aetherlink.incidents.reception import Reception
+from aetherlink.model.ids import SourceName
 from aetherlink.ports import Clock, HeartbeatEar, Ids, Waker
 from aetherlink.store.database import SqlStore
 
