@@ -114,8 +114,9 @@ class Gathering:
             draft = self._found(episode.alert, meaning)
         head = draft.head
         if meaning.severity.rank < head.severity.rank:
-            head.severity = meaning.severity
-        head.vip = head.vip or meaning.vip
+            head.severity, head.is_recast = meaning.severity, True
+        if meaning.vip and not head.vip:
+            head.vip, head.is_recast = True, True
         draft.heard.append((episode.alert, AlertStatus.FIRING))
         episode.incident_id = head.id
         return draft
@@ -156,7 +157,7 @@ class Gathering:
         draft.entries.append(Entry(EventKind.MERGED, self._now, text, {"key": meaning.key, "was": head.key}))
         self._by_key.pop(head.key, None)
         head.key, head.title, head.is_symptom = meaning.key, _title(alert), False
-        head.is_taken_over = True
+        head.is_recast = True
         head.origin = Origin.ALERT  # from now on its alerts say when it is over
         head.tenant, head.service = head.tenant or meaning.tenant, meaning.service
         self._by_key[meaning.key] = draft

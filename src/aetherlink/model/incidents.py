@@ -126,14 +126,15 @@ class IncidentFilter:
     tenant: str | None = None
     service: str | None = None
     vip: bool | None = None
+    origin: Origin | None = None
 
 
 @dataclass(slots=True)
 class IncidentHead:
     """What filing alerts needs of an incident, and may change; made and changed inside one transaction only.
 
-    `entries` counts those of its timeline, `head` is the hash of the last one. `is_taken_over` says that its identity
-    was changed too.
+    `entries` counts those of its timeline, `head` is the hash of the last one. `is_recast` says that its identity or
+    its priority was changed too.
     """
 
     id: IncidentId
@@ -160,7 +161,7 @@ class IncidentHead:
     version: int
     entries: int = 0
     head: str = ""
-    is_taken_over: bool = False
+    is_recast: bool = False
 
     @property
     def priority(self) -> int:

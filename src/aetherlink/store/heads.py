@@ -14,15 +14,12 @@ from aetherlink.store import rows
 from aetherlink.store.statements import instant, maybe_instant, maybe_micros, micros, text_of, update_rows
 from aetherlink.store.tables import incidents
 
-_MOST = 1000  # of what is looked for without a name
-_NAMES = tuple(each.name for each in fields(IncidentHead) if each.name != "is_taken_over")
-_IS_OPEN = incidents.c.status == sa.literal_column(f"'{IncidentStatus.OPEN.value}'")  # so that its index is used
-_IS_LATELY_CLOSED = sa.and_(~_IS_OPEN, incidents.c.resolved_at >= sa.bindparam("after", type_=sa.BigInteger))
-_IDENTITY = ("key", "origin", "tenant", "service", "title")  # indexed, and hardly ever changed
+_MOST_NEW = 1000  # among which those are looked for that began lately
+_NAMES = tuple(each.name for each in fields(IncidentHead) if each.name != "is_recast")
+IS_OPEN = incidents.c.status == sa.literal_column(f"'{IncidentStatus.OPEN.value}'")  # so that its index is used
+_IS_LATELY_CLOSED = sa.and_(~IS_OPEN, incidents.c.resolved_at >= sa.bindparam("after", type_=sa.BigInteger))
+_IDENTITY = ("key", "origin", "tenant", "service", "title", "severity", "vip", "priority")  # indexed, hardly ever new
 _CHANGING = (
-    "severity",
-    "vip",
-    "priority",
     "firing",
     "is_symptom",
     "fires",
@@ -49,16 +46,25 @@ def closed_by_key(connection: sa.Connection, keys: Collection[str], after: datet
 
 
 def open_since(connection: sa.Connection, source: str, since: datetime) -> list[IncidentHead]:
-    """Open incidents of the source that were opened at or after this instant, the newest first, some at most."""
+    """Open incidents of the source that were opened at or after this instant, the newest first, some at most.
+
+    Of the newest ones only, so that many that are open cost nothing.
+    """
     found = connection.exec_driver_sql(_lately(connection.dialect.name), (source, micros(since)))
     return [_head(row) for row in found.fetchall()]
+
+
+def newest() -> sa.ScalarSelect[str]:
+    """The ids of the newest incidents, open or not."""
+    ids = sa.select(incidents.c.id).order_by(incidents.c.id.desc())
+    return ids.limit(sa.literal_column(str(_MOST_NEW))).offset(sa.literal_column("0")).scalar_subquery()
 
 
 def update(connection: sa.Connection, heads: Sequence[IncidentHead], *, at: datetime) -> None:
     """Store how they stand; their versions grow by one."""
     now = micros(at)
     update_rows(connection, incidents, _CHANGING, [_changes(one, now) for one in heads])
-    update_rows(connection, incidents, _IDENTITY, [_identity(one) for one in heads if one.is_taken_over])
+    update_rows(connection, incidents, _IDENTITY, [_identity(one) for one in heads if one.is_recast])
 
 
 def written(fires: Sequence[datetime]) -> str:
@@ -86,7 +92,7 @@ def _found(
 @lru_cache(maxsize=64)
 def _named(name: str, size: int, *, is_open: bool, dialect: str) -> str:
     values = [sa.bindparam(f"value_{place}", type_=sa.Text) for place in range(size)]
-    condition = _IS_OPEN if is_open else _IS_LATELY_CLOSED
+    condition = IS_OPEN if is_open else _IS_LATELY_CLOSED
     query = _select().where(incidents.c[name].in_(values), condition).order_by(incidents.c.id.desc())
     return text_of(query, dialect)
 
@@ -94,11 +100,9 @@ def _named(name: str, size: int, *, is_open: bool, dialect: str) -> str:
 @lru_cache(maxsize=2)
 def _lately(dialect: str) -> str:
     began = incidents.c.opened_at >= sa.bindparam("since", type_=sa.BigInteger)
-    query = _select().where(_IS_OPEN, incidents.c.source == sa.bindparam("source", type_=sa.Text), began)
-    return text_of(
-        query.order_by(incidents.c.id.desc()).limit(sa.literal_column(str(_MOST))).offset(sa.literal_column("0")),
-        dialect,
-    )
+    of_source = incidents.c.source == sa.bindparam("source", type_=sa.Text)
+    query = _select().where(incidents.c.id.in_(newest()), IS_OPEN, of_source, began)
+    return text_of(query.order_by(incidents.c.id.desc()), dialect)
 
 
 def _select() -> sa.Select[Any]:
@@ -121,9 +125,6 @@ def _head(row: Sequence[Any]) -> IncidentHead:
 def _changes(one: IncidentHead, now: int) -> tuple[Any, ...]:
     """In the order of _CHANGING, then the id."""
     return (
-        one.severity.value,
-        one.vip,
-        one.priority,
         one.firing,
         one.is_symptom,
         written(one.fires),
@@ -140,4 +141,5 @@ def _changes(one: IncidentHead, now: int) -> tuple[Any, ...]:
 
 def _identity(one: IncidentHead) -> tuple[Any, ...]:
     """In the order of _IDENTITY, then the id."""
-    return (one.key, one.origin.value, one.tenant, one.service, one.title, one.id)
+    how_bad = (one.severity.value, one.vip, one.priority)
+    return (one.key, one.origin.value, one.tenant, one.service, one.title, *how_bad, one.id)

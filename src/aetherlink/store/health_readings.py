@@ -12,6 +12,8 @@ from aetherlink.model.ids import SourceName
 from aetherlink.store import rows
 from aetherlink.store.tables import health_readings as readings
 
+_MOST_READ = 10_000  # rows, for one page
+
 
 class _Facts(msgspec.Struct, omit_defaults=True):
     """What a reading holds beside its columns."""
@@ -46,15 +48,20 @@ class SqlHealthRows:
     def page(
         self, *, source: SourceName | None, tenant: str | None, since: datetime | None, limit: int, before: str | None
     ) -> tuple[list[tuple[SourceName, HealthReading]], str | None]:
-        """Newest first, with the cursor of the next page or None."""
-        query = sa.select(readings)
-        if source is not None:
-            query = query.where(readings.c.source == source)
-        if tenant is not None:
-            query = query.where(readings.c.tenant == tenant)
+        """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        within: list[sa.ColumnElement[bool]] = []
+        fits: list[sa.ColumnElement[bool]] = []
+        if source is not None and tenant is not None:
+            within = [readings.c.source == source, readings.c.tenant == tenant]
+        elif source is not None:
+            fits.append(rows.unindexed(readings.c.source) == source)
+        elif tenant is not None:
+            fits.append(readings.c.tenant == tenant)
         if since is not None:
-            query = query.where(readings.c.at >= since)
-        found, cursor = rows.bounded_page(self._connection, query, order=readings.c.id, limit=limit, before=before)
+            fits.append(readings.c.at >= since)
+        found, cursor = rows.bounded_page(
+            self._connection, readings.c.id, fits, within=within, most=_MOST_READ, limit=limit, before=before
+        )
         return [(SourceName(row.source), _reading(row)) for row in found], cursor
 
     def prune(self, *, before: datetime, most: int, limit: int) -> int:

@@ -22,11 +22,10 @@ from aetherlink.model.timeline import Entry, StoredEntry
 from aetherlink.store import heads, rows, timeline
 from aetherlink.store.tables import incidents
 
-_IS_OPEN = incidents.c.status == IncidentStatus.OPEN.value
 _NOT_OF_THE_MODEL = ("priority", "entries", "head")
 _NO_FILTER = IncidentFilter()
 
-_MOST_LATELY = 1000
+_MOST_READ = 50_000  # rows of the narrow index, for one page
 
 
 class SqlIncidentRows:
@@ -42,7 +41,7 @@ class SqlIncidentRows:
 
     def open_by_key(self, key: str) -> Incident | None:
         """The open incident with this identity."""
-        return self._one(sa.and_(incidents.c.key == key, _IS_OPEN))
+        return self._one(sa.and_(incidents.c.key == key, heads.IS_OPEN))
 
     def explaining(
         self, source: SourceName, tenants: Sequence[str], *, opened_since: datetime, resolved_since: datetime
@@ -51,12 +50,11 @@ class SqlIncidentRows:
 
         Of the newest ones only, so that a long history costs nothing.
         """
-        newest = sa.select(incidents.c.id).order_by(incidents.c.id.desc()).limit(_MOST_LATELY).scalar_subquery()
         is_there = sa.or_(incidents.c.status == IncidentStatus.OPEN.value, incidents.c.resolved_at >= resolved_since)
         query = (
             sa.select(incidents)
             .where(
-                incidents.c.id.in_(newest),
+                incidents.c.id.in_(heads.newest()),
                 incidents.c.opened_at >= opened_since,
                 incidents.c.source == source,
                 incidents.c.origin == Origin.ALERT.value,
@@ -121,7 +119,7 @@ class SqlIncidentRows:
         """Open incidents whose timer is due, the most urgent first, then the longest waiting."""
         query = (
             sa.select(incidents.c.id)
-            .where(_IS_OPEN, incidents.c.wake_at <= now)
+            .where(heads.IS_OPEN, incidents.c.wake_at <= now)
             .order_by(incidents.c.priority, incidents.c.wake_at)
             .limit(limit)
         )
@@ -129,7 +127,7 @@ class SqlIncidentRows:
 
     def next_wake(self) -> datetime | None:
         """The earliest timer of all open incidents."""
-        return self._connection.execute(sa.select(sa.func.min(incidents.c.wake_at)).where(_IS_OPEN)).scalar()
+        return self._connection.execute(sa.select(sa.func.min(incidents.c.wake_at)).where(heads.IS_OPEN)).scalar()
 
     def timeline(self, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
         """Entries in order, those with a sequence above `after`."""
@@ -138,16 +136,18 @@ class SqlIncidentRows:
     def page(
         self, *, limit: int, before: str | None, only: IncidentFilter = _NO_FILTER
     ) -> tuple[list[Incident], str | None]:
-        """Newest first, with the cursor of the next page or None."""
-        query = sa.select(incidents).where(*_conditions(only))
-        found, cursor = rows.page_of(self._connection, query, order=incidents.c.id, limit=limit, before=before)
+        """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        fits = tuple(_conditions(only))
+        found, cursor = rows.bounded_page(
+            self._connection, incidents.c.id, fits, most=_MOST_READ, limit=limit, before=before
+        )
         return [_incident(row) for row in found], cursor
 
     def open_by_severity(self) -> dict[str, int]:
         """How many are open, by severity."""
         query = (
             sa.select(incidents.c.severity, sa.func.count().label("open"))
-            .where(_IS_OPEN)
+            .where(heads.IS_OPEN)
             .group_by(incidents.c.severity)
         )
         return {row.severity: row.open for row in self._connection.execute(query)}
@@ -159,12 +159,13 @@ class SqlIncidentRows:
 
 def _conditions(only: IncidentFilter) -> Iterable[sa.ColumnElement[bool]]:
     for column, wanted in (
-        (incidents.c.status, only.status),
+        (rows.unindexed(incidents.c.status), only.status),
         (incidents.c.severity, only.severity),
         (incidents.c.source, only.source),
         (incidents.c.tenant, only.tenant),
         (incidents.c.service, only.service),
         (incidents.c.vip, only.vip),
+        (incidents.c.origin, only.origin),
     ):
         if wanted is not None:
             yield column == wanted

@@ -1,6 +1,6 @@
 """Between rows and the words of the model: nested values travel as JSON, closed sets by their own names."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-_MOST_LOOKED_AT = 20_000
 _PART = 500  # SQLite bounds the number of variables of one statement
 
 
@@ -34,25 +33,49 @@ def page_of(
     connection: sa.Connection, query: sa.Select[Any], *, order: sa.Column[Any], limit: int, before: str | None
 ) -> tuple[list[sa.Row[Any]], str | None]:
     """The newest `limit` rows below the cursor `before`, and the cursor of the next page or None."""
-    wanted = query.order_by(order.desc()).limit(limit + 1)
-    if before is not None:
-        wanted = wanted.where(order < order.type.python_type(before))  # PostgreSQL compares no number with a text
-    rows = list(connection.execute(wanted))
-    more = len(rows) > limit
-    return rows[:limit], str(getattr(rows[limit - 1], order.name)) if more else None
+    wanted = query.where(*_below(order, before)).order_by(order.desc()).limit(limit + 1)
+    return _cut(list(connection.execute(wanted)), order, limit)
 
 
 def bounded_page(
-    connection: sa.Connection, query: sa.Select[Any], *, order: sa.Column[Any], limit: int, before: str | None
+    connection: sa.Connection,
+    order: sa.Column[Any],
+    fits: Sequence[sa.ColumnElement[bool]],
+    *,
+    within: Sequence[sa.ColumnElement[bool]] = (),
+    most: int,
+    limit: int,
+    before: str | None,
 ) -> tuple[list[sa.Row[Any]], str | None]:
-    """As page_of, over a number that counts up; at most so many rows are looked at, however few of them fit.
+    """The rows that fit, newest first, among the next `most` rows; the cursor leads to what was not looked at.
 
-    A filter that fits hardly anything would else read the whole table for one page.
+    A filter that fits hardly anything would else read the whole table for one page. `within` narrows by what an index
+    knows in this order: all that is looked at lies there.
     """
-    top = int(before) - 1 if before is not None else connection.execute(sa.select(sa.func.max(order))).scalar() or 0
-    bottom = top - _MOST_LOOKED_AT
-    wanted = query.where(order <= top, order > bottom).order_by(order.desc()).limit(limit)
-    found = list(connection.execute(wanted))
-    reached = getattr(found[-1], order.name) if len(found) == limit else bottom + 1
-    has_more = reached > 1 and connection.execute(sa.select(order).where(order < reached).limit(1)).first() is not None
-    return found, str(reached) if has_more else None
+    if not fits:
+        everything = sa.select(order.table).where(*within)
+        return page_of(connection, everything, order=order, limit=limit, before=before)
+    here = (*within, *_below(order, before))
+    ids = sa.select(order).order_by(order.desc())
+    last = connection.execute(ids.where(*here).limit(1).offset(most - 1)).scalar()
+    if last is not None:
+        here = (*here, order >= last)
+    fitting = ids.where(*here, *fits).limit(limit + 1).scalar_subquery()
+    found = list(connection.execute(sa.select(order.table).where(order.in_(fitting)).order_by(order.desc())))
+    page, cursor = _cut(found, order, limit)
+    return page, cursor if cursor is not None or last is None else str(last)
+
+
+def unindexed(column: sa.Column[str]) -> sa.ColumnElement[str]:
+    """The column for a condition that must not choose the index: rows found by it would have to be sorted, all."""
+    return column.concat("")
+
+
+def _below(order: sa.Column[Any], before: str | None) -> tuple[sa.ColumnElement[bool], ...]:
+    """PostgreSQL compares no number with a text."""
+    return () if before is None else (order < order.type.python_type(before),)
+
+
+def _cut(rows: list[sa.Row[Any]], order: sa.Column[Any], limit: int) -> tuple[list[sa.Row[Any]], str | None]:
+    """The page of what was found, which is one row more when there is a next one."""
+    return rows[:limit], str(getattr(rows[limit - 1], order.name)) if len(rows) > limit else None

@@ -89,9 +89,9 @@ incidents = sa.Table(
     sa.Column("wake_at", Instant),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("incidents_open_key", "key", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
-    sa.Index("incidents_due", "status", "wake_at"),
+    sa.Index("incidents_due", "status", "wake_at", "priority", "severity", "id"),  # all that the pipeline looks at
     sa.Index("incidents_key", "key", "id"),
-    sa.Index("incidents_tenant", "tenant", "id"),
+    sa.Index("incidents_list", "id", "status", "severity", "source", "tenant", "service", "vip", "origin"),
 )
 
 timeline = sa.Table(  # append-only, each entry chained by its hash to the one before it in the same incident

@@ -91,7 +91,11 @@ def _incidents() -> None:
     )
     op.drop_column("incidents", "considered")
     op.create_index("incidents_key", "incidents", ["key", "id"])
-    op.create_index("incidents_tenant", "incidents", ["tenant", "id"])
+    op.create_index(
+        "incidents_list", "incidents", ["id", "status", "severity", "source", "tenant", "service", "vip", "origin"]
+    )
+    op.drop_index("incidents_due", "incidents")
+    op.create_index("incidents_due", "incidents", ["status", "wake_at", "priority", "severity", "id"])
 
 
 def _timeline() -> None:

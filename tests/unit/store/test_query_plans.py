@@ -1,0 +1,77 @@
+"""How SQLite goes about the lists and what the pipeline looks at: by an index that gives the order, or holds it all."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from aetherlink.model.alerts import AlertFilter, AlertStatus
+from aetherlink.model.ids import SourceName
+from aetherlink.model.incidents import IncidentFilter, IncidentStatus
+from aetherlink.ports import Transaction
+from aetherlink.store.database import SqlStore
+
+NOW = datetime(2025, 11, 2, 20, 6, 26, tzinfo=UTC)
+PAGES: list[Callable[[Transaction], object]] = [
+    lambda rows: rows.alerts.page(limit=50, before=None),
+    lambda rows: rows.alerts.page(limit=50, before="500", only=AlertFilter(status=AlertStatus.RESOLVED)),
+    lambda rows: rows.alerts.page(limit=50, before="500", only=AlertFilter(incident_id="inc-1")),
+    lambda rows: rows.alerts.page(limit=50, before="500", only=AlertFilter(incident_id="inc-1", tenant="acme")),
+    lambda rows: rows.incidents.page(limit=50, before=None),
+    lambda rows: rows.incidents.page(limit=50, before="inc-5", only=IncidentFilter(status=IncidentStatus.OPEN)),
+    lambda rows: rows.incidents.page(limit=50, before="inc-5", only=IncidentFilter(tenant="acme", vip=True)),
+]
+
+
+async def plans(store: SqlStore, work: Callable[[Transaction], object]) -> list[str]:
+    """The steps of every statement that the work comes to."""
+    told: list[tuple[str, object]] = []
+
+    def tell(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        told.append((statement, parameters))
+
+    engine = store._place.reading
+    sa.event.listen(engine, "before_cursor_execute", tell)
+    try:
+        await store.read(work)
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", tell)
+    with engine.connect() as connection:
+        explained = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values) for text, values in told]
+        return [step for each in explained for (_, _, _, step) in each.fetchall()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_no_page_is_sorted_or_found_by_reading_all(
+    store: SqlStore, page: Callable[[Transaction], object]
+) -> None:
+    steps = await plans(store, page)
+
+    assert steps
+    assert [step for step in steps if "TEMP B-TREE FOR ORDER" in step] == []
+    assert [step for step in steps if "_live" in step or "_due" in step] == []
+
+
+async def test_a_narrowed_page_of_incidents_reads_the_narrow_index_only(store: SqlStore) -> None:
+    steps = await plans(
+        store, lambda rows: rows.incidents.page(limit=50, before="inc-5", only=IncidentFilter(vip=True))
+    )
+
+    assert any("COVERING INDEX incidents_list (id<?)" in step for step in steps)
+
+
+async def test_the_pipeline_looks_at_open_incidents_without_reading_their_rows(store: SqlStore) -> None:
+    for look in (
+        lambda rows: rows.incidents.due(NOW, limit=20),
+        lambda rows: rows.incidents.next_wake(),
+        lambda rows: rows.incidents.open_by_severity(),
+    ):
+        [first, *_] = await plans(store, look)
+        assert first.startswith("SEARCH incidents USING COVERING INDEX incidents_due (status=?"), first
+
+
+async def test_what_began_lately_is_looked_for_among_the_newest(store: SqlStore) -> None:
+    steps = await plans(store, lambda rows: rows.incidents.open_since(SourceName("lab"), NOW))
+
+    assert [step for step in steps if "incidents_due" in step] == []
