@@ -12,8 +12,9 @@ from alembic.migration import MigrationContext
 
 from aetherlink.errors import ConflictError, StoreError, UnfitError
 from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Outcome, OutcomeStatus, Plan, Verb
+from aetherlink.model.alerts import Alert, AlertStatus, Episode, Suppression
 from aetherlink.model.decisions import Decision, Effect
-from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, SourceName, TargetName
+from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, PlaybookName, SourceName, TargetName
 from aetherlink.model.principals import Scope, TokenRecord
 from aetherlink.ports import Transaction
 from aetherlink.store.database import SqlStore
@@ -23,6 +24,14 @@ from rigs.databases import Database
 
 ODD = 'Zoë\'s "café" \\ %s :name {x} 🚨\n\t\u2028'
 FAR = datetime.fromisoformat("2261-12-31T23:59:59.999999+00:00")
+
+
+SOURCE = SourceName("lab")
+
+
+def episode(number: int, fingerprint: str) -> Episode:
+    alert = Alert(SOURCE, Fingerprint(fingerprint), AlertStatus.FIRING, START, None, {"alertname": "A"}, {})
+    return Episode(number, alert, alert.status, alert.since, None, Suppression.NONE, "acme-corp", "critical")
 
 
 def token(name: str, **changes: object) -> TokenRecord:
@@ -83,8 +92,62 @@ async def test_a_row_that_the_database_refuses_is_the_error_of_its_job_alone(sto
         return_exceptions=True,
     )
 
-    assert [type(result) for result in results] == [type(None), UnfitError, type(None)]
+    assert [type(result) for result in results] == [type(None), StoreError, type(None)]
     assert await store.read(names) == ["a", "b"]
+
+
+async def test_a_table_that_cannot_be_used_is_the_stores_trouble_and_not_the_works(
+    store: SqlStore, database: Database
+) -> None:
+    """Else alerts would be put aside as unreadable while somebody restores the database."""
+    place = database.place()
+    with place.writing.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE tokens RENAME TO tokens_away"))
+    place.release()
+
+    with pytest.raises(StoreError) as alone:
+        await store.write(put(token("a")))
+    together = await asyncio.gather(store.write(put(token("a"))), store.write(put(token("b"))), return_exceptions=True)
+
+    assert {type(problem) for problem in (alone.value, *together)} == {StoreError}
+
+
+async def test_what_no_row_takes_is_the_works_own_fault(store: SqlStore) -> None:
+    def fail(_: Transaction) -> None:
+        raise KeyError("a bug")
+
+    for work in (fail, put(token("half of a pair: \ud800"))):
+        with pytest.raises(UnfitError):
+            await store.write(work)
+        results = await asyncio.gather(store.write(work), store.write(put(token("a"))), return_exceptions=True)
+        assert [type(result) for result in results] == [UnfitError, type(None)]
+
+
+async def test_a_commit_that_was_not_heard_of_is_looked_up_before_the_next_one(store: SqlStore) -> None:
+    """The connection breaks after the commit: the caller hears of a failure and sends the same alert again."""
+
+    def commit_and_break(connection: sa.Connection) -> None:
+        connection.connection.driver_connection.commit()
+        raise sa.exc.OperationalError("COMMIT", {}, OSError("the connection is gone"))
+
+    def file(fingerprint: str) -> Callable[[Transaction], bool]:
+        def work(transaction: Transaction) -> bool:
+            is_known = transaction.alerts.standing(SOURCE, Fingerprint(fingerprint)) is not None
+            if not is_known:
+                transaction.alerts.put([episode(transaction.alerts.last_id + 1, fingerprint)], [], at=START)
+            return is_known
+
+        return work
+
+    assert not await store.write(file("a"))
+    sa.event.listen(store._place.writing, "commit", commit_and_break)
+    with pytest.raises(StoreError, match="the connection is gone"):
+        await store.write(file("b"))
+    sa.event.remove(store._place.writing, "commit", commit_and_break)
+
+    assert store.standings.of(SOURCE, Fingerprint("b")) is None
+    assert [await store.write(file(name)) for name in ("b", "c", "b", "c")] == [True, False, True, True]
+    assert store.standings.of(SOURCE, Fingerprint("b")) is not None
 
 
 async def test_a_reader_cannot_write(store: SqlStore) -> None:

@@ -51,8 +51,8 @@ class AlertIndex:
         )
 
     def load(self, connection: sa.Connection, *, resolved_after: datetime) -> None:
-        """Read what fires, and what was over lately; earlier episodes are history."""
-        self._by_source.clear()
+        """Read what fires, and what was over lately; earlier episodes are history. Others read on meanwhile."""
+        by_source: dict[SourceName, dict[Fingerprint, Known]] = {}
         self.last_id = connection.execute(sa.select(sa.func.max(alerts.c.id))).scalar() or 0
         columns = (alerts.c.id, alerts.c.since, alerts.c.status, alerts.c.suppressed, alerts.c.incident_id)
         query = sa.select(alerts.c.source, alerts.c.fingerprint, *columns).order_by(alerts.c.id)
@@ -62,7 +62,8 @@ class AlertIndex:
             found = connection.execute(query.where(condition), execution_options={"yield_per": _CHUNK})
             for source, fingerprint, number, since, status, suppressed, incident_id in found:
                 known = (number, since, AlertStatus(status), Suppression(suppressed), incident_id)
-                self._by_source.setdefault(source, {})[fingerprint] = known
+                by_source.setdefault(source, {})[fingerprint] = known
+        self._by_source = by_source
 
     def apply(self, staged: "Staged") -> None:
         """Make visible what was committed."""

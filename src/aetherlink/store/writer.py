@@ -20,9 +20,6 @@ from aetherlink.store.memory import Layer, Memory
 from aetherlink.store.transaction import SqlTransaction
 
 T = TypeVar("T")
-E = TypeVar("E", bound=StoreError)
-_UNFIT = sa.exc.DataError | sa.exc.IntegrityError | sa.exc.ProgrammingError
-_TROUBLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError)
 _Result = tuple[object, BaseException | None]
 
 _MOST_WAITING = 10_000
@@ -34,6 +31,15 @@ class _Job:
     work: Callable[[Transaction], Any]
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Any]
+
+    def run(self, connection: sa.Connection, layer: Layer) -> object:
+        """The result of the work; a bug in it is an UnfitError."""
+        try:
+            return self.work(SqlTransaction(connection, layer))
+        except (AetherError, sa.exc.SQLAlchemyError):
+            raise
+        except Exception as problem:  # whatever it is, it is a bug of the work and not of the store
+            raise _in_own_words(UnfitError, problem) from problem
 
     def settle(self, result: object, problem: BaseException | None) -> None:
         with contextlib.suppress(RuntimeError):  # the caller's loop is closed: nobody waits any more
@@ -56,7 +62,7 @@ class Writer:
         self._memory = memory
         self._jobs: queue.Queue[_Job | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
-        self._is_in_doubt = False  # a commit failed: perhaps only its answer was lost
+        self._is_in_doubt = False  # a commit failed, and perhaps only its answer was lost; or a row contradicts
 
     def start(self) -> None:
         """Start the thread."""
@@ -109,23 +115,23 @@ class Writer:
         try:
             self._end_doubt()
         except (sa.exc.SQLAlchemyError, StoreError) as problem:
-            _settle_all(batch, _as_store_error(problem))
+            _settle_all(batch, _as_own(problem))
             return
         layer = self._memory.layer()
         try:
             with self._engine.begin() as connection:
                 if len(batch) == 1:  # a savepoint of its own would cost more than the work
-                    results: list[_Result] = [(batch[0].work(SqlTransaction(connection, layer)), None)]
+                    results: list[_Result] = [(batch[0].run(connection, layer), None)]
                 else:
                     results = [self._attempt(connection, job, layer) for job in batch]
                 self._memory.save(connection, layer)
                 self._is_in_doubt = True
-        except sa.exc.DBAPIError as problem:
-            _settle_all(batch, _as_unfit(problem) if _is_of_the_work(batch, problem) else _as_store_error(problem))
-        except Exception as problem:  # noqa: BLE001 - the named boundary of the writer: a caller's bug is the caller's
-            _settle_all(batch, problem if isinstance(problem, AetherError) else _as_unfit(problem))
+        except Exception as problem:  # noqa: BLE001 - the named boundary of the writer: it outlives whatever happens
+            own = _as_own(problem)
+            self._is_in_doubt |= _contradicts(own)
+            _settle_all(batch, own)
         else:
-            self._is_in_doubt = False
+            self._is_in_doubt = any(_contradicts(failure) for _, failure in results)
             self._memory.keep(layer)
             for job, (result, failure) in zip(batch, results, strict=True):
                 job.settle(result, failure)
@@ -142,12 +148,11 @@ class Writer:
         savepoint = connection.begin_nested()
         layer = below.layer(self._memory.key)
         try:
-            result = job.work(SqlTransaction(connection, layer))
-        except _TROUBLE:
-            raise  # the database itself is in trouble: nothing of this batch may be called committed
-        except Exception as problem:  # noqa: BLE001 - the named boundary of the writer: a caller's bug is the caller's
+            result = job.run(connection, layer)
+        except (AetherError, sa.exc.DataError, sa.exc.IntegrityError) as problem:
+            # Any other error is the database's own trouble: nothing of this batch may be called committed.
             savepoint.rollback()
-            return None, problem if isinstance(problem, AetherError) else _as_unfit(problem)
+            return None, _as_own(problem)
         savepoint.commit()
         below.absorb(layer)
         return result, None
@@ -158,20 +163,21 @@ def _settle_all(batch: list[_Job], problem: Exception) -> None:
         job.settle(None, problem)
 
 
-def _is_of_the_work(batch: list[_Job], problem: sa.exc.DBAPIError) -> bool:
-    """Whether the one job is at fault, and not the database."""
-    return len(batch) == 1 and isinstance(problem, _UNFIT)
+def _contradicts(problem: BaseException | None) -> bool:
+    return problem is not None and isinstance(problem.__cause__, sa.exc.IntegrityError)
 
 
-def _as_unfit(problem: Exception) -> UnfitError:
-    return _with_cause(UnfitError, problem)
+def _as_own(problem: Exception) -> AetherError:
+    """Unfit is what fails whenever it is tried: a value that the database does not take, a bug in the work.
+
+    What contradicts a stored row may be no bug: this process may remember the database wrongly.
+    """
+    if isinstance(problem, AetherError):
+        return problem
+    return _in_own_words(UnfitError if isinstance(problem, sa.exc.DataError) else StoreError, problem)
 
 
-def _as_store_error(problem: Exception) -> StoreError:
-    return _with_cause(StoreError, problem)
-
-
-def _with_cause(kind: type[E], problem: Exception) -> E:
+def _in_own_words(kind: type[StoreError], problem: Exception) -> StoreError:
     cause = getattr(problem, "orig", None) or problem
     error = kind(f"the store could not write: {type(cause).__name__}: {cause}")
     error.__cause__ = problem
