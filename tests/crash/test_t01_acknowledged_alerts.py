@@ -1,78 +1,62 @@
-"""T01: an alert that was answered with 2xx survives kill -9, and is there once."""
+"""T01: an alert that was answered with 2xx survives kill -9, and is there once; on both stores."""
 
 import asyncio
 import random
-import sqlite3
-from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 
 from rigs.agent_process import environment, serving, wait_until_ready
+from rigs.alert_load import check_nothing_lost_or_doubled, sending
+from rigs.postgres_server import PostgresServer
 
-SENDERS = 8
 
-
-async def send_until_it_dies(url: str, kill: Callable[[], None], *, prefix: str, after: float) -> set[str]:
-    """Post distinct alerts from several senders, kill the agent in the midst; the fingerprints that were answered."""
+async def kill_again_and_again(folder: Path, settings: dict[str, str], database: Path | str, kills: int) -> None:
+    """Kill the agent in the midst of the senders' work; what it left unanswered is sent to the next one."""
     acknowledged: set[str] = set()
-
-    async def sender(client: httpx.AsyncClient, number: int) -> None:
-        for count in range(100_000):
-            fingerprint = f"{prefix}-{number}-{count}"
-            alert = {
-                "status": "firing",
-                "labels": {"alertname": "T01", "service": f"service-{count % 10}"},
-                "startsAt": "2026-01-01T12:00:00Z",
-                "fingerprint": fingerprint,
-            }
-            try:
-                answer = await client.post("/alertmanager", json={"alerts": [alert]})
-            except httpx.TransportError:
-                return
-            if answer.is_success:
-                acknowledged.add(fingerprint)
-
-    async with httpx.AsyncClient(base_url=url) as client:
-        senders = [asyncio.create_task(sender(client, number)) for number in range(SENDERS)]
-        await asyncio.sleep(after)
-        kill()
-        await asyncio.gather(*senders)
-    return acknowledged
-
-
-def stored(database: Path) -> list[str]:
-    with closing(sqlite3.connect(database)) as connection:
-        return [fingerprint for (fingerprint,) in connection.execute("SELECT fingerprint FROM alerts")]
-
-
-def kill_again_and_again(folder: Path, kills: int) -> None:
-    settings = environment(folder)
-    database = folder / "data" / "aetherlink.db"
-    acknowledged: set[str] = set()
+    unanswered: list[str] = []
     for number in range(kills):
         with serving(settings, folder) as agent:
-            wait_until_ready(settings)
-            answered = send_until_it_dies(
-                f"http://{settings['AETHER_LISTEN']}",
-                agent.kill,
-                prefix=f"kill-{number}",
-                after=random.uniform(0.05, 0.6),  # pytest-randomly seeds it, and prints the seed
-            )
-            acknowledged |= asyncio.run(answered)
-        kept = stored(database)
-        assert acknowledged - set(kept) == set(), f"lost after kill {number + 1}"
-        assert len(kept) == len(set(kept))
+            await asyncio.to_thread(wait_until_ready, settings)
+            url = f"http://{settings['AETHER_LISTEN']}"
+            async with sending(url, f"kill-{number}", again=unanswered) as load:
+                await asyncio.sleep(random.uniform(0.05, 0.6))  # pytest-randomly seeds it, and prints the seed
+                agent.kill()
+        unanswered = load.unanswered
+        acknowledged |= load.acknowledged
+        check_nothing_lost_or_doubled(acknowledged, database)
     assert len(acknowledged) > kills
 
 
-def test_t01_no_acknowledged_alert_is_lost_in_a_few_kills(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, kills=4)
+async def on_sqlite(folder: Path, kills: int) -> None:
+    await kill_again_and_again(folder, environment(folder), folder / "data" / "aetherlink.db", kills)
+
+
+async def on_postgresql(folder: Path, postgres: PostgresServer, kills: int) -> None:
+    with postgres.database() as url:
+        settings = environment(folder) | {"AETHER_DATABASE_URL": url}
+        await kill_again_and_again(folder, settings, url, kills)
+
+
+async def test_t01_no_acknowledged_alert_is_lost_in_a_few_kills_on_sqlite(tmp_path: Path) -> None:
+    await on_sqlite(tmp_path, kills=3)
+
+
+async def test_t01_no_acknowledged_alert_is_lost_in_a_few_kills_on_postgresql(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    await on_postgresql(tmp_path, postgres, kills=2)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(2400)
-def test_t01_no_acknowledged_alert_is_lost_in_200_kills(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, kills=200)
+async def test_t01_no_acknowledged_alert_is_lost_in_200_kills_on_sqlite(tmp_path: Path) -> None:
+    await on_sqlite(tmp_path, kills=200)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2400)
+async def test_t01_no_acknowledged_alert_is_lost_in_200_kills_on_postgresql(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    await on_postgresql(tmp_path, postgres, kills=200)

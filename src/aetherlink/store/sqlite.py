@@ -3,21 +3,23 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 import sqlalchemy as sa
 
 from aetherlink.errors import StoreError
 from aetherlink.store.lock import FileLock
 
-BUSY_MILLISECONDS = 900  # two waits, one's own and that of the batch before, are under 2 s
+BUSY_MILLISECONDS = 400  # four such waits in a row, the most that an alert meets, stay under 2 s
 PRIVATE = 0o600
 
 _READERS = 4
 _LOOK_SECONDS = 1.0
+_LOG = "log"  # under this a connection remembers which file its log is
+_GONE = (0, 0)
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -27,11 +29,10 @@ class SqlitePlace:
     def __init__(self, path: Path, *, busy_milliseconds: int = BUSY_MILLISECONDS) -> None:
         self._path = path
         self._lock = FileLock(path)
-        self.name = f"the database {path}"
-        self.writing = writing_engine(path, busy_milliseconds=busy_milliseconds)
-        self.reading = reading_engine(path, connections=_READERS, busy_milliseconds=busy_milliseconds)
         self._log = _WriteAheadLog(path)
-        sa.event.listen(self.writing, "begin", self._check, insert=True)
+        self.name = f"the database {path}"
+        self.writing = writing_engine(path, busy_milliseconds=busy_milliseconds, begin=self._begin)
+        self.reading = reading_engine(path, connections=_READERS, busy_milliseconds=busy_milliseconds)
 
     @property
     def is_ours(self) -> bool:
@@ -55,10 +56,14 @@ class SqlitePlace:
         self.reading.dispose()
         self._lock.release()
 
-    def _check(self, connection: sa.Connection) -> None:
+    def _begin(self, connection: sa.Connection) -> None:
         """Before each transaction that may write: is the log still the one that a later start would find?"""
-        if not self._log.was_taken_away(connection):
-            return
+        if self._log.was_taken_away(connection):
+            self._save(connection)
+        _begin_immediately(connection)
+        self._log.note(connection)
+
+    def _save(self, connection: sa.Connection) -> NoReturn:
         self._log.save(connection)
         connection.invalidate()
         self.reading.dispose()
@@ -104,11 +109,12 @@ class _WriteAheadLog:
 
     def was_taken_away(self, connection: sa.Connection) -> bool:
         """Whether the path leads to another file than the one that this connection writes to, or nowhere."""
-        opened: tuple[int, int] | None = connection.info.get("log")
-        if opened is None:
-            connection.info["log"] = self._identity()
-            return False
-        return opened != self._identity()
+        return _LOG in connection.info and connection.info[_LOG] != self._identity()
+
+    def note(self, connection: sa.Connection) -> None:
+        """In a transaction the log is there; remember which file it is."""
+        if _LOG not in connection.info:
+            connection.info[_LOG] = self._identity() or _GONE
 
     def save(self, connection: sa.Connection) -> None:
         """Copy what the log holds into the database: SQLite still has it open. Raises StoreError when it cannot."""
@@ -164,7 +170,13 @@ def make_private(path: Path) -> None:
                 os.close(descriptor)
 
 
-def writing_engine(path: Path, *, busy_milliseconds: int) -> sa.Engine:
+def _begin_immediately(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def writing_engine(
+    path: Path, *, busy_milliseconds: int, begin: Callable[[sa.Connection], None] = _begin_immediately
+) -> sa.Engine:
     """An engine with one connection whose transactions begin by taking the write lock."""
     engine = _engine(path, pool_size=1)
     busy = f"busy_timeout={busy_milliseconds}"
@@ -173,9 +185,7 @@ def writing_engine(path: Path, *, busy_milliseconds: int) -> sa.Engine:
     def prepare(connection: object, _record: object) -> None:
         _pragmas(connection, busy, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    sa.event.listen(engine, "begin", begin)
 
     return engine
 
