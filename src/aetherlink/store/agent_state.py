@@ -2,8 +2,11 @@
 
 import sqlalchemy as sa
 
-from aetherlink.store.statements import update_rows
 from aetherlink.store.tables import agent_state
+
+_REPLACE = (
+    sa.update(agent_state).where(agent_state.c.name == sa.bindparam("its_name")).values(value=sa.bindparam("new_value"))
+)
 
 
 def get(connection: sa.Connection, name: str) -> str | None:
@@ -13,5 +16,5 @@ def get(connection: sa.Connection, name: str) -> str | None:
 
 def put(connection: sa.Connection, name: str, value: str) -> None:
     """Insert or replace the fact."""
-    if not update_rows(connection, agent_state, ("value",), [(value, name)]):
+    if not connection.execute(_REPLACE, {"its_name": name, "new_value": value}).rowcount:
         connection.execute(sa.insert(agent_state).values(name=name, value=value))
