@@ -18,10 +18,11 @@ from aetherlink.model.ids import Fingerprint, SourceName
 from aetherlink.model.ledger import LedgerOutcome
 from aetherlink.ports import Ids, Transaction
 
-_AHEAD = timedelta(minutes=10)  # an end further ahead of our clock than this is not believed
+_AHEAD = timedelta(minutes=10)  # an instant further ahead of our clock than this is not believed
 _FIRING = AlertStatus.FIRING
 _RESOLVED = AlertStatus.RESOLVED
 _HEARD = Suppression.NONE
+_HEARTBEAT = Suppression.HEARTBEAT
 _OPENED = LedgerOutcome.OPENED
 _UPDATED = LedgerOutcome.UPDATED
 _Key = tuple[SourceName, Fingerprint]
@@ -48,6 +49,7 @@ class Filing:
         self._alerts = transaction.alerts
         self._mapping = mapping
         self._now = now
+        self._latest = now + _AHEAD
         self._gathering = Gathering(transaction.incidents, grouping, ids, now)
         self._next_id = transaction.alerts.last_id + 1
         self._new: dict[int, Episode] = {}
@@ -58,7 +60,10 @@ class Filing:
         """File every report of every batch and store what came of them. Call once."""
         meaning = self._mapping.meaning
         meanings = [[meaning(report) for report in reports] for reports in batches]
-        self._gathering.expect({each.key for its in meanings for each in its})
+        self._gathering.expect(
+            {each.key for its in meanings for each in its},
+            causes={each.key for its in meanings for each in its if not each.is_symptom},
+        )
         filed = [self._file(reports, its) for reports, its in zip(batches, meanings, strict=True)]
         self._gathering.write()
         self._alerts.put(list(self._new.values()), list(self._changed.values()), at=self._now)
@@ -81,84 +86,88 @@ class Filing:
     def _outcome(self, report: Alert, meaning: Meaning) -> LedgerOutcome:
         key = (report.source, report.fingerprint)
         known = self._here.get(key) or self._alerts.standing(*key)
+        report = self._believed(report, known)
         if meaning.is_heartbeat:
-            return self._heartbeat(report, known)
-        if report.suppressed is not _HEARD:
-            return self._suppressed(report, known)
-        return (self._fires if report.status is _FIRING else self._is_over)(report, known, meaning)
-
-    def _heartbeat(self, report: Alert, known: Episode | Standing | None) -> LedgerOutcome:
-        """Always suppressed; a row of it says that there is one to be missed."""
-        if known is None:
-            self._add(report, Suppression.HEARTBEAT)
-        elif known.order < report.order:
-            self._set(report, known, report.status, Suppression.HEARTBEAT)
-        return LedgerOutcome.SUPPRESSED
-
-    def _suppressed(self, report: Alert, known: Episode | Standing | None) -> LedgerOutcome:
-        if known is None or (known.status is _RESOLVED and known.order < report.order):
-            self._add(report, report.suppressed)
+            self._heard_of(report._replace(suppressed=Suppression.HEARTBEAT), known, meaning)
             return LedgerOutcome.SUPPRESSED
-        if known.status is _RESOLVED or known.suppressed is report.suppressed:
+        return self._heard_of(report, known, meaning)
+
+    def _believed(self, report: Alert, known: Episode | Standing | None) -> Alert:
+        """Without instants far ahead of our clock: an alert that begins in years would hide the next one for years."""
+        latest = self._latest
+        if report.ends_at is not None and report.ends_at > latest:
+            report = report._replace(ends_at=None)
+        if report.starts_at <= latest:
+            return report
+        goes_on = known is not None and known.status is _FIRING and report.status is _FIRING
+        return report._replace(starts_at=known.since if known is not None and goes_on else self._now)
+
+    def _heard_of(self, report: Alert, known: Episode | Standing | None, meaning: Meaning) -> LedgerOutcome:
+        if report.status is _RESOLVED:
+            return self._is_over(report, known, meaning)
+        if known is not None and known.status is _FIRING and report.starts_at <= known.since:
+            return self._goes_on(report, known, meaning)
+        if known is not None and known.order >= report.order:
             return LedgerOutcome.DUPLICATE
-        episode = self._set(report, known, _FIRING, report.suppressed, since=known.since)
-        self._gathering.muted(episode, report)
-        return LedgerOutcome.SUPPRESSED
+        return self._fires(report, known, meaning)
 
     def _fires(self, report: Alert, known: Episode | Standing | None, meaning: Meaning) -> LedgerOutcome:
-        if known is not None:
-            if known.status is _FIRING and known.suppressed is not _HEARD:
-                return self._is_heard_again(report, known, meaning)
-            if known.order >= report.order or self._is_seen_again(report, known):
-                return LedgerOutcome.DUPLICATE
-            if known.status is _FIRING:  # its end was never told: a later start tells it
-                self._end(report, known, ends_at=report.starts_at)
-        episode = self._add(report, _HEARD, meaning)
+        if known is not None and known.status is _FIRING:  # its end was never told: a later start tells it
+            self._end(report, known, ends_at=report.starts_at)
+        episode = self._add(report, meaning)
+        if report.suppressed is not _HEARD:
+            return LedgerOutcome.SUPPRESSED
         self._gathering.fired(episode, meaning, is_again=known is not None)
         return _OPENED
 
-    def _is_seen_again(self, report: Alert, known: Episode | Standing) -> bool:
-        """Whether Alertmanager merely shows, when asked, the episode that is known to fire."""
-        return report.seen_at is not None and known.status is _FIRING and report.starts_at <= known.since
+    def _goes_on(self, report: Alert, known: Episode | Standing, meaning: Meaning) -> LedgerOutcome:
+        """The episode that is known: only who asks Alertmanager hears that it was silenced, or is not any more.
 
-    def _is_heard_again(self, report: Alert, known: Episode | Standing, meaning: Meaning) -> LedgerOutcome:
-        """A silence is over when Alertmanager says so when asked; a webhook may have been sent before the silence."""
-        if known.suppressed is Suppression.HEARTBEAT or (report.seen_at is None and report.order <= known.order):
+        A webhook may have been sent before the silence. A heartbeat is told by its name alone.
+        """
+        is_said = report.seen_at is not None or _HEARTBEAT in (report.suppressed, known.suppressed)
+        if not is_said or known.suppressed is report.suppressed:
             return LedgerOutcome.DUPLICATE
-        episode = self._set(report, known, _FIRING, _HEARD, since=known.since)
-        self._gathering.heard_again(episode, meaning)
-        return _UPDATED
+        episode = self._set(report, known, _FIRING, report.suppressed, since=known.since)
+        if report.suppressed is _HEARD:
+            self._gathering.heard_again(episode, meaning)
+            return _UPDATED
+        if report.suppressed is _HEARTBEAT:
+            self._gathering.ended(episode, report)
+            episode.incident_id = None
+        else:
+            self._gathering.muted(episode, report)
+        return LedgerOutcome.SUPPRESSED
 
     def _is_over(self, report: Alert, known: Episode | Standing | None, meaning: Meaning) -> LedgerOutcome:
-        over = report if report.ends_at is None or report.ends_at <= self._now + _AHEAD else _without_end(report)
         if known is None:
-            self._add(over, _HEARD, meaning)
+            self._add(report, meaning)
             return _UPDATED
-        if known.order >= over.order:
+        if known.order >= report.order:
             return LedgerOutcome.DUPLICATE
         if known.status is _FIRING:
-            self._end(over, known, ends_at=over.since)
+            self._end(report, known, ends_at=report.since)
             return _UPDATED
-        if over.starts_at > known.since:  # of an episode that was never heard of
-            self._add(over, _HEARD, meaning)
+        if report.starts_at > known.since:  # of an episode that was never heard of
+            self._add(report, meaning)
             return _UPDATED
-        self._set(over, known, _RESOLVED, known.suppressed)
+        self._set(report, known, _RESOLVED, known.suppressed)
         return LedgerOutcome.DUPLICATE
 
     def _end(self, report: Alert, known: Episode | Standing, *, ends_at: datetime) -> None:
         episode = self._set(report, known, _RESOLVED, known.suppressed, since=max(ends_at, known.since))
         self._gathering.ended(episode, report)
 
-    def _add(self, report: Alert, suppressed: Suppression, meaning: Meaning | None = None) -> Episode:
+    def _add(self, report: Alert, meaning: Meaning) -> Episode:
         episode = Episode(
             self._next_id,
             report,
             report.status,
             report.since,
             report.ends_at,
-            suppressed,
-            meaning.tenant if meaning else "",
-            meaning.counted_severity if meaning else "",
+            report.suppressed,
+            meaning.tenant,
+            meaning.counted_severity,
         )
         self._next_id += 1
         self._new[episode.id] = self._here[(report.source, report.fingerprint)] = episode
@@ -183,7 +192,3 @@ class Filing:
             self._changed[episode.id] = self._here[(report.source, report.fingerprint)] = episode
         episode.status, episode.since, episode.ends_at, episode.suppressed = status, since, ends_at, suppressed
         return episode
-
-
-def _without_end(report: Alert) -> Alert:
-    return report._replace(ends_at=None)

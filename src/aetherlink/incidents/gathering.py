@@ -45,11 +45,13 @@ class Gathering:
         self._by_key: dict[str, _Draft] = {}
         self._by_id: dict[IncidentId, _Draft] = {}
         self._looked_up: set[str] = set()
+        self._causes: set[str] = set()
         self._closed: dict[str, IncidentHead] = {}
         self._lately: dict[SourceName, list[_Draft]] = {}
 
-    def expect(self, keys: Collection[str]) -> None:
-        """Look these identities up at once: one question for all of them."""
+    def expect(self, keys: Collection[str], *, causes: Collection[str] = ()) -> None:
+        """Look these identities up at once: one question for all of them. `causes` are those of no mere symptoms."""
+        self._causes.update(causes)
         unknown = [key for key in keys if key not in self._looked_up]
         self._looked_up.update(unknown)
         for head in self._rows.heads(keys=unknown, closed_after=self._now - self._options.reopen_window):
@@ -113,6 +115,7 @@ class Gathering:
         if draft is None:
             draft = self._found(episode.alert, meaning)
         head = draft.head
+        head.is_symptom = head.is_symptom and meaning.is_symptom
         if meaning.severity.rank < head.severity.rank:
             head.severity, head.is_recast = meaning.severity, True
         if meaning.vip and not head.vip:
@@ -135,11 +138,11 @@ class Gathering:
         """A symptom joins what began lately; a cause takes over what began lately as a symptom only."""
         for draft in self._began_lately(alert.source):
             head = draft.head
-            if not _may_concern(head.tenant, meaning.tenant):
+            if not _may_concern(head.tenant, meaning.tenant) or not _is_of_alerts(head):
                 continue
             if meaning.is_symptom:
                 return draft
-            if head.is_symptom and head.key not in self._looked_up:
+            if head.is_symptom and head.key not in self._causes:
                 self._take_over(draft, alert, meaning)
                 return draft
         return None
@@ -156,6 +159,7 @@ class Gathering:
         text = f"{_title(alert)}: this is the likely cause of what was seen so far ({head.title})"
         draft.entries.append(Entry(EventKind.MERGED, self._now, text, {"key": meaning.key, "was": head.key}))
         self._by_key.pop(head.key, None)
+        self._closed.pop(head.key, None)  # what else is heard of it in this batch belongs to the cause
         head.key, head.title, head.is_symptom = meaning.key, _title(alert), False
         head.is_recast = True
         head.origin = Origin.ALERT  # from now on its alerts say when it is over
@@ -253,6 +257,11 @@ class Gathering:
 def _may_concern(one: str, other: str) -> bool:
     """Whether two tenants may be the same trouble: one of them is everybody, or they are the same."""
     return not one or not other or one == other
+
+
+def _is_of_alerts(head: IncidentHead) -> bool:
+    """Whether alerts may join: what the agent saw for itself has nothing to do with them, unless it is a symptom."""
+    return head.origin is Origin.ALERT or head.is_symptom
 
 
 def _title(alert: Alert) -> str:
