@@ -1,4 +1,4 @@
-"""What an agent's database holds, read beside the agent."""
+"""What an agent's database holds, looked at beside the agent."""
 
 import sqlite3
 from contextlib import closing
@@ -20,6 +20,12 @@ def ledger(folder: Path) -> dict[str, int]:
     """The stored totals of the ledger by outcome."""
     with closing(sqlite3.connect(f"file:{folder / DATABASE}?mode=ro", uri=True)) as database:
         return dict(database.execute("SELECT outcome, sum(total) FROM ledger GROUP BY outcome ORDER BY outcome"))
+
+
+def let_rest(folder: Path) -> None:
+    """Take every incident for looked at: the pipeline of an agent that starts on this store has nothing to do."""
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        database.execute("UPDATE incidents SET wake_at = NULL")
 
 
 def size(folder: Path) -> int:
