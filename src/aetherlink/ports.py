@@ -143,6 +143,10 @@ class IncidentRows(Protocol):
         """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
         ...
 
+    def prune(self, before: datetime, *, limit: int) -> int:
+        """Empty the timelines of incidents that were closed before this instant. Returns how many incidents."""
+        ...
+
     def open_by_severity(self) -> dict[str, int]: ...
 
 

@@ -19,10 +19,10 @@ from aetherlink.model.incidents import (
     Stage,
 )
 from aetherlink.model.timeline import Entry, StoredEntry
-from aetherlink.store import heads, rows, timeline
+from aetherlink.store import heads, pruning, rows, timeline
 from aetherlink.store.tables import incidents
 
-_NOT_OF_THE_MODEL = ("priority", "entries", "head")
+_NOT_OF_THE_MODEL = ("priority", "entries", "head", "is_pruned")
 _NO_FILTER = IncidentFilter()
 
 _MOST_READ = 50_000  # rows of the narrow index, for one page
@@ -33,6 +33,7 @@ class SqlIncidentRows:
 
     def __init__(self, connection: sa.Connection, chain: Chain) -> None:
         self._connection = connection
+        self._chain = chain
         self._timeline = timeline.Appending(connection, chain)
 
     def get(self, incident_id: IncidentId) -> Incident | None:
@@ -151,6 +152,10 @@ class SqlIncidentRows:
             .group_by(incidents.c.severity)
         )
         return {row.severity: row.open for row in self._connection.execute(query)}
+
+    def prune(self, before: datetime, *, limit: int) -> int:
+        """Empty the timelines of incidents that were closed before this instant. Returns how many incidents."""
+        return pruning.prune(self._connection, self._chain, before, limit=limit)
 
     def _one(self, condition: sa.ColumnElement[bool]) -> Incident | None:
         row = self._connection.execute(sa.select(incidents).where(condition)).first()

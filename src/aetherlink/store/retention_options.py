@@ -16,6 +16,10 @@ class RetentionOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    incidents: _Age = Field(
+        default=timedelta(days=365),
+        description="How long the words of an incident's timeline are kept after it was closed; its hashes stay.",
+    )
     alerts: _Age = Field(default=timedelta(days=30), description="How long an alert is kept after it was resolved.")
     journal_age: _Age = Field(
         default=timedelta(days=14), description="How long the bodies of webhooks are kept as they came."

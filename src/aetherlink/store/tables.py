@@ -83,6 +83,7 @@ incidents = sa.Table(
     sa.Column("closed_by", sa.Text),
     sa.Column("entries", sa.Integer, nullable=False),  # of its timeline
     sa.Column("head", sa.Text, nullable=False),  # the hash of the last of them
+    sa.Column("is_pruned", sa.Boolean, nullable=False, default=False),  # retention has emptied its timeline
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("resolved_at", Instant),

@@ -164,3 +164,26 @@ async def test_what_the_settings_keep_is_kept_and_the_rest_goes(rig: Rig) -> Non
     assert await left() == (["CrmApiDown", "SomethingElse"], 0)
     rig.clock.move(16 * 86_400)
     assert await left() == (["SomethingElse"], 0)  # it fires still, however old it is
+
+
+async def test_of_an_incident_that_was_closed_long_ago_the_chain_stays(rig: Rig) -> None:
+    await rig.hear("SomethingElse", service="billing")
+    await rig.run()
+    await rig.hear("SomethingElse", service="billing", firing=False)
+    await rig.run_for(10)
+    closed = await rig.incident()
+    before = await rig.store.read(lambda tx: tx.incidents.timeline(closed.id, limit=100, after=0))
+    await rig.hear("StillFiring", service="other")
+    [kind] = [each for each in kinds(RetentionOptions()) if each.name == "incidents"]
+
+    rig.clock.move(364 * 86_400)
+    assert await rig.store.write(lambda tx: kind.prune(tx, rig.clock.now(), 10)) == 0
+    rig.clock.move(2 * 86_400)
+    assert await rig.store.write(lambda tx: kind.prune(tx, rig.clock.now(), 10)) == 1
+    assert await rig.store.write(lambda tx: kind.prune(tx, rig.clock.now(), 10)) == 0
+
+    after = await rig.store.read(lambda tx: tx.incidents.timeline(closed.id, limit=100, after=0))
+    assert [stored.hash for stored in after] == [stored.hash for stored in before]
+    assert {(stored.entry.text, len(stored.entry.facts)) for stored in after} == {("", 0)}
+    emptied = await rig.store.read(lambda tx: tx.incidents.get(closed.id))
+    assert (emptied is not None, emptied and dict(emptied.labels)) == (True, {})

@@ -25,6 +25,7 @@ _INCIDENT_COLUMNS: tuple[sa.Column[Any], ...] = (
     sa.Column("closed_by", sa.Text(), nullable=True),
     sa.Column("entries", sa.Integer(), nullable=False, server_default="0"),
     sa.Column("head", sa.Text(), nullable=False, server_default=""),
+    sa.Column("is_pruned", sa.Boolean(), nullable=False, server_default=sa.false()),
 )
 
 
