@@ -30,6 +30,7 @@ from aetherlink.app import Agent
 from aetherlink.cli.entry import aether
 from aetherlink.commands import ALWAYS_KNOWN
 from aetherlink.lab.drills.catalogue import DRILLS
+from aetherlink.model.lifecycle import TRANSITIONS, State
 from aetherlink.model.timeline import EventKind
 from aetherlink.playbooks.schema import PlaybookForm
 from aetherlink.policy.rules import RULES
@@ -294,6 +295,29 @@ def timeline() -> str:
     )
 
 
+def lifecycle() -> str:
+    states: list[State | None] = [None, *State]
+    rows = (
+        (
+            transition.event.value,
+            ", ".join(transition.by),
+            *(code(transition.moves.get(state, "")) for state in states),
+            transition.meaning,
+        )
+        for transition in TRANSITIONS
+    )
+    return page(
+        "Lifecycle of an incident",
+        "What leads from which state to which, and who may cause it. An empty place: that cannot be, and is refused "
+        "(409). `open` and `acknowledged` have the status open, and so has `closing`, which waits for an action to "
+        "end; `closed` (by hand) and `resolved` have the status resolved.",
+        table(
+            ("What happens", "By", *("from " + (state or "nothing") for state in states), "What it means"),
+            rows,
+        ),
+    )
+
+
 def policy() -> str:
     rows = ((code(rule.__name__), inspect.getdoc(rule) or "") for rule in RULES)
     return page(
@@ -355,6 +379,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "metrics.md": metrics,
     "commands.md": commands,
     "timeline.md": timeline,
+    "lifecycle.md": lifecycle,
     "policy.md": policy,
     "alerts.md": alerts,
     "crm.md": crm,

@@ -103,6 +103,10 @@ class IncidentRows(Protocol):
         """
         ...
 
+    def latest_by_key(self, key: str) -> Incident | None:
+        """The newest incident with this identity, open or not."""
+        ...
+
     def insert(self, incident: Incident, entries: Sequence[Entry]) -> None: ...
 
     def update(self, incident: Incident, entries: Sequence[Entry]) -> bool:
@@ -112,7 +116,10 @@ class IncidentRows(Protocol):
     def heads(
         self, *, keys: Collection[str] = (), ids: Collection[IncidentId] = (), closed_after: datetime | None = None
     ) -> list[IncidentHead]:
-        """Open incidents with these keys or ids; with `closed_after` also those with a key that closed since then."""
+        """Open incidents with these keys or ids; with `closed_after` also those with a key that closed since then.
+
+        By id also those that were closed by hand while alerts of theirs fired: the alerts go on being counted.
+        """
         ...
 
     def open_since(self, source: SourceName, since: datetime) -> list[IncidentHead]:
@@ -133,6 +140,10 @@ class IncidentRows(Protocol):
 
     def next_wake(self) -> datetime | None:
         """The earliest timer of all open incidents."""
+        ...
+
+    def latest_entries(self, incident_id: IncidentId, *, limit: int) -> list[StoredEntry]:
+        """The newest entries, the newest first."""
         ...
 
     def timeline(self, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:

@@ -6,6 +6,7 @@ steps run inside the caller's transaction, and change nothing when they are repe
 
 from dataclasses import dataclass, replace
 
+from aetherlink.model import lifecycle
 from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
 from aetherlink.model.timeline import Entry, EventKind
@@ -27,8 +28,9 @@ class Condition:
     is_symptom: bool = False
 
     def begins(self, transaction: Transaction, ids: Ids, said: Entry) -> Incident | None:
-        """Open its incident; None when it is open already."""
-        if transaction.incidents.open_by_key(self.key) is not None:
+        """Open its incident; None when it is open already, or was closed by hand while the condition went on."""
+        latest = transaction.incidents.latest_by_key(self.key)
+        if latest is not None and (latest.status is IncidentStatus.OPEN or self._goes_on(latest)):
             return None
         incident = Incident(
             id=IncidentId(ids.new("inc")),
@@ -51,18 +53,18 @@ class Condition:
 
     def ends(self, transaction: Transaction, said: Entry) -> bool:
         """Close its incident, or leave it to the alerts that have joined it and fire on; False when there is none."""
-        incident = transaction.incidents.open_by_key(self.key)
-        if incident is None:
+        incident = transaction.incidents.latest_by_key(self.key)
+        if incident is not None and self._goes_on(incident):
+            well = replace(incident, verified_since=said.at, updated_at=said.at)
+            return transaction.incidents.update(well, [said])
+        if incident is None or incident.status is not IncidentStatus.OPEN:
             return False
         if incident.firing > 0:
             left = replace(incident, origin=Origin.ALERT, updated_at=said.at, wake_at=said.at)
             return transaction.incidents.update(left, [replace(said, kind=EventKind.NOTE)])
-        closed = replace(
-            incident,
-            status=IncidentStatus.RESOLVED,
-            stage=Stage.DONE,
-            resolved_at=said.at,
-            updated_at=said.at,
-            wake_at=None,
-        )
-        return transaction.incidents.update(closed, [said])
+        return transaction.incidents.update(lifecycle.recovered(incident, at=said.at), [said])
+
+    def _goes_on(self, closed: Incident) -> bool:
+        """Whether a person closed the incident and its condition was not seen to end since then."""
+        is_by_hand = closed.status is IncidentStatus.RESOLVED and closed.closed_by is not None
+        return is_by_hand and closed.origin is self.origin and closed.verified_since is None

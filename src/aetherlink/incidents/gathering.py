@@ -10,6 +10,7 @@ from datetime import datetime
 
 from aetherlink.incidents.mapping import Meaning
 from aetherlink.incidents.options import GroupingOptions
+from aetherlink.model import lifecycle
 from aetherlink.model.alerts import Alert, AlertStatus, Episode
 from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import Incident, IncidentHead, IncidentStatus, Origin, Stage
@@ -171,23 +172,13 @@ class Gathering:
         incident = self._rows.get(closed.id)
         if incident is None:
             raise LookupError(f"incident {closed.id} was found and is gone, in one transaction")
-        again = replace(
-            incident,
-            status=IncidentStatus.OPEN,
-            stage=Stage.PLAN,
-            resolved_at=None,
-            closed_by=None,
-            escalated_at=None,
-            hands_off=False,
-            acknowledged_at=None,
-            acknowledged_by=None,
-            reopened=incident.reopened + 1,
-            wake_at=self._now,
-            updated_at=self._now,
-        )
+        again = lifecycle.reopened(incident, at=self._now)
         text = f"opened again: {_title(alert)}"
         self._rows.update(again, [Entry(EventKind.REOPENED, self._now, text, {"times": again.reopened})])
         [head] = self._rows.heads(ids=[closed.id])
+        known = self._by_id.get(head.id)
+        if known is not None:  # an alert of it has ended in this batch
+            head.firing, known.head = known.head.firing, head
         return self._draft(head)
 
     def _opened(self, alert: Alert, meaning: Meaning) -> _Draft:
@@ -217,7 +208,7 @@ class Gathering:
         return draft
 
     def _known(self, incident_id: IncidentId | None) -> _Draft | None:
-        """The incident that an alert was filed under, while it is open."""
+        """The incident that an alert was filed under, while it is open or was closed by hand."""
         if incident_id is None:
             return None
         if incident_id not in self._by_id:
@@ -227,11 +218,14 @@ class Gathering:
 
     def _draft(self, head: IncidentHead) -> _Draft:
         draft = self._by_id.setdefault(head.id, _Draft(head))
-        self._by_key.setdefault(head.key, draft)
+        if head.status is IncidentStatus.OPEN:
+            self._by_key.setdefault(head.key, draft)
         return draft
 
     def _wake(self, draft: _Draft, *, at_once: bool) -> None:
         """What joins is looked at soon, not each at once: a storm must leave room for the rest."""
+        if draft.head.status is not IncidentStatus.OPEN:
+            return
         self.is_urgent |= at_once
         soon = self._now if at_once else self._soon
         wake_at = draft.head.wake_at

@@ -10,9 +10,12 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from aetherlink.errors import AetherError, ConflictError
+from aetherlink.model import lifecycle
 from aetherlink.model.actions import ActionState
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus, Stage
+from aetherlink.model.lifecycle import State
+from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.stages import STAGES
 from aetherlink.pipeline.step import Case, Continue, Finish, Step, Wait, World
@@ -21,6 +24,7 @@ from aetherlink.ports import Transaction
 _log = logging.getLogger("aetherlink.pipeline")
 
 _FINISHED = ActionState.FINISHED
+_RUNNING = ActionState.RUNNING
 _POLL = timedelta(seconds=5)
 _RETRY = timedelta(seconds=5)
 _BREATH = 0.01  # seconds between two looks: who is woken a thousand times a second looks a hundred times
@@ -133,7 +137,8 @@ async def advance(world: World, incident_id: IncidentId, metrics: PipelineMetric
             return
         step = await STAGES[case.incident.stage](world, case)
         now = world.clock.now()
-        await world.store.write(partial(_store, case=case, step=step, now=now))
+        if not await world.store.write(partial(_store, case=case, step=step, now=now)):
+            return
         _say(case.incident, step)
         if step.action is not None and (case.incident.stage is Stage.DECIDE or step.action.state is _FINISHED):
             metrics.action_stored(step.action)
@@ -173,9 +178,14 @@ def _load(transaction: Transaction, world: World, incident_id: IncidentId) -> Ca
     )
 
 
-def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> None:
-    """The step applied to the incident as it is now: alerts may have come while the stage ran."""
+def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> bool:
+    """The step applied to the incident as it is now: alerts may have come while the stage ran.
+
+    False when a person has closed it meanwhile: there was no action running, and the step does not matter any more.
+    """
     stored = transaction.incidents.get(case.incident.id)
+    if stored is not None and lifecycle.state_of(stored) is State.CLOSED:
+        return False
     if stored is None or stored.stage is not case.incident.stage:
         raise ConflictError(f"incident {case.incident.id} was moved by somebody else while a stage ran")
     was_touched = stored.version != case.incident.version
@@ -195,8 +205,21 @@ def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> N
         hands_off=stored.hands_off or step.hands_off,
         updated_at=now,
     )
-    if not transaction.incidents.update(_moved(changed, step, now=now, again=again), step.entries):
+    moved, entries = _moved(changed, step, now=now, again=again), step.entries
+    if lifecycle.state_of(changed) is State.CLOSING and (step.action is None or step.action.state is not _RUNNING):
+        moved, more = _closed(transaction, changed, now)
+        entries += more
+    if not transaction.incidents.update(moved, entries):
         raise ConflictError(f"incident {case.incident.id} was changed by somebody else in the same transaction")
+    return True
+
+
+def _closed(transaction: Transaction, incident: Incident, now: datetime) -> tuple[Incident, tuple[Entry, ...]]:
+    """What a person wanted closed when its action has ended: closed, unless an alert has fired anew since then."""
+    if not transaction.alerts.actionable(incident.id, after=incident.planned_through, limit=1):
+        return lifecycle.settled(incident, at=now), ()
+    entry = Entry(EventKind.REOPENED, now, "opened again: an alert fired anew while it was being closed")
+    return lifecycle.reopened(incident, at=now), (entry,)
 
 
 def _moved(incident: Incident, step: Step, *, now: datetime, again: datetime | None) -> Incident:
@@ -207,7 +230,7 @@ def _moved(incident: Incident, step: Step, *, now: datetime, again: datetime | N
         case Wait(until):
             return replace(incident, wake_at=_earlier(until, again))
         case Finish():
-            return replace(incident, status=IncidentStatus.RESOLVED, stage=Stage.DONE, resolved_at=now, wake_at=None)
+            return lifecycle.settled(incident, at=now)
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -17,6 +17,7 @@ from aetherlink.store.tables import incidents
 _MOST_NEW = 1000  # among which those are looked for that began lately
 _NAMES = tuple(each.name for each in fields(IncidentHead) if each.name != "is_recast")
 IS_OPEN = incidents.c.status == sa.literal_column(f"'{IncidentStatus.OPEN.value}'")  # so that its index is used
+_STANDS = sa.or_(IS_OPEN, incidents.c.firing > sa.literal_column("0"))
 _IS_LATELY_CLOSED = sa.and_(~IS_OPEN, incidents.c.resolved_at >= sa.bindparam("after", type_=sa.BigInteger))
 _IDENTITY = ("key", "origin", "tenant", "service", "title", "severity", "vip", "priority")  # indexed, hardly ever new
 _CHANGING = (
@@ -36,7 +37,7 @@ _from_json = msgspec.json.Decoder(list[int]).decode
 
 
 def open_by(connection: sa.Connection, name: str, values: Collection[str]) -> list[IncidentHead]:
-    """The open incidents whose `name` (id or key) is one of these."""
+    """The open incidents whose `name` is one of these; by id also those closed by hand while alerts of theirs fired."""
     return _found(connection, name, values, is_open=True, more=())
 
 
@@ -92,7 +93,9 @@ def _found(
 @lru_cache(maxsize=64)
 def _named(name: str, size: int, *, is_open: bool, dialect: str) -> str:
     values = [sa.bindparam(f"value_{place}", type_=sa.Text) for place in range(size)]
-    condition = IS_OPEN if is_open else _IS_LATELY_CLOSED
+    condition = _IS_LATELY_CLOSED
+    if is_open:
+        condition = _STANDS if name == "id" else IS_OPEN
     query = _select().where(incidents.c[name].in_(values), condition).order_by(incidents.c.id.desc())
     return text_of(query, dialect)
 

@@ -68,6 +68,12 @@ class SqlIncidentRows:
         row = self._connection.execute(query).first()
         return None if row is None else _incident(row)
 
+    def latest_by_key(self, key: str) -> Incident | None:
+        """The newest incident with this identity, open or not."""
+        query = sa.select(incidents).where(incidents.c.key == key).order_by(incidents.c.id.desc()).limit(1)
+        row = self._connection.execute(query).first()
+        return None if row is None else _incident(row)
+
     def insert(self, incident: Incident, entries: Sequence[Entry]) -> None:
         """Store a new incident with its first timeline entries."""
         sequence, head = self._timeline.append(incident.id, entries, sequence=0, head=FIRST)
@@ -90,7 +96,7 @@ class SqlIncidentRows:
     def heads(
         self, *, keys: Collection[str] = (), ids: Collection[IncidentId] = (), closed_after: datetime | None = None
     ) -> list[IncidentHead]:
-        """Open incidents with these keys or ids; with `closed_after` also those with a key that closed since then."""
+        """See ports.IncidentRows."""
         found = heads.open_by(self._connection, "id", ids) + heads.open_by(self._connection, "key", keys)
         missing = set(keys).difference(head.key for head in found) if closed_after is not None else ()
         return found + heads.closed_by_key(self._connection, missing, closed_after) if closed_after else found
@@ -129,6 +135,10 @@ class SqlIncidentRows:
     def next_wake(self) -> datetime | None:
         """The earliest timer of all open incidents."""
         return self._connection.execute(sa.select(sa.func.min(incidents.c.wake_at)).where(heads.IS_OPEN)).scalar()
+
+    def latest_entries(self, incident_id: IncidentId, *, limit: int) -> list[StoredEntry]:
+        """The newest entries, the newest first."""
+        return timeline.latest(self._connection, incident_id, limit=limit)
 
     def timeline(self, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
         """Entries in order, those with a sequence above `after`."""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from aetherlink.errors import StoreError
 from aetherlink.lib.hash_chain import FIRST, Chain
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
@@ -42,6 +43,11 @@ class Appending:
 
 def chain_all(connection: sa.Connection, chain: Chain) -> None:
     """Chain entries that were stored before there was a chain, in the order of their numbers, which have no gap."""
+    if is_hashed(connection):  # to hash anew what is there would make whatever it says look genuine
+        raise StoreError(
+            "the database does not say any more how many timeline entries it has: somebody has taken that away; "
+            "`aether audit verify` says more, and a backup has it"
+        )
     last: dict[str, tuple[int, str]] = {}
     hashes: list[tuple[str, int]] = []
     for row in connection.execute(sa.select(timeline).order_by(timeline.c.number)):
@@ -61,12 +67,28 @@ def chain_all(connection: sa.Connection, chain: Chain) -> None:
     update_rows(connection, incidents, ("entries", "head"), [(*place, key) for key, place in last.items()])
 
 
+def is_hashed(connection: sa.Connection) -> bool:
+    """Whether any entry was hashed with a key."""
+    return connection.execute(sa.select(timeline.c.number).where(timeline.c.hash != "").limit(1)).first() is not None
+
+
 def page(connection: sa.Connection, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
     """Entries in order, those with a sequence above `after`."""
     query = (
         sa.select(timeline)
         .where(timeline.c.incident_id == incident_id, timeline.c.sequence > after)
         .order_by(timeline.c.sequence)
+        .limit(limit)
+    )
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def latest(connection: sa.Connection, incident_id: IncidentId, *, limit: int) -> list[StoredEntry]:
+    """The newest entries, the newest first."""
+    query = (
+        sa.select(timeline)
+        .where(timeline.c.incident_id == incident_id)
+        .order_by(timeline.c.sequence.desc())
         .limit(limit)
     )
     return [_entry(row) for row in connection.execute(query)]

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
+from aetherlink.incident_commands import IncidentCommands
 from aetherlink.incidents.condition import Condition
 from aetherlink.incidents.identity import Kind, incident_key
 from aetherlink.incidents.low_health import LowHealth
@@ -174,6 +175,24 @@ async def test_a_condition_opens_once_and_ends_once(store: SqlStore, ids: Counti
 
     assert [each and each.id for each in opened] == [IncidentId("inc-0001"), None]
     assert closed == [True, False]
+
+
+async def test_what_was_closed_by_hand_stays_closed_while_the_score_stays_low(
+    low_health: LowHealth, store: SqlStore, clock: ManualClock
+) -> None:
+    hand = IncidentCommands(store, clock=clock, waker=Bell())
+    await low_health.low(LOW)
+    [incident] = await incidents(store)
+    await hand.close(incident.id, reason="we know", by="ann")
+    await low_health.low(later(LOW, 1))
+    assert len(await incidents(store)) == 1
+
+    await low_health.recovered(WELL)
+    await low_health.low(later(LOW, 30))
+    first, second = await incidents(store)
+    assert first.closed_by == "ann"
+    assert [kind for kind, _ in await said(store, first)][-2:] == [EventKind.CLOSED, EventKind.RESOLVED]
+    assert second.status is IncidentStatus.OPEN
 
 
 # --- with the alerts
