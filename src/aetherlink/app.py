@@ -10,6 +10,7 @@ import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version as version_of
@@ -25,7 +26,9 @@ from aetherlink.api.app import build_api
 from aetherlink.api.connections import BoundedServer
 from aetherlink.api.services import ApiServices
 from aetherlink.audit import key_file
-from aetherlink.audit.anchor_file import ANCHORS_FILE
+from aetherlink.audit.anchor_file import ANCHORS_FILE, AnchorFile
+from aetherlink.audit.anchoring import Anchoring
+from aetherlink.audit.metrics import AuditMetrics
 from aetherlink.clients.alertmanager import AlertmanagerClient
 from aetherlink.clients.credentials import connection_of
 from aetherlink.clients.options import ClientOptions
@@ -39,6 +42,7 @@ from aetherlink.health.heartbeat import Heartbeats
 from aetherlink.health.loop import HealthLoop
 from aetherlink.health.metrics import HealthMetrics, HeartbeatMetrics
 from aetherlink.health.sources import SourceWatch, problem_of
+from aetherlink.incident_commands import IncidentCommands
 from aetherlink.incidents.blindness import Blindness
 from aetherlink.incidents.low_disk import LowDisk
 from aetherlink.incidents.low_health import LowHealth
@@ -68,6 +72,7 @@ from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.settings import Settings
 from aetherlink.store import backup, folder, restore
 from aetherlink.store.archive import Manifest
+from aetherlink.store.audit import SqlAudit, auditing
 from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
 from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
@@ -118,6 +123,7 @@ class Agent:
         self._alertmanagers = {
             SourceName(source.name): _alertmanagers(source, settings.clients) for source in settings.sources
         }
+        self._anchoring = self._anchors()
         self._executors = _executors(settings)
         self._pipeline_metrics = PipelineMetrics(self.registry)
         self._runner = Runner(self._world(), self._pipeline_metrics)
@@ -149,13 +155,7 @@ class Agent:
         self._retention = Retention(
             self.store, kinds(settings.retention), clock=self._clock, metrics=RetentionMetrics(self.registry)
         )
-        self._free_space = FreeSpace(
-            settings.data_dir,
-            settings.retention.low_disk_bytes,
-            sink=LowDisk(self.store, ids=self._ids, source=settings.main_source),
-            clock=self._clock,
-            metrics=FreeSpaceMetrics(self.registry),
-        )
+        self._free_space = self._space()
         self._tokens = TokenBook(
             self.store,
             clock=self._clock,
@@ -200,6 +200,8 @@ class Agent:
             self._cleanups.append((f"executor {name}", opened.aclose))
         await asyncio.to_thread(self.store.open)
         self._cleanups.append(("store", lambda: asyncio.to_thread(self.store.close)))
+        await self._anchoring.start()
+        self._cleanups.append(("anchors", self._anchoring.stop))
         await self._tokens.reload()
         await self._reception.start()
         self._cleanups.append(("reception", self._reception.flush))
@@ -218,6 +220,25 @@ class Agent:
         for source, reconciler in self._reconcilers.items():
             reconciler.start()
             self._cleanups.append((f"reconciliation of {source}", reconciler.stop))
+
+    def _space(self) -> FreeSpace:
+        settings = self._settings
+        return FreeSpace(
+            settings.data_dir,
+            settings.retention.low_disk_bytes,
+            sink=LowDisk(self.store, ids=self._ids, source=settings.main_source),
+            clock=self._clock,
+            metrics=FreeSpaceMetrics(self.registry),
+        )
+
+    def _anchors(self) -> Anchoring:
+        return Anchoring(
+            AnchorFile(self._settings.data_dir / ANCHORS_FILE),
+            lambda: self.store.tally,
+            interval=self._settings.audit.anchor_interval,
+            clock=self._clock,
+            metrics=AuditMetrics(self.registry),
+        )
 
     def _world(self) -> World:
         settings = self._settings
@@ -317,7 +338,9 @@ class Agent:
             gate=gate,
             tokens=self._tokens,
             commands=commands,
+            incident_commands=IncidentCommands(self.store, clock=self._clock, waker=self._runner),
             health=self._health,
+            anchors=self._anchoring,
             queries=self._prometheus,
             metrics=self.registry,
             version=VERSION,
@@ -368,8 +391,7 @@ def check(settings: Settings) -> Iterator[str]:
 
 def back_up(settings: Settings, file: Path) -> Manifest:
     """Back up the data of an agent, whether it runs or not. Raises SettingsError, StoreError."""
-    if settings.database_url is None and not (settings.data_dir / DATABASE_FILE).is_file():
-        raise SettingsError(f"there is no database in {settings.data_dir}: is data_dir (AETHER_DATA_DIR) the agent's?")
+    _refuse_without_database(settings)
     place = _place(settings)
     try:
         return backup.write(place.reading, file, beside=_beside(settings), now=SystemClock().now())
@@ -384,6 +406,17 @@ def restore_from(settings: Settings, file: Path, *, force: bool) -> Restored:
     if (place := _postgres(settings)) is not None:
         return restore.into_postgres(file, place, settings.data_dir, files, force=force, now=now)
     return restore.into_file(file, settings.data_dir / DATABASE_FILE, files, force=force, now=now)
+
+
+def audited(settings: Settings) -> AbstractContextManager[SqlAudit]:
+    """The timelines as they are stored, beside an agent that runs or not. Raises SettingsError, StoreError."""
+    _refuse_without_database(settings)
+    return auditing(_place(settings))
+
+
+def _refuse_without_database(settings: Settings) -> None:
+    if settings.database_url is None and not (settings.data_dir / DATABASE_FILE).is_file():
+        raise SettingsError(f"there is no database in {settings.data_dir}: is data_dir (AETHER_DATA_DIR) the agent's?")
 
 
 def _beside(settings: Settings) -> Mapping[str, Path]:

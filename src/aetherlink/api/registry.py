@@ -4,7 +4,19 @@ from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter
 
-from aetherlink.api.routers import actions, alerts, docs_page, health_history, incidents, pause, probes, seed, tokens
+from aetherlink.api.routers import (
+    actions,
+    alerts,
+    audit,
+    docs_page,
+    health_history,
+    incident_acts,
+    incidents,
+    pause,
+    probes,
+    seed,
+    tokens,
+)
 from aetherlink.api.services import ApiServices
 
 ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
@@ -12,9 +24,11 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     probes.router,
     alerts.router,
     incidents.router,
+    incident_acts.router,
     health_history.router,
     actions.router,
     pause.router,
     tokens.router,
+    audit.router,
     docs_page.router,
 )

@@ -8,9 +8,10 @@ from prometheus_client import CollectorRegistry
 from aetherlink.access.gate import Gate
 from aetherlink.access.tokens import TokenBook
 from aetherlink.commands import Commands
+from aetherlink.incident_commands import IncidentCommands
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceState
-from aetherlink.ports import HealthView, QueryClient, Store
+from aetherlink.ports import AnchorView, HealthView, QueryClient, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,9 @@ class ApiServices:
     gate: Gate
     tokens: TokenBook
     commands: Commands
+    incident_commands: IncidentCommands
     health: HealthView
+    anchors: AnchorView
     queries: Mapping[SourceName, QueryClient]
     metrics: CollectorRegistry
     version: str

@@ -65,7 +65,7 @@ class IncidentShape(Shape):
     action_id: str | None = Field(examples=["act-06f3qk2c8d1v7m4t"])
     escalated: bool = Field(description="A person has been called.")
     hands_off: bool = Field(description="A repair failed: the agent tries no other by itself.")
-    firing: int = Field(description="How many of its alerts fire.", examples=[2])
+    firing: int = Field(description="How many of its alerts fire; of what the agent sees itself: 1.", examples=[2])
     reopened: int = Field(description="How often it was opened again after it was resolved.", examples=[0])
     flapping_until: Instant | None = Field(description="It flaps, until then unless it goes on.")
     acknowledged_at: Instant | None

@@ -5,7 +5,7 @@ Commands import what they need when they run, so that `aether --help` stays quic
 
 import typer
 
-from aetherlink.cli import asking, backup, health, incidents, lab, pause, serving, smoke, tokens
+from aetherlink.cli import asking, audit, backup, health, incident_acts, incidents, lab, pause, serving, smoke, tokens
 from aetherlink.errors import AetherError
 
 GROUPS = (
@@ -14,6 +14,8 @@ GROUPS = (
     asking.group,
     health.group,
     incidents.group,
+    incident_acts.group,
+    audit.group,
     pause.group,
     backup.group,
     tokens.group,

@@ -10,6 +10,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from aetherlink.errors import StoreError
+from aetherlink.lib.hash_chain import Tally
 from aetherlink.ports import Transaction
 from aetherlink.store import schema
 from aetherlink.store.index import AlertIndex
@@ -65,6 +66,11 @@ class SqlStore:
         """Let go of the database without having opened it well."""
         self._readers.shutdown()
         self._place.release()
+
+    @property
+    def tally(self) -> Tally:
+        """How far the chain has come, as committed."""
+        return self._memory.tally
 
     @property
     def standings(self) -> AlertIndex:

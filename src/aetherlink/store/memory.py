@@ -6,14 +6,15 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from aetherlink.errors import StoreError
 from aetherlink.lib.hash_chain import Chain, Key, Tally
+from aetherlink.model.audit import TALLY_NAME
 from aetherlink.store import agent_state, timeline
 from aetherlink.store.index import AlertIndex, Staged
 from aetherlink.store.tables import alerts
 
 KeySource = Callable[[bool], Key]  # is told whether entries rest on the key already
 
-_TALLY = "audit"  # the name under which agent_state holds how far the chain has come
 _REMEMBERED = timedelta(days=1)  # how long what is over is told from a late repeat
 
 
@@ -29,23 +30,26 @@ class Memory:
     def load(self, connection: sa.Connection) -> None:
         """Read from the database what is committed there; entries from before there was a chain are chained now.
 
-        Raises ValueError for a tally that is none, and whatever the source of the key raises.
+        Raises StoreError when the record of the chain is gone or cannot be read, and what the source of the key raises.
         """
         self.reload(connection)
-        self.key = self.key_for(self.tally.number > 0)
-        if agent_state.get(connection, _TALLY) is None:
+        self.key = self.key_for(self.tally.number > 0 or timeline.is_hashed(connection))
+        if agent_state.get(connection, TALLY_NAME) is None:
             chain = Chain(self.key)
             timeline.chain_all(connection, chain)
-            agent_state.put(connection, _TALLY, str(chain.tally))
+            agent_state.put(connection, TALLY_NAME, str(chain.tally))
             self.tally = chain.tally
 
     def reload(self, connection: sa.Connection) -> None:
-        """Read again what is committed, when that is not known."""
+        """Read again what is committed, when that is not known. Raises StoreError."""
         last = connection.execute(sa.select(sa.func.max(alerts.c.updated_at))).scalar()
         if last is not None:
             self.index.load(connection, resolved_after=last - _REMEMBERED)
-        tally = agent_state.get(connection, _TALLY)
-        self.tally = Tally() if tally is None else Tally.read(tally)
+        tally = agent_state.get(connection, TALLY_NAME)
+        try:
+            self.tally = Tally() if tally is None else Tally.read(tally)
+        except ValueError as problem:
+            raise StoreError(f"what the database says of its timelines was changed: {problem}") from problem
 
     def layer(self) -> "Layer":
         """A layer for one transaction."""
@@ -54,7 +58,7 @@ class Memory:
     def save(self, connection: sa.Connection, layer: "Layer") -> None:
         """Store how far the chain has come, in the transaction that moved it."""
         if layer.chain.tally.number != self.tally.number:
-            agent_state.put(connection, _TALLY, str(layer.chain.tally))
+            agent_state.put(connection, TALLY_NAME, str(layer.chain.tally))
 
     def keep(self, layer: "Layer") -> None:
         """Take over what was committed."""

@@ -30,9 +30,13 @@ from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.api.app import build_api
 from aetherlink.api.services import ApiServices
+from aetherlink.audit.anchor_file import AnchorFile
+from aetherlink.audit.anchoring import Anchoring
+from aetherlink.audit.metrics import AuditMetrics
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.commands import ActionOptions, Commands
+from aetherlink.incident_commands import IncidentCommands
 from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.intake.options import IntakeOptions
 from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
@@ -235,7 +239,15 @@ def _build(
         gate=gate,
         tokens=tokens,
         commands=commands,
+        incident_commands=IncidentCommands(store, clock=clock, waker=world),
         health=world,
+        anchors=Anchoring(
+            AnchorFile(folder / "data" / "audit.anchors"),
+            lambda: store.tally,
+            interval=timedelta(minutes=5),
+            clock=clock,
+            metrics=AuditMetrics(registry),
+        ),
         queries={SOURCE: client},
         metrics=registry,
         version="0.0.0-test",

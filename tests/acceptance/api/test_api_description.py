@@ -60,10 +60,12 @@ def test_every_reference_leads_somewhere(description) -> None:
 
 
 def test_every_body_has_an_example_that_the_agent_takes(agent, description) -> None:
+    agent.call("POST", "/alertmanager", json=EXAMPLE).raise_for_status()
+    [incident] = agent.call("GET", "/api/v1/incidents").json()["items"]
     for name, operation in operations(description):
         if "requestBody" not in operation:
             continue
-        method, path = name.split(" ")
+        method, path = name.format(incident_id=incident["id"]).split(" ")
         content = operation["requestBody"]["content"]["application/json"]
         reference = content["schema"].get("$ref", "").rpartition("/")[2]
         examples = [content["example"]] if "example" in content else None

@@ -290,3 +290,22 @@ def test_smoke_on_something_else_fails_every_check(aether, prometheus: str) -> N
 
     assert done.returncode == 1
     assert done.stdout.count("FAILED") == 5
+
+
+def test_note_ack_and_close_say_what_was_done(agent, aether, settings_of) -> None:
+    settings = settings_of(agent)
+    alert = {"status": "firing", "labels": {"alertname": "DiskFull"}, "startsAt": "2026-01-01T12:00:00Z"}
+    agent.call("POST", "/alertmanager", json={"alerts": [alert]}).raise_for_status()
+    [incident] = agent.call("GET", "/api/v1/incidents").json()["items"]
+    id_ = incident["id"]
+    done = [
+        aether("note", id_, "I look", "--config", settings),
+        aether("ack", id_, "--config", settings),
+        aether("close", id_, "--reason", "done", "--config", settings),
+        aether("ack", id_, "--config", settings),
+    ]
+    assert [each.returncode for each in done] == [0, 0, 0, 1], [each.stderr for each in done]
+    assert done[0].stdout == f"noted on {id_}\n"
+    assert done[1].stdout.startswith(f"operator looks after {id_} since 2")
+    assert done[2].stdout == f"{id_} is closed, by operator\n"
+    assert "cannot be acknowledged" in done[3].stderr
