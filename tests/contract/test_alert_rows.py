@@ -25,7 +25,9 @@ def report(fingerprint: str, *, status: AlertStatus = FIRING, ends_at: datetime 
 
 
 def episode(number: int, alert: Alert, **changes: object) -> Episode:
-    made = Episode(number, alert, alert.status, alert.since, alert.ends_at, alert.suppressed, "acme-corp", "critical")
+    made = Episode(
+        number, alert, alert.status, alert.since, alert.ends_at, alert.suppressed, alert.name, "acme-corp", "critical"
+    )
     for name, value in {"incident_id": INCIDENT, **changes}.items():
         setattr(made, name, value)
     return made

@@ -64,6 +64,7 @@ def episode(number: int) -> Episode:
         since=START,
         ends_at=None,
         suppressed=Suppression.NONE if number % 10 else Suppression.SILENCED,
+        name=alert.name,
         tenant=f"tenant-{number % 4}",
         severity="critical" if number % 3 else "info",
         incident_id=IncidentId(f"inc-{number % 7}"),

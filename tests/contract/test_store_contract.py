@@ -31,7 +31,9 @@ SOURCE = SourceName("lab")
 
 def episode(number: int, fingerprint: str) -> Episode:
     alert = Alert(SOURCE, Fingerprint(fingerprint), AlertStatus.FIRING, START, None, {"alertname": "A"}, {})
-    return Episode(number, alert, alert.status, alert.since, None, Suppression.NONE, "acme-corp", "critical")
+    return Episode(
+        number, alert, alert.status, alert.since, None, Suppression.NONE, alert.name, "acme-corp", "critical"
+    )
 
 
 def token(name: str, **changes: object) -> TokenRecord:

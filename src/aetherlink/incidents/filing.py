@@ -166,6 +166,7 @@ class Filing:
             report.since,
             report.ends_at,
             report.suppressed,
+            meaning.name,
             meaning.tenant,
             meaning.counted_severity,
         )
@@ -188,7 +189,7 @@ class Filing:
         if isinstance(known, Episode):
             episode = known
         else:
-            episode = Episode(known.id, report, status, since, ends_at, suppressed, "", "", known.incident_id)
+            episode = Episode(known.id, report, status, since, ends_at, suppressed, "", "", "", known.incident_id)
             self._changed[episode.id] = self._here[(report.source, report.fingerprint)] = episode
         episode.status, episode.since, episode.ends_at, episode.suppressed = status, since, ends_at, suppressed
         return episode

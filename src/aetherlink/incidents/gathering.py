@@ -10,6 +10,7 @@ from datetime import datetime
 
 from aetherlink.incidents.mapping import Meaning
 from aetherlink.incidents.options import GroupingOptions
+from aetherlink.lib.plain_text import plain
 from aetherlink.model import lifecycle
 from aetherlink.model.alerts import Alert, AlertStatus, Episode
 from aetherlink.model.ids import IncidentId, SourceName
@@ -19,6 +20,7 @@ from aetherlink.ports import Ids, IncidentRows
 
 _MOST_NAMED = 5  # of one batch in one timeline entry; all of them are under the incident's alerts
 _LONGEST_TITLE = 500
+_LONGEST_NAME = 200
 _FEW = 10  # alerts of an incident: each that joins may show something else
 
 
@@ -259,7 +261,11 @@ def _is_of_alerts(head: IncidentHead) -> bool:
 
 
 def _title(alert: Alert) -> str:
-    return (alert.annotations.get("summary") or alert.name or "an alert without a name")[:_LONGEST_TITLE]
+    return plain(alert.annotations.get("summary") or alert.name or "an alert without a name", _LONGEST_TITLE)
+
+
+def _name(alert: Alert) -> str:
+    return plain(alert.name or alert.fingerprint, _LONGEST_NAME)
 
 
 def _head_of(incident: Incident) -> IncidentHead:
@@ -312,13 +318,13 @@ def _as_opened(draft: _Draft) -> Incident:
 
 def _entry(heard: list[tuple[Alert, AlertStatus]], now: datetime) -> Entry:
     named = heard[:_MOST_NAMED]
-    words = [f"{alert.name or alert.fingerprint} is {status}" for alert, status in named]
+    words = [f"{_name(alert)} is {status}" for alert, status in named]
     more = len(heard) - len(words)
     text = ", ".join(words) + (f", and {more} more" if more > 0 else "")
     facts = [
         {
             "fingerprint": alert.fingerprint,
-            "alertname": alert.name,
+            "alertname": alert.name[:_LONGEST_NAME],
             "status": status.value,
             "starts_at": alert.starts_at.isoformat(),
         }
@@ -328,7 +334,7 @@ def _entry(heard: list[tuple[Alert, AlertStatus]], now: datetime) -> Entry:
 
 
 def _muted_entry(muted: list[Alert], now: datetime) -> Entry:
-    words = [f"{alert.name or alert.fingerprint} is {alert.suppressed}" for alert in muted[:_MOST_NAMED]]
+    words = [f"{_name(alert)} is {alert.suppressed}" for alert in muted[:_MOST_NAMED]]
     more = len(muted) - len(words)
     text = ", ".join(words) + (f", and {more} more" if more > 0 else "") + " in Alertmanager"
     return Entry(EventKind.SUPPRESSED, now, text, {"count": len(muted)})

@@ -1,5 +1,6 @@
 """The identity of an open incident: what is broken, as one string that no label can forge."""
 
+import hashlib
 import json
 from enum import StrEnum
 
@@ -15,6 +16,12 @@ class Kind(StrEnum):
     BLIND = "blind"
 
 
+_LONGEST = 500  # characters: an index of PostgreSQL takes 2,704 bytes
+
+
 def incident_key(kind: Kind, *parts: str) -> str:
     """The kind and its parts as JSON: whatever the parts hold, different ones never give the same key."""
-    return json.dumps([kind.value, *parts], ensure_ascii=False, separators=(",", ":"))
+    key = json.dumps([kind.value, *parts], ensure_ascii=False, separators=(",", ":"))
+    if len(key) <= _LONGEST:
+        return key
+    return json.dumps([kind.value, {"sha256": hashlib.sha256(key.encode()).hexdigest()}], separators=(",", ":"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aetherlink.incidents.identity import Kind, incident_key
 from aetherlink.incidents.options import GroupingOptions, LabelOptions
+from aetherlink.lib.plain_text import plain
 from aetherlink.model.alerts import Alert
 from aetherlink.model.ids import SourceName
 from aetherlink.model.incidents import Severity
@@ -15,6 +16,7 @@ from aetherlink.playbooks.schema import split_matcher
 
 NONE = "none"
 _MOST_REMEMBERED = 10_000
+_LONGEST_WORD = 200  # characters of a name, a tenant, a service
 _LONGEST_REMEMBERED = 200  # characters of one label: what is longer is read anew each time
 _SYNONYMS = {
     "critical": Severity.CRITICAL,
@@ -107,14 +109,16 @@ class LabelMapping:
     def _understood(self, alert: Alert) -> Meaning:
         source_labels = self._source_labels.get(alert.source, {})
         labels = {**source_labels, **alert.labels}
-        tenant = self.tenant_of(labels)
-        service = _first(labels, self._options.service)
-        word = _first(labels, self._options.severity)
+        tenant, service, word = (
+            _first(alert.labels, names) or _first(source_labels, names)
+            for names in (self._options.tenant, self._options.service, self._options.severity)
+        )
         severity = _severity(word)
+        name = plain(alert.name, _LONGEST_WORD)
         return Meaning(
-            name=alert.name,
-            tenant=tenant,
-            service=service,
+            name=name,
+            tenant=plain(tenant, _LONGEST_WORD),
+            service=plain(service, _LONGEST_WORD),
             severity=severity,
             counted_severity=NONE if word.lower() == NONE else severity.value,
             vip=self.is_vip(tenant),
@@ -122,7 +126,7 @@ class LabelMapping:
             is_symptom=self._is_symptom(alert.name),
             is_heartbeat=self.is_heartbeat(alert),
             source_labels=source_labels,
-            log_head=f"ALERT: {alert.name} | severity={severity.value} | tenant={tenant}",
+            log_head=f"ALERT: {name} | severity={severity.value} | tenant={plain(tenant, _LONGEST_WORD)}",
         )
 
     def _key(self, alert: Alert, labels: Mapping[str, str], words: Mapping[str, str]) -> str:

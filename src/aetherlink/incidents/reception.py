@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
 
-from aetherlink.errors import AetherError, OverloadedError, UnfitError
+from aetherlink.errors import AetherError, OverloadedError, StoreError, UnfitError
 from aetherlink.incidents.filing import Filed, Filing
 from aetherlink.incidents.mapping import LabelMapping, Meaning
 from aetherlink.incidents.metrics import AlertMetrics
@@ -26,6 +26,7 @@ from aetherlink.ports import Clock, HeartbeatEar, Ids, Standings, Store, Transac
 Counts = Counter[tuple[Way, LedgerOutcome]]
 
 _MOST_IN_ONE_COMMIT = 20_000  # alerts
+_LONGEST_SUMMARY = 500  # characters, in a line of the log
 _REPEATS_WAIT = 0.1  # seconds until repeats alone are worth a commit
 
 _log = logging.getLogger("aetherlink.incidents")
@@ -103,7 +104,8 @@ class Reception:
         for alert in alerts:
             (repeats if is_old(alert) else news).append(alert)
         if not news:
-            self._note_repeats(repeats, way)
+            if repeats:
+                self._note_repeats(repeats, way)
             return
         waiting = _Waiting(news, repeats, way, body, asyncio.get_running_loop().create_future())
         self._admit(waiting)
@@ -149,11 +151,17 @@ class Reception:
             except UnfitError as problem:
                 self._repeats += repeats
                 await self._write_each_alone(batch, problem)
+                if not batch:
+                    return
             except AetherError as problem:
                 self._repeats += repeats
                 loop.call_soon(_refuse, batch, problem)
                 if not self._queue:  # nobody waits: what was repeated is counted with the next commit that succeeds
                     return
+            except BaseException:
+                self._repeats += repeats
+                _refuse(batch, StoreError("the agent stopped before this was stored: send it again"))
+                raise
             else:
                 loop.call_soon(self._tell, batch, done)  # after the next batch is on its way
 
@@ -254,7 +262,7 @@ class Reception:
 
 
 def _line(alert: Alert, meaning: Meaning) -> str:
-    summary = alert.annotations.get("summary", "")
+    summary = alert.annotations.get("summary", "")[:_LONGEST_SUMMARY]
     line = f"{meaning.log_head} | summary='{summary}' | startsAt={_rfc3339(alert.starts_at)}"
     return line if alert.status is AlertStatus.FIRING else f"{line} | status={alert.status.value}"
 

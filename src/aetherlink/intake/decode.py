@@ -8,6 +8,7 @@ import msgspec
 
 from aetherlink.errors import BadRequestError
 from aetherlink.intake.fingerprint import fingerprint
+from aetherlink.lib.plain_text import plain
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.ids import Fingerprint, SourceName
 
@@ -22,7 +23,7 @@ class _WireAlert(msgspec.Struct, rename="camel", gc=False):
     status: AlertStatus
     labels: dict[str, str]
     starts_at: str
-    annotations: dict[str, str] = {}
+    annotations: dict[str, str] | None = None
     ends_at: str | None = None
     fingerprint: str = ""
 
@@ -52,19 +53,27 @@ def decode(body: bytes, source: SourceName) -> Webhook:
             left_out=max(0, webhook.truncated_alerts),
         )
     except (msgspec.DecodeError, UnicodeError, ValueError, OverflowError, RecursionError) as problem:
-        raise BadRequestError(f"not an Alertmanager webhook: {str(problem)[:_LONGEST_PROBLEM]}") from problem
+        raise BadRequestError(f"not an Alertmanager webhook: {plain(str(problem), _LONGEST_PROBLEM)}") from problem
 
 
 def _alert(wire: _WireAlert, source: SourceName, place: int) -> Alert:
     ends_at = None if wire.ends_at is None or wire.ends_at == _GO_ZERO else instant(wire.ends_at, "endsAt", place)
     return Alert(
         source,
-        Fingerprint(wire.fingerprint[:_LONGEST_FINGERPRINT]) if wire.fingerprint else fingerprint(wire.labels),
+        _fingerprint(wire),
         wire.status,
         instant(wire.starts_at, "startsAt", place),
         None if ends_at is None or ends_at < _NEVER else ends_at,
         wire.labels,
-        wire.annotations,
+        wire.annotations or {},
+    )
+
+
+def _fingerprint(wire: _WireAlert) -> Fingerprint:
+    """What the sender says, where that can be one: two that are cut off would be one alert."""
+    said = wire.fingerprint
+    return (
+        Fingerprint(said) if 0 < len(said) <= _LONGEST_FINGERPRINT and said.isprintable() else fingerprint(wire.labels)
     )
 
 

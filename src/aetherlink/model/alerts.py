@@ -114,6 +114,7 @@ class Episode:
     since: datetime
     ends_at: datetime | None
     suppressed: Suppression
+    name: str
     tenant: str
     severity: str
     incident_id: IncidentId | None = None

@@ -143,7 +143,7 @@ def _values(one: Episode, now: int) -> tuple[Any, ...]:
         one.id,
         alert.source,
         alert.fingerprint,
-        alert.name,
+        one.name,
         one.tenant,
         one.severity,
         one.status.value,

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from aetherlink.errors import StoreError
 from aetherlink.lib.hash_chain import FIRST, Chain
+from aetherlink.lib.plain_text import plain
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
 from aetherlink.store.statements import insert_rows, micros, update_rows
@@ -29,10 +30,11 @@ class Appending:
         for entry in entries:
             sequence += 1
             kind, at, facts = entry.kind.value, micros(entry.at), _to_json(entry.facts).decode()
+            text = plain(entry.text)
             number, head = self._chain.append(
-                head, incident_id=incident_id, sequence=sequence, kind=kind, at=at, text=entry.text, facts=facts
+                head, incident_id=incident_id, sequence=sequence, kind=kind, at=at, text=text, facts=facts
             )
-            self._rows.append((number, incident_id, sequence, kind, at, entry.text, facts, head, None))
+            self._rows.append((number, incident_id, sequence, kind, at, text, facts, head, None))
         return sequence, head
 
     def flush(self) -> None:
