@@ -4,7 +4,7 @@ Stores are driven through `Store.write` and `Store.read`: the caller hands over 
 (or a reader's) thread inside one transaction. State, timeline and whatever belongs together commit together.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -453,8 +453,8 @@ class SourceView(Protocol):
 class AuditView(Protocol):
     """The timelines as they are stored, in one consistent view. What it gives may hold anything: it is checked."""
 
-    def rows(self) -> Iterator[AuditRow]:
-        """Every entry in the order of its number, with the hash before it in its incident."""
+    def rows(self) -> Generator[AuditRow, None, None]:
+        """Every entry in the order of its number, with the hash before it in its incident. Close it after use."""
         ...
 
     def stored_tally(self) -> str | None:

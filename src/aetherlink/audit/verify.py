@@ -4,6 +4,7 @@ Nothing is kept but the running sum, so that a long history needs no more memory
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -51,7 +52,9 @@ def verify(view: AuditView, key: Key, anchors: Sequence[Anchor]) -> Report:
     report = Report()
     ordered = sorted(anchors, key=lambda anchor: anchor.tally.number)
     walk = _Walk(key, ordered, report)
-    report.first_bad = walk.along(view.rows()) or walk.beyond() or _stored_tally(view, report) or _heads(view)
+    with closing(view.rows()) as rows:
+        first_bad = walk.along(rows)
+    report.first_bad = first_bad or walk.beyond() or _stored_tally(view, report) or _heads(view)
     return report
 
 

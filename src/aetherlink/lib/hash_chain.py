@@ -120,6 +120,32 @@ class Chain:
         self.tally = self.tally.plus(self._key, found)
         return number, found
 
+    def fits(
+        self,
+        previous: str,
+        *,
+        number: int,
+        incident_id: str,
+        sequence: int,
+        kind: str,
+        at: int,
+        text: str,
+        facts: str,
+        entry: str,
+    ) -> bool:
+        """Whether `entry` is the hash of all this: whether it is as it was stored."""
+        return entry == entry_hash(
+            self._key,
+            previous,
+            number=number,
+            incident_id=incident_id,
+            sequence=sequence,
+            kind=kind,
+            at=at,
+            text=text,
+            facts=facts,
+        )
+
     def prove_pruned(
         self, previous: str, *, number: int, incident_id: str, sequence: int, kind: str, at: int, entry: str
     ) -> str:

@@ -1,6 +1,6 @@
 """The timelines as an auditor reads them: as they stand in the database, whatever somebody may have put there."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import starmap
 from sqlite3 import Connection as RawConnection
@@ -40,8 +40,8 @@ class SqlAudit:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def rows(self) -> Iterator[AuditRow]:
-        """Every entry in the order of its number, with the hash before it in its incident."""
+    def rows(self) -> Generator[AuditRow, None, None]:
+        """See ports.AuditView."""
         is_before = sa.and_(
             _before.c.incident_id == timeline.c.incident_id, _before.c.sequence == timeline.c.sequence - 1
         )
@@ -62,7 +62,10 @@ class SqlAudit:
             .order_by(timeline.c.number)
         )
         found = self._connection.execution_options(yield_per=_AT_ONCE).execute(query)
-        return starmap(AuditRow, found)
+        try:
+            yield from starmap(AuditRow, found)
+        finally:
+            found.close()
 
     def stored_tally(self) -> str | None:
         """What the last commit noted of the chain."""

@@ -1,9 +1,11 @@
 """Takes the words out of the timelines of incidents that were closed long ago.
 
 The entries stay, with their hashes and a proof that retention emptied them: a chain with holes could not be told from
-one that somebody cut. The incident stays as well, without its labels and its plan.
+one that somebody cut. The incident stays as well, without its labels and its plan. An entry that is not as it was
+stored stays as it is: a proof would make whatever was done to it look like retention.
 """
 
+import logging
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +15,8 @@ from aetherlink.lib.hash_chain import FIRST, PRUNED_FACTS, PRUNED_TEXT, Chain
 from aetherlink.model.incidents import IncidentStatus
 from aetherlink.store.statements import micros, update_rows
 from aetherlink.store.tables import incidents, timeline
+
+_log = logging.getLogger("aetherlink.audit")
 
 
 def prune(connection: sa.Connection, chain: Chain, before: datetime, *, limit: int) -> int:
@@ -36,20 +40,22 @@ def prune(connection: sa.Connection, chain: Chain, before: datetime, *, limit: i
 
 
 def _emptied(connection: sa.Connection, chain: Chain, incident_id: str) -> list[tuple[Any, ...]]:
-    """Its entries as they stay: text, facts, proof, number."""
+    """Its entries as they stay: text, facts, proof, number; without those that are emptied already, or were changed."""
     query = sa.select(timeline).where(timeline.c.incident_id == incident_id).order_by(timeline.c.sequence)
     emptied = []
     previous = FIRST
     for row in connection.execute(query).all():
-        proof = chain.prove_pruned(
-            previous,
-            number=row.number,
-            incident_id=incident_id,
-            sequence=row.sequence,
-            kind=row.kind,
-            at=micros(row.at),
-            entry=row.hash,
-        )
-        emptied.append((PRUNED_TEXT, PRUNED_FACTS, proof, row.number))
+        place = {
+            "number": row.number,
+            "incident_id": incident_id,
+            "sequence": row.sequence,
+            "kind": row.kind,
+            "at": micros(row.at),
+            "entry": row.hash,
+        }
+        if row.pruned is None and chain.fits(previous, text=row.text, facts=row.facts, **place):
+            emptied.append((PRUNED_TEXT, PRUNED_FACTS, chain.prove_pruned(previous, **place), row.number))
+        elif row.pruned is None:
+            _log.error("AUDIT entry %d of the timelines was changed: see `aether audit verify`", row.number)
         previous = row.hash
     return emptied

@@ -1,6 +1,6 @@
 """Verify over rows in memory: what no mutation of a real database brings about in a small count."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
@@ -50,8 +50,8 @@ class Kept:
         )
         self.change(number, text=PRUNED_TEXT, facts=PRUNED_FACTS, pruned=proof)
 
-    def rows(self) -> Iterator[AuditRow]:
-        return iter(self.entries)
+    def rows(self) -> Generator[AuditRow, None, None]:
+        yield from self.entries
 
     def stored_tally(self) -> str | None:
         return str(self.chain.tally) if self.chain.tally.number else None

@@ -1,13 +1,16 @@
 """Retention on the real store: down to the bound in small jobs, one kind's failure is its own; and the disk's alarm."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from aetherlink.audit.verify import Report, verify
 from aetherlink.errors import StoreError
 from aetherlink.incidents.low_disk import LowDisk
 from aetherlink.model.ids import SourceName
@@ -15,11 +18,13 @@ from aetherlink.model.incidents import IncidentStatus, Severity
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.pauses import Pause
 from aetherlink.ports import Transaction
+from aetherlink.store.audit import auditing
 from aetherlink.store.database import SqlStore
 from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics, free_bytes
 from aetherlink.store.retention import Kind, Retention, RetentionMetrics, kinds
 from aetherlink.store.retention_options import RetentionOptions
-from aetherlink.testing import START, CountingIds, ManualClock
+from aetherlink.store.sqlite import SqlitePlace
+from aetherlink.testing import START, CountingIds, ManualClock, fixed_key
 from rigs.pipeline import Rig
 
 
@@ -187,3 +192,26 @@ async def test_of_an_incident_that_was_closed_long_ago_the_chain_stays(rig: Rig)
     assert {(stored.entry.text, len(stored.entry.facts)) for stored in after} == {("", 0)}
     emptied = await rig.store.read(lambda tx: tx.incidents.get(closed.id))
     assert (emptied is not None, emptied and dict(emptied.labels)) == (True, {})
+    report = verified(rig)
+    assert (report.first_bad, report.pruned) == (None, len(after))
+
+
+async def test_what_was_changed_is_not_made_to_look_like_retention(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    await rig.hear("SomethingElse", service="billing")
+    await rig.hear("SomethingElse", service="billing", firing=False)
+    await rig.run_for(10)
+    with closing(sqlite3.connect(rig.database)) as database, database:
+        database.execute("UPDATE timeline SET text = 'something else' WHERE number = 2")
+    [kind] = [each for each in kinds(RetentionOptions()) if each.name == "incidents"]
+    rig.clock.move(366 * 86_400)
+    assert await rig.store.write(lambda tx: kind.prune(tx, rig.clock.now(), 10)) == 1
+
+    bad = verified(rig).first_bad
+    assert bad is not None
+    assert bad.number == 2
+    assert "AUDIT entry 2 of the timelines was changed" in caplog.text
+
+
+def verified(rig: Rig) -> Report:
+    with auditing(SqlitePlace(rig.database)) as view:
+        return verify(view, fixed_key(True), [])

@@ -1,0 +1,95 @@
+"""The audit reads both stores alike: what is whole is fine, and of each kind of change the first bad entry is named."""
+
+from collections.abc import Sequence
+
+import pytest
+import sqlalchemy as sa
+
+from aetherlink.audit.verify import Report, verify
+from aetherlink.errors import StoreError
+from aetherlink.incident_commands import IncidentCommands
+from aetherlink.incidents.condition import Condition
+from aetherlink.model.ids import SourceName
+from aetherlink.model.incidents import Incident, Origin
+from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.store.audit import auditing
+from aetherlink.store.database import SqlStore
+from aetherlink.testing import START, CountingIds, ManualClock, fixed_key
+from rigs.databases import Database
+from rigs.pipeline import NoWaker
+
+ODD = 'Zoë\'s "café" \\ %s :name 🚨\n\u2028'
+CHANGES = {
+    "UPDATE timeline SET text = 'other' WHERE number = 5": 5,
+    "UPDATE timeline SET at = at - 1 WHERE number = 4": 4,
+    "UPDATE timeline SET facts = '{}' WHERE number = 6": 6,
+    "DELETE FROM timeline WHERE number = 3": 3,
+    "DELETE FROM timeline WHERE number = 6": 6,
+    "DELETE FROM incidents WHERE id = 'inc-0002'": 2,
+    "UPDATE incidents SET head = '' WHERE id = 'inc-0001'": 5,
+    "UPDATE incidents SET entries = 1 WHERE id = 'inc-0001'": 1,
+    "UPDATE agent_state SET value = 'x' WHERE name = 'audit'": 7,
+    "DELETE FROM agent_state WHERE name = 'audit'": 7,
+}
+
+
+async def opened(store: SqlStore) -> Sequence[Incident]:
+    """Two incidents, whose entries have the numbers 1, 3, 5 and 2, 4, 6."""
+    ids = CountingIds()
+    made = []
+    for service in ("crm", "billing"):
+        condition = Condition(service, Origin.ALERT, SourceName("lab"), ODD, service=service)
+        said = Entry(EventKind.OPENED, START, ODD, {ODD: [1, 2.5, None]})
+        incident = await store.write(lambda tx, condition=condition, said=said: condition.begins(tx, ids, said))
+        assert incident is not None
+        made.append(incident)
+    commands = IncidentCommands(store, clock=ManualClock(), waker=NoWaker())
+    for text in ("one", ODD.strip()):
+        for incident in made:
+            await commands.add_note(incident.id, text, by="ann", idempotency_key=text[:1])
+    return made
+
+
+def verified(database: Database) -> Report:
+    with auditing(database.place()) as view:
+        return verify(view, fixed_key(True), [])
+
+
+async def test_what_is_stored_is_fine_beside_an_agent_and_without_one(store: SqlStore, database: Database) -> None:
+    await opened(store)
+    beside = verified(database)
+    store.close()
+    after = verified(database)
+
+    assert (beside.first_bad, after.first_bad) == (None, None)
+    assert beside.tally == after.tally == store.tally
+    assert after.tally.number == 6
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_the_first_bad_entry_is_named(store: SqlStore, database: Database, change: str) -> None:
+    await opened(store)
+    store.close()
+    place = database.place()
+    with place.writing.begin() as connection:
+        assert connection.execute(sa.text(change)).rowcount == 1
+    place.release()
+
+    bad = verified(database).first_bad
+    assert bad is not None
+    assert bad.number == CHANGES[change]
+
+
+async def test_the_newest_entries_come_first_and_the_newest_incident_of_a_key(store: SqlStore) -> None:
+    crm, _ = await opened(store)
+    latest = await store.read(lambda tx: tx.incidents.latest_entries(crm.id, limit=2))
+    found = await store.read(lambda tx: tx.incidents.latest_by_key("crm"))
+    none = await store.read(lambda tx: tx.incidents.latest_by_key("none"))
+
+    assert [one.sequence for one in latest] == [3, 2]
+    assert (found is not None and found.id, none) == (crm.id, None)
+
+
+def test_a_database_without_a_chain_is_said(database: Database) -> None:
+    with pytest.raises(StoreError, match="without a chain"), auditing(database.place()):
+        pass
