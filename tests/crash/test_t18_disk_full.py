@@ -1,5 +1,7 @@
 """T18: on a full disk alerts are answered 503, the agent lives, and soon after there is room it takes them again."""
 
+import fcntl
+import os
 import resource
 import shutil
 import signal
@@ -31,11 +33,12 @@ class Sender:
         self._number = 0
         self.acknowledged: set[str] = set()
 
-    def post(self) -> int:
+    def post(self, *, alerts: int = 1) -> int:
         self._number += 1
-        answer = self._client.post("/alertmanager", content=webhook(f"alert-{self._number}"))
+        fingerprints = [f"alert-{self._number}-{place}" for place in range(alerts)]
+        answer = self._client.post("/alertmanager", content=webhook(*fingerprints))
         if answer.is_success:
-            self.acknowledged.add(f"alert-{self._number}")
+            self.acknowledged.update(fingerprints)
         return answer.status_code
 
     def wait_for(self, status: int, *, within: float) -> None:
@@ -125,6 +128,22 @@ def test_t18_a_log_that_takes_nothing_stops_nothing(tmp_path: Path) -> None:
     with serving(settings, tmp_path, log=Path("/dev/full")) as agent, sending(settings) as sender:
         assert sender.statuses_for(0.5) == {200}
         assert agent.poll() is None
+
+
+def test_t18_a_log_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
+    """As when a full disk has stopped the program that should read the log."""
+    settings = environment(tmp_path)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with serving(settings, tmp_path, log=pipe) as agent, sending(settings) as sender:
+            lines = 2 * fcntl.fcntl(reading, fcntl.F_GETPIPE_SZ) // len("ALERT: Honest | severity=warning")
+            while len(sender.acknowledged) < lines:
+                assert sender.post(alerts=100) == 200
+            assert agent.poll() is None
+    finally:
+        os.close(reading)
 
 
 def test_t18_files_that_may_not_grow(tmp_path: Path) -> None:

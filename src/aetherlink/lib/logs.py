@@ -3,15 +3,21 @@
 Called once by the app at the start; every other module only asks `logging.getLogger("aetherlink.ROOM")`.
 """
 
+import atexit
 import copy
 import logging
+import os
+import stat
 import sys
 from collections.abc import MutableMapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
+from aetherlink.lib.unblocked import UnblockedStream
+
+_LAST_WORDS = 1.0  # seconds that a reader has for them
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -31,7 +37,7 @@ def configure(level: str, form: LogFormat) -> None:
         structlog.processors.format_exc_info,
     ]
     last = structlog.processors.JSONRenderer() if form is LogFormat.JSON else render_line
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_stream())
     handler.setFormatter(
         _ManyLines(
             form,
@@ -44,6 +50,19 @@ def configure(level: str, form: LogFormat) -> None:
     root.setLevel(level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells its context at every look at the schema
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line a request would drown the agent's own
+
+
+def _stream() -> TextIO | UnblockedStream:
+    """Standard error; where it is no plain file, writing to it must not make the agent wait for a reader."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except OSError:  # it is replaced, by a test say
+        return sys.stderr
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return sys.stderr
+    stream = UnblockedStream(descriptor)
+    atexit.register(stream.drain, _LAST_WORDS)
+    return stream
 
 
 def info_lines(logger: logging.Logger, lines: Sequence[str]) -> None:
