@@ -191,8 +191,8 @@ def routes() -> str:
         (code(f"{' '.join(sorted(route.methods))} {route.path}"), may_call(route), route.summary or UNTOLD[route.path])
         for route in found
     ]
-    webhook = webhook_docs.operation(security=[])
-    rows.append((code(f"POST {webhook_docs.PATH}"), "webhook", webhook["post"]["summary"]))
+    webhooks = webhook_docs.paths(security=[])
+    rows += [(code(f"POST {path}"), "webhook", item["post"]["summary"]) for path, item in webhooks.items()]
     return page(
         "Routes",
         "On 127.0.0.1:8088, in the container on :8080. `GET /docs` shows them with their shapes, and lets you try. "

@@ -341,6 +341,7 @@ class Agent:
             incident_commands=IncidentCommands(self.store, clock=self._clock, waker=self._runner),
             health=self._health,
             anchors=self._anchoring,
+            ledger=self._reception,
             queries=self._prometheus,
             metrics=self.registry,
             version=VERSION,

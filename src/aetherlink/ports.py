@@ -304,6 +304,14 @@ class AlertSink(Protocol):
         ...
 
 
+class LedgerView(Protocol):
+    """What became of every alert received so far."""
+
+    async def ledger(self) -> Ledger:
+        """The totals, with everything in them that was answered so far. Raises StoreError."""
+        ...
+
+
 class Standings(Protocol):
     """What is known of every alert, from memory: quick, and never ahead of what is committed."""
 

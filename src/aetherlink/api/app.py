@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from aetherlink.api import problems, webhook_docs
+from aetherlink.api import examples, problems, webhook_docs
 from aetherlink.api.bounds import BodyBounds
 from aetherlink.api.registry import ROUTERS
 from aetherlink.api.services import ApiServices
@@ -17,7 +17,7 @@ _ANY_ERROR = {
 
 
 class AgentApi(FastAPI):
-    """FastAPI with the webhook and the problem in its description."""
+    """FastAPI with the webhook, the problem and examples in its description."""
 
     def openapi(self) -> dict[str, Any]:
         """The description, made once."""
@@ -26,7 +26,8 @@ class AgentApi(FastAPI):
             components = schema.setdefault("components", {}).setdefault("schemas", {})
             problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             components.update(problem.pop("$defs", {}), Problem=problem)
-            schema["paths"][webhook_docs.PATH] = webhook_docs.operation(security=[{"token": []}])
+            schema["paths"].update(webhook_docs.paths(security=[{"token": []}]))
+            examples.add_to(schema)
         return self.openapi_schema or {}
 
 

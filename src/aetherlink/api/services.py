@@ -11,7 +11,7 @@ from aetherlink.commands import Commands
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceState
-from aetherlink.ports import AnchorView, HealthView, QueryClient, Store
+from aetherlink.ports import AnchorView, HealthView, LedgerView, QueryClient, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class ApiServices:
     incident_commands: IncidentCommands
     health: HealthView
     anchors: AnchorView
+    ledger: LedgerView
     queries: Mapping[SourceName, QueryClient]
     metrics: CollectorRegistry
     version: str

@@ -29,6 +29,9 @@ class AlertShape(Shape):
     id: int = Field(description="Grows with the order in which episodes were first heard of.", examples=[4711])
     fingerprint: str = Field(examples=["c1b2f0a3d4e5f607"])
     source: str = Field(examples=["lab"])
+    name: str = Field(examples=["CrmApiDown"])
+    tenant: str = Field(description="As the agent understood its labels; empty: of none.", examples=["acme-corp"])
+    severity: str = Field(description="As the agent understood its labels.", examples=["critical"])
     status: AlertStatus
     suppressed: Suppression = Field(description="Why it is nobody's incident although it fires; empty: it is not.")
     starts_at: Instant
@@ -124,11 +127,16 @@ class IncidentDetail(IncidentShape):
 class EntryShape(BaseModel):
     """One line of a timeline."""
 
-    sequence: int = Field(examples=[1])
+    sequence: int = Field(description="Counts the entries of this incident from 1.", examples=[1])
+    number: int = Field(description="Counts those of all incidents, without a gap.", examples=[4711])
     at: Instant
     kind: EventKind
     text: str = Field(examples=["opened by CrmApiDown"])
-    facts: dict[str, Any]
+    facts: dict[str, Any] = Field(examples=[{"count": 1, "alerts": ["CrmApiDown"]}])
+    hash: str = Field(
+        description="HMAC-SHA256 over this entry and the hash before it; `aether audit verify` checks all of them.",
+        examples=["5f0c7a3e1b9d48264f8e0a6c2d9b7153e4f1a8d06c3b5e7290a1d4f6b8c3e5a7"],
+    )
 
 
 class TimelinePage(Page):
@@ -184,6 +192,9 @@ def alert(stored: StoredAlert) -> AlertShape:
         id=stored.id,
         fingerprint=one.fingerprint,
         source=one.source,
+        name=one.name,
+        tenant=stored.tenant,
+        severity=stored.severity,
         status=one.status,
         suppressed=one.suppressed,
         starts_at=one.starts_at,
@@ -235,7 +246,13 @@ def action(one: Action) -> ActionShape:
 def entry(one: StoredEntry) -> EntryShape:
     """The entry with its place."""
     return EntryShape(
-        sequence=one.sequence, at=one.entry.at, kind=one.entry.kind, text=one.entry.text, facts=dict(one.entry.facts)
+        sequence=one.sequence,
+        number=one.number,
+        at=one.entry.at,
+        kind=one.entry.kind,
+        text=one.entry.text,
+        facts=dict(one.entry.facts),
+        hash=one.hash,
     )
 
 

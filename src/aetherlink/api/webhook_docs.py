@@ -1,8 +1,9 @@
-"""The description of POST /alertmanager for OpenAPI. A bare ASGI callable in front of the API serves the route."""
+"""The description of POST /alertmanager for OpenAPI. A bare ASGI callable in front of the API serves the routes."""
 
 from typing import Any
 
 PATH = "/alertmanager"
+SOURCE_PATH = "/alertmanager/{source}"
 TAG = "Health, queries, actions"  # the heading over the seed's routes in /docs
 EXAMPLE: dict[str, Any] = {
     "version": "4",
@@ -28,28 +29,59 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-def operation(*, security: list[dict[str, list[str]]]) -> dict[str, Any]:
-    """The path item."""
-    answers = {
-        "200": "Every alert is durable. A body that could not be read is kept in quarantine, and counted.",
-        "401": "No token, or a wrong one.",
-        "403": "The token does not have the scope webhook.",
-        "413": "The body is too large.",
-        "503": "Overloaded, or the store cannot be used: Alertmanager tries again.",
-    }
-    return {
-        "post": {
-            "tags": [TAG],
-            "operationId": "alertmanager_webhook",
-            "summary": "Alertmanager's webhook, version 4 (and Grafana's superset of it)",
-            "security": security,
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _SCHEMA, "example": EXAMPLE}},
+_ANSWERS = {
+    "401": "No token, or a wrong one.",
+    "403": "The token does not have the scope webhook.",
+    "408": "The body took too long to arrive.",
+    "413": "The body is too large.",
+    "415": "Content-Encoding is not supported.",
+    "503": "Overloaded, or the store cannot be used: Alertmanager tries again.",
+}
+_TAKEN = {
+    "description": "Every alert is durable. A body that could not be read is kept in quarantine, and counted.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["received", "quarantined"],
+                "properties": {
+                    "received": {"type": "integer"},
+                    "quarantined": {"type": "integer"},
+                    "detail": {"type": "string"},
+                },
             },
-            "responses": {status: {"description": words} for status, words in answers.items()},
+            "example": {"received": 1, "quarantined": 0},
         }
+    },
+}
+
+
+def paths(*, security: list[dict[str, list[str]]]) -> dict[str, Any]:
+    """Both paths: the one that the first source is heard by, and the one that names the source."""
+    first = _operation(security, name="alertmanager_webhook", summary="Alertmanager's webhook, version 4")
+    named = _operation(security, name="alertmanager_webhook_of", summary="The webhook of one source")
+    source = {"name": "source", "in": "path", "required": True, "description": "The source's name in the settings."}
+    named["parameters"] = [{**source, "schema": {"type": "string"}, "example": "lab"}]
+    return {PATH: {"post": first}, SOURCE_PATH: {"post": named}}
+
+
+def _operation(security: list[dict[str, list[str]]], *, name: str, summary: str) -> dict[str, Any]:
+    problems = {status: {"description": words, "content": _problem()} for status, words in _ANSWERS.items()}
+    return {
+        "tags": [TAG],
+        "operationId": name,
+        "summary": f"{summary} (and Grafana's superset of it)",
+        "security": security,
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _SCHEMA, "example": EXAMPLE}},
+        },
+        "responses": {"200": _TAKEN, **problems},
     }
+
+
+def _problem() -> dict[str, Any]:
+    return {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}

@@ -5,7 +5,20 @@ Commands import what they need when they run, so that `aether --help` stays quic
 
 import typer
 
-from aetherlink.cli import asking, audit, backup, health, incident_acts, incidents, lab, pause, serving, smoke, tokens
+from aetherlink.cli import (
+    alerts,
+    asking,
+    audit,
+    backup,
+    health,
+    incident_acts,
+    incidents,
+    lab,
+    pause,
+    serving,
+    smoke,
+    tokens,
+)
 from aetherlink.errors import AetherError
 
 GROUPS = (
@@ -16,6 +29,7 @@ GROUPS = (
     incidents.group,
     incident_acts.group,
     audit.group,
+    alerts.group,
     pause.group,
     backup.group,
     tokens.group,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 
@@ -17,18 +16,42 @@ _COLUMNS = ("id", "opened_at", "status", "stage", "severity", "service", "tenant
 def incidents(
     *,
     status: Annotated[str | None, typer.Option(help="open or resolved.", show_default="both")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 20,
+    severity: Annotated[str | None, typer.Option(help="critical, warning or info.", show_default="all")] = None,
+    source: Annotated[str | None, typer.Option(help="Of this source.", show_default="all")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Of this tenant.", show_default="all")] = None,
+    service: Annotated[str | None, typer.Option(help="Of this service.", show_default="all")] = None,
+    origin: Annotated[
+        str | None, typer.Option(help="What opened it: alert, health or request.", show_default="all")
+    ] = None,
+    vip: Annotated[
+        bool | None, typer.Option("--vip/--no-vip", help="Of VIP tenants, or of all others.", show_default="both")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     config: Config = None,
     url: Url = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
     """List incidents, newest first."""
+    from aetherlink.cli import lookups
     from aetherlink.cli.connection import talk
     from aetherlink.cli.printing import print_json, print_table
 
-    path = "/api/v1/incidents?" + urlencode({"limit": limit} | ({"status": status} if status else {}))
-    answer = talk(lambda agent: agent.ask("GET", path), config=config, url=url, token=token)
+    filters = {
+        "status": status,
+        "severity": severity,
+        "source": source,
+        "tenant": tenant,
+        "service": service,
+        "origin": origin,
+        "vip": vip,
+    }
+    answer = talk(
+        lambda agent: lookups.listed(agent, "/api/v1/incidents", filters, limit=limit),
+        config=config,
+        url=url,
+        token=token,
+    )
     if as_json:
         print_json(answer)
         return

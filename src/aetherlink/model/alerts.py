@@ -78,13 +78,18 @@ class Standing(NamedTuple):
 
 
 class StoredAlert(NamedTuple):
-    """One episode as stored; ids grow with the order in which episodes were first heard of."""
+    """One episode as stored; ids grow with the order in which episodes were first heard of.
+
+    `tenant` and `severity` are what the agent understood of its labels.
+    """
 
     id: int
     alert: Alert
     incident_id: IncidentId | None
     received_at: datetime
     updated_at: datetime
+    tenant: str = ""
+    severity: str = ""
 
     @property
     def may_be_acted_on(self) -> bool:

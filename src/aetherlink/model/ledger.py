@@ -38,9 +38,7 @@ class Ledger:
         """Every alert that was ever received, by whatever way."""
         return sum(self.totals.values())
 
-    def by_outcome(self) -> dict[LedgerOutcome, int]:
-        """Every outcome with its total, those that never happened too."""
-        return {
-            outcome: sum(total for (_, its), total in self.totals.items() if its is outcome)
-            for outcome in LedgerOutcome
-        }
+    def by_outcome(self, way: Way | None = None) -> dict[LedgerOutcome, int]:
+        """Every outcome with its total, of this way or of all, those that never happened too."""
+        ways = Way if way is None else (way,)
+        return {outcome: sum(self.totals.get((each, outcome), 0) for each in ways) for outcome in LedgerOutcome}

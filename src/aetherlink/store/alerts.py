@@ -175,4 +175,6 @@ def _stored(row: sa.Row[Any]) -> StoredAlert:
         annotations=_from_json(row.annotations),
         suppressed=Suppression(row.suppressed),
     )
-    return StoredAlert(row.id, alert, row.incident_id, row.received_at, row.updated_at)
+    return StoredAlert(
+        row.id, alert, row.incident_id, row.received_at, row.updated_at, tenant=row.tenant, severity=row.severity
+    )

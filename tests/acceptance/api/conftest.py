@@ -234,6 +234,8 @@ def _build(
         per_hour=100,
         count=PipelineMetrics(registry).action_stored,
     )
+    alert_metrics = AlertMetrics(registry)
+    sink = build_reception(store, clock=clock, ids=ids, waker=world, metrics=alert_metrics)
     services = ApiServices(
         store=store,
         gate=gate,
@@ -248,14 +250,13 @@ def _build(
             clock=clock,
             metrics=AuditMetrics(registry),
         ),
+        ledger=sink,
         queries={SOURCE: client},
         metrics=registry,
         version="0.0.0-test",
         sources=lambda: world.sources,
         readiness=lambda: world.reasons,
     )
-    metrics = AlertMetrics(registry)
-    sink = build_reception(store, clock=clock, ids=ids, waker=world, metrics=metrics)
     intake = WebhookIntake(
         build_api(services),
         gate=gate,
@@ -265,7 +266,7 @@ def _build(
         clock=clock,
         options=IntakeOptions(),
         metrics=IntakeMetrics(registry),
-        counted=metrics.filed,
+        counted=alert_metrics.filed,
     )
     browser = httpx.Client(timeout=10, trust_env=False, verify=False)  # noqa: S501 - plain HTTP; a TLS context is slow
     return Agent("", folder / "data", store, services, world, browser, secrets), intake

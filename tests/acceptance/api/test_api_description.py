@@ -1,8 +1,12 @@
 """/openapi.json describes every route, with examples, the webhook included."""
 
+import json
+
 import pytest
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 
+from aetherlink.api.problems import Problem
 from aetherlink.api.registry import ROUTERS
 from aetherlink.api.webhook_docs import EXAMPLE
 
@@ -29,7 +33,10 @@ def test_it_describes_every_route_and_the_webhook(agent, description) -> None:
         for method in route.methods
     }
 
-    assert {name for name, _ in operations(description)} == routes | {"POST /alertmanager"}
+    assert {name for name, _ in operations(description)} == routes | {
+        "POST /alertmanager",
+        "POST /alertmanager/{source}",
+    }
 
 
 def test_every_operation_says_what_it_does_and_how_it_fails(description) -> None:
@@ -65,13 +72,46 @@ def test_every_body_has_an_example_that_the_agent_takes(agent, description) -> N
     for name, operation in operations(description):
         if "requestBody" not in operation:
             continue
-        method, path = name.format(incident_id=incident["id"]).split(" ")
+        method, path = name.format(incident_id=incident["id"], source="lab").split(" ")
         content = operation["requestBody"]["content"]["application/json"]
         reference = content["schema"].get("$ref", "").rpartition("/")[2]
         examples = [content["example"]] if "example" in content else None
         for example in examples or description["components"]["schemas"][reference]["examples"]:
             answer = agent.call(method, path, token="operator", json=example)
             assert answer.status_code < 300, (name, answer.text)
+
+
+def test_every_answer_has_an_example_that_fits_its_shape(agent, description) -> None:
+    shapes = {
+        f"{method} {route.path}": route.response_model
+        for router in ROUTERS
+        for route in router(agent.services).routes
+        if isinstance(route, APIRoute) and route.response_model is not None
+        for method in route.methods
+    }
+    told = set()
+    for name, operation in operations(description):
+        for status, answer in operation["responses"].items():
+            for kind, content in answer.get("content", {}).items():
+                if kind == "application/json" and not content["schema"]:  # the metrics, which are text
+                    continue
+                assert content["example"], (name, status)
+                shape = Problem if kind == "application/problem+json" else shapes.get(name)
+                if shape is not None:
+                    TypeAdapter(shape).validate_json(json.dumps(content["example"]))
+                    told.add((name, shape is Problem))
+    assert told >= {(name, is_problem) for name in shapes for is_problem in (True, False)}
+
+
+def test_every_route_of_v1_says_it_all(description) -> None:
+    for name, operation in operations(description):
+        if " /api/v1/" not in name:
+            continue
+        assert operation["summary"], name
+        assert "application/problem+json" in operation["responses"]["default"]["content"], name
+        for parameter in operation.get("parameters", []):
+            told = parameter.get("description"), parameter["schema"].get("examples"), parameter.get("examples")
+            assert any(told), (name, parameter["name"])
 
 
 def test_the_webhooks_example_becomes_an_alert(agent) -> None:

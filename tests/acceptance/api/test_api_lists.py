@@ -45,6 +45,9 @@ def test_an_alert_carries_what_was_sent_and_its_incident(agent) -> None:
     assert alert.pop("received_at") == alert.pop("updated_at")
     assert alert == {
         "source": "lab",
+        "name": "CrmApiDown",
+        "tenant": "acme-corp",
+        "severity": "critical",
         "status": "firing",
         "starts_at": "2025-11-02T20:06:26Z",
         "ends_at": None,
@@ -102,8 +105,84 @@ def test_incidents_are_filtered_by_status(agent) -> None:
 
 
 @pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ("status=resolved", {"Down"}),
+        ("status=firing", {"Slow", "Full", "Watchdog"}),
+        ("source=lab", {"Down", "Slow", "Full", "Watchdog"}),
+        ("source=prod", set()),
+        ("alertname=Slow", {"Slow"}),
+        ("alertname=slow", set()),
+        ("tenant=acme-corp", {"Down", "Slow", "Full"}),
+        ("tenant=", {"Watchdog"}),
+        ("severity=critical&status=firing", {"Slow", "Full"}),
+        ("suppressed=true", {"Watchdog"}),
+        ("suppressed=false", {"Down", "Slow", "Full"}),
+        ("incident_id=inc-none", set()),
+    ],
+)
+def test_alerts_are_narrowed(agent, filters: str, names: set[str]) -> None:
+    watchdog = {"status": "firing", "labels": {"alertname": "Watchdog", "severity": "none"}, "startsAt": str(START)}
+    agent.call("POST", "/alertmanager", json=webhook("Down", "Slow", "Full"))
+    agent.call("POST", "/alertmanager", json=webhook("Down", status="resolved", minute=1))
+    agent.call("POST", "/alertmanager", json={"alerts": [watchdog]})
+
+    found = agent.call("GET", f"/api/v1/alerts?{filters}").json()["items"]
+
+    assert sorted(item["name"] for item in found) == sorted(names)
+
+
+def test_all_alerts_of_an_incident_are_paged(agent) -> None:
+    agent.call("POST", "/alertmanager", json=webhook("Down", "Slow"))
+    slow, down = agent.call("GET", "/api/v1/alerts").json()["items"]
+
+    found = agent.call("GET", f"/api/v1/alerts?incident_id={down['incident_id']}").json()
+
+    assert slow["incident_id"] != down["incident_id"]
+    assert (found["items"], found["next_cursor"]) == ([down], None)
+
+
+@pytest.mark.parametrize(
+    ("filters", "services"),
+    [
+        ("severity=critical&source=lab&origin=alert", {"down", "slow"}),
+        ("severity=info", set()),
+        ("source=prod", set()),
+        ("origin=health", set()),
+        ("tenant=acme-corp&service=slow", {"slow"}),
+        ("service=Slow", set()),
+        ("vip=true", set()),
+        ("vip=false&status=open", {"down", "slow"}),
+    ],
+)
+def test_incidents_are_narrowed(agent, filters: str, services: set[str]) -> None:
+    agent.call("POST", "/alertmanager", json=webhook("Down", "Slow"))
+
+    found = agent.call("GET", f"/api/v1/incidents?{filters}").json()["items"]
+
+    assert {item["service"] for item in found} == services
+
+
+def test_each_entry_of_a_timeline_has_its_number_and_its_hash(agent) -> None:
+    agent.call("POST", "/alertmanager", json=webhook("Down", "Slow"))
+    ids = [item["id"] for item in agent.call("GET", "/api/v1/incidents").json()["items"]]
+
+    entries = [entry for one in ids for entry in agent.call("GET", f"/api/v1/incidents/{one}/timeline").json()["items"]]
+
+    assert sorted(entry["number"] for entry in entries) == list(range(1, len(entries) + 1))
+    assert len({entry["hash"] for entry in entries}) == len(entries)
+    assert all(len(entry["hash"]) == 64 for entry in entries)
+
+
+@pytest.mark.parametrize(
     ("path", "status", "words"),
     [
+        ("/api/v1/alerts?status=open", 422, "query.status"),
+        ("/api/v1/alerts?suppressed=perhaps", 422, "query.suppressed"),
+        ("/api/v1/alerts?tenant=%00", 422, "query.tenant"),
+        ("/api/v1/incidents?severity=none", 422, "query.severity"),
+        ("/api/v1/incidents?vip=perhaps", 422, "query.vip"),
+        ("/api/v1/incidents/inc-%00", 422, "path.incident_id"),
         ("/api/v1/alerts?limit=0", 422, "query.limit"),
         ("/api/v1/alerts?limit=501", 422, "query.limit"),
         ("/api/v1/alerts?limit=many", 422, "query.limit"),

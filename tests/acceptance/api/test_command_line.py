@@ -133,6 +133,36 @@ def test_incidents_are_listed_and_shown_without_obeying_what_alerts_say(aether, 
     assert aether("show", "inc-none", "--url", agent.url).returncode == 2
 
 
+def test_alerts_and_incidents_are_narrowed_and_listed_over_pages(aether, agent) -> None:
+    names = [f"Alert{number:03d}" for number in range(520)]
+    alerts = [
+        {
+            "status": "firing",
+            "labels": {"alertname": name, "tenant": f"tenant-{name[-1]}"},
+            "startsAt": "2025-11-02T20:06:26Z",
+        }
+        for name in names
+    ]
+    agent.call("POST", "/alertmanager", json={"alerts": alerts})
+    [incident, *_] = agent.call("GET", "/api/v1/incidents?tenant=tenant-7").json()["items"]
+    url = ["--url", agent.url]
+
+    everything = json.loads(aether("alerts", "--limit", "600", "--json", *url).stdout)
+    first = json.loads(aether("alerts", "--limit", "510", "--json", *url).stdout)
+    table = aether("alerts", "--tenant", "tenant-7", "--status", "firing", "--not-suppressed", *url).stdout
+
+    assert [item["name"] for item in everything["items"]] == names[::-1]
+    assert everything["next_cursor"] is None
+    assert (len(first["items"]), first["next_cursor"]) == (510, "11")
+    assert [word for word in table.split() if word.startswith("Alert")] == names[7::10][::-1][:20]
+    assert aether("alerts", "--suppressed", *url).stdout == "no alerts\n"
+    assert incident["id"] in aether("alerts", "--incident", incident["id"], *url).stdout
+    assert incident["id"] in aether("incidents", "--tenant", "tenant-7", "--no-vip", "--limit", "99", *url).stdout
+    assert aether("incidents", "--origin", "health", *url).stdout == "no incidents\n"
+    assert aether("incidents", "--vip", *url).stdout == "no incidents\n"
+    assert aether("alerts", "--status", "sad", *url).returncode == 2
+
+
 def test_tokens_are_made_listed_and_revoked_with_the_operators_token(aether, agent, settings_of) -> None:
     config = ["--config", settings_of(agent)]
 

@@ -1,11 +1,15 @@
 """GET /api/v1/alerts: every alert that the agent was told of, newest first."""
 
+from typing import Annotated
+
 from fastapi import APIRouter, Depends
 
 from aetherlink.api import shapes
+from aetherlink.api.filters import SHORT_PAGES, alert_filter
 from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked
 from aetherlink.api.services import ApiServices
+from aetherlink.model.alerts import AlertFilter
 from aetherlink.model.principals import Scope
 
 
@@ -13,10 +17,19 @@ def router(services: ApiServices) -> APIRouter:
     """The list of alerts."""
     routes = guarded_router(prefix="/api/v1/alerts", tag="alerts")
 
-    @routes.get("", summary="Alerts, newest first", dependencies=[Depends(Needs(services.gate, Scope.READ))])
-    async def alerts(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> shapes.AlertPage:
+    @routes.get(
+        "",
+        summary="Alerts, newest first",
+        description=f"One item an episode: an alert that fires anew is a new one. {SHORT_PAGES}",
+        dependencies=[Depends(Needs(services.gate, Scope.READ))],
+    )
+    async def alerts(
+        only: Annotated[AlertFilter, Depends(alert_filter)], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    ) -> shapes.AlertPage:
         before = checked(cursor, NUMBER)
-        found, next_cursor = await services.store.read(lambda rows: rows.alerts.page(limit=limit, before=before))
+        found, next_cursor = await services.store.read(
+            lambda rows: rows.alerts.page(limit=limit, before=before, only=only)
+        )
         return shapes.AlertPage(items=[shapes.alert(one) for one in found], next_cursor=next_cursor)
 
     return routes

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime
 
 from aetherlink.api import health_shapes as shapes
+from aetherlink.api.filters import SHORT_PAGES, Text
 from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked
 from aetherlink.api.services import ApiServices
@@ -13,10 +14,8 @@ from aetherlink.model.health import WHOLE
 from aetherlink.model.ids import SourceName
 from aetherlink.model.principals import Scope
 
-_Source = Annotated[str | None, Query(max_length=200, description="Of this source; the first one if absent.")]
-_Tenant = Annotated[
-    str | None, Query(max_length=200, description="Of this tenant; empty: of all together; absent: of everyone.")
-]
+_Source = Annotated[Text | None, Query(description="Of this source; the first one if absent.")]
+_Tenant = Annotated[Text | None, Query(description="Of this tenant; empty: of all together; absent: of everyone.")]
 _Since = Annotated[
     AwareDatetime | None, Query(description="Not before this instant.", examples=["2025-11-02T20:06:26Z"])
 ]
@@ -34,7 +33,12 @@ def router(services: ApiServices) -> APIRouter:
         tenants = [reading for reading in readings if reading.tenant != WHOLE]
         return shapes.HealthNow(source=_main_source(services), score=whole, tenants=tenants)
 
-    @routes.get("/history", summary="Health scores as they were, newest first", dependencies=may_read)
+    @routes.get(
+        "/history",
+        summary="Health scores as they were, newest first",
+        description=SHORT_PAGES,
+        dependencies=may_read,
+    )
     async def history(
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,

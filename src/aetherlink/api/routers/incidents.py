@@ -2,19 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path
 
 from aetherlink.api import shapes
+from aetherlink.api.filters import SHORT_PAGES, Text, incident_filter
 from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked, id_with
 from aetherlink.api.services import ApiServices
 from aetherlink.errors import NotFoundError
 from aetherlink.model.ids import IncidentId
-from aetherlink.model.incidents import Incident, IncidentFilter, IncidentStatus
+from aetherlink.model.incidents import Incident, IncidentFilter
 from aetherlink.model.principals import Scope
 from aetherlink.ports import Transaction
 
-_Id = Annotated[str, Path(max_length=100, examples=["inc-06f3qk2c8d1v7m4t"])]
+_Id = Annotated[Text, Path(examples=["inc-06f3qk2c8d1v7m4t"])]
 _CURSOR = id_with("inc")
 _MOST_ALERTS = 500  # in one answer; GET /api/v1/alerts?incident_id= pages through all of them
 
@@ -24,23 +25,31 @@ def router(services: ApiServices) -> APIRouter:
     routes = guarded_router(prefix="/api/v1/incidents", tag="incidents")
     may_read = [Depends(Needs(services.gate, Scope.READ))]
 
-    @routes.get("", summary="Incidents, newest first", dependencies=may_read)
+    @routes.get("", summary="Incidents, newest first", description=SHORT_PAGES, dependencies=may_read)
     async def incidents(
-        limit: Limit = DEFAULT_LIMIT,
-        cursor: Cursor = None,
-        status: Annotated[IncidentStatus | None, Query(description="Only those.")] = None,
+        only: Annotated[IncidentFilter, Depends(incident_filter)], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
     ) -> shapes.IncidentPage:
         before = checked(cursor, _CURSOR)
         found, next_cursor = await services.store.read(
-            lambda rows: rows.incidents.page(limit=limit, before=before, only=IncidentFilter(status=status))
+            lambda rows: rows.incidents.page(limit=limit, before=before, only=only)
         )
         return shapes.IncidentPage(items=[shapes.incident(one) for one in found], next_cursor=next_cursor)
 
-    @routes.get("/{incident_id}", summary="One incident with its alerts and its action", dependencies=may_read)
+    @routes.get(
+        "/{incident_id}",
+        summary="One incident with its alerts and its action",
+        description=f"Of its alerts the first {_MOST_ALERTS}; GET /api/v1/alerts?incident_id= pages through all.",
+        dependencies=may_read,
+    )
     async def incident(incident_id: _Id) -> shapes.IncidentDetail:
         return await services.store.read(lambda rows: _detail(rows, IncidentId(incident_id)))
 
-    @routes.get("/{incident_id}/timeline", summary="What happened, in order", dependencies=may_read)
+    @routes.get(
+        "/{incident_id}/timeline",
+        summary="What happened, in order",
+        description="Append-only: each entry is chained by its hash to the one before it in the same incident.",
+        dependencies=may_read,
+    )
     async def timeline(incident_id: _Id, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> shapes.TimelinePage:
         after = int(checked(cursor, NUMBER) or 0)
         return await services.store.read(lambda rows: _timeline(rows, IncidentId(incident_id), limit, after))

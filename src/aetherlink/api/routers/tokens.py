@@ -13,6 +13,7 @@ from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit, refusal
 from aetherlink.api.services import ApiServices
 from aetherlink.model.principals import Principal, Scope
 
+_Id = Annotated[str, Path(max_length=100, examples=["tok-06f3qk2c8d1v7m4t"])]
 _EXAMPLE: JsonDict = {"name": "alertmanager", "scopes": ["webhook"]}
 
 
@@ -52,7 +53,9 @@ def router(services: ApiServices) -> APIRouter:
         return _page(items, limit, cursor)
 
     @routes.delete("/{token_id}", summary="Revoke a token", dependencies=[Depends(admin)])
-    async def revoke(token_id: Annotated[str, Path(max_length=100)]) -> shapes.TokenShape:
+    async def revoke(
+        token_id: _Id,
+    ) -> shapes.TokenShape:
         return shapes.token(await services.tokens.revoke(token_id))
 
     return routes
