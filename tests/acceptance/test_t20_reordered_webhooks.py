@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from aetherlink.lib.hash_chain import FIRST, Chain
+from aetherlink.model import lifecycle
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.ids import Fingerprint, SourceName
+from aetherlink.model.incidents import IncidentStatus
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Way
+from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.store.database import SqlStore
 from aetherlink.store.index import AlertIndex
 from aetherlink.store.tables import actions, alerts, incidents, timeline
@@ -124,6 +127,18 @@ class Webhooks(RuleBasedStateMachine):
     def the_pipeline_works(self) -> None:
         self.runner.run(self.rig.run())
 
+    @rule(data=st.data())
+    def a_person_closes_an_incident(self, data: st.DataObject) -> None:
+        found, _ = self.runner.run(self.store.read(lambda tx: tx.incidents.page(limit=20, before=None)))
+        unsettled = [one for one in found if one.status is IncidentStatus.OPEN]
+        if not unsettled:
+            return
+        closed = lifecycle.closed(
+            data.draw(st.sampled_from(unsettled)), by="token:oncall", at=self.clock.now(), is_acting=False
+        )
+        said = Entry(EventKind.CLOSED, self.clock.now(), "closed by hand")
+        assert self.runner.run(self.store.write(lambda tx: tx.incidents.update(closed, [said])))
+
     @rule()
     def the_agent_starts_anew(self) -> None:
         self.runner.run(self.rig.reception.flush())
@@ -186,7 +201,7 @@ class Webhooks(RuleBasedStateMachine):
         fires = [row for row in episodes if row.status == "firing"]
         assert len(fires) == len({(row.source, row.fingerprint) for row in fires})
         for row in fires:
-            assert row.suppressed or found[row.incident_id].status == "open"
+            assert row.suppressed or found[row.incident_id].status == "open" or found[row.incident_id].closed_by
             assert row.incident_id is None or found[row.incident_id].source == row.source
         counted = Counter(row.incident_id for row in fires if row.incident_id is not None)
         assert {key: row.firing for key, row in found.items() if row.firing} == dict(counted)
