@@ -48,6 +48,7 @@ from aetherlink.incidents.low_disk import LowDisk
 from aetherlink.incidents.low_health import LowHealth
 from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.incidents.metrics import AlertMetrics
+from aetherlink.incidents.oversized import Oversized
 from aetherlink.incidents.reception import Reception
 from aetherlink.intake.comparison import Comparison
 from aetherlink.intake.reconcile import Reconciler, Watched
@@ -213,6 +214,8 @@ class Agent:
         self._cleanups.append(("health loop", self._health.stop))
         self._retention.start()
         self._cleanups.append(("retention", self._retention.stop))
+        self._oversized.start()
+        self._cleanups.append(("watch over large webhooks", self._oversized.stop))
         self._free_space.start()
         self._cleanups.append(("watch over the disk", self._free_space.stop))
         self._sources.start()
@@ -276,17 +279,26 @@ class Agent:
             metrics=alert_metrics,
             heartbeats=self._heartbeats,
         )
+        sources = tuple(SourceName(source.name) for source in settings.sources)
+        self._oversized = Oversized(
+            self.store,
+            ids=self._ids,
+            clock=self._clock,
+            sources=sources,
+            max_body_bytes=settings.intake.max_body_bytes,
+        )
         return WebhookIntake(
             build_api(self._services(gate)),
             gate=gate,
             sink=self._reception,
             store=self.store,
-            sources=tuple(SourceName(source.name) for source in settings.sources),
+            sources=sources,
             clock=self._clock,
             options=settings.intake,
             metrics=IntakeMetrics(self.registry),
             counted=alert_metrics.filed,
             incomplete=self._reconcile_soon,
+            oversized=self._oversized,
         )
 
     def _reconciliation(self) -> dict[SourceName, Reconciler]:

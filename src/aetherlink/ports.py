@@ -356,6 +356,14 @@ class BlindSink(Protocol):
         ...
 
 
+class OversizedSink(Protocol):
+    """Who is told of webhooks that were too large to be read."""
+
+    def refused(self, source: SourceName, *, length: int | None, sender: str) -> None:
+        """One of them, from this address; None: so large that nobody knows how large. Cheap, however many come."""
+        ...
+
+
 class Waker(Protocol):
     """A hint that an incident wants looking at; stored state stays the truth."""
 

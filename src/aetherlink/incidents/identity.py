@@ -14,6 +14,7 @@ class Kind(StrEnum):
     HEALTH = "health"
     DISK = "disk"
     BLIND = "blind"
+    OVERSIZED = "oversized"
 
 
 _LONGEST = 500  # characters: an index of PostgreSQL takes 2,704 bytes

@@ -9,11 +9,16 @@ from aetherlink.intake.options import IntakeOptions
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
+_LONGEST_LENGTH = 18  # digits
 _FREE = 64 * 1024  # bytes of each body: small ones are read, however many large ones there are
 
 
 class TooLargeError(AetherError):
-    """The body is too large."""
+    """The body is too large. `length` is what the sender says of it, if he does."""
+
+    def __init__(self, message: str, *, length: int | None) -> None:
+        super().__init__(message)
+        self.length = length
 
 
 class TooSlowError(AetherError):
@@ -35,9 +40,10 @@ class Bodies:
         """The whole body, to be released. Raises an error of this module, or OverloadedError."""
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise EncodedError
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > self._options.max_body_bytes:
-            raise self._too_large()
+        said = headers.get(b"content-length", b"0")
+        length = int(said) if said.isdigit() and len(said) <= _LONGEST_LENGTH else None
+        if length is None or length > self._options.max_body_bytes:
+            raise self._too_large(length)
         body = bytearray()
         try:
             async with asyncio.timeout(self._options.body_deadline.total_seconds()):
@@ -66,15 +72,16 @@ class Bodies:
     def _take(self, body: bytearray, piece: bytes) -> None:
         length = len(body) + len(piece)
         if length > self._options.max_body_bytes:
-            raise self._too_large()
+            raise self._too_large(None)
         more = _counted(length) - _counted(len(body))
         if self._held + more > self._options.bodies_bytes:
             raise OverloadedError(f"{self._held} bytes of webhooks are held (intake.bodies_bytes): try again")
         self._held += more
         body += piece
 
-    def _too_large(self) -> TooLargeError:
-        return TooLargeError(f"the body is larger than {self._options.max_body_bytes} bytes (intake.max_body_bytes)")
+    def _too_large(self, length: int | None) -> TooLargeError:
+        limit = self._options.max_body_bytes
+        return TooLargeError(f"the body is larger than {limit} bytes (intake.max_body_bytes)", length=length)
 
 
 def _counted(length: int) -> int:

@@ -29,7 +29,7 @@ from aetherlink.model.ids import SourceName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import LedgerOutcome, Way
 from aetherlink.model.principals import Principal, Scope
-from aetherlink.ports import AlertSink, Clock, Store, Transaction
+from aetherlink.ports import AlertSink, Clock, OversizedSink, Store, Transaction
 
 AsgiScope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -95,6 +95,7 @@ class WebhookIntake:
         metrics: IntakeMetrics,
         counted: Callable[[Mapping[tuple[Way, LedgerOutcome], int]], None],
         incomplete: Callable[[SourceName], None] = lambda _source: None,
+        oversized: OversizedSink | None = None,
     ) -> None:
         self._app = app
         self._gate = gate
@@ -107,6 +108,7 @@ class WebhookIntake:
         self._metrics = metrics
         self._counted = counted
         self._incomplete = incomplete
+        self._oversized = oversized
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -135,11 +137,21 @@ class WebhookIntake:
     async def _take(self, scope: AsgiScope, receive: Receive) -> dict[str, object]:
         caller = self._gate.admit(scope["headers"], scope.get("client"), Scope.WEBHOOK)
         source = self._source_of(scope["path"], caller)
-        body = await self._bodies.read(dict(scope["headers"]), receive)
+        body = await self._read(scope, receive, source)
         try:
             return await self._keep(body, source)
         finally:
             self._bodies.release(body)
+
+    async def _read(self, scope: AsgiScope, receive: Receive, source: SourceName) -> bytes:
+        try:
+            return await self._bodies.read(dict(scope["headers"]), receive)
+        except TooLargeError as problem:
+            if self._oversized is not None:
+                client = scope.get("client")
+                sender = str(client[0]) if client else "a local socket"
+                self._oversized.refused(source, length=problem.length, sender=sender)
+            raise
 
     async def _keep(self, body: bytes, source: SourceName) -> dict[str, object]:
         try:

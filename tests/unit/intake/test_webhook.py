@@ -248,6 +248,24 @@ async def test_a_body_beyond_the_bounds_is_refused(
     assert sink.taken == []
 
 
+async def test_a_body_that_is_too_large_is_told_of_unless_a_stranger_sends_it(
+    intake: WebhookIntake, client: httpx.AsyncClient
+) -> None:
+    told: list[tuple[object, ...]] = []
+
+    class Ear:
+        def refused(self, source: SourceName, *, length: int | None, sender: str) -> None:
+            told.append((source, length, sender))
+
+    intake._oversized = Ear()
+    await client.post("/alertmanager/other", content=b" " * 5000)
+    await client.post("/alertmanager", content=drip())
+    await client.post("/alertmanager", content=b" " * 5000, headers={"Authorization": "Bearer " + "x" * 32})
+    await client.post("/alertmanager", content=BODY)
+
+    assert told == [("other", 5000, "127.0.0.1"), ("lab", None, "127.0.0.1")]
+
+
 async def test_an_endless_body_is_cut(client: httpx.AsyncClient) -> None:
     answer = await client.post("/alertmanager", content=drip())
 
