@@ -25,6 +25,8 @@ _FILTERS: Mapping[str, tuple[str, ...]] = {  # values that match much, little an
     "name": ("ApiDown", "Unknown"),
     "alertname": ("ApiDown", "Unknown"),
     "tenant": ("unknown",),
+    "vip": ("true", "false"),
+    "origin": ("health",),
     "suppressed": ("true", "false"),
     "source": ("default", "unknown"),
 }
