@@ -90,15 +90,15 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[PostgresServer]:
-    """A running server; `folder` is the test's, and is all that is left of it."""
+def postgres_server(folder: Path, **settings: str) -> Iterator[PostgresServer]:
+    """A running server with these settings on top; `folder` is the test's, and is all that is left of it."""
     folder.mkdir(exist_ok=True)
     home = postgres.prepare_home(folder, postgres.find_binaries(), postgres.choose_account())
     log = folder / "postgres.log"
     server = PostgresServer(home, log)
     try:
         postgres.create_cluster(home, log)
-        server.start()
+        server.start(**settings)
         with server.admin() as connection:
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(AGENT)))
         yield server
