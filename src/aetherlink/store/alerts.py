@@ -99,8 +99,12 @@ class SqlAlertRows:
         return [_stored(row) for row in found], cursor
 
     def forget(self, before: datetime, *, limit: int) -> int:
-        """Delete episodes that were over before this instant, the oldest first. Returns how many went."""
-        over = sa.and_(alerts.c.status == AlertStatus.RESOLVED.value, alerts.c.updated_at < before)
+        """Delete episodes that were over before this instant, the oldest first. Returns how many went.
+
+        The newest stays: the ids go on from it after a restart, and plans name alerts by them.
+        """
+        is_over = sa.and_(alerts.c.status == AlertStatus.RESOLVED.value, alerts.c.updated_at < before)
+        over = sa.and_(is_over, alerts.c.id < self._staged.last_id)
         query = sa.select(alerts.c.source, alerts.c.fingerprint, alerts.c.id).where(over)
         gone = [tuple(row) for row in self._connection.execute(query.order_by(alerts.c.updated_at).limit(limit))]
         self._connection.execute(sa.delete(alerts).where(alerts.c.id.in_([number for _, _, number in gone])))

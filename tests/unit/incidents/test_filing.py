@@ -12,6 +12,7 @@ from aetherlink.model.ids import Fingerprint, SourceName
 from aetherlink.model.incidents import Incident
 from aetherlink.model.ledger import LedgerOutcome
 from aetherlink.store.database import SqlStore
+from aetherlink.store.index import AlertIndex
 from aetherlink.testing import START, CountingIds, ManualClock
 from rigs.filing_model import FilingModel
 from rigs.pipeline import NoWaker
@@ -205,3 +206,13 @@ def _known(report: Alert, clock: ManualClock) -> Alert:
     """With the end that is believed."""
     is_believed = report.ends_at is None or report.ends_at <= clock.now() + timedelta(minutes=10)
     return report if is_believed else report._replace(ends_at=None)
+
+
+async def test_ids_go_on_after_everything_was_forgotten(reception: Reception, store: SqlStore) -> None:
+    await standing(reception, store, fires(0), ends(3), fires(5), ends(8, began=5))
+    assert await store.write(lambda tx: tx.alerts.forget(START + timedelta(days=1), limit=10)) == 1
+    index = AlertIndex()
+    with store._place.reading.connect() as connection:
+        index.load(connection, resolved_after=START)
+
+    assert index.last_id == store.standings.last_id == 2
