@@ -266,5 +266,6 @@ def test_t20_any_order_of_webhooks_ends_as_the_model_says(machine: type[Webhooks
 
 @pytest.mark.long
 @pytest.mark.timeout(2400)
-def test_t20_10000_orders_of_webhooks_end_as_the_model_says(machine: type[Webhooks]) -> None:
-    run(machine, 10_000)
+@pytest.mark.parametrize("part", range(10))
+def test_t20_10000_orders_of_webhooks_end_as_the_model_says(machine: type[Webhooks], part: int) -> None:
+    run(machine, 1000)
