@@ -114,11 +114,7 @@ class Writer:
     def _commit(self, batch: list[_Job]) -> None:
         try:
             self._end_doubt()
-        except (sa.exc.SQLAlchemyError, StoreError) as problem:
-            _settle_all(batch, _as_own(problem))
-            return
-        layer = self._memory.layer()
-        try:
+            layer = self._memory.layer()
             with self._engine.begin() as connection:
                 if len(batch) == 1:  # a savepoint of its own would cost more than the work
                     results: list[_Result] = [(batch[0].run(connection, layer), None)]
