@@ -52,14 +52,14 @@ class Condition:
         return incident
 
     def ends(self, transaction: Transaction, said: Entry) -> bool:
-        """Close its incident, or leave it to the alerts that have joined it and fire on; False when there is none."""
+        """Close its incident, or leave it to the pipeline when alerts have joined it; False when there is none."""
         incident = transaction.incidents.latest_by_key(self.key)
         if incident is not None and self._goes_on(incident):
             well = replace(incident, verified_since=said.at, updated_at=said.at)
             return transaction.incidents.update(well, [said])
         if incident is None or incident.status is not IncidentStatus.OPEN:
             return False
-        if incident.firing > 0:
+        if incident.firing > 0 or incident.stage is not Stage.WATCH or incident.action_id is not None:
             left = replace(incident, origin=Origin.ALERT, updated_at=said.at, wake_at=said.at)
             return transaction.incidents.update(left, [replace(said, kind=EventKind.NOTE)])
         return transaction.incidents.update(lifecycle.recovered(incident, at=said.at), [said])

@@ -16,8 +16,8 @@ _MOST_NAMED = 20
 async def run(world: World, case: Case) -> Step:
     """Finish when it is over, plan for alerts that nobody planned for yet, else wait to be woken."""
     incident = case.incident
-    if incident.origin is Origin.HEALTH:  # a good score closes what a low one opened
-        return Step(Wait())
+    if incident.firing <= 0 and incident.origin is Origin.HEALTH:  # a good score closes what a low one opened
+        return Step(Wait(), retired=_withdrawn(case.action))
     if incident.firing <= 0:
         return _over(world, case)
     if incident.hands_off:
