@@ -9,7 +9,9 @@ import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -17,7 +19,7 @@ from psycopg import sql
 
 from rigs.agent_process import AETHER, environment, serving, wait_until, wait_until_ready
 from rigs.alert_load import Load, check_nothing_lost_or_doubled, sending
-from rigs.postgres_server import AGENT, FAST, IMMEDIATE, PostgresServer
+from rigs.postgres_server import AGENT, FAST, IMMEDIATE, PORT, PostgresServer
 
 REFUSED_WITHIN = 2.0  # promised: seconds to a 503 while the database is away
 
@@ -66,6 +68,28 @@ async def test_t17_postgresql_restarts_under_load(agent: str, postgres: Postgres
 @pytest.mark.timeout(2400)
 async def test_t17_postgresql_restarts_50_times_under_load(agent: str, postgres: PostgresServer, database: str) -> None:
     await restart_under_load(agent, postgres, database, times=50)
+
+
+async def test_t17_the_database_fails_over_to_another_port(
+    postgres: PostgresServer, database: str, tmp_path: Path
+) -> None:
+    """The address names both places; the one that takes writes is found."""
+    places = [quote(f"{postgres.sockets}:{port}", safe="/") for port in (PORT, "5433")]
+    both = f"{database.partition('?')[0]}?host={places[0]}&host={places[1]}&target_session_attrs=read-write"
+    settings = environment(tmp_path) | {"AETHER_DATABASE_URL": both}
+    with serving(settings, tmp_path):
+        wait_until_ready(settings)
+        async with sending(f"http://{settings['AETHER_LISTEN']}", "failover") as load:
+            await load.acknowledges()
+            await run(postgres.stop, IMMEDIATE)
+            await load.is_refused()
+            await run(partial(postgres.start, port="5433"))
+            await load.acknowledges()
+    await run(postgres.stop)
+    await run(postgres.start)
+
+    assert load.longest_refusal < REFUSED_WITHIN
+    check_nothing_lost_or_doubled(load.acknowledged, database)
 
 
 # --- PostgreSQL is there and cannot

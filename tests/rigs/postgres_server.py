@@ -17,6 +17,7 @@ from aetherlink.lab.postgres import PostgresHome
 from rigs.agent_process import wait_until
 
 AGENT = "agent"
+PORT = "5432"
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT
 
 
@@ -26,6 +27,7 @@ class PostgresServer:
     def __init__(self, home: PostgresHome, log: Path) -> None:
         self._home = home
         self._log = log
+        self._port = PORT
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -33,16 +35,22 @@ class PostgresServer:
         """The cluster's folder."""
         return self._home.data
 
+    @property
+    def sockets(self) -> Path:
+        """The folder of its Unix sockets."""
+        return self._home.sockets
+
     def url(self, database: str, *, user: str = AGENT) -> str:
         """The address of a database, as the agent's setting takes it."""
         return f"postgresql://{user}@/{database}?host={quote(str(self._home.sockets), safe='/')}"
 
     def admin(self, database: str = "postgres") -> psycopg.Connection:
         """A superuser's connection, each statement a transaction."""
-        return psycopg.connect(self.url(database, user=postgres.USER), autocommit=True)
+        return psycopg.connect(self.url(database, user=postgres.USER), autocommit=True, port=self._port)
 
     def start(self, **settings: str) -> None:
         """Start it with these settings on top; returns when it takes connections."""
+        self._port = settings.get("port", PORT)
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         launch = postgres.launch(self._home, self._log)
         with self._log.open("ab") as log:
