@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from aetherlink.model.incidents import IncidentHead, IncidentStatus, Origin, Severity, Stage
 from aetherlink.store import rows
-from aetherlink.store.statements import instant, maybe_instant, maybe_micros, micros, text_of, update_rows
+from aetherlink.store.statements import instant, maybe_instant, maybe_micros, micros, run, text_of, update_rows
 from aetherlink.store.tables import incidents
 
 _MOST_NEW = 1000  # among which those are looked for that began lately
@@ -51,7 +51,7 @@ def open_since(connection: sa.Connection, source: str, since: datetime) -> list[
 
     Of the newest ones only, so that many that are open cost nothing.
     """
-    found = connection.exec_driver_sql(_lately(connection.dialect.name), (source, micros(since)))
+    found = run(connection, _lately(connection.dialect.name), (source, micros(since)))
     return [_head(row) for row in found.fetchall()]
 
 
@@ -86,7 +86,7 @@ def _found(
         size = 1 << (len(part) - 1).bit_length()  # few sizes, so that few statements are compiled
         named = (*part, *([part[-1]] * (size - len(part))))
         text = _named(name, size, is_open=is_open, dialect=connection.dialect.name)
-        found += [_head(row) for row in connection.exec_driver_sql(text, (*named, *more)).fetchall()]
+        found += [_head(row) for row in run(connection, text, (*named, *more)).fetchall()]
     return found
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
-from aetherlink.store.statements import text_of
+from aetherlink.store.statements import run, text_of
 from aetherlink.store.tables import ledger
 
 _MORE = (
@@ -31,7 +31,7 @@ class SqlLedgerRows:
         """Count these up."""
         text = _more(self._connection.dialect.name)
         for (way, outcome), more in counts.items():
-            if more and not self._connection.exec_driver_sql(text, (more, way.value, outcome.value)).rowcount:
+            if more and not run(self._connection, text, (more, way.value, outcome.value)).rowcount:
                 first = {"way": way.value, "outcome": outcome.value, "total": more}
                 self._connection.execute(sa.insert(ledger).values(first))
 
