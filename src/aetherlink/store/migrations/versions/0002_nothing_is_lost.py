@@ -3,6 +3,8 @@
 Revision ID: 0002
 """
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +29,24 @@ _INCIDENT_COLUMNS: tuple[sa.Column[Any], ...] = (
     sa.Column("head", sa.Text(), nullable=False, server_default=""),
     sa.Column("is_pruned", sa.Boolean(), nullable=False, server_default=sa.false()),
 )
+
+_INCIDENTS = sa.table(
+    "incidents",
+    sa.column("id"),
+    sa.column("status"),
+    sa.column("plan", sa.JSON(none_as_null=True)),
+    sa.column("considered", sa.JSON()),
+    sa.column("planned_through"),
+)
+_ALERTS = sa.table(
+    "alerts",
+    sa.column("id"),
+    sa.column("incident_id"),
+    sa.column("fingerprint"),
+    sa.column("starts_at"),
+    sa.column("status"),
+)
+_ACTIONS = sa.table("actions", sa.column("id"), sa.column("incident_id"), sa.column("plan", sa.JSON()))
 
 
 def upgrade() -> None:
@@ -90,6 +110,8 @@ def _incidents() -> None:
         "entries = (SELECT count(*) FROM timeline WHERE timeline.incident_id = incidents.id), "
         "planned_through = (SELECT coalesce(max(id), 0) FROM alerts)"
     )
+    for row in op.get_bind().execute(sa.select(_INCIDENTS).where(_INCIDENTS.c.status == "open")).all():
+        _go_on(row)
     op.drop_column("incidents", "considered")
     op.create_index("incidents_key", "incidents", ["key", "id"])
     op.create_index(
@@ -97,6 +119,35 @@ def _incidents() -> None:
     )
     op.drop_index("incidents_due", "incidents")
     op.create_index("incidents_due", "incidents", ["status", "wake_at", "priority", "severity", "id"])
+
+
+def _go_on(incident: sa.Row[Any]) -> None:
+    """What is under way: alerts that nobody looked at yet are still to be, and a plan is still for the same alert."""
+    connection = op.get_bind()
+    own = sa.select(_ALERTS).where(_ALERTS.c.incident_id == incident.id).order_by(_ALERTS.c.id)
+    episodes = {_episode(row): row for row in connection.execute(own)}
+    waiting = [row.id for name, row in episodes.items() if row.status == "firing" and name not in incident.considered]
+    ids = {name: row.id for name, row in episodes.items()}
+    changed: dict[str, Any] = {"planned_through": min(waiting) - 1} if waiting else {}
+    if incident.plan is not None:
+        changed["plan"] = _plan(incident.plan, ids)
+    if changed:
+        connection.execute(sa.update(_INCIDENTS).where(_INCIDENTS.c.id == incident.id).values(changed))
+    for action in connection.execute(sa.select(_ACTIONS).where(_ACTIONS.c.incident_id == incident.id)).all():
+        plan = _plan(action.plan, ids)
+        connection.execute(sa.update(_ACTIONS).where(_ACTIONS.c.id == action.id).values(plan=plan))
+
+
+def _episode(alert: sa.Row[Any]) -> str:
+    """As revision 0001 named it."""
+    starts_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=alert.starts_at)
+    return f"{alert.fingerprint}@{starts_at.isoformat()}"
+
+
+def _plan(plan: Mapping[str, Any], ids: Mapping[str, int]) -> dict[str, Any]:
+    named = {name: value for name, value in plan.items() if name != "episode"}
+    found = ids.get(plan.get("episode", ""))
+    return named if found is None else {**named, "alert_id": found}
 
 
 def _timeline() -> None:
