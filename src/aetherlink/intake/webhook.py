@@ -4,6 +4,7 @@
 soon. A body that cannot be read is kept in quarantine and answered 200: sent again it would be no better.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -36,6 +37,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
 
 PATH = "/alertmanager"
+_LARGE = 1024 * 1024  # bytes: a body that is worth a thread, for others wait while it is read
 _QUARANTINED = (Way.WEBHOOK, LedgerOutcome.QUARANTINED)
 
 _log = logging.getLogger("aetherlink.intake")
@@ -155,7 +157,7 @@ class WebhookIntake:
 
     async def _keep(self, body: bytes, source: SourceName) -> dict[str, object]:
         try:
-            webhook = decode(body, source)
+            webhook = decode(body, source) if len(body) < _LARGE else await asyncio.to_thread(decode, body, source)
             await self._sink.receive(webhook.alerts, body=JournalBody(self._clock.now(), source, body))
         except (BadRequestError, UnfitError) as problem:
             await self._quarantine(body, source, str(problem))

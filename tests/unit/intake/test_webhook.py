@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -17,6 +18,8 @@ from aetherlink.access.gate import Gate
 from aetherlink.access.options import AuthOptions
 from aetherlink.access.tokens import TokenBook
 from aetherlink.errors import OverloadedError, StoreError
+from aetherlink.intake import webhook
+from aetherlink.intake.decode import Webhook, decode
 from aetherlink.intake.options import IntakeOptions
 from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.model.alerts import Alert
@@ -286,6 +289,27 @@ async def test_a_sender_who_does_not_go_on_is_cut_off_in_time(intake: WebhookInt
     await intake(scope, silent, send)
 
     assert sent[0] == 408
+
+
+async def test_others_are_served_while_a_large_body_is_read(
+    client: httpx.AsyncClient, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = json.dumps({"alerts": [{**json.loads(BODY)["alerts"][0], "labels": {"x": "y" * 2000}}]}).encode()
+    other_is_answered = threading.Event()
+
+    def slow_decode(body: bytes, source: SourceName) -> Webhook:
+        if len(body) > len(BODY):
+            assert other_is_answered.wait(10)
+        return decode(body, source)
+
+    monkeypatch.setattr(webhook, "_LARGE", len(BODY) + 1)
+    monkeypatch.setattr(webhook, "decode", slow_decode)
+    waiting = asyncio.create_task(client.post("/alertmanager", content=large))
+    assert (await client.post("/alertmanager", content=BODY)).status_code == 200
+    other_is_answered.set()
+
+    assert (await waiting).status_code == 200
+    assert len(sink.taken) == 2
 
 
 async def test_everything_else_goes_on_to_the_api(client: httpx.AsyncClient) -> None:
