@@ -6,16 +6,19 @@ the commit that holds them has succeeded, never before.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from aetherlink.model.alerts import Alert, AlertStatus, Standing, Suppression
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
+from aetherlink.store.statements import EPOCH
 from aetherlink.store.tables import alerts
 
 Known = tuple[int, datetime, AlertStatus, Suppression, IncidentId | None]  # the fields of a Standing, a third smaller
+REMEMBERED = timedelta(days=1)  # how long what is over is told from a late repeat
 _CHUNK = 20_000
+_FEW = 10_000  # episodes that ended: so many at least, until those are looked for that are over for long
 
 
 class AlertIndex:
@@ -24,6 +27,8 @@ class AlertIndex:
     def __init__(self) -> None:
         self._by_source: dict[SourceName, dict[Fingerprint, Known]] = {}
         self.last_id = 0
+        self._ended = 0
+        self._most_ended = _FEW
 
     def of(self, source: SourceName, fingerprint: Fingerprint) -> Standing | None:
         """What is known of the latest episode."""
@@ -69,11 +74,29 @@ class AlertIndex:
         """Make visible what was committed."""
         for (source, fingerprint), known in staged.known.items():
             self._by_source.setdefault(source, {})[fingerprint] = known
+            self._ended += known[2] is AlertStatus.RESOLVED
         for source, fingerprint, number in staged.forgotten:
             present = self.look_up(source, fingerprint)
             if present is not None and present[0] == number:
                 del self._by_source[source][fingerprint]
         self.last_id = staged.last_id
+        if self._ended >= self._most_ended:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Forget what is over for long, as a start would: names that never come again must not fill the memory.
+
+        Looks at everything, so only once as much has ended as there is.
+        """
+        instants = (known[1] for of_source in self._by_source.values() for known in of_source.values())
+        newest = max(instants, default=EPOCH)
+        for source, of_source in self._by_source.items():
+            self._by_source[source] = {
+                fingerprint: known
+                for fingerprint, known in of_source.items()
+                if known[2] is AlertStatus.FIRING or known[1] >= newest - REMEMBERED
+            }
+        self._ended, self._most_ended = 0, max(_FEW, sum(map(len, self._by_source.values())))
 
 
 class Staged:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import sqlalchemy as sa
 
@@ -10,12 +9,10 @@ from aetherlink.errors import StoreError
 from aetherlink.lib.hash_chain import Chain, Key, Tally
 from aetherlink.model.audit import TALLY_NAME
 from aetherlink.store import agent_state, timeline
-from aetherlink.store.index import AlertIndex, Staged
+from aetherlink.store.index import REMEMBERED, AlertIndex, Staged
 from aetherlink.store.tables import alerts
 
 KeySource = Callable[[bool], Key]  # is told whether entries rest on the key already
-
-_REMEMBERED = timedelta(days=1)  # how long what is over is told from a late repeat
 
 
 @dataclass(slots=True)
@@ -44,7 +41,7 @@ class Memory:
         """Read again what is committed, when that is not known. Raises StoreError."""
         last = connection.execute(sa.select(sa.func.max(alerts.c.updated_at))).scalar()
         if last is not None:
-            self.index.load(connection, resolved_after=last - _REMEMBERED)
+            self.index.load(connection, resolved_after=last - REMEMBERED)
         tally = agent_state.get(connection, TALLY_NAME)
         try:
             self.tally = Tally() if tally is None else Tally.read(tally)
