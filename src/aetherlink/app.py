@@ -5,10 +5,12 @@
 """
 
 import asyncio
+import gc
 import itertools
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -89,6 +91,8 @@ VERSION = version_of("aetherlink")
 _GRACE = timedelta(seconds=10)
 _LOOK = timedelta(seconds=5)
 _BACKLOG = 2048
+_SWITCH = 0.0005  # seconds; at Python's 0.005 the writer waits that long for the interpreter after each statement
+_YOUNG = 20_000  # new objects until the garbage collector looks: one group of alerts makes as many
 
 _log = logging.getLogger("aetherlink.app")
 
@@ -375,6 +379,8 @@ class Agent:
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or Ctrl-C; 0 after a clean end. Raises SettingsError or StoreError when it cannot start."""
     logs.configure(settings.log_level, settings.log_format)
+    sys.setswitchinterval(_SWITCH)
+    gc.set_threshold(_YOUNG, 20, 50)
     return uvloop.run(_serve(settings))
 
 

@@ -16,6 +16,7 @@ from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus, Stage
 from aetherlink.model.lifecycle import State
 from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.pipeline import strangers
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.stages import STAGES
 from aetherlink.pipeline.step import Case, Continue, Finish, Step, Wait, World
@@ -162,11 +163,10 @@ def _load(transaction: Transaction, world: World, incident_id: IncidentId) -> Ca
     action = None if incident.action_id is None else transaction.actions.get(incident.action_id)
     alerts, known, after = transaction.alerts, world.known_names, incident.planned_through
     newest = alerts.last_of(incident_id)
-    if newest > after:
-        fresh = alerts.actionable(incident_id, limit=_MOST_FRESH, after=after, names=known)
-        others = [] if known is None else alerts.names_of(incident_id, limit=_MOST_NAMED, after=after, but=known)
-    else:
-        fresh, others = [], []
+    fresh = alerts.actionable(incident_id, limit=_MOST_FRESH, after=after, names=known) if newest > after else []
+    others: list[str] = []
+    if newest > after and known is not None and strangers.matter(incident):
+        others = alerts.names_of(incident_id, limit=_MOST_NAMED, after=after, but=known)
     planned = None if incident.plan is None else alerts.get(incident.plan.alert_id)
     return Case(
         incident,

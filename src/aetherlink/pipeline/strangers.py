@@ -1,10 +1,16 @@
 """Alerts that no playbook knows: a person is called for them, whatever else the incident is waiting for."""
 
-from aetherlink.model.incidents import Severity
+from aetherlink.model.incidents import Incident, Severity
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, World
 
 _MOST_NAMES = 10  # in one line of the timeline
+
+
+def matter(incident: Incident) -> bool:
+    """Whether anything is still to be said of them: once a person was called, who joins changes nothing."""
+    is_for_information = incident.severity is Severity.INFO and incident.planned_through > 0
+    return not incident.escalated and not is_for_information
 
 
 def before_the_first_known(world: World, case: Case) -> int:
@@ -19,11 +25,11 @@ def before_the_first_known(world: World, case: Case) -> int:
 def call_for(world: World, case: Case, looked_at: int) -> tuple[tuple[Entry, ...], bool]:
     """The entries that say whom no playbook knows, of so many fresh alerts and the strangers; is a person called?
 
-    Once a person was called for the incident there is nothing to add for each that joins.
+    Not for each that joins: see `matter`.
     """
     passed = {one.alert.name or one.alert.fingerprint for one in case.fresh[:looked_at]}
     names = sorted({*case.strangers, *passed})[:_MOST_NAMES]
-    if not names or case.incident.escalated:
+    if not names or not matter(case.incident):
         return (), False
     return call(world, case, f"no playbook matches {', '.join(names)}")
 

@@ -21,10 +21,10 @@ async def run(world: World, case: Case) -> Step:
     if incident.firing <= 0:
         return _over(world, case)
     if incident.hands_off:
-        return Step(Wait())
+        return Step(Wait(), planned_through=case.newest)
     if case.has_news:
         return Step(Continue(Stage.PLAN))
-    return await _overdue(world, case)
+    return replace(await _overdue(world, case), planned_through=case.newest)
 
 
 def _over(world: World, case: Case) -> Step:

@@ -18,7 +18,7 @@ from aetherlink.model.alerts import (
 )
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 from aetherlink.store import rows
-from aetherlink.store.index import Staged
+from aetherlink.store.index import Staged, standing_of
 from aetherlink.store.statements import insert_rows, maybe_micros, micros, update_rows
 from aetherlink.store.tables import alerts
 
@@ -40,7 +40,7 @@ class SqlAlertRows:
     def standing(self, source: SourceName, fingerprint: Fingerprint) -> Standing | None:
         """What is known of the latest episode of this fingerprint."""
         known = self._staged.look_up(source, fingerprint)
-        return None if known is None else Standing(*known)
+        return None if known is None else standing_of(known)
 
     @property
     def last_id(self) -> int:
@@ -118,7 +118,8 @@ class SqlAlertRows:
 
     def _stage(self, one: Episode) -> None:
         key = (one.alert.source, one.alert.fingerprint)
-        self._staged.known[key] = (one.id, one.since, one.status, one.suppressed, one.incident_id)
+        is_resolved = one.status is AlertStatus.RESOLVED
+        self._staged.known[key] = (one.id, one.since, is_resolved, one.suppressed.value, one.incident_id)
 
     def _in_order(self, condition: sa.ColumnElement[bool], *, limit: int, after: int) -> list[StoredAlert]:
         query = sa.select(alerts).where(condition, alerts.c.id > after).order_by(alerts.c.id).limit(limit)

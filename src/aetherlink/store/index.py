@@ -15,10 +15,19 @@ from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 from aetherlink.store.statements import EPOCH
 from aetherlink.store.tables import alerts
 
-Known = tuple[int, datetime, AlertStatus, Suppression, IncidentId | None]  # the fields of a Standing, a third smaller
+# Row, since, whether it is resolved, why it is suppressed, incident: a Standing in plain values. A tuple of nothing
+# else is none of the garbage collector's business, which would else walk over all of them again and again.
+Known = tuple[int, datetime, bool, str, IncidentId | None]
 REMEMBERED = timedelta(days=1)  # how long what is over is told from a late repeat
 _CHUNK = 20_000
 _FEW = 10_000  # episodes that ended: so many at least, until those are looked for that are over for long
+
+
+def standing_of(known: Known) -> Standing:
+    """What is known, in the words of the model."""
+    number, since, is_resolved, suppressed, incident_id = known
+    status = AlertStatus.RESOLVED if is_resolved else AlertStatus.FIRING
+    return Standing(number, since, status, Suppression(suppressed), incident_id)
 
 
 class AlertIndex:
@@ -33,7 +42,7 @@ class AlertIndex:
     def of(self, source: SourceName, fingerprint: Fingerprint) -> Standing | None:
         """What is known of the latest episode."""
         known = self.look_up(source, fingerprint)
-        return None if known is None else Standing(*known)
+        return None if known is None else standing_of(known)
 
     def look_up(self, source: SourceName, fingerprint: Fingerprint) -> Known | None:
         """As `of`, without making a Standing of it."""
@@ -43,17 +52,15 @@ class AlertIndex:
     def firing(self, source: SourceName) -> dict[Fingerprint, Standing]:
         """Every alert of the source that fires, those that are suppressed too."""
         of_source = self._by_source.get(source, {}).copy()  # one step: the writer may add meanwhile
-        return {key: Standing(*known) for key, known in of_source.items() if known[2] is AlertStatus.FIRING}
+        return {key: standing_of(known) for key, known in of_source.items() if not known[2]}
 
     def is_old_news(self, alert: Alert) -> bool:
         """Whether the report changes nothing: what is known is as late, or later."""
         known = self.look_up(alert.source, alert.fingerprint)
-        if known is None or known[3] is not alert.suppressed or alert.seen_at is not None:
+        if known is None or known[3] != alert.suppressed or alert.seen_at is not None:
             return False
         since = alert.since
-        return known[1] > since or (
-            known[1] == since and (known[2] is AlertStatus.RESOLVED or alert.status is AlertStatus.FIRING)
-        )
+        return known[1] > since or (known[1] == since and (known[2] or alert.status is AlertStatus.FIRING))
 
     def load(self, connection: sa.Connection, *, resolved_after: datetime) -> None:
         """Read what fires, and what was over lately; earlier episodes are history. Others read on meanwhile."""
@@ -66,7 +73,7 @@ class AlertIndex:
         for condition in (lately, fires):  # what fires comes last: it is the latest episode of its fingerprint
             found = connection.execute(query.where(condition), execution_options={"yield_per": _CHUNK})
             for source, fingerprint, number, since, status, suppressed, incident_id in found:
-                known = (number, since, AlertStatus(status), Suppression(suppressed), incident_id)
+                known = (number, since, status == AlertStatus.RESOLVED.value, suppressed, incident_id)
                 by_source.setdefault(source, {})[fingerprint] = known
         self._by_source = by_source
 
@@ -74,7 +81,7 @@ class AlertIndex:
         """Make visible what was committed."""
         for (source, fingerprint), known in staged.known.items():
             self._by_source.setdefault(source, {})[fingerprint] = known
-            self._ended += known[2] is AlertStatus.RESOLVED
+            self._ended += known[2]
         for source, fingerprint, number in staged.forgotten:
             present = self.look_up(source, fingerprint)
             if present is not None and present[0] == number:
@@ -94,7 +101,7 @@ class AlertIndex:
             self._by_source[source] = {
                 fingerprint: known
                 for fingerprint, known in of_source.items()
-                if known[2] is AlertStatus.FIRING or known[1] >= newest - REMEMBERED
+                if not known[2] or known[1] >= newest - REMEMBERED
             }
         self._ended, self._most_ended = 0, max(_FEW, sum(map(len, self._by_source.values())))
 
