@@ -30,8 +30,8 @@ class AlertMetrics:
         for (name, severity), count in counted.items():
             self._alerts.labels(alertname=self._names.bound(name), severity=severity).inc(count)
 
-    def counted_before(self, ledger: Ledger) -> None:
-        """The ledger as it was at the start."""
+    def stored(self, ledger: Ledger) -> None:
+        """The ledger as it is stored: at the start, and after a commit of which nobody knows what became."""
         self._ledger.totals = ledger.by_outcome()
 
     def filed(self, counts: Mapping[tuple[Way, LedgerOutcome], int]) -> None:

@@ -17,13 +17,12 @@ from aetherlink.incidents.filing import Filed, Filing
 from aetherlink.incidents.mapping import LabelMapping, Meaning
 from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.options import GroupingOptions, ReceptionOptions
+from aetherlink.incidents.repeats import Counts, Repeats
 from aetherlink.lib import logs
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.ports import Clock, HeartbeatEar, Ids, Standings, Store, Transaction, Waker
-
-Counts = Counter[tuple[Way, LedgerOutcome]]
 
 _MOST_IN_ONE_COMMIT = 20_000  # alerts
 _LONGEST_SUMMARY = 500  # characters, in a line of the log
@@ -90,7 +89,8 @@ class Reception:
         self._queue: deque[_Waiting] = deque()
         self._waiting_alerts = 0
         self._waiting_bytes = 0
-        self._repeats: Counts = Counter()
+        self._repeats = Repeats()
+        self._is_in_doubt = False  # a commit failed, and perhaps only its answer was lost
         self._writing: asyncio.Task[None] | None = None
         self._flush: asyncio.TimerHandle | None = None
 
@@ -119,11 +119,11 @@ class Reception:
 
     async def start(self) -> None:
         """Read what was counted before the start."""
-        self._metrics.counted_before(await self._store.read(lambda rows: rows.ledger.totals()))
+        self._know(await self._store.read(lambda rows: rows.ledger.totals()))
 
     async def flush(self) -> None:
         """Returns once nothing waits any more."""
-        if self._repeats:
+        if self._repeats or self._is_in_doubt:
             self._write_soon()
         if self._writing is not None:
             await asyncio.shield(self._writing)
@@ -143,27 +143,43 @@ class Reception:
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._queue or self._repeats:
+        while self._queue or self._repeats or self._is_in_doubt:
             batch = self._take()
-            repeats, self._repeats = self._repeats, Counter()
+            repeats: Counts = Counter()
             try:
+                await self._end_doubt()
+                repeats = self._repeats.take()
                 done = await self._store.write(partial(self._file, batch, repeats))
             except UnfitError as problem:
-                self._repeats += repeats
+                self._repeats.put_back(repeats)
                 await self._write_each_alone(batch, problem)
                 if not batch:
                     return
             except AetherError as problem:
-                self._repeats += repeats
+                self._doubt(repeats)
                 loop.call_soon(_refuse, batch, problem)
                 if not self._queue:  # nobody waits: what was repeated is counted with the next commit that succeeds
                     return
             except BaseException:
-                self._repeats += repeats
+                self._doubt(repeats)
                 _refuse(batch, StoreError("the agent stopped before this was stored: send it again"))
                 raise
             else:
                 loop.call_soon(self._tell, batch, done)  # after the next batch is on its way
+
+    def _doubt(self, repeats: Counts) -> None:
+        self._repeats.doubt(repeats)
+        self._is_in_doubt = True
+
+    async def _end_doubt(self) -> None:
+        """Learn what is stored; as a write, for that waits its turn behind one that nobody waits for any more."""
+        if self._is_in_doubt:
+            self._know(await self._store.write(lambda transaction: transaction.ledger.totals()))
+            self._is_in_doubt = False
+
+    def _know(self, ledger: Ledger) -> None:
+        self._repeats.settle(ledger)
+        self._metrics.stored(ledger)
 
     async def _write_each_alone(self, batch: Sequence[_Waiting], problem: UnfitError) -> None:
         """One of them cannot be stored: it must not take the others with it."""
@@ -175,6 +191,7 @@ class Reception:
                 done = await self._store.write(partial(self._file, [waiting], Counter()))
             except AetherError as its_problem:
                 waiting.settle(its_problem)
+                self._is_in_doubt = True
             else:
                 self._tell([waiting], done)
 
@@ -213,6 +230,7 @@ class Reception:
         """Answer first; then count, log and wake."""
         for waiting in batch:
             waiting.settle()
+        self._repeats.committed(done.counts)
         self._metrics.filed(done.counts)
         if done.is_urgent:
             self._waker.wake()
@@ -224,7 +242,7 @@ class Reception:
             logs.info_lines(_log, lines)
 
     def _note_repeats(self, repeats: Sequence[Alert], way: Way) -> None:
-        self._repeats[way, LedgerOutcome.DUPLICATE] += len(repeats)
+        self._repeats.add(way, len(repeats))
         self._note(repeats)
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(_REPEATS_WAIT, self._flush_repeats)
