@@ -120,6 +120,7 @@ class Agent:
         self.store = SqlStore(
             _place(settings),
             key=partial(_audit_key, settings),
+            is_anchored=lambda: bool(AnchorFile(settings.data_dir / ANCHORS_FILE).read()[0]),
             before_migration=AutomaticBackup(settings.data_dir / backup.FOLDER, _beside(settings), self._clock),
         )
         self._prometheus = {

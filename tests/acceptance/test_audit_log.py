@@ -103,8 +103,22 @@ def test_without_its_key_the_agent_does_not_start_and_nothing_is_verified(
     assert aether("audit", "verify").returncode == 0
 
 
+@pytest.mark.parametrize(
+    "forgotten",
+    [
+        ["DELETE FROM agent_state WHERE name = 'audit'"],
+        ["UPDATE timeline SET hash = ''", "UPDATE incidents SET head = ''", "DELETE FROM agent_state"],
+        [
+            "UPDATE timeline SET hash = ''",
+            "UPDATE incidents SET head = ''",
+            "DELETE FROM agent_state",
+            "INSERT INTO agent_state (name, value) SELECT 'unchained', count(*) FROM timeline",
+        ],
+    ],
+    ids=["tally", "chain", "chain, as if migrated"],
+)
 def test_a_database_that_does_not_know_its_entries_is_not_hashed_anew(
-    tmp_path: Path, settings: dict[str, str], aether: Run
+    tmp_path: Path, settings: dict[str, str], aether: Run, forgotten: list[str]
 ) -> None:
     with serving(settings, tmp_path) as agent:
         wait_until_ready(settings)
@@ -113,9 +127,12 @@ def test_a_database_that_does_not_know_its_entries_is_not_hashed_anew(
         agent.terminate()
         agent.wait(timeout=30)
     change(tmp_path, "UPDATE timeline SET text = 'something else'")
-    change(tmp_path, "DELETE FROM agent_state WHERE name = 'audit'")
+    for statement in forgotten:
+        change(tmp_path, statement)
 
-    assert aether("serve").returncode == 1
+    refused = aether("serve")
+    assert refused.returncode == 1
+    assert "the database does not say any more how many timeline entries it has" in refused.stderr
     assert aether("audit", "verify").returncode == 1
 
 

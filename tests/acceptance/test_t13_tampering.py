@@ -258,6 +258,13 @@ class Tampering:
         self._rows.execute("DELETE FROM agent_state WHERE name = 'audit'")
         return self._original.whole + 1
 
+    def forget_the_chain(self) -> int:
+        """So that it looks like a timeline from before there was a chain."""
+        self._rows.execute("UPDATE timeline SET hash = '', text = 'forged'")
+        self._rows.execute("UPDATE incidents SET entries = 0, head = ''")
+        self._rows.execute("DELETE FROM agent_state")
+        return 1
+
     def _any(self, *, but_last: bool = False) -> int:
         return self._dice.randint(1, self._original.whole - but_last)
 

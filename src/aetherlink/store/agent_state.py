@@ -18,3 +18,8 @@ def put(connection: sa.Connection, name: str, value: str) -> None:
     """Insert or replace the fact."""
     if not connection.execute(_REPLACE, {"its_name": name, "new_value": value}).rowcount:
         connection.execute(sa.insert(agent_state).values(name=name, value=value))
+
+
+def remove(connection: sa.Connection, name: str) -> None:
+    """Forget the fact, if it is there."""
+    connection.execute(sa.delete(agent_state).where(agent_state.c.name == name))

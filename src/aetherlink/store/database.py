@@ -28,8 +28,8 @@ _READERS = 4
 class SqlStore:
     """See ports.Store. `open` before use, `close` after; both block. A path is the place of an SQLite file.
 
-    `key` gives the key of the timelines' chain. `before_migration` is called before data is brought to the revision
-    that it is given.
+    `key` gives the key of the timelines' chain, `is_anchored` whether there was an anchor of it already.
+    `before_migration` is called before data is brought to the revision that it is given.
     """
 
     def __init__(
@@ -37,11 +37,12 @@ class SqlStore:
         where: Place | Path,
         *,
         key: KeySource,
+        is_anchored: Callable[[], bool] = lambda: False,
         before_migration: Callable[[sa.Engine, str], None] = lambda _reading, _revision: None,
     ) -> None:
         self._place: Place = SqlitePlace(where) if isinstance(where, Path) else where
         self._before_migration = before_migration
-        self._memory = Memory(key)
+        self._memory = Memory(key, is_anchored)
         self._writer = Writer(self._place.writing, self._memory)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
 

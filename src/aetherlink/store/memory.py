@@ -12,6 +12,8 @@ from aetherlink.store import agent_state, timeline
 from aetherlink.store.index import REMEMBERED, AlertIndex, Staged
 from aetherlink.store.tables import alerts
 
+_UNCHAINED = "unchained"  # the row of agent_state in which a migration says how many entries it left to be chained
+
 KeySource = Callable[[bool], Key]  # is told whether entries rest on the key already
 
 
@@ -20,6 +22,7 @@ class Memory:
     """What is committed. Changed by the writer's thread only, after a commit."""
 
     key_for: KeySource
+    is_anchored: Callable[[], bool] = lambda: False
     index: AlertIndex = field(default_factory=AlertIndex)
     tally: Tally = field(default_factory=Tally)
     key: Key = field(init=False)
@@ -33,8 +36,9 @@ class Memory:
         self.key = self.key_for(self.tally.number > 0 or timeline.is_hashed(connection))
         if agent_state.get(connection, TALLY_NAME) is None:
             chain = Chain(self.key)
-            timeline.chain_all(connection, chain)
+            timeline.chain_all(connection, chain, expected=self._unchained(connection))
             agent_state.put(connection, TALLY_NAME, str(chain.tally))
+            agent_state.remove(connection, _UNCHAINED)
             self.tally = chain.tally
 
     def reload(self, connection: sa.Connection) -> None:
@@ -47,6 +51,11 @@ class Memory:
             self.tally = Tally() if tally is None else Tally.read(tally)
         except ValueError as problem:
             raise StoreError(f"what the database says of its timelines was changed: {problem}") from problem
+
+    def _unchained(self, connection: sa.Connection) -> str:
+        """How many entries are from before there was a chain: the database is believed until the first anchor."""
+        marked = agent_state.get(connection, _UNCHAINED)
+        return "0" if marked is None or self.is_anchored() else marked
 
     def layer(self) -> "Layer":
         """A layer for one transaction."""

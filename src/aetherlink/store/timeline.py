@@ -43,9 +43,14 @@ class Appending:
         self._rows = []
 
 
-def chain_all(connection: sa.Connection, chain: Chain) -> None:
-    """Chain entries that were stored before there was a chain, in the order of their numbers, which have no gap."""
-    if is_hashed(connection):  # to hash anew what is there would make whatever it says look genuine
+def chain_all(connection: sa.Connection, chain: Chain, *, expected: str) -> None:
+    """Chain entries that were stored before there was a chain, in the order of their numbers, which have no gap.
+
+    Raises StoreError when there are others than that many.
+    """
+    count = connection.scalar(sa.select(sa.func.count()).select_from(timeline))
+    # to hash anew what was hashed, or somebody blanked, would make whatever it says look genuine
+    if is_hashed(connection) or str(count) != expected:
         raise StoreError(
             "the database does not say any more how many timeline entries it has: somebody has taken that away; "
             "`aether audit verify` says more, and a backup has it"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aetherlink.errors import StoreError
 from aetherlink.model.incidents import Stage
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock, fixed_key
@@ -42,6 +43,26 @@ async def test_a_repair_that_was_under_way_is_carried_out_once(
     assert len(rig.executor.calls) == 1
     assert (await rig.incident()).stage is Stage.WATCH
     store.close()
+
+
+@pytest.mark.parametrize("since", ["DELETE FROM agent_state", "UPDATE agent_state SET value = '9'"])
+def test_only_the_entries_that_the_upgrade_left_are_chained_and_only_once(tmp_path: Path, since: str) -> None:
+    path = tmp_path / "aetherlink.db"
+    build(path, alerts=1)
+    store = SqlStore(path, key=fixed_key)
+    store.open()
+    assert store.tally.number > 0
+    store.close()
+    with closing(sqlite3.connect(path)) as raw, raw:
+        assert [name for (name,) in raw.execute("SELECT name FROM agent_state")] == ["audit"]
+        raw.execute("UPDATE timeline SET hash = '', text = 'forged'")
+        raw.execute("UPDATE agent_state SET name = 'unchained'")
+        raw.execute(since)
+
+    forged = SqlStore(path, key=fixed_key)
+    with pytest.raises(StoreError, match="how many timeline entries"):
+        forged.open()
+    forged.dispose()
 
 
 def leave(path: Path, stage: Stage, considered: list[str], plan: object) -> None:

@@ -234,3 +234,8 @@ def _agent_state() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
+    op.execute(
+        "INSERT INTO agent_state (name, value) "
+        "SELECT 'unchained', CAST(entries AS TEXT) "
+        "FROM (SELECT count(*) AS entries FROM timeline) AS counted WHERE entries > 0"
+    )
