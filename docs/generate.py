@@ -54,7 +54,7 @@ TIMELINE: Mapping[EventKind, str] = {
     EventKind.NOT_RECOVERED: "The query did not hold within the time that the playbook gives.",
     EventKind.ESCALATED: "A person is needed; said once for each incident.",
     EventKind.RESOLVED: "Nothing is wrong any more: the alerts resolved, or the request was carried out.",
-    EventKind.REOPENED: "Alerts of a closed incident fire again within the reopen window: no second incident.",
+    EventKind.REOPENED: "What was over is back within the reopen window, an alert or what the agent sees.",
     EventKind.MERGED: "A symptom of the same cause joined, or the cause took over what a symptom had opened.",
     EventKind.FLAPPING: "Alerts stop and fire again and again; said when it begins.",
     EventKind.SUPPRESSED: "Alerts of the incident were silenced or inhibited in Alertmanager; they fire on.",

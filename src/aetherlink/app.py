@@ -147,6 +147,7 @@ class Agent:
                 ids=self._ids,
                 source=settings.main_source,
                 merge_window=settings.grouping.merge_window,
+                reopen_window=settings.grouping.reopen_window,
             ),
         )
         self._sources = SourceWatch(
@@ -174,7 +175,7 @@ class Agent:
             settings.heartbeat,
             clock=self._clock,
             standings=self.store.standings,
-            sink=Blindness(self.store, ids=self._ids),
+            sink=Blindness(self.store, ids=self._ids, reopen_window=settings.grouping.reopen_window),
             metrics=HeartbeatMetrics(self.registry),
         )
         self.asgi = self._front()
@@ -234,7 +235,12 @@ class Agent:
         return FreeSpace(
             settings.data_dir,
             settings.retention.low_disk_bytes,
-            sink=LowDisk(self.store, ids=self._ids, source=settings.main_source),
+            sink=LowDisk(
+                self.store,
+                ids=self._ids,
+                source=settings.main_source,
+                reopen_window=settings.grouping.reopen_window,
+            ),
             clock=self._clock,
             metrics=FreeSpaceMetrics(self.registry),
         )
@@ -291,6 +297,7 @@ class Agent:
             clock=self._clock,
             sources=sources,
             max_body_bytes=settings.intake.max_body_bytes,
+            reopen_window=settings.grouping.reopen_window,
         )
         return WebhookIntake(
             build_api(self._services(gate)),

@@ -1,16 +1,21 @@
 """What is wrong without an alert that says so, as an incident: it opens when the condition begins, closes at its end.
 
 For the parts of the agent that see for themselves: a health score that stays low, a source that has gone blind. Both
-steps run inside the caller's transaction, and change nothing when they are repeated.
+steps run inside the caller's transaction, and change nothing when they are repeated. What comes and goes is one
+incident that is opened again, as with alerts.
 """
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
+from aetherlink.incidents.options import GroupingOptions
 from aetherlink.model import lifecycle
 from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Ids, Transaction
+
+REOPEN_WINDOW = GroupingOptions().reopen_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +32,18 @@ class Condition:
     vip: bool = False
     is_symptom: bool = False
 
-    def begins(self, transaction: Transaction, ids: Ids, said: Entry) -> Incident | None:
-        """Open its incident; None when it is open already, or was closed by hand while the condition went on."""
+    def begins(
+        self, transaction: Transaction, ids: Ids, said: Entry, *, reopen_window: timedelta = REOPEN_WINDOW
+    ) -> Incident | None:
+        """Open its incident, again when it ended within the window.
+
+        None when it is open already, or was closed by hand while the condition went on.
+        """
         latest = transaction.incidents.latest_by_key(self.key)
         if latest is not None and (latest.status is IncidentStatus.OPEN or self._goes_on(latest)):
             return None
+        if latest is not None and latest.resolved_at is not None and latest.resolved_at > said.at - reopen_window:
+            return self._begins_again(transaction, latest, said)
         incident = Incident(
             id=IncidentId(ids.new("inc")),
             key=self.key,
@@ -63,6 +75,19 @@ class Condition:
             left = replace(incident, origin=Origin.ALERT, updated_at=said.at, wake_at=said.at)
             return transaction.incidents.update(left, [replace(said, kind=EventKind.NOTE)])
         return transaction.incidents.update(lifecycle.recovered(incident, at=said.at), [said])
+
+    def _begins_again(self, transaction: Transaction, closed: Incident, said: Entry) -> Incident:
+        again = replace(
+            lifecycle.reopened(closed, at=said.at),
+            origin=self.origin,
+            stage=Stage.WATCH,
+            vip=closed.vip or self.vip,
+            verified_since=None,
+        )
+        facts = {**said.facts, "times": again.reopened}
+        entry = Entry(EventKind.REOPENED, said.at, f"opened again: {said.text}", facts)
+        transaction.incidents.update(again, [entry])
+        return again
 
     def _goes_on(self, closed: Incident) -> bool:
         """Whether a person closed the incident and its condition was not seen to end since then."""

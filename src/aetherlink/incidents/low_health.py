@@ -8,7 +8,7 @@ An alert that comes after the score takes the score's incident over: incidents.g
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from aetherlink.incidents.condition import Condition
+from aetherlink.incidents.condition import REOPEN_WINDOW, Condition
 from aetherlink.incidents.identity import Kind, incident_key
 from aetherlink.incidents.options import GroupingOptions
 from aetherlink.model.health import WHOLE, HealthReading
@@ -25,14 +25,24 @@ _LAG = timedelta(minutes=20)
 class LowHealth:
     """See ports.HealthSink. `source` is the source whose score is read.
 
-    `merge_window` is how much earlier than the score an incident may have begun that explains it.
+    `merge_window` is how much earlier than the score an incident may have begun that explains it, `reopen_window` how
+    long ago its own may have ended to be opened again.
     """
 
-    def __init__(self, store: Store, *, ids: Ids, source: SourceName, merge_window: timedelta = _MERGE_WINDOW) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        ids: Ids,
+        source: SourceName,
+        merge_window: timedelta = _MERGE_WINDOW,
+        reopen_window: timedelta = REOPEN_WINDOW,
+    ) -> None:
         self._store = store
         self._ids = ids
         self._source = source
         self._merge_window = merge_window
+        self._reopen_window = reopen_window
         self._explained: dict[str, datetime] = {}  # since when each tenant's score is low, where an incident says so
 
     async def low(self, reading: HealthReading) -> None:
@@ -54,8 +64,9 @@ class LowHealth:
         if transaction.incidents.open_by_key(condition.key) is not None:
             return False
         cause = self._cause(transaction, reading)
-        if cause is None:
-            condition.begins(transaction, self._ids, _entry(EventKind.OPENED, reading))
+        if cause is None or cause.key == condition.key:
+            said = _entry(EventKind.OPENED, reading)
+            condition.begins(transaction, self._ids, said, reopen_window=self._reopen_window)
             return False
         if self._explained.get(reading.tenant) != _began(reading):
             worse = replace(cause, vip=cause.vip or reading.vip, updated_at=reading.at)

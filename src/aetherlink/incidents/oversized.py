@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from aetherlink.errors import AetherError
-from aetherlink.incidents.condition import Condition
+from aetherlink.incidents.condition import REOPEN_WINDOW, Condition
 from aetherlink.incidents.identity import Kind, incident_key
 from aetherlink.model.ids import SourceName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin
@@ -41,13 +41,21 @@ class Oversized:
     """See ports.OversizedSink; `start` and `stop` bound its life."""
 
     def __init__(
-        self, store: Store, *, ids: Ids, clock: Clock, sources: Sequence[SourceName], max_body_bytes: int
+        self,
+        store: Store,
+        *,
+        ids: Ids,
+        clock: Clock,
+        sources: Sequence[SourceName],
+        max_body_bytes: int,
+        reopen_window: timedelta = REOPEN_WINDOW,
     ) -> None:
         self._store = store
         self._ids = ids
         self._clock = clock
         self._sources = sources
         self._limit = max_body_bytes
+        self._reopen_window = reopen_window
         self._noted: dict[SourceName, datetime] = {}
         self._waiting: dict[SourceName, _Refused] = {}
         self._woken = asyncio.Event()
@@ -96,7 +104,7 @@ class Oversized:
         return [source for source, one in open_ones.items() if one.updated_at + _QUIET <= now]
 
     def _note(self, transaction: Transaction, source: SourceName, said: Entry) -> None:
-        if _condition(source).begins(transaction, self._ids, said) is not None:
+        if _condition(source).begins(transaction, self._ids, said, reopen_window=self._reopen_window) is not None:
             return
         incident = _latest(transaction, source)
         if incident is not None and incident.status is IncidentStatus.OPEN:

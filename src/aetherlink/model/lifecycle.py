@@ -66,9 +66,10 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     Transition(
         Event.REOPENED,
-        (Actor.ALERT,),
+        (Actor.ALERT, Actor.SIGHT),
         dict.fromkeys((*_OVER, State.CLOSING), State.OPEN),
-        "An alert fires anew a short while after the end. Whoever had acknowledged it has to look again.",
+        "An alert fires anew a short while after the end, or the agent sees again what had ended. Whoever had "
+        "acknowledged it has to look again.",
     ),
     Transition(
         Event.NOTED,
@@ -86,7 +87,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         Event.CLOSED,
         (Actor.PERSON,),
         dict.fromkeys(_UNSETTLED, State.CLOSED),
-        "Somebody says that it is over, whatever still fires. Only an alert that fires anew brings it back.",
+        "Somebody says that it is over, whatever still fires. Only an alert that fires anew brings it back, "
+        "or what the agent sees once more after it had ended.",
     ),
     Transition(
         Event.CLOSED_LATER,

@@ -12,6 +12,7 @@ from aetherlink.incidents.identity import Kind, incident_key
 from aetherlink.incidents.low_health import LowHealth
 from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.reception import Reception
+from aetherlink.model import lifecycle
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.health import HealthReading, HealthStatus, Part
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
@@ -195,6 +196,51 @@ async def test_what_was_closed_by_hand_stays_closed_while_the_score_stays_low(
     assert second.status is IncidentStatus.OPEN
 
 
+async def test_a_score_that_comes_and_goes_is_one_incident(low_health: LowHealth, store: SqlStore) -> None:
+    for minutes in range(0, 10, 2):
+        await low_health.low(later(LOW, minutes))
+        await low_health.low(later(LOW, minutes + 0.5))
+        await low_health.recovered(replace(WELL, at=START + timedelta(minutes=minutes + 1)))
+
+    [incident] = await incidents(store)
+    assert (incident.status, incident.reopened) == (IncidentStatus.RESOLVED, 4)
+    lines = await said(store, incident)
+    assert [kind for kind, _ in lines] == [
+        EventKind.OPENED,
+        EventKind.RESOLVED,
+        *(4 * [EventKind.REOPENED, EventKind.RESOLVED]),
+    ]
+    assert lines[2][1].startswith("opened again: health score 12.0 is low")
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(9.9, 1), (10.0, 2)])
+async def test_it_is_opened_again_within_the_reopen_window_only(
+    low_health: LowHealth, store: SqlStore, minutes: float, count: int
+) -> None:
+    await low_health.low(LOW)
+    await low_health.recovered(WELL)
+    await low_health.low(replace(LOW, at=WELL.at + timedelta(minutes=minutes)))
+
+    found = await incidents(store)
+    assert (len(found), found[-1].status) == (count, IncidentStatus.OPEN)
+
+
+async def test_what_was_opened_again_and_closed_by_hand_stays_closed_too(
+    low_health: LowHealth, store: SqlStore, clock: ManualClock
+) -> None:
+    hand = IncidentCommands(store, clock=clock, waker=Bell())
+    await low_health.low(LOW)
+    [incident] = await incidents(store)
+    await hand.close(incident.id, reason="we know", by="ann")
+    await low_health.recovered(later(WELL, -8))
+    await low_health.low(later(LOW, 5))
+    await hand.close(incident.id, reason="we know", by="ann")
+    await low_health.low(later(LOW, 6))
+
+    [incident] = await incidents(store)
+    assert (incident.status, incident.reopened) == (IncidentStatus.RESOLVED, 1)
+
+
 # --- with the alerts
 
 
@@ -246,3 +292,19 @@ async def test_an_incident_that_symptoms_have_joined_is_left_to_them(
     [incident] = await incidents(store)
     assert (incident.origin, incident.status, incident.firing) == (Origin.ALERT, IncidentStatus.OPEN, 1)
     assert (await said(store, incident))[-1] == (EventKind.NOTE, "health score 90.0 is well")
+
+
+async def test_what_symptoms_had_joined_is_opened_again_by_the_score(
+    low_health: LowHealth, store: SqlStore, reception: Reception
+) -> None:
+    await low_health.low(LOW)
+    await reception.receive([alert("HealthScoreDegradation", tenant="acme-corp")])
+    await low_health.recovered(WELL)
+    await reception.receive([alert("HealthScoreDegradation", tenant="acme-corp", firing=False)])
+    [incident] = await incidents(store)
+    over = lifecycle.settled(incident, at=WELL.at)
+    await store.write(lambda tx: tx.incidents.update(over, []))
+    await low_health.low(later(LOW, 12))
+
+    [incident] = await incidents(store)
+    assert (incident.origin, incident.status, incident.reopened) == (Origin.HEALTH, IncidentStatus.OPEN, 1)
