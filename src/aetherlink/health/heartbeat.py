@@ -106,7 +106,10 @@ class Heartbeats:
         pause = min(_LONGEST_PAUSE, self._timeout / 4)
         while True:
             await asyncio.sleep(pause)
-            await self.check()
+            try:
+                await self.check()
+            except Exception:  # noqa: BLE001 - the named boundary of the loop: a fault of one look ends no other
+                _log.exception("a look at the heartbeats failed")
 
     async def _take_up(self, source: SourceName, pulse: _Pulse) -> None:
         """A heartbeat that stood before the start is missed from now on; a blind source stays so until it is heard."""

@@ -129,6 +129,8 @@ class Oversized:
                 await self.look()
             except AetherError as problem:
                 _log.error("webhooks that are too large could not be recorded: %s", problem)
+            except Exception:  # noqa: BLE001 - the named boundary of the loop: a fault of one look ends no other
+                _log.exception("a look at webhooks that are too large failed")
             await asyncio.sleep(_BREATH.total_seconds())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_BETWEEN.total_seconds()):

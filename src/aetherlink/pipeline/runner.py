@@ -88,6 +88,9 @@ class Runner:
             except AetherError as problem:
                 _log.error("the pipeline cannot look at the store: %s", problem)
                 pause = _RETRY
+            except Exception:  # noqa: BLE001 - the named boundary of the loop: a fault of one look ends no other
+                _log.exception("the pipeline could not look at what is due")
+                pause = _RETRY
             try:
                 async with asyncio.timeout(pause.total_seconds()):
                     await self._woken.wait()

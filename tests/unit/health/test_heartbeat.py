@@ -226,3 +226,33 @@ async def test_it_looks_by_itself(clock: ManualClock) -> None:
     assert heartbeats.is_alive
     await heartbeats.stop()
     assert not heartbeats.is_alive
+
+
+class Faulty(Witness):
+    """Fails at first, as nobody foresaw."""
+
+    is_faulty = True
+
+    async def blind(self, source: SourceName, at: datetime, why: str) -> None:
+        if self.is_faulty:
+            self.is_faulty = False
+            raise RuntimeError("a bug")
+        await super().blind(source, at, why)
+
+
+async def test_a_fault_of_one_look_ends_no_other(clock: ManualClock) -> None:
+    faulty = Faulty()
+    heartbeats = Heartbeats(
+        [PROD],
+        HeartbeatOptions(timeout=timedelta(milliseconds=100)),
+        clock=clock,
+        standings=Known(),
+        sink=faulty,
+        metrics=HeartbeatMetrics(CollectorRegistry()),
+    )
+    await heartbeats.start()
+    heartbeats.heard(PROD, clock.now())
+    clock.move(1)
+
+    await eventually(lambda: len(faulty.told) == 1)
+    await heartbeats.stop()

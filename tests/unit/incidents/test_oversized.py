@@ -1,5 +1,6 @@
 """Webhooks that are too large: one incident, few lines of it, and an end."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from aetherlink.model.incidents import Incident, IncidentStatus, Severity
 from aetherlink.model.timeline import EventKind
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import START, CountingIds, ManualClock
+from rigs.patience import eventually
 
 EU, US = SourceName("eu"), SourceName("us")
 
@@ -89,3 +91,24 @@ async def test_the_next_one_a_while_after_the_end_is_another_incident(
         clock.move(600)
 
     assert [one.status for one in await incidents(store)] == [IncidentStatus.RESOLVED] * 2
+
+
+async def test_a_fault_of_one_look_ends_no_other(
+    oversized: Oversized, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound, written = store.write, []
+
+    async def write(work: Callable[..., object]) -> object:
+        written.append(work)
+        if len(written) == 1:
+            raise RuntimeError("a bug")
+        return await sound(work)
+
+    monkeypatch.setattr(store, "write", write)
+    oversized.refused(EU, length=5000, sender="10.0.0.7")
+    oversized.start()
+    await eventually(lambda: len(written) == 1)
+    oversized.refused(EU, length=5000, sender="10.0.0.7")
+
+    await eventually(lambda: len(written) == 2)
+    await oversized.stop()

@@ -155,6 +155,27 @@ async def test_an_incident_that_fails_rests_and_holds_up_no_other(rig: Rig, star
     assert runner.is_alive
 
 
+async def test_a_fault_of_one_look_ends_no_other(
+    rig: Rig, start: Callable[[], Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound, failed = rig.store.read, asyncio.Event()
+
+    async def read(work: Callable[..., object]) -> object:
+        if failed.is_set():
+            return await sound(work)
+        failed.set()
+        raise RuntimeError("a bug")
+
+    await rig.hear()
+    monkeypatch.setattr(rig.store, "read", read)
+    runner = start()
+    await asyncio.wait_for(failed.wait(), timeout=3)
+    runner.wake()
+
+    await within(3, lambda: _is(bool(rig.executor.calls)))
+    assert runner.is_alive
+
+
 async def test_a_stop_ends_what_does_not_end_by_itself_within_the_grace(rig: Rig, start: Callable[[], Runner]) -> None:
     gate = Gate(rig)
     rig.change(probe=gate)
