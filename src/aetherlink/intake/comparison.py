@@ -122,7 +122,7 @@ class Comparison:
             return
         if alert.suppressed is not Suppression.NONE:
             findings.listed[Kind.SUPPRESSED].append(alert)
-        elif poll.is_whole:
+        elif poll.is_whole or all(map(self._is_trusted, poll.told)):
             if alert.fingerprint in self._before.unsuppressed:
                 findings.listed[Kind.UNSUPPRESSED].append(alert)
             seen.unsuppressed.add(alert.fingerprint)
