@@ -21,6 +21,7 @@ from pathlib import Path
 import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
 
+from aetherlink import outside
 from aetherlink.access.gate import Gate, check_listen
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
@@ -31,19 +32,12 @@ from aetherlink.audit import key_file
 from aetherlink.audit.anchor_file import ANCHORS_FILE, AnchorFile
 from aetherlink.audit.anchoring import Anchoring
 from aetherlink.audit.metrics import AuditMetrics
-from aetherlink.clients.alertmanager import AlertmanagerClient
-from aetherlink.clients.credentials import connection_of
-from aetherlink.clients.options import ClientOptions
-from aetherlink.clients.prometheus import PrometheusClient
-from aetherlink.clients.source_options import SourceOptions
 from aetherlink.commands import Commands
-from aetherlink.errors import AetherError, SettingsError, StoreError, UnreachableError
-from aetherlink.executors.options import ExecutorOptions
-from aetherlink.executors.registry import Opened, open_executors
+from aetherlink.errors import SettingsError, UnreachableError
 from aetherlink.health.heartbeat import Heartbeats
 from aetherlink.health.loop import HealthLoop
 from aetherlink.health.metrics import HealthMetrics, HeartbeatMetrics
-from aetherlink.health.sources import SourceWatch, problem_of
+from aetherlink.health.sources import SourceWatch
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.incidents.blindness import Blindness
 from aetherlink.incidents.low_disk import LowDisk
@@ -60,7 +54,6 @@ from aetherlink.lib import logs
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.hash_chain import Key
 from aetherlink.lib.ids import SortableIds
-from aetherlink.model.actions import Target
 from aetherlink.model.ids import SourceName
 from aetherlink.model.playbooks import Playbook
 from aetherlink.model.sources import SourceKind
@@ -69,7 +62,6 @@ from aetherlink.pipeline.runner import Runner
 from aetherlink.pipeline.step import World
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.policy.decide import decide
-from aetherlink.ports import Executor
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.settings import Settings
@@ -79,17 +71,12 @@ from aetherlink.store.audit import SqlAudit, auditing
 from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
 from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
-from aetherlink.store.place import Place
-from aetherlink.store.postgres import PostgresPlace
 from aetherlink.store.restore import Restored
 from aetherlink.store.retention import Retention, RetentionMetrics, kinds
-from aetherlink.store.sqlite import SqlitePlace
 
-DATABASE_FILE = "aetherlink.db"
 VERSION = version_of("aetherlink")
 
 _GRACE = timedelta(seconds=10)
-_LOOK = timedelta(seconds=5)
 _BACKLOG = 2048
 _SWITCH = 0.0005  # seconds; at Python's 0.005 the writer waits that long for the interpreter after each statement
 _YOUNG = 20_000  # new objects until the garbage collector looks: one group of alerts makes as many
@@ -118,19 +105,19 @@ class Agent:
         self._cleanups: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self.registry = _registry()
         self.store = SqlStore(
-            _place(settings),
+            outside.place(settings),
             key=partial(_audit_key, settings),
             is_anchored=lambda: bool(AnchorFile(settings.data_dir / ANCHORS_FILE).read()[0]),
             before_migration=AutomaticBackup(settings.data_dir / backup.FOLDER, _beside(settings), self._clock),
         )
         self._prometheus = {
-            SourceName(source.name): _prometheus(source, settings.clients) for source in settings.sources
+            SourceName(source.name): outside.prometheus(source, settings.clients) for source in settings.sources
         }
         self._alertmanagers = {
-            SourceName(source.name): _alertmanagers(source, settings.clients) for source in settings.sources
+            SourceName(source.name): outside.alertmanagers(source, settings.clients) for source in settings.sources
         }
         self._anchoring = self._anchors()
-        self._executors = _executors(settings)
+        self._executors = outside.executors(settings)
         self._pipeline_metrics = PipelineMetrics(self.registry)
         self._runner = Runner(self._world(), self._pipeline_metrics)
         health_metrics = HealthMetrics(self.registry)
@@ -395,7 +382,7 @@ def run(settings: Settings) -> int:
 def check(settings: Settings) -> Iterator[str]:
     """What the settings come to, line by line. Raises SettingsError, and at the end UnreachableError."""
     check_listen(settings.host, settings.auth)
-    database = _postgres(settings)
+    database = outside.postgres(settings)
     warning = folder.try_out(settings.data_dir, holds_database=database is None)
     yield f"mode {settings.mode}, listening on {settings.listen}, data in {settings.data_dir}"
     if warning:
@@ -404,10 +391,10 @@ def check(settings: Settings) -> Iterator[str]:
         mode = min(settings.mode, settings.modes.get(playbook.name, playbook.mode), key=lambda each: each.rank)
         declared = "" if playbook.target in settings.targets else " (target not configured: it can do nothing)"
         yield f"playbook {playbook.name}: {playbook.verb} {playbook.target}, {mode}{declared}"
-    executors = _executors(settings)
-    asked = asyncio.run(_ask_outside(settings, executors))
+    executors = outside.executors(settings)
+    asked = asyncio.run(outside.ask(settings, executors))
     if database is not None:
-        asked[database.name.removeprefix("the ")] = _out_of_store(database)
+        asked[database.name.removeprefix("the ")] = outside.out_of_store(database)
     away = []
     for name, problem in asked.items():
         yield f"{name}: {'answers' if problem is None else f'NOT REACHED: {problem}'}"
@@ -419,7 +406,7 @@ def check(settings: Settings) -> Iterator[str]:
 def back_up(settings: Settings, file: Path) -> Manifest:
     """Back up the data of an agent, whether it runs or not. Raises SettingsError, StoreError."""
     _refuse_without_database(settings)
-    place = _place(settings)
+    place = outside.place(settings)
     try:
         return backup.write(place.reading, file, beside=_beside(settings), now=SystemClock().now())
     finally:
@@ -430,89 +417,25 @@ def restore_from(settings: Settings, file: Path, *, force: bool) -> Restored:
     """Put a backup in the place of the data, paused. Raises SettingsError, StoreError."""
     files = restore.Files(_beside(settings), stale=(settings.data_dir / ANCHORS_FILE,))
     now = SystemClock().now()
-    if (place := _postgres(settings)) is not None:
+    if (place := outside.postgres(settings)) is not None:
         return restore.into_postgres(file, place, settings.data_dir, files, force=force, now=now)
-    return restore.into_file(file, settings.data_dir / DATABASE_FILE, files, force=force, now=now)
+    return restore.into_file(file, settings.data_dir / outside.DATABASE_FILE, files, force=force, now=now)
 
 
 def audited(settings: Settings) -> AbstractContextManager[SqlAudit]:
     """The timelines as they are stored, beside an agent that runs or not. Raises SettingsError, StoreError."""
     _refuse_without_database(settings)
-    return auditing(_place(settings))
+    return auditing(outside.place(settings))
 
 
 def _refuse_without_database(settings: Settings) -> None:
-    if settings.database_url is None and not (settings.data_dir / DATABASE_FILE).is_file():
+    if settings.database_url is None and not (settings.data_dir / outside.DATABASE_FILE).is_file():
         raise SettingsError(f"there is no database in {settings.data_dir}: is data_dir (AETHER_DATA_DIR) the agent's?")
 
 
 def _beside(settings: Settings) -> Mapping[str, Path]:
     """What belongs into a backup beside the database: without the key nobody could verify the timelines."""
     return {key_file.KEY_FILE: key_file.place(settings.audit, settings.data_dir)}
-
-
-async def _ask_outside(settings: Settings, executors: Mapping[str, Opened]) -> dict[str, str | None]:
-    """What stands outside, each with its problem or None."""
-    clients: dict[str, PrometheusClient | AlertmanagerClient] = {}
-    for source in settings.sources:
-        clients[f"Prometheus {source.prometheus}"] = _prometheus(source, settings.clients)
-        for url, client in zip(source.alertmanagers, _alertmanagers(source, settings.clients), strict=True):
-            clients[f"Alertmanager {url}"] = client
-    targets = settings.declared_targets.values()
-    names = [*clients, *(f"target {one.name}: {one.service} by executor {one.executor}" for one in targets)]
-    try:
-        answers = await asyncio.gather(
-            *(problem_of(client) for client in clients.values()),
-            *(_out_of_hand(executors[target.executor].executor, target) for target in targets),
-        )
-    finally:
-        for closing in (*clients.values(), *executors.values()):
-            await closing.aclose()
-    return dict(zip(names, answers, strict=True))
-
-
-def _out_of_store(database: PostgresPlace) -> str | None:
-    """Why the database cannot be used, in words; None when it can."""
-    try:
-        database.try_out()
-    except StoreError as problem:
-        return str(problem)
-    return None
-
-
-async def _out_of_hand(executor: Executor, target: Target) -> str | None:
-    """Why the executor cannot look at the target, in words; None when it can."""
-    try:
-        await executor.observe(target, deadline=_LOOK)
-    except AetherError as problem:
-        return str(problem)
-    return None
-
-
-def _place(settings: Settings) -> Place:
-    """Where the data lie: PostgreSQL when it is named, else a file in the data folder."""
-    return _postgres(settings) or SqlitePlace(settings.data_dir / DATABASE_FILE)
-
-
-def _postgres(settings: Settings) -> PostgresPlace | None:
-    if settings.database_url is None:
-        return None
-    clock = SystemClock()
-    return PostgresPlace(
-        settings.database_url.get_secret_value(),
-        owner=SortableIds(clock).new("agent"),
-        clock=clock,
-        password_file=settings.database_password_file,
-    )
-
-
-def _prometheus(source: SourceOptions, options: ClientOptions) -> PrometheusClient:
-    return PrometheusClient(source.prometheus, options, connection_of(source))
-
-
-def _alertmanagers(source: SourceOptions, options: ClientOptions) -> list[AlertmanagerClient]:
-    connection = connection_of(source)
-    return [AlertmanagerClient(url, options, connection) for url in source.alertmanagers]
 
 
 def _audit_key(settings: Settings, is_in_use: bool) -> Key:
@@ -535,11 +458,6 @@ def _playbooks(settings: Settings) -> tuple[Playbook, ...]:
         known = ", ".join(playbook.name for playbook in playbooks)
         raise SettingsError(f"playbook_modes names {', '.join(unknown)}, which is no playbook: known are {known}")
     return playbooks
-
-
-def _executors(settings: Settings) -> dict[str, Opened]:
-    names = {target.executor for target in settings.targets.values()}
-    return open_executors(names, ExecutorOptions(lab=settings.lab))
 
 
 async def _serve(settings: Settings) -> int:

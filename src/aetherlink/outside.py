@@ -1,0 +1,100 @@
+"""What stands outside the process, opened as the settings name it: data sources, the store's place, executors."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+
+from aetherlink.clients.alertmanager import AlertmanagerClient
+from aetherlink.clients.credentials import connection_of
+from aetherlink.clients.options import ClientOptions
+from aetherlink.clients.prometheus import PrometheusClient
+from aetherlink.clients.source_options import SourceOptions
+from aetherlink.errors import AetherError, StoreError
+from aetherlink.executors.options import ExecutorOptions
+from aetherlink.executors.registry import Opened, open_executors
+from aetherlink.health.sources import problem_of
+from aetherlink.lib.clock import SystemClock
+from aetherlink.lib.ids import SortableIds
+from aetherlink.model.actions import Target
+from aetherlink.ports import Executor
+from aetherlink.settings import Settings
+from aetherlink.store.place import Place
+from aetherlink.store.postgres import PostgresPlace
+from aetherlink.store.sqlite import SqlitePlace
+
+DATABASE_FILE = "aetherlink.db"
+
+_LOOK = timedelta(seconds=5)
+
+
+async def ask(settings: Settings, opened: Mapping[str, Opened]) -> dict[str, str | None]:
+    """What stands outside, each with its problem or None."""
+    clients: dict[str, PrometheusClient | AlertmanagerClient] = {}
+    for source in settings.sources:
+        clients[f"Prometheus {source.prometheus}"] = prometheus(source, settings.clients)
+        for url, client in zip(source.alertmanagers, alertmanagers(source, settings.clients), strict=True):
+            clients[f"Alertmanager {url}"] = client
+    targets = settings.declared_targets.values()
+    names = [*clients, *(f"target {one.name}: {one.service} by executor {one.executor}" for one in targets)]
+    try:
+        answers = await asyncio.gather(
+            *(problem_of(client) for client in clients.values()),
+            *(_out_of_hand(opened[target.executor].executor, target) for target in targets),
+        )
+    finally:
+        for closing in (*clients.values(), *opened.values()):
+            await closing.aclose()
+    return dict(zip(names, answers, strict=True))
+
+
+def out_of_store(database: PostgresPlace) -> str | None:
+    """Why the database cannot be used, in words; None when it can."""
+    try:
+        database.try_out()
+    except StoreError as problem:
+        return str(problem)
+    return None
+
+
+async def _out_of_hand(executor: Executor, target: Target) -> str | None:
+    """Why the executor cannot look at the target, in words; None when it can."""
+    try:
+        await executor.observe(target, deadline=_LOOK)
+    except AetherError as problem:
+        return str(problem)
+    return None
+
+
+def place(settings: Settings) -> Place:
+    """Where the data lie: PostgreSQL when it is named, else a file in the data folder."""
+    return postgres(settings) or SqlitePlace(settings.data_dir / DATABASE_FILE)
+
+
+def postgres(settings: Settings) -> PostgresPlace | None:
+    """The PostgreSQL database, when one is named."""
+    if settings.database_url is None:
+        return None
+    clock = SystemClock()
+    return PostgresPlace(
+        settings.database_url.get_secret_value(),
+        owner=SortableIds(clock).new("agent"),
+        clock=clock,
+        password_file=settings.database_password_file,
+    )
+
+
+def prometheus(source: SourceOptions, options: ClientOptions) -> PrometheusClient:
+    """The Prometheus of the source."""
+    return PrometheusClient(source.prometheus, options, connection_of(source))
+
+
+def alertmanagers(source: SourceOptions, options: ClientOptions) -> list[AlertmanagerClient]:
+    """The Alertmanagers of the source, in their order."""
+    connection = connection_of(source)
+    return [AlertmanagerClient(url, options, connection) for url in source.alertmanagers]
+
+
+def executors(settings: Settings) -> dict[str, Opened]:
+    """Those that the targets name."""
+    names = {target.executor for target in settings.targets.values()}
+    return open_executors(names, ExecutorOptions(lab=settings.lab))
