@@ -335,7 +335,9 @@ async def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 
 async def test_an_empty_database_is_no_backup(tmp_path: Path) -> None:
-    sa.create_engine(f"sqlite:///{tmp_path / 'empty.db'}").connect().close()
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'empty.db'}")
+    engine.connect().close()
+    engine.dispose()
 
     with pytest.raises(StoreError, match="nothing to back up"):
         back_up(tmp_path / "empty.db", tmp_path / "b.zip")
