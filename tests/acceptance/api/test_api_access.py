@@ -59,6 +59,7 @@ ADMITTED: dict[str, frozenset[str]] = {
     "GET /api/v1/audit": READERS,
     "GET /api/v1/health": READERS,
     "GET /api/v1/health/history": READERS,
+    "GET /api/v1/ledger": READERS,
     "GET /api/v1/pause": READERS,
     "POST /api/v1/pause": ADMINS | {"operate token"},
     "DELETE /api/v1/pause": ADMINS,
