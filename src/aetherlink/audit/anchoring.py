@@ -8,6 +8,7 @@ from datetime import timedelta
 from aetherlink.audit.anchor_file import AnchorFile
 from aetherlink.audit.metrics import AuditMetrics
 from aetherlink.lib.hash_chain import Tally
+from aetherlink.lib.periodic import Periodic
 from aetherlink.model.audit import Anchor
 from aetherlink.ports import Clock
 
@@ -28,11 +29,10 @@ class Anchoring:
     ) -> None:
         self._file = file
         self._tally = tally
-        self._interval = interval.total_seconds()
         self._clock = clock
         self._metrics = metrics
         self._last: Anchor | None = None
-        self._loop: asyncio.Task[None] | None = None
+        self._loop = Periodic("anchors", self.write, every=interval, log=_log, at_once=False)
 
     @property
     def last(self) -> Anchor | None:
@@ -47,13 +47,11 @@ class Anchoring:
     async def start(self) -> None:
         """Compare the last anchor with the database, then write one at every interval."""
         await self._look_back()
-        self._loop = asyncio.create_task(self._run(), name="anchors")
+        self._loop.start()
 
     async def stop(self) -> None:
         """Write the last one."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._loop.stop()
         await self.write()
 
     async def write(self) -> None:
@@ -71,11 +69,6 @@ class Anchoring:
             return
         self._last = anchor
         self._metrics.anchored(tally.number)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval)
-            await self.write()
 
     async def _look_back(self) -> None:
         """Say it at once when the database is behind its anchors; `verify` looks at everything."""

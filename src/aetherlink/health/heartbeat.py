@@ -4,20 +4,20 @@ Only a source that was heard once can fall silent. Silence is a heartbeat that e
 nothing at all for too long: no webhook, no list, an Alertmanager that cannot be reached.
 """
 
-import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aetherlink.errors import AetherError
 from aetherlink.health.heartbeat_options import HeartbeatOptions
 from aetherlink.health.metrics import HeartbeatMetrics
+from aetherlink.lib.periodic import Periodic
 from aetherlink.model.alerts import Suppression
 from aetherlink.model.ids import SourceName
 from aetherlink.ports import BlindSink, Clock, Standings
 
-_LONGEST_PAUSE = 1.0
+_LONGEST_PAUSE = timedelta(seconds=1)
 _MISSES = 2
 
 _log = logging.getLogger("aetherlink.health")
@@ -54,12 +54,13 @@ class Heartbeats:
         self._standings = standings
         self._sink = sink
         self._metrics = metrics
-        self._task: asyncio.Task[None] | None = None
+        pause = min(_LONGEST_PAUSE, options.timeout / 4)
+        self._loop = Periodic("heartbeats", self.check, every=pause, log=_log, at_once=False)
 
     @property
     def is_alive(self) -> bool:
         """Whether it listens."""
-        return self._task is not None and not self._task.done()
+        return self._loop.is_alive
 
     @property
     def blind_sources(self) -> frozenset[SourceName]:
@@ -85,13 +86,11 @@ class Heartbeats:
         """Take up what was known before the start, then look at every pulse again and again. Raises StoreError."""
         for source, pulse in self._pulses.items():
             await self._take_up(source, pulse)
-        self._task = asyncio.create_task(self._run(), name="heartbeats")
+        self._loop.start()
 
     async def stop(self) -> None:
         """Stop listening."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.stop()
 
     async def check(self) -> None:
         """Look at every pulse once; what could not be recorded is recorded at the next look."""
@@ -101,15 +100,6 @@ class Heartbeats:
                 self._turn(source, pulse, why)
             if not pulse.is_told:
                 await self._tell(source, pulse, why)
-
-    async def _run(self) -> None:
-        pause = min(_LONGEST_PAUSE, self._timeout / 4)
-        while True:
-            await asyncio.sleep(pause)
-            try:
-                await self.check()
-            except Exception:  # noqa: BLE001 - the named boundary of the loop: a fault of one look ends no other
-                _log.exception("a look at the heartbeats failed")
 
     async def _take_up(self, source: SourceName, pulse: _Pulse) -> None:
         """A heartbeat that stood before the start is missed from now on; a blind source stays so until it is heard."""

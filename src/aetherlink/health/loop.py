@@ -3,8 +3,8 @@
 No data and errors are neither good nor bad news: they leave the count as it is, and are logged when they begin.
 """
 
-import asyncio
 import logging
+from datetime import timedelta
 
 from aetherlink.errors import AetherError
 from aetherlink.health.course import Course, longest_pause
@@ -14,6 +14,7 @@ from aetherlink.health.options import HealthOptions
 from aetherlink.health.roll import Roll
 from aetherlink.health.sayings import Sayings
 from aetherlink.health.survey import Surveyor
+from aetherlink.lib.periodic import Periodic
 from aetherlink.model.health import WHOLE, HealthReading, HealthStatus
 from aetherlink.model.ids import SourceName
 from aetherlink.ports import Clock, HealthSink, QueryClient, Store, TenantNames
@@ -42,7 +43,8 @@ class HealthLoop:
         self._clock = clock
         self._metrics = metrics
         self._sink = sink
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Periodic("health loop", self._look, every=options.interval, log=_log)
+        self._is_restored = False
         self._whole = Course(WHOLE, options.threshold)
         self._roll = Roll(options.most_tenants, options.threshold, names.is_vip)
         self._sayings = Sayings(options.most_tenants)
@@ -60,7 +62,7 @@ class HealthLoop:
     @property
     def is_alive(self) -> bool:
         """Whether it runs, or was switched off by its setting."""
-        return not self._options.enabled or (self._task is not None and not self._task.done())
+        return not self._options.enabled or self._loop.is_alive
 
     def start(self) -> None:
         """Start checking, unless it is switched off."""
@@ -69,13 +71,11 @@ class HealthLoop:
             return
         seconds = self._options.interval.total_seconds()
         _log.info("Starting health check background loop (%gs interval)", seconds)
-        self._task = asyncio.create_task(self._run(seconds), name="health loop")
+        self._loop.start()
 
     async def stop(self) -> None:
         """Stop checking."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.stop()
 
     async def restore(self) -> None:
         """Go on where the last run ended: counts, if it ended a moment ago, and trends."""
@@ -108,17 +108,16 @@ class HealthLoop:
     def _courses(self) -> tuple[Course, ...]:
         return (self._whole, *self._roll.courses)
 
-    async def _run(self, seconds: float) -> None:
-        await self.restore()
-        if not self._options.check_at_start:
-            await asyncio.sleep(seconds)
-        while True:
-            begun = self._clock.monotonic()
-            try:
-                await self.check()
-            except Exception:  # noqa: BLE001 - the named boundary of the loop: a fault of one check ends no other
-                _log.exception("a health check failed")
-            await asyncio.sleep(max(0.0, seconds - (self._clock.monotonic() - begun)))
+    async def _look(self) -> timedelta | None:
+        """One check, and what is left of the interval after it; perhaps none at the start."""
+        if not self._is_restored:
+            await self.restore()
+            self._is_restored = True
+            if not self._options.check_at_start:
+                return None
+        begun = self._clock.monotonic()
+        await self.check()
+        return max(timedelta(0), self._options.interval - timedelta(seconds=self._clock.monotonic() - begun))
 
     async def _tell(self, course: Course) -> None:
         """The store may be away: then nobody was told, and the next check tells again."""

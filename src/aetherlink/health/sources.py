@@ -4,9 +4,11 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 from aetherlink.errors import AetherError
 from aetherlink.health.metrics import HealthMetrics
+from aetherlink.lib.periodic import Periodic
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceKind, SourceState
 from aetherlink.ports import Clock, ReadyClient
@@ -30,10 +32,12 @@ class SourceWatch:
         ]
         self._states = [state for state, _ in self._watched]
         self._down_since: dict[int, float] = {}
-        self._interval = interval.total_seconds()
         self._clock = clock
         self._metrics = metrics
-        self._tasks: list[asyncio.Task[None]] = []
+        self._loops = [
+            Periodic(f"watch {state.source} {state.kind}", partial(self._look, index), every=interval, log=_log)
+            for index, (state, _) in enumerate(self._watched)
+        ]
 
     @property
     def states(self) -> tuple[SourceState, ...]:
@@ -42,15 +46,12 @@ class SourceWatch:
 
     def start(self) -> None:
         """Ask each one now, then at every interval."""
-        for index, (state, _) in enumerate(self._watched):
-            name = f"watch {state.source} {state.kind}"
-            self._tasks.append(asyncio.create_task(self._watch(index), name=name))
+        for loop in self._loops:
+            loop.start()
 
     async def stop(self) -> None:
         """Stop asking."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(loop.stop() for loop in self._loops))
 
     async def check(self, index: int) -> SourceState:
         """Ask one of them, by its place in `states`."""
@@ -62,13 +63,8 @@ class SourceWatch:
         self._publish(state)
         return state
 
-    async def _watch(self, index: int) -> None:
-        while True:
-            try:
-                await self.check(index)
-            except Exception:  # noqa: BLE001 - the named boundary of the watch: one odd answer must not end it
-                _log.exception("a source could not be asked")
-            await asyncio.sleep(self._interval)
+    async def _look(self, index: int) -> None:
+        await self.check(index)
 
     def _publish(self, state: SourceState) -> None:
         """Of several Alertmanagers of one source one is enough: they tell the same."""

@@ -3,8 +3,6 @@
 It closes by itself once none has come for an hour. A flood of them writes one line a minute.
 """
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,17 +10,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-from aetherlink.errors import AetherError
 from aetherlink.incidents.condition import REOPEN_WINDOW, Condition
 from aetherlink.incidents.identity import Kind, incident_key
+from aetherlink.lib.periodic import Periodic
 from aetherlink.model.ids import SourceName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, Ids, Store, Transaction
 
 _QUIET = timedelta(hours=1)  # after so long without one it is over
-_BETWEEN = timedelta(minutes=1)  # two lines of one source, and two looks
-
+_BETWEEN = timedelta(minutes=1)  # two lines of one source
 _BREATH = timedelta(seconds=1)  # between two looks in a flood
 
 _log = logging.getLogger("aetherlink.incidents")
@@ -58,24 +55,21 @@ class Oversized:
         self._reopen_window = reopen_window
         self._noted: dict[SourceName, datetime] = {}
         self._waiting: dict[SourceName, _Refused] = {}
-        self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Periodic("oversized webhooks", self.look, every=_BETWEEN + _BREATH, log=_log, breath=_BREATH)
 
     def start(self) -> None:
         """Look from time to time whether it is over."""
-        self._task = asyncio.create_task(self._run(), name="oversized webhooks")
+        self._loop.start()
 
     async def stop(self) -> None:
         """Look no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.stop()
 
     def refused(self, source: SourceName, *, length: int | None, sender: str) -> None:
         """There was one: it is told of at the next look, which is at once."""
         waiting = self._waiting.get(source)
         self._waiting[source] = _Refused(length, sender, self._clock.now(), 1 + (waiting.number if waiting else 0))
-        self._woken.set()
+        self._loop.wake()
 
     async def look(self) -> None:
         """Tell of what was refused, and close the incidents of the sources that have sent none for long enough."""
@@ -121,20 +115,6 @@ class Oversized:
             "max_body_bytes": self._limit,
         }
         return Entry(EventKind.OPENED, refused.at, text, facts)
-
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                await self.look()
-            except AetherError as problem:
-                _log.error("webhooks that are too large could not be recorded: %s", problem)
-            except Exception:  # noqa: BLE001 - the named boundary of the loop: a fault of one look ends no other
-                _log.exception("a look at webhooks that are too large failed")
-            await asyncio.sleep(_BREATH.total_seconds())
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_BETWEEN.total_seconds()):
-                    await self._woken.wait()
 
 
 def _latest(transaction: Transaction, source: SourceName) -> Incident | None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from aetherlink.errors import AetherError
 from aetherlink.intake.comparison import Comparison, Findings, Kind, Poll, PollStatus, Told
 from aetherlink.intake.reconcile_metrics import ReconcileMetrics
 from aetherlink.intake.reconcile_options import ReconcileOptions
+from aetherlink.lib.periodic import Periodic
 from aetherlink.model.alerts import Alert, AlertStatus, Standing
 from aetherlink.model.ids import SourceName
 from aetherlink.model.ledger import Way
@@ -27,8 +28,8 @@ T = TypeVar("T")
 
 _AT_ONCE = 2_000
 """So many reports go into one commit: webhooks have to get their turn."""
-_BREATH = 5.0
-"""Seconds between two polls, however often one is asked for."""
+_BREATH = timedelta(seconds=5)
+"""Between two polls, however often one is asked for."""
 
 _log = logging.getLogger("aetherlink.reconcile")
 
@@ -67,32 +68,30 @@ class Reconciler:
         self._heartbeats = heartbeats
         self._clock = clock
         self._metrics = metrics
-        self._wanted = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        every = options.interval
+        self._loop = Periodic(f"reconcile {source.name}", self._look, every=every, log=_log, breath=min(every, _BREATH))
         self._problems: dict[str, str] = {}
         self._doubt = ""
 
     @property
     def is_alive(self) -> bool:
         """Whether it runs, or was switched off by its setting."""
-        return not self._options.enabled or (self._task is not None and not self._task.done())
+        return not self._options.enabled or self._loop.is_alive
 
     def start(self) -> None:
         """Ask now, then at every interval, unless it is switched off."""
         if not self._options.enabled:
             _log.info("Reconciliation of source %s is switched off (reconcile.enabled)", self._source.name)
             return
-        self._task = asyncio.create_task(self._run(), name=f"reconcile {self._source.name}")
+        self._loop.start()
 
     async def stop(self) -> None:
         """Stop asking."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.stop()
 
     def soon(self) -> None:
         """Ask before the interval is over: something is known to be missing."""
-        self._wanted.set()
+        self._loop.wake()
 
     async def poll(self) -> PollStatus:
         """Ask every Alertmanager once and report what differs from what is known.
@@ -111,27 +110,13 @@ class Reconciler:
             await self._report(findings, asked_at)
         return status
 
-    async def _run(self) -> None:
-        seconds = self._options.interval.total_seconds()
-        while True:
-            try:
-                await self.poll()
-            except AetherError as problem:
-                self._say("the store", f"what was found could not be stored: {problem}")
-            except Exception:  # noqa: BLE001 - the named boundary of the loop: a fault of one poll ends no other
-                _log.exception("a poll of source %s failed", self._source.name)
-            else:
-                self._say("the store", "")
-            await asyncio.sleep(min(seconds, _BREATH))
-            await self._rest(max(0.0, seconds - _BREATH))
-
-    async def _rest(self, seconds: float) -> None:
+    async def _look(self) -> None:
         try:
-            async with asyncio.timeout(seconds):
-                await self._wanted.wait()
-        except TimeoutError:
-            pass  # nobody asked for more: the interval is over
-        self._wanted.clear()
+            await self.poll()
+        except AetherError as problem:
+            self._say("the store", f"what was found could not be stored: {problem}")
+        else:
+            self._say("the store", "")
 
     async def _ask(self, alertmanager: AlertmanagerClient) -> Told | None:
         """Its state is asked last: one that lost its alerts by a restart meanwhile then shows that it is young."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from aetherlink.errors import AetherError, ConflictError
+from aetherlink.lib.periodic import Periodic
 from aetherlink.model import lifecycle
 from aetherlink.model.actions import ActionState
 from aetherlink.model.ids import IncidentId
@@ -28,7 +29,7 @@ _FINISHED = ActionState.FINISHED
 _RUNNING = ActionState.RUNNING
 _POLL = timedelta(seconds=5)
 _RETRY = timedelta(seconds=5)
-_BREATH = 0.01  # seconds between two looks: who is woken a thousand times a second looks a hundred times
+_BREATH = timedelta(milliseconds=10)  # between two looks: who is woken a thousand times a second looks a hundred times
 _AFTER_A_TOUCH = timedelta(seconds=1)  # in a storm alerts join at every moment: the rest wants room too
 _MOST_FRESH = 100  # alerts looked at for a playbook at a time
 _MOST_NAMED = 50
@@ -50,53 +51,32 @@ class Runner:
     def __init__(self, world: World, metrics: PipelineMetrics) -> None:
         self._world = world
         self._metrics = metrics
-        self._woken = asyncio.Event()
+        self._loop = Periodic("pipeline", self._dispatch, every=_RETRY, log=_log, breath=_BREATH)
         self._busy: dict[IncidentId, asyncio.Task[None]] = {}
         self._resting: dict[IncidentId, float] = {}
-        self._loop: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         """Look at the store now."""
-        self._woken.set()
+        self._loop.wake()
 
     def start(self) -> None:
         """Start looking."""
-        self._loop = asyncio.create_task(self._run(), name="pipeline")
+        self._loop.start()
 
     @property
     def is_alive(self) -> bool:
         """Whether it looks."""
-        return self._loop is not None and not self._loop.done()
+        return self._loop.is_alive
 
     async def stop(self, *, grace: timedelta) -> None:
         """Take nothing new, let what runs end within the grace, cancel the rest: stored intents say how far it came."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._loop.stop()
         running = list(self._busy.values())
         if running:
             _, late = await asyncio.wait(running, timeout=grace.total_seconds())
             for task in late:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                pause = await self._dispatch()
-            except AetherError as problem:
-                _log.error("the pipeline cannot look at the store: %s", problem)
-                pause = _RETRY
-            except Exception:  # noqa: BLE001 - the named boundary of the loop: a fault of one look ends no other
-                _log.exception("the pipeline could not look at what is due")
-                pause = _RETRY
-            try:
-                async with asyncio.timeout(pause.total_seconds()):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
-            await asyncio.sleep(_BREATH)
 
     async def _dispatch(self) -> timedelta:
         """Start what is due and has room; how long to wait for the next timer."""
@@ -130,7 +110,7 @@ class Runner:
             self._resting[incident_id] = self._world.clock.monotonic() + _RETRY.total_seconds()
         finally:
             del self._busy[incident_id]
-            self._woken.set()
+            self._loop.wake()
 
 
 async def advance(world: World, incident_id: IncidentId, metrics: PipelineMetrics) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Gauge
 
 from aetherlink.errors import AetherError
+from aetherlink.lib.periodic import Periodic
 from aetherlink.ports import Clock, DiskSink
 
 _log = logging.getLogger("aetherlink.store")
@@ -57,17 +58,15 @@ class FreeSpace:
         self._metrics = metrics
         self._measure = measure
         self._is_low: bool | None = None  # None: nobody was told yet
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Periodic("free space", self.check, every=_INTERVAL, log=_log)
 
     def start(self) -> None:
         """Look at once, then from time to time."""
-        self._task = asyncio.create_task(self._run(), name="free space")
+        self._loop.start()
 
     async def stop(self) -> None:
         """Look no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.stop()
 
     async def check(self) -> None:
         """Look once. While it is low that is logged each time, for the log may be all that can still be written."""
@@ -93,11 +92,3 @@ class FreeSpace:
             _log.error("the room on the disk could not be recorded: %s", problem)
             return False
         return True
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.check()
-            except Exception:  # noqa: BLE001 - the named boundary of the loop: a fault of one look ends no other
-                _log.exception("a look at the free space failed")
-            await asyncio.sleep(_INTERVAL.total_seconds())

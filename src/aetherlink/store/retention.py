@@ -13,6 +13,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter
 
 from aetherlink.errors import AetherError
+from aetherlink.lib.periodic import Periodic
 from aetherlink.ports import Clock, Store, Transaction
 from aetherlink.store.retention_options import RetentionOptions
 
@@ -73,19 +74,17 @@ class Retention:
         self._kinds = kinds
         self._clock = clock
         self._metrics = metrics
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Periodic("retention", self.sweep, every=_INTERVAL, log=_log)
         for kind in kinds:
             metrics.known(kind.name)
 
     def start(self) -> None:
         """Begin at once."""
-        self._task = asyncio.create_task(self._run(), name="retention")
+        self._loop.start()
 
     async def stop(self) -> None:
         """What was deleted so far is deleted; the rest goes next time."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.stop()
 
     async def sweep(self) -> None:
         """Each kind once, down to its bound. A kind that fails is said in the log, and the others go on."""
@@ -97,14 +96,6 @@ class Retention:
                 continue
             if count:
                 _log.info("Retention took away %d %s", count, kind.name)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except Exception:  # noqa: BLE001 - the named boundary of the loop: a fault of one sweep ends no other
-                _log.exception("a sweep of retention failed")
-            await asyncio.sleep(_INTERVAL.total_seconds())
 
     async def _prune(self, kind: Kind) -> int:
         total = 0

@@ -139,7 +139,7 @@ async def test_a_defect_ends_no_watch(rig: Rig, caplog: pytest.LogCaptureFixture
     rig.prometheus.problem = None
 
     await eventually(lambda: rig.watch.states[0].is_up is True)
-    assert "a source could not be asked" in caplog.text
+    assert "watch lab prometheus: a look failed: ZeroDivisionError" in caplog.text
 
 
 async def test_stopping_ends_every_question(rig: Rig) -> None:

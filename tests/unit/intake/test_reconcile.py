@@ -315,7 +315,7 @@ async def test_a_fault_of_one_poll_ends_no_other(rig: Rig, caplog: pytest.LogCap
 
 
 async def test_asked_for_it_comes_before_the_interval_is_over(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aetherlink.intake.reconcile._BREATH", 0.05)
+    monkeypatch.setattr("aetherlink.intake.reconcile._BREATH", timedelta(seconds=0.05))
     patient = rig.make(ReconcileOptions(interval=timedelta(hours=1)))
     patient.start()
     await eventually(lambda: len(rig.peers[0].asked) >= 2)
