@@ -14,7 +14,11 @@ REGISTRIES = {
     "api routers": ("api/routers", "api/registry.py", set()),
     "executors": ("executors", "executors/registry.py", {"registry", "options"}),
     "stages": ("pipeline", "pipeline/stages.py", {"stages", "runner", "step", "strangers", "options", "metrics"}),
-    "commands": ("cli", "cli/entry.py", {"entry", "connection", "lookups", "parameters", "printing", "smoke_checks"}),
+    "commands": (
+        "cli",
+        "cli/entry.py",
+        {"entry", "connection", "listing", "lookups", "parameters", "printing", "smoke_checks"},
+    ),
 }
 
 

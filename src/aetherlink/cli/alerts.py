@@ -1,23 +1,35 @@
 """`aether alerts` and `aether ledger`: what the agent was told, and what became of all of it."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
+from aetherlink.cli.listing import Limit, Listing, OfSource, OfTenant
 from aetherlink.cli.parameters import Config, Json, Token, Url
 
 group = typer.Typer()
 
-_COLUMNS = ("since", "status", "severity", "name", "tenant", "incident")
+
+def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
+    suppressed = item.get("suppressed")
+    status = f"{item.get('status')} ({suppressed})" if suppressed else item.get("status")
+    said = (item.get("severity"), item.get("name"), item.get("tenant"), item.get("incident_id"))
+    return (item.get("starts_at"), status, *said)
+
+
+_LISTING = Listing(
+    "/api/v1/alerts", ("since", "status", "severity", "name", "tenant", "incident"), _row, none="no alerts"
+)
 
 
 @group.command()
 def alerts(
     *,
     status: Annotated[str | None, typer.Option(help="firing or resolved.", show_default="both")] = None,
-    source: Annotated[str | None, typer.Option(help="Of this source.", show_default="all")] = None,
+    source: OfSource = None,
     name: Annotated[str | None, typer.Option(help="With this name.", show_default="all")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Of this tenant.", show_default="all")] = None,
+    tenant: OfTenant = None,
     severity: Annotated[
         str | None, typer.Option(help="critical, warning, info or none, as understood.", show_default="all")
     ] = None,
@@ -26,17 +38,13 @@ def alerts(
         bool | None,
         typer.Option("--suppressed/--not-suppressed", help="Silenced, inhibited, heartbeats.", show_default="both"),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    limit: Limit = 20,
     config: Config = None,
     url: Url = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
     """List alerts, newest first."""
-    from aetherlink.cli import lookups
-    from aetherlink.cli.connection import talk
-    from aetherlink.cli.printing import print_json, print_table
-
     filters = {
         "status": status,
         "source": source,
@@ -46,13 +54,7 @@ def alerts(
         "incident_id": incident,
         "suppressed": suppressed,
     }
-    answer = talk(
-        lambda agent: lookups.listed(agent, "/api/v1/alerts", filters, limit=limit), config=config, url=url, token=token
-    )
-    if as_json:
-        print_json(answer)
-    else:
-        print_table(_COLUMNS, [_row(item) for item in answer["items"]], none="no alerts")
+    _LISTING.show(filters, limit=limit, as_json=as_json, config=config, url=url, token=token)
 
 
 @group.command()
@@ -70,10 +72,3 @@ def ledger(config: Config = None, url: Url = None, token: Token = None, as_json:
     rows = [(outcome, *(way.get(outcome) for way in by_way.values()), total) for outcome, total in totals.items()]
     sums = (sum(way.values()) for way in by_way.values())
     print_table(("outcome", *by_way, "all"), [*rows, ("received", *sums, answer.get("received"))], none="")
-
-
-def _row(item: dict[str, object]) -> tuple[object, ...]:
-    suppressed = item.get("suppressed")
-    status = f"{item.get('status')} ({suppressed})" if suppressed else item.get("status")
-    said = (item.get("severity"), item.get("name"), item.get("tenant"), item.get("incident_id"))
-    return (item.get("starts_at"), status, *said)

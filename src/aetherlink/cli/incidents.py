@@ -5,11 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
+from aetherlink.cli.listing import Limit, Listing, OfSource, OfTenant
 from aetherlink.cli.parameters import Config, Json, Token, Url
 
 group = typer.Typer()
 
 _COLUMNS = ("id", "opened_at", "status", "stage", "severity", "service", "tenant", "title")
+_LISTING = Listing(
+    "/api/v1/incidents", _COLUMNS, lambda item: [item.get(column) for column in _COLUMNS], none="no incidents"
+)
 
 
 @group.command()
@@ -17,8 +21,8 @@ def incidents(
     *,
     status: Annotated[str | None, typer.Option(help="open or resolved.", show_default="both")] = None,
     severity: Annotated[str | None, typer.Option(help="critical, warning or info.", show_default="all")] = None,
-    source: Annotated[str | None, typer.Option(help="Of this source.", show_default="all")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Of this tenant.", show_default="all")] = None,
+    source: OfSource = None,
+    tenant: OfTenant = None,
     service: Annotated[str | None, typer.Option(help="Of this service.", show_default="all")] = None,
     origin: Annotated[
         str | None, typer.Option(help="What opened it: alert, health or request.", show_default="all")
@@ -26,17 +30,13 @@ def incidents(
     vip: Annotated[
         bool | None, typer.Option("--vip/--no-vip", help="Of VIP tenants, or of all others.", show_default="both")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    limit: Limit = 20,
     config: Config = None,
     url: Url = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
     """List incidents, newest first."""
-    from aetherlink.cli import lookups
-    from aetherlink.cli.connection import talk
-    from aetherlink.cli.printing import print_json, print_table
-
     filters = {
         "status": status,
         "severity": severity,
@@ -46,17 +46,7 @@ def incidents(
         "origin": origin,
         "vip": vip,
     }
-    answer = talk(
-        lambda agent: lookups.listed(agent, "/api/v1/incidents", filters, limit=limit),
-        config=config,
-        url=url,
-        token=token,
-    )
-    if as_json:
-        print_json(answer)
-        return
-    rows = [[item.get(column) for column in _COLUMNS] for item in answer.get("items", [])]
-    print_table(_COLUMNS, rows, none="no incidents")
+    _LISTING.show(filters, limit=limit, as_json=as_json, config=config, url=url, token=token)
 
 
 @group.command()
