@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from aetherlink.lib.hash_chain import FIRST, Chain
+from aetherlink.lib.hash_chain import FIRST, Chain, Link
 from aetherlink.model import lifecycle
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.ids import Fingerprint, SourceName
@@ -227,15 +227,8 @@ class Webhooks(RuleBasedStateMachine):
         with self.store._place.reading.connect() as connection:
             for row in connection.execute(sa.select(timeline).order_by(timeline.c.number)):
                 sequence, head = last.get(row.incident_id, (0, FIRST))
-                made = chain.append(
-                    head,
-                    incident_id=row.incident_id,
-                    sequence=sequence + 1,
-                    kind=row.kind,
-                    at=(row.at - datetime.fromisoformat("1970-01-01T00:00:00Z")) // timedelta(microseconds=1),
-                    text=row.text,
-                    facts=row.facts,
-                )
+                at = (row.at - datetime.fromisoformat("1970-01-01T00:00:00Z")) // timedelta(microseconds=1)
+                made = chain.append(Link(head, row.incident_id, sequence + 1, row.kind, at, row.text, row.facts))
                 assert (row.number, row.sequence, row.hash) == (made[0], sequence + 1, made[1])
                 last[row.incident_id] = (row.sequence, row.hash)
             heads = connection.execute(sa.select(incidents.c.id, incidents.c.entries, incidents.c.head)).all()

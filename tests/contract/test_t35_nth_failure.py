@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from aetherlink.errors import StoreError
 from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.reception import Reception
-from aetherlink.lib.hash_chain import FIRST, entry_hash
+from aetherlink.lib.hash_chain import FIRST, Link, entry_hash
 from aetherlink.model.alerts import Alert, AlertStatus, Suppression
 from aetherlink.model.ids import Fingerprint, SourceName
 from aetherlink.model.ledger import Ledger, Way
@@ -151,15 +151,7 @@ class Storm:
             before, head = last.get(incident, (0, FIRST))
             assert sequence == before + 1
             assert its_hash == entry_hash(
-                fixed_key(False),
-                head,
-                number=number,
-                incident_id=incident,
-                sequence=sequence,
-                kind=kind,
-                at=at,
-                text=text,
-                facts=facts,
+                fixed_key(False), number, Link(head, incident, sequence, kind, at, text, facts)
             )
             last[incident] = (sequence, its_hash)
         heads = connection.exec_driver_sql("SELECT id, entries, head FROM incidents").all()

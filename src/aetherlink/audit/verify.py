@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from aetherlink.lib.hash_chain import FIRST, PRUNED_FACTS, PRUNED_TEXT, Key, Tally, entry_hash, pruned_proof
+from aetherlink.lib.hash_chain import FIRST, PRUNED_FACTS, PRUNED_TEXT, Key, Link, Tally, entry_hash, pruned_proof
 from aetherlink.model.audit import Anchor, AuditRow
 from aetherlink.ports import AuditView
 
@@ -130,30 +130,11 @@ def _problem(key: Key, row: AuditRow) -> str | None:
     for value in (incident_id, kind, text, facts, stored, pruned or FIRST, previous or FIRST):
         if type(value) is not str:
             return "it holds something that is no text"
+    link = Link(previous or FIRST, incident_id, sequence, kind, at, text, facts)
     try:
         if pruned is None:
-            found = entry_hash(
-                key,
-                previous or FIRST,
-                number=number,
-                incident_id=incident_id,
-                sequence=sequence,
-                kind=kind,
-                at=at,
-                text=text,
-                facts=facts,
-            )
-            return None if found == stored else _why(row)
-        proof = pruned_proof(
-            key,
-            previous or FIRST,
-            number=number,
-            incident_id=incident_id,
-            sequence=sequence,
-            kind=kind,
-            at=at,
-            entry=stored,
-        )
+            return None if entry_hash(key, number, link) == stored else _why(row)
+        proof = pruned_proof(key, number, link, stored)
     except UnicodeEncodeError:
         return "it holds bytes that are no text"
     is_bare = (text, facts) == (PRUNED_TEXT, PRUNED_FACTS)

@@ -8,6 +8,7 @@ Everything here runs once for each entry that is stored, so it is one hash of on
 
 import hmac
 from dataclasses import dataclass
+from typing import NamedTuple
 
 KEY_BYTES = 32
 FIRST = ""  # what stands in the place of the hash before, for the first entry of an incident
@@ -37,23 +38,33 @@ class Key:
         return hmac.digest(self._secret, text.encode(), "sha256")
 
 
-def entry_hash(
-    key: Key, previous: str, *, number: int, incident_id: str, sequence: int, kind: str, at: int, text: str, facts: str
-) -> str:
-    """The hash of an entry, as hex: `previous` is the hash before it in its incident, `facts` the text as stored."""
+class Link(NamedTuple):
+    """An entry as it is stored, but for its number: `previous` is the hash before it in its incident."""
+
+    previous: str
+    incident_id: str
+    sequence: int
+    kind: str
+    at: int
+    text: str
+    facts: str
+
+
+def entry_hash(key: Key, number: int, link: Link) -> str:
+    """The hash of an entry, as hex."""
+    previous, incident_id, sequence, kind, at, text, facts = link
     return key.mac(
         f"entry {number} {sequence} {at} {len(previous)} {len(incident_id)} {len(kind)} {len(text)} "
         f"{previous}{incident_id}{kind}{text}{facts}"
     ).hex()
 
 
-def pruned_proof(
-    key: Key, previous: str, *, number: int, incident_id: str, sequence: int, kind: str, at: int, entry: str
-) -> str:
+def pruned_proof(key: Key, number: int, link: Link, entry: str) -> str:
     """What is stored with an entry whose text and facts were taken away by retention; `entry` is its hash.
 
     Its hash cannot be computed any more. This can, from all that is left of it, and only by who holds the key.
     """
+    previous, incident_id, sequence, kind, at, _, _ = link
     return key.mac(
         f"pruned {number} {sequence} {at} {len(previous)} {len(incident_id)} {len(kind)} {len(entry)} "
         f"{previous}{incident_id}{kind}{entry}"
@@ -101,62 +112,17 @@ class Chain:
         self._key = key
         self.tally = tally or Tally()
 
-    def append(
-        self, previous: str, *, incident_id: str, sequence: int, kind: str, at: int, text: str, facts: str
-    ) -> tuple[int, str]:
+    def append(self, link: Link) -> tuple[int, str]:
         """The number and the hash of the next entry."""
         number = self.tally.number + 1
-        found = entry_hash(
-            self._key,
-            previous,
-            number=number,
-            incident_id=incident_id,
-            sequence=sequence,
-            kind=kind,
-            at=at,
-            text=text,
-            facts=facts,
-        )
+        found = entry_hash(self._key, number, link)
         self.tally = self.tally.plus(self._key, found)
         return number, found
 
-    def fits(
-        self,
-        previous: str,
-        *,
-        number: int,
-        incident_id: str,
-        sequence: int,
-        kind: str,
-        at: int,
-        text: str,
-        facts: str,
-        entry: str,
-    ) -> bool:
+    def fits(self, number: int, link: Link, entry: str) -> bool:
         """Whether `entry` is the hash of all this: whether it is as it was stored."""
-        return entry == entry_hash(
-            self._key,
-            previous,
-            number=number,
-            incident_id=incident_id,
-            sequence=sequence,
-            kind=kind,
-            at=at,
-            text=text,
-            facts=facts,
-        )
+        return entry == entry_hash(self._key, number, link)
 
-    def prove_pruned(
-        self, previous: str, *, number: int, incident_id: str, sequence: int, kind: str, at: int, entry: str
-    ) -> str:
+    def prove_pruned(self, number: int, link: Link, entry: str) -> str:
         """See pruned_proof."""
-        return pruned_proof(
-            self._key,
-            previous,
-            number=number,
-            incident_id=incident_id,
-            sequence=sequence,
-            kind=kind,
-            at=at,
-            entry=entry,
-        )
+        return pruned_proof(self._key, number, link, entry)

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aetherlink.lib.hash_chain import FIRST, PRUNED_FACTS, PRUNED_TEXT, Chain
+from aetherlink.lib.hash_chain import FIRST, PRUNED_FACTS, PRUNED_TEXT, Chain, Link
 from aetherlink.model.incidents import IncidentStatus
 from aetherlink.store.statements import micros, update_rows
 from aetherlink.store.tables import incidents, timeline
@@ -45,16 +45,10 @@ def _emptied(connection: sa.Connection, chain: Chain, incident_id: str) -> list[
     emptied = []
     previous = FIRST
     for row in connection.execute(query).all():
-        place = {
-            "number": row.number,
-            "incident_id": incident_id,
-            "sequence": row.sequence,
-            "kind": row.kind,
-            "at": micros(row.at),
-            "entry": row.hash,
-        }
-        if row.pruned is None and chain.fits(previous, text=row.text, facts=row.facts, **place):
-            emptied.append((PRUNED_TEXT, PRUNED_FACTS, chain.prove_pruned(previous, **place), row.number))
+        link = Link(previous, incident_id, row.sequence, row.kind, micros(row.at), row.text, row.facts)
+        if row.pruned is None and chain.fits(row.number, link, row.hash):
+            proof = chain.prove_pruned(row.number, link, row.hash)
+            emptied.append((PRUNED_TEXT, PRUNED_FACTS, proof, row.number))
         elif row.pruned is None:
             _log.error("AUDIT entry %d of the timelines was changed: see `aether audit verify`", row.number)
         previous = row.hash

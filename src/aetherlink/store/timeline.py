@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from aetherlink.errors import StoreError
-from aetherlink.lib.hash_chain import FIRST, Chain
+from aetherlink.lib.hash_chain import FIRST, Chain, Link
 from aetherlink.lib.plain_text import plain
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
@@ -31,9 +31,7 @@ class Appending:
             sequence += 1
             kind, at, facts = entry.kind.value, micros(entry.at), _to_json(entry.facts).decode()
             text = plain(entry.text)
-            number, head = self._chain.append(
-                head, incident_id=incident_id, sequence=sequence, kind=kind, at=at, text=text, facts=facts
-            )
+            number, head = self._chain.append(Link(head, incident_id, sequence, kind, at, text, facts))
             self._rows.append((number, incident_id, sequence, kind, at, text, facts, head, None))
         return sequence, head
 
@@ -60,13 +58,7 @@ def chain_all(connection: sa.Connection, chain: Chain, *, expected: str) -> None
     for row in connection.execute(sa.select(timeline).order_by(timeline.c.number)):
         _, head = last.get(row.incident_id, (0, FIRST))
         number, head = chain.append(
-            head,
-            incident_id=row.incident_id,
-            sequence=row.sequence,
-            kind=row.kind,
-            at=micros(row.at),
-            text=row.text,
-            facts=row.facts,
+            Link(head, row.incident_id, row.sequence, row.kind, micros(row.at), row.text, row.facts)
         )
         hashes.append((head, number))
         last[row.incident_id] = (row.sequence, head)

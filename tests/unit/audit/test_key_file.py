@@ -8,11 +8,11 @@ import pytest
 from aetherlink.audit import key_file
 from aetherlink.audit.options import AuditOptions
 from aetherlink.errors import SettingsError
-from aetherlink.lib.hash_chain import FIRST, Key, pruned_proof
+from aetherlink.lib.hash_chain import FIRST, Key, Link, pruned_proof
 
 
 def fingerprint(key: Key) -> str:
-    return pruned_proof(key, FIRST, number=1, incident_id="i", sequence=1, kind="k", at=0, entry="")
+    return pruned_proof(key, 1, Link(FIRST, "i", 1, "k", 0, "", ""), "")
 
 
 def test_it_is_made_once_and_private(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aetherlink.audit.verify import verify
-from aetherlink.lib.hash_chain import FIRST, PRUNED_FACTS, PRUNED_TEXT, Chain, Key, Tally
+from aetherlink.lib.hash_chain import FIRST, PRUNED_FACTS, PRUNED_TEXT, Chain, Key, Link, Tally
 from aetherlink.model.audit import Anchor, AuditRow, HeadRow
 
 KEY = Key(bytes(range(32)))
@@ -26,9 +26,7 @@ class Kept:
 
     def add(self, incident_id: str, sequence: int, previous: str, *, at: int) -> str:
         kind, text, facts = "note", f"text {sequence}", "{}"
-        number, found = self.chain.append(
-            previous, incident_id=incident_id, sequence=sequence, kind=kind, at=at, text=text, facts=facts
-        )
+        number, found = self.chain.append(Link(previous, incident_id, sequence, kind, at, text, facts))
         self.tallies.append(self.chain.tally)
         row = AuditRow(number, incident_id, sequence, kind, at, text, facts, found, None, previous or None)
         self.entries.append(row)
@@ -39,15 +37,8 @@ class Kept:
 
     def prune(self, number: int) -> None:
         row = self.entries[number - 1]
-        proof = self.chain.prove_pruned(
-            row.previous or FIRST,
-            number=row.number,
-            incident_id=row.incident_id,
-            sequence=row.sequence,
-            kind=row.kind,
-            at=row.at,
-            entry=row.hash,
-        )
+        link = Link(row.previous or FIRST, row.incident_id, row.sequence, row.kind, row.at, row.text, row.facts)
+        proof = self.chain.prove_pruned(row.number, link, row.hash)
         self.change(number, text=PRUNED_TEXT, facts=PRUNED_FACTS, pruned=proof)
 
     def rows(self) -> Generator[AuditRow, None, None]:

@@ -7,44 +7,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aetherlink.lib.hash_chain import FIRST, Chain, Key, Tally, entry_hash, pruned_proof
+from aetherlink.lib.hash_chain import FIRST, Chain, Key, Link, Tally, entry_hash, pruned_proof
 
 KEY = Key(bytes(range(32)))
 OTHER_KEY = Key(bytes(32))
-ENTRY: dict[str, Any] = {
-    "number": 7,
-    "incident_id": "inc-1",
-    "sequence": 2,
-    "kind": "alerts",
-    "at": 1_763_000_000_000_000,
-    "text": "an alert fires",
-    "facts": '{"alerts": ["a"]}',
-}
-LEFT: dict[str, Any] = {name: ENTRY[name] for name in ("number", "incident_id", "sequence", "kind", "at")}
-LEFT["entry"] = "ab"
+NUMBER = 7
+LINK = Link(FIRST, "inc-1", 2, "alerts", 1_763_000_000_000_000, "an alert fires", '{"alerts": ["a"]}')
+ENTRY = "ab"
+LEFT = [name for name in Link._fields if name not in {"text", "facts"}]
+
+
+def other(name: str) -> Link:
+    """The link, but for this field."""
+    value = getattr(LINK, name)
+    changes: dict[str, Any] = {name: value + 1 if isinstance(value, int) else f"{value} "}
+    return LINK._replace(**changes)
 
 
 def test_the_hash_is_the_same_for_ever() -> None:
     """A database of today must verify tomorrow: this value may never change."""
-    assert entry_hash(KEY, FIRST, **ENTRY) == "b461be6edd2d7501abce44a0e481b039f034c1fd8e7edd83206c2d8fd8e25261"
-    assert pruned_proof(KEY, FIRST, **LEFT) == "e527c27c03cb83c603100f8d176c99767b9d4ef296e8facaf58c10f078722339"
+    assert entry_hash(KEY, NUMBER, LINK) == "b461be6edd2d7501abce44a0e481b039f034c1fd8e7edd83206c2d8fd8e25261"
+    assert pruned_proof(KEY, NUMBER, LINK, ENTRY) == "e527c27c03cb83c603100f8d176c99767b9d4ef296e8facaf58c10f078722339"
 
 
-@pytest.mark.parametrize("name", ENTRY)
+@pytest.mark.parametrize("name", Link._fields)
 def test_every_field_counts(name: str) -> None:
-    other = ENTRY[name] + 1 if isinstance(ENTRY[name], int) else f"{ENTRY[name]} "
-    assert entry_hash(KEY, FIRST, **ENTRY | {name: other}) != entry_hash(KEY, FIRST, **ENTRY)
+    assert entry_hash(KEY, NUMBER, other(name)) != entry_hash(KEY, NUMBER, LINK)
 
 
 @pytest.mark.parametrize("name", LEFT)
 def test_every_field_of_a_pruned_entry_counts(name: str) -> None:
-    other = LEFT[name] + 1 if isinstance(LEFT[name], int) else f"{LEFT[name]} "
-    assert pruned_proof(KEY, FIRST, **LEFT | {name: other}) != pruned_proof(KEY, FIRST, **LEFT)
+    assert pruned_proof(KEY, NUMBER, other(name), ENTRY) != pruned_proof(KEY, NUMBER, LINK, ENTRY)
 
 
-def test_the_key_and_the_hash_before_count() -> None:
-    usual = entry_hash(KEY, "aa", **ENTRY)
-    assert len({usual, entry_hash(OTHER_KEY, "aa", **ENTRY), entry_hash(KEY, "ab", **ENTRY)}) == 3
+def test_the_key_the_number_and_a_pruned_hash_count() -> None:
+    hashes = {entry_hash(key, number, LINK) for key in (KEY, OTHER_KEY) for number in (NUMBER, NUMBER + 1)}
+    proofs = {pruned_proof(KEY, number, LINK, entry) for number in (NUMBER, NUMBER + 1) for entry in ("ab", "cd")}
+    assert (len(hashes), len(proofs)) == (4, 4)
 
 
 @given(st.text(max_size=12), st.integers(0, 12))
@@ -52,17 +51,17 @@ def test_nothing_can_be_moved_from_one_field_to_the_next(letters: str, cut: int)
     words = letters[:cut], letters[cut:]
     moved = letters[: cut + 1], letters[cut + 1 :]
     if words != moved:
-        one, two = ({**ENTRY, "text": text, "facts": facts} for text, facts in (words, moved))
-        assert entry_hash(KEY, FIRST, **one) != entry_hash(KEY, FIRST, **two)
+        one, two = (LINK._replace(text=text, facts=facts) for text, facts in (words, moved))
+        assert entry_hash(KEY, NUMBER, one) != entry_hash(KEY, NUMBER, two)
 
 
 def test_a_chain_counts_and_can_be_taken_back() -> None:
     chain = Chain(KEY)
-    number, first = chain.append(FIRST, incident_id="a", sequence=1, kind="opened", at=1, text="", facts="{}")
+    number, first = chain.append(Link(FIRST, "a", 1, "opened", 1, "", "{}"))
     before = chain.tally
-    chain.append(first, incident_id="a", sequence=2, kind="alerts", at=2, text="", facts="{}")
+    chain.append(Link(first, "a", 2, "alerts", 2, "", "{}"))
     chain.tally = before
-    again, second = chain.append(FIRST, incident_id="b", sequence=1, kind="opened", at=2, text="", facts="{}")
+    again, second = chain.append(Link(FIRST, "b", 1, "opened", 2, "", "{}"))
     assert (number, again) == (1, 2)
     assert chain.tally == Tally().plus(KEY, first).plus(KEY, second)
     assert chain.tally.digest == Tally().plus(KEY, second).plus(KEY, first).digest
