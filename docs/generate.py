@@ -22,11 +22,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from aetherlink.agent import Agent
 from aetherlink.api import webhook_docs
 from aetherlink.api.guard import Needs
 from aetherlink.api.registry import ROUTERS
 from aetherlink.api.services import ApiServices
-from aetherlink.app import Agent
 from aetherlink.cli.entry import aether
 from aetherlink.commands import ALWAYS_KNOWN
 from aetherlink.lab.drills.catalogue import DRILLS

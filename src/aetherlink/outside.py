@@ -1,21 +1,26 @@
-"""What stands outside the process, opened as the settings name it: data sources, the store's place, executors."""
+"""What stands outside the process, opened as the settings name it: sources, executors, playbooks, place and key."""
 
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
+from aetherlink.audit import key_file
 from aetherlink.clients.alertmanager import AlertmanagerClient
 from aetherlink.clients.credentials import connection_of
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.clients.source_options import SourceOptions
-from aetherlink.errors import AetherError, StoreError
+from aetherlink.errors import AetherError, SettingsError, StoreError
 from aetherlink.executors.options import ExecutorOptions
 from aetherlink.executors.registry import Opened, open_executors
 from aetherlink.health.sources import problem_of
 from aetherlink.lib.clock import SystemClock
+from aetherlink.lib.hash_chain import Key
 from aetherlink.lib.ids import SortableIds
 from aetherlink.model.actions import Target
+from aetherlink.model.playbooks import Playbook
+from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.ports import Executor
 from aetherlink.settings import Settings
 from aetherlink.store.place import Place
@@ -83,6 +88,17 @@ def postgres(settings: Settings) -> PostgresPlace | None:
     )
 
 
+def beside(settings: Settings) -> Mapping[str, Path]:
+    """What belongs into a backup beside the database: without the key nobody could verify the timelines."""
+    return {key_file.KEY_FILE: key_file.place(settings.audit, settings.data_dir)}
+
+
+def audit_key(settings: Settings, is_in_use: bool) -> Key:
+    """The key of the timelines' chain; made when there is none, unless one is in use. Raises SettingsError."""
+    path = key_file.place(settings.audit, settings.data_dir)
+    return key_file.read_or_create(path, is_in_use=lambda: is_in_use)
+
+
 def prometheus(source: SourceOptions, options: ClientOptions) -> PrometheusClient:
     """The Prometheus of the source."""
     return PrometheusClient(source.prometheus, options, connection_of(source))
@@ -98,3 +114,13 @@ def executors(settings: Settings) -> dict[str, Opened]:
     """Those that the targets name."""
     names = {target.executor for target in settings.targets.values()}
     return open_executors(names, ExecutorOptions(lab=settings.lab))
+
+
+def playbooks(settings: Settings) -> tuple[Playbook, ...]:
+    """Those of the settings' folder, the modes of which are set for playbooks that are there. Raises SettingsError."""
+    found = load_playbooks(settings.playbooks_dir)
+    unknown = sorted(set(settings.modes) - {playbook.name for playbook in found})
+    if unknown:
+        known = ", ".join(playbook.name for playbook in found)
+        raise SettingsError(f"playbook_modes names {', '.join(unknown)}, which is no playbook: known are {known}")
+    return found

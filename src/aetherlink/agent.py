@@ -1,0 +1,388 @@
+"""Everything of one agent, put together: rooms that know each other by their ports only.
+
+`Agent` makes everything and starts nothing; its `start` and `stop` bound its life.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version as version_of
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
+
+from aetherlink import outside
+from aetherlink.access.gate import Gate, check_listen
+from aetherlink.access.token_files import file_principals
+from aetherlink.access.tokens import TokenBook
+from aetherlink.api.app import build_api
+from aetherlink.api.services import ApiServices
+from aetherlink.audit.anchor_file import ANCHORS_FILE, AnchorFile
+from aetherlink.audit.anchoring import Anchoring
+from aetherlink.audit.metrics import AuditMetrics
+from aetherlink.commands import Commands
+from aetherlink.health.heartbeat import Heartbeats
+from aetherlink.health.loop import HealthLoop
+from aetherlink.health.metrics import HealthMetrics, HeartbeatMetrics
+from aetherlink.health.sources import SourceWatch
+from aetherlink.incident_commands import IncidentCommands
+from aetherlink.incidents.blindness import Blindness
+from aetherlink.incidents.low_disk import LowDisk
+from aetherlink.incidents.low_health import LowHealth
+from aetherlink.incidents.mapping import LabelMapping
+from aetherlink.incidents.metrics import AlertMetrics
+from aetherlink.incidents.oversized import Oversized
+from aetherlink.incidents.reception import Reception
+from aetherlink.intake.comparison import Comparison
+from aetherlink.intake.reconcile import Reconciler, Watched
+from aetherlink.intake.reconcile_metrics import ReconcileMetrics
+from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
+from aetherlink.lib.clock import SystemClock
+from aetherlink.lib.ids import SortableIds
+from aetherlink.model.ids import SourceName
+from aetherlink.model.sources import SourceKind
+from aetherlink.pipeline.metrics import PipelineMetrics
+from aetherlink.pipeline.runner import Runner
+from aetherlink.pipeline.step import World
+from aetherlink.policy.decide import decide
+from aetherlink.probes.metrics import ProbeMetrics
+from aetherlink.probes.prometheus import PrometheusProbe
+from aetherlink.settings import Settings
+from aetherlink.store import backup, folder
+from aetherlink.store.backup import AutomaticBackup
+from aetherlink.store.database import SqlStore
+from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
+from aetherlink.store.retention import Retention, RetentionMetrics, kinds
+
+VERSION = version_of("aetherlink")
+GRACE = timedelta(seconds=10)  # for what runs when the end is asked for
+
+_log = logging.getLogger("aetherlink.app")
+
+
+class _Room(Protocol):
+    """What is started at once, and stopped before what was started earlier."""
+
+    def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class Agent:
+    """Everything of one agent, put together. Raises SettingsError for settings that cannot be put together."""
+
+    def __init__(self, settings: Settings) -> None:
+        check_listen(settings.host, settings.auth)
+        folder.make(settings.data_dir)
+        holds_database = settings.database_url is None
+        if holds_database and (warning := folder.check_file_system(settings.data_dir)):
+            _log.warning("%s", warning)
+        self._settings = settings
+        self._clock = SystemClock()
+        self._ids = SortableIds(self._clock)
+        self._mapping = LabelMapping(
+            settings.labels,
+            settings.vip_tenants,
+            grouping=settings.grouping,
+            source_labels=settings.source_labels,
+        )
+        self._cleanups: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        self.registry = _registry()
+        self.store = self._sql_store()
+        sources = {SourceName(source.name): source for source in settings.sources}
+        self._prometheus = {name: outside.prometheus(one, settings.clients) for name, one in sources.items()}
+        self._alertmanagers = {name: outside.alertmanagers(one, settings.clients) for name, one in sources.items()}
+        self._anchoring = self._anchors()
+        self._executors = outside.executors(settings)
+        self._pipeline_metrics = PipelineMetrics(self.registry)
+        self._runner = Runner(self._world(), self._pipeline_metrics)
+        health_metrics = HealthMetrics(self.registry)
+        self._health = self._health_loop(health_metrics)
+        self._sources = self._source_watch(health_metrics)
+        self._retention = Retention(
+            self.store, kinds(settings.retention), clock=self._clock, metrics=RetentionMetrics(self.registry)
+        )
+        self._free_space = self._space()
+        self._tokens = self._token_book()
+        self._heartbeats = self._heartbeat_watch()
+        self._alert_metrics = AlertMetrics(self.registry)
+        self._reception = self._alert_reception()
+        self._oversized = self._size_watch()
+        self.asgi = self._front()
+        self._reconcilers = self._reconciliation()
+
+    async def start(self) -> None:
+        """Start every room; what was started is stopped again when a later one fails."""
+        try:
+            await self._start_rooms()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop what was started, the last first; each failure is logged by name and stops no other."""
+        while self._cleanups:
+            name, close = self._cleanups.pop()
+            try:
+                await close()
+            except Exception:  # noqa: BLE001 - the named boundary of a shutdown: the rooms below have to be closed too
+                _log.exception("stopping %s failed", name)
+
+    async def _start_rooms(self) -> None:
+        for prometheus in self._prometheus.values():
+            self._cleanups.append((f"client of {prometheus.address}", prometheus.aclose))
+        for alertmanager in itertools.chain.from_iterable(self._alertmanagers.values()):
+            self._cleanups.append((f"client of {alertmanager.address}", alertmanager.aclose))
+        for name, opened in self._executors.items():
+            self._cleanups.append((f"executor {name}", opened.aclose))
+        await asyncio.to_thread(self.store.open)
+        self._cleanups.append(("store", lambda: asyncio.to_thread(self.store.close)))
+        await self._anchoring.start()
+        self._cleanups.append(("anchors", self._anchoring.stop))
+        await self._tokens.reload()
+        await self._reception.start()
+        self._cleanups.append(("reception", self._reception.flush))
+        await self._heartbeats.start()
+        self._cleanups.append(("heartbeats", self._heartbeats.stop))
+        self._runner.start()
+        self._cleanups.append(("pipeline", lambda: self._runner.stop(grace=GRACE)))
+        for name, room in self._watches().items():
+            room.start()
+            self._cleanups.append((name, room.stop))
+
+    def _watches(self) -> dict[str, _Room]:
+        """What looks at something from time to time, in the order in which it is started."""
+        return {
+            "health loop": self._health,
+            "retention": self._retention,
+            "watch over large webhooks": self._oversized,
+            "watch over the disk": self._free_space,
+            "source watch": self._sources,
+            **{f"reconciliation of {source}": each for source, each in self._reconcilers.items()},
+        }
+
+    def _sql_store(self) -> SqlStore:
+        settings = self._settings
+        return SqlStore(
+            outside.place(settings),
+            key=partial(outside.audit_key, settings),
+            is_anchored=lambda: bool(AnchorFile(settings.data_dir / ANCHORS_FILE).read()[0]),
+            before_migration=AutomaticBackup(settings.data_dir / backup.FOLDER, outside.beside(settings), self._clock),
+        )
+
+    def _health_loop(self, metrics: HealthMetrics) -> HealthLoop:
+        settings = self._settings
+        return HealthLoop(
+            self._prometheus[settings.main_source],
+            settings.health,
+            source=settings.main_source,
+            store=self.store,
+            names=self._mapping,
+            clock=self._clock,
+            metrics=metrics,
+            sink=LowHealth(
+                self.store,
+                ids=self._ids,
+                source=settings.main_source,
+                merge_window=settings.grouping.merge_window,
+                reopen_window=settings.grouping.reopen_window,
+            ),
+        )
+
+    def _source_watch(self, metrics: HealthMetrics) -> SourceWatch:
+        return SourceWatch(
+            {
+                SourceKind.PROMETHEUS: {name: [client] for name, client in self._prometheus.items()},
+                SourceKind.ALERTMANAGER: self._alertmanagers,
+            },
+            interval=self._settings.health.source_interval,
+            clock=self._clock,
+            metrics=metrics,
+        )
+
+    def _space(self) -> FreeSpace:
+        settings = self._settings
+        return FreeSpace(
+            settings.data_dir,
+            settings.retention.low_disk_bytes,
+            sink=LowDisk(
+                self.store,
+                ids=self._ids,
+                source=settings.main_source,
+                reopen_window=settings.grouping.reopen_window,
+            ),
+            clock=self._clock,
+            metrics=FreeSpaceMetrics(self.registry),
+        )
+
+    def _token_book(self) -> TokenBook:
+        settings = self._settings
+        return TokenBook(
+            self.store,
+            clock=self._clock,
+            ids=self._ids,
+            fixed=file_principals(settings.data_dir, settings.auth.webhook_token_file),
+            sources=frozenset(self._prometheus),
+        )
+
+    def _heartbeat_watch(self) -> Heartbeats:
+        settings = self._settings
+        return Heartbeats(
+            self._prometheus,
+            settings.heartbeat,
+            clock=self._clock,
+            standings=self.store.standings,
+            sink=Blindness(self.store, ids=self._ids, reopen_window=settings.grouping.reopen_window),
+            metrics=HeartbeatMetrics(self.registry),
+        )
+
+    def _anchors(self) -> Anchoring:
+        return Anchoring(
+            AnchorFile(self._settings.data_dir / ANCHORS_FILE),
+            lambda: self.store.tally,
+            interval=self._settings.audit.anchor_interval,
+            clock=self._clock,
+            metrics=AuditMetrics(self.registry),
+        )
+
+    def _world(self) -> World:
+        settings = self._settings
+        probe = PrometheusProbe(
+            self._prometheus, settings.probes, clock=self._clock, metrics=ProbeMetrics(self.registry)
+        )
+        return World(
+            store=self.store,
+            probe=probe,
+            executors={name: opened.executor for name, opened in self._executors.items()},
+            targets=settings.declared_targets,
+            playbooks=outside.playbooks(settings),
+            decide=decide,
+            ceiling=settings.mode,
+            modes=settings.modes,
+            clock=self._clock,
+            ids=self._ids,
+            options=settings.pipeline,
+        )
+
+    def _alert_reception(self) -> Reception:
+        settings = self._settings
+        return Reception(
+            self.store,
+            self.store.standings,
+            self._mapping,
+            grouping=settings.grouping,
+            options=settings.reception,
+            clock=self._clock,
+            ids=self._ids,
+            waker=self._runner,
+            metrics=self._alert_metrics,
+            heartbeats=self._heartbeats,
+        )
+
+    def _size_watch(self) -> Oversized:
+        settings = self._settings
+        return Oversized(
+            self.store,
+            ids=self._ids,
+            clock=self._clock,
+            sources=tuple(self._prometheus),
+            max_body_bytes=settings.intake.max_body_bytes,
+            reopen_window=settings.grouping.reopen_window,
+        )
+
+    def _front(self) -> WebhookIntake:
+        """The webhook's bare callable with the API behind it."""
+        gate = Gate(self._tokens, options=self._settings.auth)
+        return WebhookIntake(
+            build_api(self._services(gate)),
+            gate=gate,
+            sink=self._reception,
+            store=self.store,
+            sources=tuple(self._prometheus),
+            clock=self._clock,
+            options=self._settings.intake,
+            metrics=IntakeMetrics(self.registry),
+            counted=self._alert_metrics.filed,
+            incomplete=self._reconcile_soon,
+            oversized=self._oversized,
+        )
+
+    def _reconciliation(self) -> dict[SourceName, Reconciler]:
+        """One for each source that has an Alertmanager."""
+        settings = self._settings
+        metrics = ReconcileMetrics(self.registry, self._prometheus)
+        return {
+            watched.name: Reconciler(
+                watched,
+                settings.reconcile,
+                comparison=Comparison(settings.reconcile, frozenset(settings.labels.heartbeat)),
+                standings=self.store.standings,
+                sink=self._reception,
+                store=self.store,
+                heartbeats=self._heartbeats,
+                clock=self._clock,
+                metrics=metrics,
+            )
+            for watched in self._watched()
+        }
+
+    def _watched(self) -> Iterator[Watched]:
+        for source in self._settings.sources:
+            name = SourceName(source.name)
+            if clients := self._alertmanagers[name]:
+                yield Watched(name, clients, source.receiver)
+
+    def _reconcile_soon(self, source: SourceName) -> None:
+        if reconciler := self._reconcilers.get(source):
+            reconciler.soon()
+
+    def _services(self, gate: Gate) -> ApiServices:
+        settings = self._settings
+        commands = Commands(
+            self.store,
+            decide,
+            clock=self._clock,
+            ids=self._ids,
+            waker=self._runner,
+            mode=settings.mode,
+            targets=settings.declared_targets,
+            actions=settings.actions,
+            source=settings.main_source,
+            per_hour=settings.requests_per_hour,
+            count=self._pipeline_metrics.action_stored,
+        )
+        return ApiServices(
+            store=self.store,
+            gate=gate,
+            tokens=self._tokens,
+            commands=commands,
+            incident_commands=IncidentCommands(self.store, clock=self._clock, waker=self._runner),
+            health=self._health,
+            anchors=self._anchoring,
+            ledger=self._reception,
+            queries=self._prometheus,
+            metrics=self.registry,
+            version=VERSION,
+            sources=lambda: self._sources.states,
+            readiness=self._unready,
+        )
+
+    def _unready(self) -> list[str]:
+        alive = {
+            "store": self.store.is_alive,
+            "pipeline": self._runner.is_alive,
+            "health loop": self._health.is_alive,
+            "heartbeat watch": self._heartbeats.is_alive,
+            **{f"reconciliation of {name}": each.is_alive for name, each in self._reconcilers.items()},
+        }
+        return [f"the {name} does not run" for name, is_alive in alive.items() if not is_alive]
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    Info("aether_agent_build", "The version that runs.", registry=registry).info({"version": VERSION})
+    return registry
