@@ -1,17 +1,16 @@
-"""The sockets: what each part of the house expects of the others. Imports the model only.
+"""The sockets of the store. It is driven through `Store.write` and `Store.read`.
 
-Stores are driven through `Store.write` and `Store.read`: the caller hands over a function, which runs on the writer's
-(or a reader's) thread inside one transaction. State, timeline and whatever belongs together commit together.
+The caller hands over a function, which runs on the writer's (or a reader's) thread inside one transaction. State,
+timeline and whatever belongs together commit together.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol, TypeVar
 
-from aetherlink.model.actions import Action, Observation, Outcome, Target, Verb, Wish
+from aetherlink.model.actions import Action
 from aetherlink.model.alerts import Alert, AlertFilter, Episode, Standing, StoredAlert
-from aetherlink.model.audit import Anchor, AuditRow, HeadRow
-from aetherlink.model.decisions import Decision, Evidence
+from aetherlink.model.audit import AuditRow, HeadRow
 from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentFilter, IncidentHead
@@ -19,25 +18,9 @@ from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
 from aetherlink.model.principals import TokenRecord
-from aetherlink.model.queries import QueryAnswer
-from aetherlink.model.questions import Question
-from aetherlink.model.sources import SourceState
 from aetherlink.model.timeline import Entry, StoredEntry
 
 T = TypeVar("T")
-
-
-class Clock(Protocol):
-    """Time."""
-
-    def now(self) -> datetime: ...
-    def monotonic(self) -> float: ...
-
-
-class Ids(Protocol):
-    """New ids."""
-
-    def new(self, prefix: str) -> str: ...
 
 
 class AlertRows(Protocol):
@@ -291,27 +274,6 @@ class Store(Protocol):
         ...
 
 
-class AlertSink(Protocol):
-    """Where alerts go once they are decoded."""
-
-    async def receive(
-        self, alerts: Sequence[Alert], *, way: Way = Way.WEBHOOK, body: JournalBody | None = None
-    ) -> None:
-        """Returns once they are durable, and the body with them.
-
-        Raises StoreError or OverloadedError when they are not, UnfitError when these alerts cannot be stored at all.
-        """
-        ...
-
-
-class LedgerView(Protocol):
-    """What became of every alert received so far."""
-
-    async def ledger(self) -> Ledger:
-        """The totals, with everything in them that was answered so far. Raises StoreError."""
-        ...
-
-
 class Standings(Protocol):
     """What is known of every alert, from memory: quick, and never ahead of what is committed."""
 
@@ -326,144 +288,6 @@ class Standings(Protocol):
     def is_old_news(self, alert: Alert) -> bool:
         """Whether the report changes nothing: what is known is as late, or later."""
         ...
-
-
-class HeartbeatEar(Protocol):
-    """Who is told of the alerts that always fire, source by source."""
-
-    def heard(self, source: SourceName, at: datetime) -> None:
-        """One of them was heard of at this instant, or was in Alertmanager's list when it was asked at it."""
-        ...
-
-    def stopped(self, source: SourceName) -> None:
-        """One of them is over, says a webhook."""
-        ...
-
-    def missed(self, source: SourceName) -> None:
-        """Every Alertmanager answered well, and none of them lists one."""
-        ...
-
-
-class BlindSink(Protocol):
-    """Who is told when a source goes blind. Repeated calls change nothing. They raise StoreError, OverloadedError."""
-
-    async def blind(self, source: SourceName, at: datetime, why: str) -> None: ...
-
-    async def sighted(self, source: SourceName, at: datetime) -> None: ...
-
-    async def is_blind(self, source: SourceName) -> bool:
-        """Whether it was told that the source is blind, before a restart perhaps, and not yet that it sees again."""
-        ...
-
-
-class OversizedSink(Protocol):
-    """Who is told of webhooks that were too large to be read."""
-
-    def refused(self, source: SourceName, *, length: int | None, sender: str) -> None:
-        """One of them, from this address; None: so large that nobody knows how large. Cheap, however many come."""
-        ...
-
-
-class Waker(Protocol):
-    """A hint that an incident wants looking at; stored state stays the truth."""
-
-    def wake(self) -> None: ...
-
-
-class Probe(Protocol):
-    """Eyes: bound questions to the metrics of one source."""
-
-    async def check(self, source: SourceName, query: str, *, newer_than: datetime | None = None) -> Evidence:
-        """Ask the query; with `newer_than` only samples after that instant count. Never raises: errors are evidence."""
-        ...
-
-
-class Executor(Protocol):
-    """Hands: knows how to observe a target and how to make a wish about it true."""
-
-    @property
-    def verbs(self) -> frozenset[Verb]: ...
-
-    async def observe(self, target: Target, *, deadline: timedelta) -> Observation:
-        """What is. Raises UnreachableError, NotFoundError or AnswerError."""
-        ...
-
-    async def converge(self, target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:
-        """Make it so. A wish that is already true is `not_needed`; no answer in time is `unknown`; never raises."""
-        ...
-
-
-class QueryClient(Protocol):
-    """Asks PromQL of one source."""
-
-    async def instant(self, query: str, *, at: datetime | None = None) -> QueryAnswer:
-        """Raises RejectedError (with Prometheus' own words), DeadlineError, UnreachableError or AnswerError."""
-        ...
-
-
-class ReadyClient(Protocol):
-    """Something outside that can say whether it is ready."""
-
-    async def ready(self) -> None:
-        """Returns when it is ready; raises UnreachableError or AnswerError, with the reason, when it is not."""
-        ...
-
-
-Decider = Callable[[Question], Decision]
-
-
-class TenantNames(Protocol):
-    """What the settings say of tenants."""
-
-    def tenant_of(self, labels: Mapping[str, str]) -> str:
-        """The tenant that these labels name, or an empty string."""
-        ...
-
-    def is_vip(self, tenant: str) -> bool: ...
-
-
-class HealthView(Protocol):
-    """The last readings of the health loop."""
-
-    @property
-    def latest(self) -> HealthReading | None:
-        """That of all tenants together."""
-        ...
-
-    @property
-    def present(self) -> Sequence[HealthReading]:
-        """That of all tenants together, then those of each tenant, VIPs first."""
-        ...
-
-
-class HealthSink(Protocol):
-    """Who is told when a health score, of all tenants or of one, stays low.
-
-    Both calls may be repeated and must then change nothing. They may raise StoreError or OverloadedError: the loop says
-    so in the log and calls again at its next check.
-    """
-
-    async def low(self, reading: HealthReading) -> None:
-        """The score is low for the second time in a row or more."""
-        ...
-
-    async def recovered(self, reading: HealthReading) -> None:
-        """The score is well: after a low spell, and at the first good reading after a start."""
-        ...
-
-
-class DiskSink(Protocol):
-    """Who is told when the disk of the data folder is nearly full. Both may be repeated, and raise StoreError."""
-
-    async def low(self, free_bytes: int, *, at: datetime) -> None: ...
-    async def recovered(self, free_bytes: int, *, at: datetime) -> None: ...
-
-
-class SourceView(Protocol):
-    """How the sources were when last asked."""
-
-    @property
-    def states(self) -> tuple[SourceState, ...]: ...
 
 
 class AuditView(Protocol):
@@ -484,13 +308,3 @@ class AuditView(Protocol):
     def wrong_head(self) -> HeadRow | None:
         """The first incident whose last entry is not the one that it names."""
         ...
-
-
-class AnchorView(Protocol):
-    """How far the anchors reach."""
-
-    @property
-    def last(self) -> Anchor | None: ...
-
-    @property
-    def entries(self) -> int: ...

@@ -1,0 +1,71 @@
+"""The sockets: what each part of the house expects of the others. Imports the model only.
+
+Whoever needs one imports it from here.
+"""
+
+from aetherlink.ports.outside import Clock, Executor, Ids, Probe, QueryClient, ReadyClient
+from aetherlink.ports.rooms import (
+    AlertSink,
+    AnchorView,
+    BlindSink,
+    Decider,
+    DiskSink,
+    HealthSink,
+    HealthView,
+    HeartbeatEar,
+    LedgerView,
+    OversizedSink,
+    SourceView,
+    TenantNames,
+    Waker,
+)
+from aetherlink.ports.store import (
+    ActionRows,
+    AlertRows,
+    AuditView,
+    HealthRows,
+    IncidentRows,
+    JournalRows,
+    LedgerRows,
+    PauseRows,
+    QuarantineRows,
+    Standings,
+    Store,
+    TokenRows,
+    Transaction,
+)
+
+__all__ = [
+    "ActionRows",
+    "AlertRows",
+    "AlertSink",
+    "AnchorView",
+    "AuditView",
+    "BlindSink",
+    "Clock",
+    "Decider",
+    "DiskSink",
+    "Executor",
+    "HealthRows",
+    "HealthSink",
+    "HealthView",
+    "HeartbeatEar",
+    "Ids",
+    "IncidentRows",
+    "JournalRows",
+    "LedgerRows",
+    "LedgerView",
+    "OversizedSink",
+    "PauseRows",
+    "Probe",
+    "QuarantineRows",
+    "QueryClient",
+    "ReadyClient",
+    "SourceView",
+    "Standings",
+    "Store",
+    "TenantNames",
+    "TokenRows",
+    "Transaction",
+    "Waker",
+]

@@ -1,0 +1,61 @@
+"""The sockets to what is outside: time, new ids, what can be asked, and what can be changed."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from aetherlink.model.actions import Observation, Outcome, Target, Verb, Wish
+from aetherlink.model.decisions import Evidence
+from aetherlink.model.ids import SourceName
+from aetherlink.model.queries import QueryAnswer
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
+
+
+class Ids(Protocol):
+    """New ids."""
+
+    def new(self, prefix: str) -> str: ...
+
+
+class QueryClient(Protocol):
+    """Asks PromQL of one source."""
+
+    async def instant(self, query: str, *, at: datetime | None = None) -> QueryAnswer:
+        """Raises RejectedError (with Prometheus' own words), DeadlineError, UnreachableError or AnswerError."""
+        ...
+
+
+class ReadyClient(Protocol):
+    """Something outside that can say whether it is ready."""
+
+    async def ready(self) -> None:
+        """Returns when it is ready; raises UnreachableError or AnswerError, with the reason, when it is not."""
+        ...
+
+
+class Probe(Protocol):
+    """Eyes: bound questions to the metrics of one source."""
+
+    async def check(self, source: SourceName, query: str, *, newer_than: datetime | None = None) -> Evidence:
+        """Ask the query; with `newer_than` only samples after that instant count. Never raises: errors are evidence."""
+        ...
+
+
+class Executor(Protocol):
+    """Hands: knows how to observe a target and how to make a wish about it true."""
+
+    @property
+    def verbs(self) -> frozenset[Verb]: ...
+
+    async def observe(self, target: Target, *, deadline: timedelta) -> Observation:
+        """What is. Raises UnreachableError, NotFoundError or AnswerError."""
+        ...
+
+    async def converge(self, target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:
+        """Make it so. A wish that is already true is `not_needed`; no answer in time is `unknown`; never raises."""
+        ...

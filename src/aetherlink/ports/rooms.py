@@ -1,0 +1,145 @@
+"""The sockets between the rooms: who is told of what, and who can be asked how things stand."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from aetherlink.model.alerts import Alert
+from aetherlink.model.audit import Anchor
+from aetherlink.model.decisions import Decision
+from aetherlink.model.health import HealthReading
+from aetherlink.model.ids import SourceName
+from aetherlink.model.journal import JournalBody
+from aetherlink.model.ledger import Ledger, Way
+from aetherlink.model.questions import Question
+from aetherlink.model.sources import SourceState
+
+
+class AlertSink(Protocol):
+    """Where alerts go once they are decoded."""
+
+    async def receive(
+        self, alerts: Sequence[Alert], *, way: Way = Way.WEBHOOK, body: JournalBody | None = None
+    ) -> None:
+        """Returns once they are durable, and the body with them.
+
+        Raises StoreError or OverloadedError when they are not, UnfitError when these alerts cannot be stored at all.
+        """
+        ...
+
+
+class LedgerView(Protocol):
+    """What became of every alert received so far."""
+
+    async def ledger(self) -> Ledger:
+        """The totals, with everything in them that was answered so far. Raises StoreError."""
+        ...
+
+
+class HeartbeatEar(Protocol):
+    """Who is told of the alerts that always fire, source by source."""
+
+    def heard(self, source: SourceName, at: datetime) -> None:
+        """One of them was heard of at this instant, or was in Alertmanager's list when it was asked at it."""
+        ...
+
+    def stopped(self, source: SourceName) -> None:
+        """One of them is over, says a webhook."""
+        ...
+
+    def missed(self, source: SourceName) -> None:
+        """Every Alertmanager answered well, and none of them lists one."""
+        ...
+
+
+class BlindSink(Protocol):
+    """Who is told when a source goes blind. Repeated calls change nothing. They raise StoreError, OverloadedError."""
+
+    async def blind(self, source: SourceName, at: datetime, why: str) -> None: ...
+
+    async def sighted(self, source: SourceName, at: datetime) -> None: ...
+
+    async def is_blind(self, source: SourceName) -> bool:
+        """Whether it was told that the source is blind, before a restart perhaps, and not yet that it sees again."""
+        ...
+
+
+class OversizedSink(Protocol):
+    """Who is told of webhooks that were too large to be read."""
+
+    def refused(self, source: SourceName, *, length: int | None, sender: str) -> None:
+        """One of them, from this address; None: so large that nobody knows how large. Cheap, however many come."""
+        ...
+
+
+class Waker(Protocol):
+    """A hint that an incident wants looking at; stored state stays the truth."""
+
+    def wake(self) -> None: ...
+
+
+Decider = Callable[[Question], Decision]
+
+
+class TenantNames(Protocol):
+    """What the settings say of tenants."""
+
+    def tenant_of(self, labels: Mapping[str, str]) -> str:
+        """The tenant that these labels name, or an empty string."""
+        ...
+
+    def is_vip(self, tenant: str) -> bool: ...
+
+
+class HealthView(Protocol):
+    """The last readings of the health loop."""
+
+    @property
+    def latest(self) -> HealthReading | None:
+        """That of all tenants together."""
+        ...
+
+    @property
+    def present(self) -> Sequence[HealthReading]:
+        """That of all tenants together, then those of each tenant, VIPs first."""
+        ...
+
+
+class HealthSink(Protocol):
+    """Who is told when a health score, of all tenants or of one, stays low.
+
+    Both calls may be repeated and must then change nothing. They may raise StoreError or OverloadedError: the loop says
+    so in the log and calls again at its next check.
+    """
+
+    async def low(self, reading: HealthReading) -> None:
+        """The score is low for the second time in a row or more."""
+        ...
+
+    async def recovered(self, reading: HealthReading) -> None:
+        """The score is well: after a low spell, and at the first good reading after a start."""
+        ...
+
+
+class DiskSink(Protocol):
+    """Who is told when the disk of the data folder is nearly full. Both may be repeated, and raise StoreError."""
+
+    async def low(self, free_bytes: int, *, at: datetime) -> None: ...
+    async def recovered(self, free_bytes: int, *, at: datetime) -> None: ...
+
+
+class SourceView(Protocol):
+    """How the sources were when last asked."""
+
+    @property
+    def states(self) -> tuple[SourceState, ...]: ...
+
+
+class AnchorView(Protocol):
+    """How far the anchors reach."""
+
+    @property
+    def last(self) -> Anchor | None: ...
+
+    @property
+    def entries(self) -> int: ...
