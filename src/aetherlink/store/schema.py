@@ -1,6 +1,7 @@
 """Brings a database to the newest schema. The schema is the sum of the migrations; a test compares both."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -23,8 +24,10 @@ def upgrade(engine: sa.Engine, *, before: Callable[[], None] = lambda: None) -> 
     """
     with engine.connect() as connection, connection.begin():
         current = revision_of(connection)
+    if current == newest():
+        return
     check_known(current)
-    if current not in (None, newest()):
+    if current is not None:
         before()
     with engine.begin() as connection:
         migrate(connection)
@@ -71,5 +74,7 @@ def _config() -> Config:
     return config
 
 
+@cache
 def _scripts() -> ScriptDirectory:
+    """The migrations of this version. Finding them compiles each one, so that is done once."""
     return ScriptDirectory.from_config(_config())
