@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -12,6 +13,7 @@ from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import Fingerprint, PlaybookName, SourceName, TargetName
 from aetherlink.model.incidents import Incident
+from aetherlink.model.playbooks import Playbook
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.options import PipelineOptions
@@ -109,7 +111,7 @@ def build_rig(store: SqlStore, clock: ManualClock, ids: CountingIds, *, database
         probe=probe,
         executors={"memory": executor},
         targets={API: Target(API, "memory", "crm", minimum=1, maximum=4)},
-        playbooks=load_playbooks(None),
+        playbooks=_builtin_playbooks(),
         decide=decide,
         ceiling=Mode.AUTO,
         modes={PlaybookName("restart-crm-api"): Mode.AUTO},
@@ -119,3 +121,8 @@ def build_rig(store: SqlStore, clock: ManualClock, ids: CountingIds, *, database
     )
     reception = build_reception(store, clock=clock, ids=ids, waker=NoWaker())
     return Rig(world, store, clock, probe, executor, reception, PipelineMetrics(CollectorRegistry()), database)
+
+
+@cache
+def _builtin_playbooks() -> tuple[Playbook, ...]:
+    return load_playbooks(None)
