@@ -11,7 +11,7 @@ import pytest
 
 from rigs.agent_process import environment, serving, wait_until, wait_until_ready
 from rigs.bombs import under_attack
-from rigs.honest_sender import HonestSender, honest_sender
+from rigs.honest_sender import HonestSender, honest_sender, webhook
 from rigs.vitals import MIB, open_files, peak_memory
 
 MOST_MEMORY = 512 * MIB
@@ -111,6 +111,39 @@ def test_t10_honest_alerts_are_taken_under_cheap_attacks(agent: Agent) -> None:
 def test_t10_honest_alerts_are_taken_under_costly_attacks(agent: Agent) -> None:
     costly = {name: TOGETHER[name] for name in SENDERS if name not in CHEAP}
     survive(agent, costly, seconds=4, slowest=SLOWEST_AMONG_TESTS)
+
+
+def in_pieces(body: bytes) -> Iterator[bytes]:
+    """The body without its length being announced."""
+    yield body
+
+
+def test_t10_a_body_above_the_bound_is_refused_and_is_an_incident_of_its_own(tmp_path: Path) -> None:
+    """Alertmanager does not send it again: whoever is on duty has to hear of it."""
+    settings = environment(tmp_path) | {"AETHER_INTAKE__MAX_BODY_BYTES": "4096"}
+    large = webhook(*(f"lost-{number}" for number in range(100)))
+    with serving(settings, tmp_path), httpx.Client(base_url=f"http://{settings['AETHER_LISTEN']}") as client:
+        wait_until_ready(settings)
+
+        def incidents() -> list[dict[str, object]]:
+            found: list[dict[str, object]] = client.get("/api/v1/incidents").raise_for_status().json()["items"]
+            return found
+
+        # Each over a connection of its own: the agent ends one whose body it has not read to the end.
+        refused = [
+            httpx.post(client.base_url.join("/alertmanager"), content=each) for each in (large, in_pieces(large))
+        ]
+        wait_until(lambda: len(incidents()) > 0, "there is an incident")
+        [incident] = incidents()
+        said = client.get(f"/api/v1/incidents/{incident['id']}/timeline").raise_for_status().json()["items"]
+        taken = client.post("/alertmanager", content=webhook("small"))
+
+    assert [answer.status_code for answer in refused] == [413, 413]
+    assert "larger than 4096 bytes (intake.max_body_bytes)" in refused[0].json()["detail"]
+    assert incident["title"] == "webhooks of source default are too large to be read"
+    assert (incident["status"], incident["service"]) == ("open", "aetherlink")
+    assert "from 127.0.0.1 was not read: intake.max_body_bytes is 4096" in said[0]["text"]
+    assert taken.status_code == 200
 
 
 @pytest.mark.long

@@ -18,11 +18,14 @@ import pytest
 from rigs.agent_process import environment, serving, wait_until, wait_until_ready
 from rigs.failing_disk import filled, inside, on_small_disk
 from rigs.honest_sender import webhook
+from rigs.vitals import MIB
 
 DATABASE = "aetherlink.db"
 RECOVERED = 10  # seconds, as promised
 ANSWERED = 2  # seconds, even while nothing can be written
 LONG_HOLD = 60
+ALARM = "the disk of data_dir is nearly full"
+LOOKED_AGAIN = 40  # seconds: a look every half minute
 
 
 class Sender:
@@ -63,6 +66,17 @@ def sending(settings: dict[str, str]) -> Iterator[Sender]:
         yield sender
 
 
+def wait_for_alarm(settings: dict[str, str], status: str) -> None:
+    """Until the API lists the incident of the disk so, and no other of the agent's own."""
+    url = f"http://{settings['AETHER_LISTEN']}/api/v1/incidents?service=aetherlink"
+
+    def is_listed() -> bool:
+        items = httpx.get(url, timeout=ANSWERED).raise_for_status().json()["items"]
+        return [(item["title"], item["status"]) for item in items] == [(ALARM, status)]
+
+    wait_until(is_listed, f"the alarm is {status}", seconds=LOOKED_AGAIN)
+
+
 def check_nothing_is_lost(agent: Popen[str], data: Path, copied: Path, acknowledged: set[str]) -> None:
     """On a copy of the files as they stand: SQLite itself cannot open what only the agent sees mounted."""
     copied.mkdir()
@@ -84,11 +98,13 @@ def fill_hold_and_free(folder: Path, *, megabytes: int, hold: float) -> None:
     data.mkdir(mode=0o700)
     with serving(settings, folder, under=on_small_disk(data, megabytes)) as agent, sending(settings) as sender:
         disk = inside(agent.pid, data)
+        wait_for_alarm(settings, "open")
         assert sender.post() == 200
         with filled(disk):
             sender.wait_for(503, within=60)
             assert sender.statuses_for(hold) <= {200, 503}
             assert agent.poll() is None
+            wait_for_alarm(settings, "open")
         sender.wait_for(200, within=RECOVERED)
         check_nothing_is_lost(agent, disk, folder / "copied", sender.acknowledged)
 
@@ -103,6 +119,26 @@ def test_t18_a_full_disk_under_the_data(tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_t18_a_full_disk_under_the_data_for_a_minute(tmp_path: Path) -> None:
     fill_hold_and_free(tmp_path, megabytes=64, hold=LONG_HOLD)
+
+
+@pytest.mark.mounts
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_t18_the_alarm_comes_before_the_disk_is_full_and_goes_with_it(tmp_path: Path) -> None:
+    settings = environment(tmp_path) | {"AETHER_RETENTION__LOW_DISK_BYTES": str(32 * MIB)}
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    with serving(settings, tmp_path, under=on_small_disk(data, 64)) as agent, sending(settings) as sender:
+        disk = inside(agent.pid, data)
+        most = disk / "most"
+        most.write_bytes(bytes(40 * MIB))
+        wait_for_alarm(settings, "open")
+        assert sender.post() == 200
+        with filled(disk):
+            sender.wait_for(503, within=60)
+        most.unlink()
+        sender.wait_for(200, within=RECOVERED)
+        wait_for_alarm(settings, "resolved")
 
 
 @pytest.mark.mounts
