@@ -92,6 +92,29 @@ async def test_t17_the_database_fails_over_to_another_port(
     check_nothing_lost_or_doubled(load.acknowledged, database)
 
 
+async def fall_silent_under_load(url: str, postgres: PostgresServer, database: str, seconds: float) -> None:
+    """All of it is stopped: its kernel takes every connection and every byte, and nobody answers."""
+    async with sending(url, "silent") as load:
+        await load.acknowledges()
+        with postgres.stopped():
+            await load.is_refused(more=20)
+            await asyncio.sleep(seconds)
+        await load.acknowledges()
+
+    assert load.statuses == {200, 503}
+    assert load.longest_refusal < REFUSED_WITHIN
+    check_nothing_lost_or_doubled(load.acknowledged, database)
+
+
+async def test_t17_postgresql_falls_silent_under_load(agent: str, postgres: PostgresServer, database: str) -> None:
+    await fall_silent_under_load(agent, postgres, database, seconds=0)
+
+
+@pytest.mark.long
+async def test_t17_postgresql_is_silent_for_half_a_minute(agent: str, postgres: PostgresServer, database: str) -> None:
+    await fall_silent_under_load(agent, postgres, database, seconds=30)
+
+
 # --- PostgreSQL is there and cannot
 
 

@@ -1,5 +1,6 @@
 """A PostgreSQL of the test's own: the lab's programs and settings, a folder and a socket that nobody else uses."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -65,6 +66,21 @@ class PostgresServer:
             self._process.send_signal(how)
             self._process.wait(30)
             self._process = None
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The server and all its sessions stand still, until the block ends."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        os.kill(self._process.pid, signal.SIGSTOP)  # first: from now on there is no new session
+        processes = [self._process.pid, *map(int, children.read_text().split())]
+        for process in processes[1:]:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
 
     def reload(self) -> None:
         """Have it read its files again."""

@@ -1,13 +1,15 @@
 """PostgreSQL as this product uses it: one connection that writes, every other one read-only, every wait bounded.
 
 A server that is away is an error at once, never a queue: the connection is tried anew with the next work, first after
-60 ms, at the latest after a second. A password file is read at every connection, so that a rotated password is taken up
-without a restart.
+60 ms, at the latest after a second. One that is silent is given up in time (see store.silence). A password file is read
+at every connection, so that a rotated password is taken up without a restart.
 """
 
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from aetherlink.errors import SettingsError, StoreError
 from aetherlink.ports import Clock
 from aetherlink.store.fence import Fence
+from aetherlink.store.silence import SilenceWatch
 
 _OLDEST = 140000  # PostgreSQL 14: client_connection_check_interval
 _READERS = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 1 / 16, 1.0
+_CONNECTED_IN = 0.3  # seconds that work waits for a new connection; libpq itself waits two seconds at least
 _LARGEST_PASSWORD = 4096
 
 # For the client's side of the connection; what the address says goes before.
@@ -72,6 +76,8 @@ class PostgresPlace:
         self._clock = clock
         self.name = f"the database {_shown(self._url)}"
         self._fence = Fence(self.name, owner)
+        self._watch = SilenceWatch(self.name, clock)
+        self._connectors: list[_Connector] = []
         self.writing = self._engine(1, self._prepare_writing)
         self.reading = self._engine(_READERS, self._prepare_reading)
         sa.event.listen(self.writing, "begin", self._fence.check)
@@ -95,6 +101,9 @@ class PostgresPlace:
 
     def release(self) -> None:
         """See Place. The lock ends with the session that holds it."""
+        self._watch.stop()
+        for connector in self._connectors:
+            connector.close()
         self.writing.dispose()
         self.reading.dispose()
 
@@ -122,7 +131,9 @@ class PostgresPlace:
             raise SettingsError(
                 f"database_url: PostgreSQL needs psycopg ({problem}): pip install 'aetherlink[postgres]'"
             ) from problem
-        sa.event.listen(engine, "do_connect", _Connector(prepare, self._password, self._clock, self.name))
+        connector = _Connector(prepare, self._password, self._clock, self.name)
+        self._connectors.append(connector)
+        sa.event.listen(engine, "do_connect", connector)
         return engine
 
     def _password(self) -> str | None:
@@ -139,6 +150,7 @@ class PostgresPlace:
         connection.commit()
 
     def _prepare(self, connection: DBAPIConnection, settings: Mapping[str, str]) -> None:
+        self._watch.add(connection)
         cursor = connection.cursor()
         cursor.execute(_ABOUT)
         _check_server(self.name, cursor.fetchone())
@@ -147,7 +159,10 @@ class PostgresPlace:
 
 
 class _Connector:
-    """Makes the connections of one engine. After a failure the next try waits; until then the failure is repeated."""
+    """Makes the connections of one engine. After a failure the next try waits; until then the failure is repeated.
+
+    Who has to wait for too long gets an error meanwhile: the connection is there for who comes next.
+    """
 
     def __init__(
         self,
@@ -160,21 +175,43 @@ class _Connector:
         self._password = password
         self._clock = clock
         self._name = name
-        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-connector")
+        self._attempt: Future[DBAPIConnection] | None = None
+        self._patience: float | None = None  # none is lost before the first connection, which may take long
         self._pause = 0.0
         self._not_before = 0.0
         self._said = ""
 
     def __call__(self, dialect: sa.Dialect, _record: object, arguments: Any, options: dict[str, Any]) -> object:
         """SQLAlchemy's event `do_connect`."""
-        if self._clock.monotonic() < self._not_before:
-            raise StoreError(f"{self._name} cannot be reached: {self._said}")
+        if not self._turn.acquire(timeout=_CONNECTED_IN if self._patience is None else self._patience):
+            raise StoreError(f"{self._name} does not answer")
         try:
-            connection = self._connect(dialect, arguments, options)
+            return self._connected(partial(self._connect, dialect, arguments, options))
+        finally:
+            self._turn.release()
+
+    def close(self) -> None:
+        """What is under way is not wanted any more."""
+        if self._attempt is not None:
+            self._attempt.add_done_callback(_close)
+
+    def _connected(self, connect: Callable[[], DBAPIConnection]) -> DBAPIConnection:
+        if self._attempt is None:
+            if self._clock.monotonic() < self._not_before:
+                raise StoreError(f"{self._name} cannot be reached: {self._said}")
+            self._attempt = self._thread.submit(connect)
+        attempt = self._attempt
+        if not wait([attempt], self._patience).done:
+            raise StoreError(f"{self._name} does not answer")
+        self._attempt = None
+        try:
+            connection = attempt.result()
         except Exception as problem:
             self._failed(str(problem))
             raise
-        self._pause = 0.0
+        self._pause, self._patience = 0.0, _CONNECTED_IN
         return connection
 
     def _connect(self, dialect: sa.Dialect, arguments: Any, options: dict[str, Any]) -> DBAPIConnection:
@@ -189,10 +226,14 @@ class _Connector:
         return connection
 
     def _failed(self, said: str) -> None:
-        with self._lock:
-            self._pause = min(_LONGEST_PAUSE, 2 * self._pause or _FIRST_PAUSE)
-            self._not_before = self._clock.monotonic() + self._pause
-            self._said = said
+        self._pause = min(_LONGEST_PAUSE, 2 * self._pause or _FIRST_PAUSE)
+        self._not_before = self._clock.monotonic() + self._pause
+        self._said = said
+
+
+def _close(attempt: Future[DBAPIConnection]) -> None:
+    if not attempt.exception():
+        attempt.result().close()
 
 
 def _check_server(name: str, about: Any) -> None:
