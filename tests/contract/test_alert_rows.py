@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from aetherlink.model.alerts import Alert, AlertFilter, AlertStatus, Episode, StoredAlert, Suppression
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
@@ -135,7 +136,7 @@ async def test_a_list_is_paged_from_the_newest_and_narrowed(store: SqlStore) -> 
                 episode(1, report("1")),
                 episode(2, report("2", alertname="Other"), status=RESOLVED, tenant="globex"),
                 episode(3, report("3"), suppressed=Suppression.HEARTBEAT, incident_id=None),
-                episode(4, report("4")._replace(source=OTHER), severity="info"),
+                episode(4, replace(report("4"), source=OTHER), severity="info"),
             ]
         )
     )

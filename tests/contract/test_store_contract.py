@@ -1,6 +1,7 @@
 """What the store promises, on SQLite and on PostgreSQL: the same tests, the same code behind them."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -58,6 +59,11 @@ def names(transaction: Transaction) -> list[str]:
 # --- the store itself
 
 
+@pytest.fixture(params=[False, True], ids=["queued", "brief"])
+def is_brief(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
 async def test_what_was_answered_is_there_after_a_restart(store: SqlStore, database: Database) -> None:
     await store.write(put(token("a")))
     await asyncio.to_thread(store.close)
@@ -66,12 +72,13 @@ async def test_what_was_answered_is_there_after_a_restart(store: SqlStore, datab
 
 
 async def test_writes_at_the_same_time_are_all_kept(store: SqlStore) -> None:
-    await asyncio.gather(*(store.write(put(token(f"{number:03d}"))) for number in range(200)))
+    writes = (store.write(put(token(f"{number:03d}")), is_brief=number % 3 == 0) for number in range(200))
+    await asyncio.gather(*writes)
 
     assert await store.read(names) == [f"{number:03d}" for number in range(200)]
 
 
-async def test_a_job_that_fails_is_undone_alone(store: SqlStore) -> None:
+async def test_a_job_that_fails_is_undone_alone(store: SqlStore, *, is_brief: bool) -> None:
     def fail(transaction: Transaction) -> None:
         put(token("undone"))(transaction)
         raise ConflictError("no")
@@ -79,6 +86,8 @@ async def test_a_job_that_fails_is_undone_alone(store: SqlStore) -> None:
     results = await asyncio.gather(
         store.write(put(token("a"))), store.write(fail), store.write(put(token("b"))), return_exceptions=True
     )
+    with pytest.raises(ConflictError):
+        await store.write(fail, is_brief=is_brief)
 
     assert isinstance(results[1], ConflictError)
     assert await store.read(names) == ["a", "b"]
@@ -114,18 +123,48 @@ async def test_a_table_that_cannot_be_used_is_the_stores_trouble_and_not_the_wor
     assert {type(problem) for problem in (alone.value, *together)} == {StoreError}
 
 
-async def test_what_no_row_takes_is_the_works_own_fault(store: SqlStore) -> None:
+async def test_what_no_row_takes_is_the_works_own_fault(store: SqlStore, *, is_brief: bool) -> None:
     def fail(_: Transaction) -> None:
         raise KeyError("a bug")
 
-    for work in (fail, put(token("half of a pair: \ud800"))):
+    def file(transaction: Transaction) -> None:
+        transaction.alerts.put([episode(1 << 70, "a")], [], at=START)
+
+    for work in (fail, file, put(token("half of a pair: \ud800"))):
         with pytest.raises(UnfitError):
-            await store.write(work)
+            await store.write(work, is_brief=is_brief)
         results = await asyncio.gather(store.write(work), store.write(put(token("a"))), return_exceptions=True)
         assert [type(result) for result in results] == [UnfitError, type(None)]
 
 
-async def test_a_commit_that_was_not_heard_of_is_looked_up_before_the_next_one(store: SqlStore) -> None:
+async def test_brief_work_begins_where_it_is_asked_for_unless_it_might_have_to_wait(
+    store: SqlStore, database: Database
+) -> None:
+    """Statements on the other side of a network may take their time, and so may those of a store in trouble."""
+    here = threading.current_thread().name
+    at_hand = "store-writer" if database.kind == "postgresql" else here
+
+    def where(_: Transaction) -> str:
+        return threading.current_thread().name
+
+    def fail(_connection: sa.Connection) -> None:
+        raise sa.exc.OperationalError("COMMIT", {}, OSError("disk I/O error"))
+
+    assert await store.write(where) == "store-writer"
+    assert await store.write(where, is_brief=True) == at_hand
+    both = asyncio.gather(store.write(where), store.write(where, is_brief=True))
+    assert await both == ["store-writer", "store-writer"]
+
+    sa.event.listen(store._place.writing, "commit", fail)
+    with pytest.raises(StoreError, match="disk I/O"):
+        await store.write(where, is_brief=True)
+    sa.event.remove(store._place.writing, "commit", fail)
+    assert [await store.write(where, is_brief=True) for _ in range(2)] == ["store-writer", at_hand]
+
+
+async def test_a_commit_that_was_not_heard_of_is_looked_up_before_the_next_one(
+    store: SqlStore, *, is_brief: bool
+) -> None:
     """The connection breaks after the commit: the caller hears of a failure and sends the same alert again."""
 
     def commit_and_break(connection: sa.Connection) -> None:
@@ -134,7 +173,7 @@ async def test_a_commit_that_was_not_heard_of_is_looked_up_before_the_next_one(s
 
     def file(fingerprint: str) -> Callable[[Transaction], bool]:
         def work(transaction: Transaction) -> bool:
-            is_known = transaction.alerts.standing(SOURCE, Fingerprint(fingerprint)) is not None
+            is_known = bool(transaction.alerts.standings([(SOURCE, Fingerprint(fingerprint))]))
             if not is_known:
                 transaction.alerts.put([episode(transaction.alerts.last_id + 1, fingerprint)], [], at=START)
             return is_known
@@ -144,7 +183,7 @@ async def test_a_commit_that_was_not_heard_of_is_looked_up_before_the_next_one(s
     assert not await store.write(file("a"))
     sa.event.listen(store._place.writing, "commit", commit_and_break)
     with pytest.raises(StoreError, match="the connection is gone"):
-        await store.write(file("b"))
+        await store.write(file("b"), is_brief=is_brief)
     sa.event.remove(store._place.writing, "commit", commit_and_break)
 
     assert store.standings.of(SOURCE, Fingerprint("b")) is None

@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from aetherlink.errors import StoreError
@@ -48,13 +49,13 @@ def scenario(number: int) -> list[tuple[Way, list[Alert]]]:
     """A webhook with three alerts of two incidents, a resolve, and what reconciliation found."""
     slow, errors = alert("Slow", f"crm-{number}"), alert("Errors", f"crm-{number}")
     down, missed = alert("Down", f"billing-{number}"), alert("Missed", f"search-{number}")
-    over = down._replace(status=AlertStatus.RESOLVED, ends_at=START + timedelta(minutes=1))
+    over = replace(down, status=AlertStatus.RESOLVED, ends_at=START + timedelta(minutes=1))
     seen = START + timedelta(minutes=2)
-    silenced = slow._replace(suppressed=Suppression.SILENCED, seen_at=seen)
+    silenced = replace(slow, suppressed=Suppression.SILENCED, seen_at=seen)
     return [
         (Way.WEBHOOK, [slow, errors, down]),
         (Way.WEBHOOK, [over]),
-        (Way.RECONCILE, [missed._replace(seen_at=seen), silenced]),
+        (Way.RECONCILE, [replace(missed, seen_at=seen), silenced]),
     ]
 
 

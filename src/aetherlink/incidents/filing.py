@@ -5,10 +5,11 @@ A repeat, a late one and an HA twin's copy change nothing, in whatever order the
 batch, with one timeline entry for each incident: thousands of alerts must not hold the one writer.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from aetherlink.incidents.gathering import Gathering
 from aetherlink.incidents.mapping import LabelMapping, Meaning
@@ -25,6 +26,7 @@ _HEARD = Suppression.NONE
 _HEARTBEAT = Suppression.HEARTBEAT
 _OPENED = LedgerOutcome.OPENED
 _UPDATED = LedgerOutcome.UPDATED
+_NOTHING = dict.fromkeys(LedgerOutcome, 0)
 _Key = tuple[SourceName, Fingerprint]
 
 
@@ -36,7 +38,7 @@ class Filed:
     """
 
     meanings: Sequence[Meaning] = ()
-    outcomes: dict[LedgerOutcome, int] = field(default_factory=lambda: dict.fromkeys(LedgerOutcome, 0))
+    outcomes: dict[LedgerOutcome, int] = field(default_factory=_NOTHING.copy)
     news: list[tuple[Alert, Meaning]] = field(default_factory=list)
 
 
@@ -52,9 +54,9 @@ class Filing:
         self._latest = now + _AHEAD
         self._gathering = Gathering(transaction.incidents, grouping, ids, now)
         self._next_id = transaction.alerts.last_id + 1
-        self._new: dict[int, Episode] = {}
+        self._new: list[Episode] = []
         self._changed: dict[int, Episode] = {}
-        self._here: dict[_Key, Episode] = {}
+        self._known: dict[_Key, Episode | Standing] = {}
 
     def file_all(self, batches: Sequence[Sequence[Alert]]) -> list[Filed]:
         """File every report of every batch and store what came of them. Call once."""
@@ -64,9 +66,10 @@ class Filing:
             {each.key for its in meanings for each in its},
             causes={each.key for its in meanings for each in its if not each.is_symptom},
         )
+        self._known.update(self._alerts.standings([(one.source, one.fingerprint) for its in batches for one in its]))
         filed = [self._file(reports, its) for reports, its in zip(batches, meanings, strict=True)]
         self._gathering.write()
-        self._alerts.put(list(self._new.values()), list(self._changed.values()), at=self._now)
+        self._alerts.put(self._new, list(self._changed.values()), at=self._now)
         return filed
 
     @property
@@ -75,20 +78,33 @@ class Filing:
         return self._gathering.is_urgent
 
     def _file(self, reports: Sequence[Alert], meanings: Sequence[Meaning]) -> Filed:
+        """What nobody knew, which is most of a storm, is filed together; what is known changes things in its turn."""
         filed = Filed(meanings)
-        outcomes = [self._outcome(report, meaning) for report, meaning in zip(reports, meanings, strict=True)]
-        for outcome, report, meaning in zip(outcomes, reports, meanings, strict=True):
+        known, latest = self._known, self._latest
+        fresh: dict[Meaning, list[Episode]] = {}
+        for report, meaning in zip(reports, meanings, strict=True):
+            standing = known.get((report.source, report.fingerprint))
+            if standing is None and _is_plain(report, meaning) and report.starts_at <= latest:
+                fresh.setdefault(meaning, []).append(self._add(report, meaning))
+                outcome = _OPENED
+            else:
+                self._gather(fresh)
+                outcome = self._outcome(report, standing, meaning)
+            filed.outcomes[outcome] += 1
             if outcome is _OPENED or outcome is _UPDATED:
                 filed.news.append((report, meaning))
-        filed.outcomes |= Counter(outcomes)
+        self._gather(fresh)
         return filed
 
-    def _outcome(self, report: Alert, meaning: Meaning) -> LedgerOutcome:
-        key = (report.source, report.fingerprint)
-        known = self._here.get(key) or self._alerts.standing(*key)
+    def _gather(self, fresh: dict[Meaning, list[Episode]]) -> None:
+        for meaning, episodes in fresh.items():
+            self._gathering.fired(episodes, meaning, is_again=False)
+        fresh.clear()
+
+    def _outcome(self, report: Alert, known: Episode | Standing | None, meaning: Meaning) -> LedgerOutcome:
         report = self._believed(report, known)
         if meaning.is_heartbeat:
-            self._heard_of(report._replace(suppressed=Suppression.HEARTBEAT), known, meaning)
+            self._heard_of(replace(report, suppressed=Suppression.HEARTBEAT), known, meaning)
             return LedgerOutcome.SUPPRESSED
         return self._heard_of(report, known, meaning)
 
@@ -96,11 +112,11 @@ class Filing:
         """Without instants far ahead of our clock: an alert that begins in years would hide the next one for years."""
         latest = self._latest
         if report.ends_at is not None and report.ends_at > latest:
-            report = report._replace(ends_at=None)
+            report = replace(report, ends_at=None)
         if report.starts_at <= latest:
             return report
         goes_on = known is not None and known.status is _FIRING and report.status is _FIRING
-        return report._replace(starts_at=known.since if known is not None and goes_on else self._now)
+        return replace(report, starts_at=known.since if known is not None and goes_on else self._now)
 
     def _heard_of(self, report: Alert, known: Episode | Standing | None, meaning: Meaning) -> LedgerOutcome:
         if report.status is _RESOLVED:
@@ -117,7 +133,7 @@ class Filing:
         episode = self._add(report, meaning)
         if report.suppressed is not _HEARD:
             return LedgerOutcome.SUPPRESSED
-        self._gathering.fired(episode, meaning, is_again=known is not None)
+        self._gathering.fired([episode], meaning, is_again=known is not None)
         return _OPENED
 
     def _goes_on(self, report: Alert, known: Episode | Standing, meaning: Meaning) -> LedgerOutcome:
@@ -171,7 +187,8 @@ class Filing:
             meaning.counted_severity,
         )
         self._next_id += 1
-        self._new[episode.id] = self._here[(report.source, report.fingerprint)] = episode
+        self._new.append(episode)
+        self._known[report.source, report.fingerprint] = episode
         return episode
 
     def _set(
@@ -190,6 +207,12 @@ class Filing:
             episode = known
         else:
             episode = Episode(known.id, report, status, since, ends_at, suppressed, "", "", "", known.incident_id)
-            self._changed[episode.id] = self._here[(report.source, report.fingerprint)] = episode
+            self._changed[episode.id] = self._known[report.source, report.fingerprint] = episode
         episode.status, episode.since, episode.ends_at, episode.suppressed = status, since, ends_at, suppressed
         return episode
+
+
+def _is_plain(report: Alert, meaning: Meaning) -> bool:
+    """Whether it says no more than that an alert fires."""
+    is_firing = report.status is _FIRING and report.suppressed is _HEARD and report.ends_at is None
+    return is_firing and not meaning.is_heartbeat

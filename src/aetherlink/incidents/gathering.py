@@ -4,7 +4,7 @@ An incident is what is broken, not which alert said so. A symptom, which shows t
 joins the incident that began at about the same time; where it came first, the cause takes its incident over.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -63,23 +63,22 @@ class Gathering:
             else:
                 self._closed.setdefault(head.key, head)
 
-    def fired(self, episode: Episode, meaning: Meaning, *, is_again: bool) -> None:
-        """A new episode: it joins its incident, or opens one."""
-        draft = self._joined(episode, meaning)
-        head = draft.head
-        head.firing += 1
+    def fired(self, episodes: Sequence[Episode], meaning: Meaning, *, is_again: bool) -> None:
+        """New episodes, at least one, that mean the same: they join their incident, or open one."""
+        draft = self._joined(episodes, meaning)
         if is_again:
             self._note_flapping(draft)
-        self._wake(draft, at_once=head.firing <= _FEW)
+        self._wake(draft, at_once=draft.head.firing < _FEW)
+        draft.head.firing += len(episodes)
 
     def heard_again(self, episode: Episode, meaning: Meaning) -> None:
         """An alert that was suppressed is not any more."""
         if episode.incident_id is None:
-            self.fired(episode, meaning, is_again=False)
+            self.fired([episode], meaning, is_again=False)
             return
         draft = self._known(episode.incident_id)
         if draft is None:
-            self.fired(episode, meaning, is_again=False)
+            self.fired([episode], meaning, is_again=False)
             return
         draft.heard.append((episode.alert, AlertStatus.FIRING))
         draft.head.planned_through = min(draft.head.planned_through, episode.id - 1)  # it was passed over so far
@@ -113,18 +112,19 @@ class Gathering:
         self._rows.insert_all(opened)
         self._rows.touch(touched, at=self._now)
 
-    def _joined(self, episode: Episode, meaning: Meaning) -> _Draft:
+    def _joined(self, episodes: Sequence[Episode], meaning: Meaning) -> _Draft:
         draft = self._by_key.get(meaning.key)
         if draft is None:
-            draft = self._found(episode.alert, meaning)
+            draft = self._found(episodes[0].alert, meaning)
         head = draft.head
         head.is_symptom = head.is_symptom and meaning.is_symptom
         if meaning.severity.rank < head.severity.rank:
             head.severity, head.is_recast = meaning.severity, True
         if meaning.vip and not head.vip:
             head.vip, head.is_recast = True, True
-        draft.heard.append((episode.alert, AlertStatus.FIRING))
-        episode.incident_id = head.id
+        draft.heard += [(episode.alert, AlertStatus.FIRING) for episode in episodes]
+        for episode in episodes:
+            episode.incident_id = head.id
         return draft
 
     def _found(self, alert: Alert, meaning: Meaning) -> _Draft:

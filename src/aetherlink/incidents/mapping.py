@@ -36,9 +36,9 @@ _SYNONYMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Meaning:
-    """An alert in the words of an incident; empty strings where no label says it.
+    """An alert in the words of an incident; empty strings where no label says it. Many alerts share one.
 
     `counted_severity` is the severity as metrics count it: `none` where the alert says so. `log_head` is how a line of
     the log begins that tells of it, `source_labels` what holds for all of its source.

@@ -22,13 +22,18 @@ class AlertMetrics:
             registry=registry,
         )
         self._names = LabelCap()
+        self._counters: dict[tuple[str, str], Counter] = {}  # bounded as the names are
         self._ledger = _LedgerTotals()
         registry.register(self._ledger)
 
     def received(self, counted: Mapping[tuple[str, str], int]) -> None:
         """Count alerts by name and severity; the severity is of a closed set."""
         for (name, severity), count in counted.items():
-            self._alerts.labels(alertname=self._names.bound(name), severity=severity).inc(count)
+            of = (self._names.bound(name), severity)
+            counter = self._counters.get(of)
+            if counter is None:
+                counter = self._counters[of] = self._alerts.labels(*of)
+            counter.inc(count)
 
     def stored(self, ledger: Ledger) -> None:
         """The ledger as it is stored: at the start, and after a commit of which nobody knows what became."""

@@ -25,6 +25,8 @@ from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.ports import Clock, HeartbeatEar, Ids, Standings, Store, Transaction, Waker
 
 _MOST_IN_ONE_COMMIT = 20_000  # alerts
+_TURNS = 8  # of the loop: whoever was answered a moment ago sends his next one within them, and shares the commit
+_MOST_IN_BRIEF = 2_000  # alerts: so many take some 20 ms
 _LONGEST_SUMMARY = 500  # characters, in a line of the log
 _REPEATS_WAIT = 0.1  # seconds until repeats alone are worth a commit
 
@@ -122,11 +124,12 @@ class Reception:
         self._know(await self._store.read(lambda rows: rows.ledger.totals()))
 
     async def flush(self) -> None:
-        """Returns once nothing waits any more."""
+        """Returns once nothing waits any more, and what was stored is told of."""
         if self._repeats or self._is_in_doubt:
             self._write_soon()
         if self._writing is not None:
             await asyncio.shield(self._writing)
+        await asyncio.sleep(0)
 
     def _admit(self, waiting: _Waiting) -> None:
         """Raises OverloadedError above the bounds; one alone is always let in."""
@@ -144,12 +147,15 @@ class Reception:
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         while self._queue or self._repeats or self._is_in_doubt:
-            batch = self._take()
+            batch: list[_Waiting] = []
             repeats: Counts = Counter()
             try:
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
+                batch = self._take()
                 await self._end_doubt()
                 repeats = self._repeats.take()
-                done = await self._store.write(partial(self._file, batch, repeats))
+                done = await self._store.write(partial(self._file, batch, repeats), is_brief=_is_brief(batch))
             except UnfitError as problem:
                 self._repeats.put_back(repeats)
                 await self._write_each_alone(batch, problem)
@@ -162,10 +168,11 @@ class Reception:
                     return
             except BaseException:
                 self._doubt(repeats)
+                batch += self._take_all()
                 _refuse(batch, StoreError("the agent stopped before this was stored: send it again"))
                 raise
             else:
-                loop.call_soon(self._tell, batch, done)  # after the next batch is on its way
+                self._answer(batch, done)
 
     def _doubt(self, repeats: Counts) -> None:
         self._repeats.doubt(repeats)
@@ -193,7 +200,7 @@ class Reception:
                 waiting.settle(its_problem)
                 self._is_in_doubt = True
             else:
-                self._tell([waiting], done)
+                self._answer([waiting], done)
 
     def _take(self) -> list[_Waiting]:
         """What is written next: VIP tenants first when not all of it fits into one commit."""
@@ -208,6 +215,12 @@ class Reception:
             self._waiting_bytes -= _bytes(waiting)
         self._waiting_alerts -= alerts
         return batch
+
+    def _take_all(self) -> list[_Waiting]:
+        everything = list(self._queue)
+        self._queue.clear()
+        self._waiting_alerts = self._waiting_bytes = 0
+        return everything
 
     def _is_patient(self, waiting: _Waiting) -> bool:
         return not any(self._mapping.meaning(alert).vip for alert in waiting.alerts)
@@ -226,17 +239,21 @@ class Reception:
             transaction.journal.add(bodies)
         return _Done(filed, counts, is_urgent=filing.is_urgent)
 
-    def _tell(self, batch: Sequence[_Waiting], done: _Done) -> None:
-        """Answer first; then count, log and wake."""
+    def _answer(self, batch: Sequence[_Waiting], done: _Done) -> None:
+        """Answer first; then tell of it."""
         for waiting in batch:
             waiting.settle()
         self._repeats.committed(done.counts)
         self._metrics.filed(done.counts)
         if done.is_urgent:
             self._waker.wake()
+        asyncio.get_running_loop().call_soon(self._tell, batch, done)
+
+    def _tell(self, batch: Sequence[_Waiting], done: _Done) -> None:
         for waiting, its in zip(batch, done.filed, strict=True):
             self._count(waiting.alerts, its.meanings)
-            self._note(waiting.repeats)
+            if waiting.repeats:
+                self._note(waiting.repeats)
         lines = [_line(alert, meaning) for its in done.filed for alert, meaning in its.news]
         if lines:
             logs.info_lines(_log, lines)
@@ -256,13 +273,13 @@ class Reception:
         self._count(alerts, [self._mapping.meaning(alert) for alert in alerts])
 
     def _count(self, alerts: Sequence[Alert], meanings: Sequence[Meaning]) -> None:
-        """Many alerts share one meaning: they are counted by which one it is."""
-        by_id = {id(meaning): meaning for meaning in meanings}
+        """Many alerts share one meaning."""
+        by_meaning = Counter(meanings)
         counted: Counter[tuple[str, str]] = Counter()
-        for which, count in Counter(map(id, meanings)).items():
-            counted[by_id[which].name, by_id[which].counted_severity] += count
+        for meaning, count in by_meaning.items():
+            counted[meaning.name, meaning.counted_severity] += count
         self._metrics.received(counted)
-        if any(meaning.is_heartbeat for meaning in by_id.values()):
+        if any(meaning.is_heartbeat for meaning in by_meaning):
             self._hear(alerts)
 
     def _hear(self, alerts: Sequence[Alert]) -> None:
@@ -288,6 +305,10 @@ def _line(alert: Alert, meaning: Meaning) -> str:
 def _refuse(batch: Sequence[_Waiting], problem: AetherError) -> None:
     for waiting in batch:
         waiting.settle(problem)
+
+
+def _is_brief(batch: Sequence[_Waiting]) -> bool:
+    return sum(len(waiting.alerts) for waiting in batch) <= _MOST_IN_BRIEF
 
 
 def _bytes(waiting: _Waiting) -> int:

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from aetherlink.clients.alertmanager import AlertmanagerClient
 from aetherlink.clients.listing import ListedAlert
 from aetherlink.errors import AetherError
@@ -196,7 +198,7 @@ def _ended(ghosts: Sequence[Standing], asked_at: datetime, transaction: Transact
     """The stored episodes as over. What was known last may be later than our question by the sender's clock."""
     pairs = ((ghost, transaction.alerts.get(ghost.id)) for ghost in ghosts)
     return [
-        stored.alert._replace(status=AlertStatus.RESOLVED, ends_at=max(asked_at, ghost.since), seen_at=None)
+        replace(stored.alert, status=AlertStatus.RESOLVED, ends_at=max(asked_at, ghost.since), seen_at=None)
         for ghost, stored in pairs
         if stored is not None
     ]

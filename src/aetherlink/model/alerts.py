@@ -1,10 +1,11 @@
 """An alert as a source reported it, and what is known of its latest episode."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+import msgspec
 
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 
@@ -25,11 +26,11 @@ class Suppression(StrEnum):
     HEARTBEAT = "heartbeat"
 
 
-class Alert(NamedTuple):
+class Alert(msgspec.Struct, frozen=True, gc=False):
     """One report of one alert of one source; (source, fingerprint, starts_at) names one episode of it.
 
-    A tuple, not a dataclass: tens of thousands are made a second. `seen_at` is the instant at which Alertmanager was
-    asked and said that the alert is active; webhooks carry none.
+    Tens of thousands are made a second, and none can be part of a cycle. `seen_at` is the instant at which Alertmanager
+    was asked and said that the alert is active; webhooks carry none.
     """
 
     source: SourceName
@@ -109,8 +110,7 @@ class AlertFilter(NamedTuple):
     suppressed: bool | None = None
 
 
-@dataclass(slots=True)
-class Episode:
+class Episode(msgspec.Struct, gc=False):
     """One episode as it is being filed; made and changed inside one transaction only."""
 
     id: int

@@ -4,7 +4,7 @@ The caller hands over a function, which runs on the writer's (or a reader's) thr
 timeline and whatever belongs together commit together.
 """
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -26,8 +26,10 @@ T = TypeVar("T")
 class AlertRows(Protocol):
     """The alerts, one row an episode, inside one transaction."""
 
-    def standing(self, source: SourceName, fingerprint: Fingerprint) -> Standing | None:
-        """What is known of the latest episode of this fingerprint."""
+    def standings(
+        self, keys: Iterable[tuple[SourceName, Fingerprint]]
+    ) -> dict[tuple[SourceName, Fingerprint], Standing]:
+        """What is known of the latest episodes of these fingerprints; what is not known is not in it."""
         ...
 
     @property
@@ -265,8 +267,11 @@ class Transaction(Protocol):
 class Store(Protocol):
     """The store. Raises StoreError when it cannot be used, OverloadedError when too much is waiting."""
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` on the one writer; returns after the commit that holds it."""
+    async def write(self, work: Callable[[Transaction], T], *, is_brief: bool = False) -> T:
+        """Run `work` as the one writer; returns after the commit that holds it.
+
+        Work that is brief (milliseconds) may run in the caller's thread.
+        """
         ...
 
     async def read(self, work: Callable[[Transaction], T]) -> T:

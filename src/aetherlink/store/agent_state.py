@@ -1,12 +1,20 @@
 """Single facts of the agent as a whole, each under its name."""
 
+from functools import lru_cache
+
 import sqlalchemy as sa
 
+from aetherlink.store.statements import run, text_of
 from aetherlink.store.tables import agent_state
 
 _REPLACE = (
-    sa.update(agent_state).where(agent_state.c.name == sa.bindparam("its_name")).values(value=sa.bindparam("new_value"))
+    sa.update(agent_state).values(value=sa.bindparam("new_value")).where(agent_state.c.name == sa.bindparam("its_name"))
 )
+
+
+@lru_cache(maxsize=2)
+def _replace(dialect: str) -> str:
+    return text_of(_REPLACE, dialect)
 
 
 def get(connection: sa.Connection, name: str) -> str | None:
@@ -16,7 +24,7 @@ def get(connection: sa.Connection, name: str) -> str | None:
 
 def put(connection: sa.Connection, name: str, value: str) -> None:
     """Insert or replace the fact."""
-    if not connection.execute(_REPLACE, {"its_name": name, "new_value": value}).rowcount:
+    if not run(connection, _replace(connection.dialect.name), (value, name)).rowcount:
         connection.execute(sa.insert(agent_state).values(name=name, value=value))
 
 

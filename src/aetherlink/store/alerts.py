@@ -18,7 +18,8 @@ from aetherlink.model.alerts import (
 )
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 from aetherlink.store import rows
-from aetherlink.store.index import Staged, standing_of
+from aetherlink.store.index import Key, Known, standing_of
+from aetherlink.store.memory import Layer
 from aetherlink.store.statements import insert_rows, maybe_micros, micros, update_rows
 from aetherlink.store.tables import alerts
 
@@ -33,14 +34,14 @@ _from_json = msgspec.json.Decoder(dict[str, str]).decode
 class SqlAlertRows:
     """See ports.AlertRows."""
 
-    def __init__(self, connection: sa.Connection, staged: Staged) -> None:
+    def __init__(self, connection: sa.Connection, layer: Layer) -> None:
         self._connection = connection
-        self._staged = staged
+        self._layer = layer
+        self._staged = layer.alerts
 
-    def standing(self, source: SourceName, fingerprint: Fingerprint) -> Standing | None:
-        """What is known of the latest episode of this fingerprint."""
-        known = self._staged.look_up(source, fingerprint)
-        return None if known is None else standing_of(known)
+    def standings(self, keys: Iterable[Key]) -> dict[Key, Standing]:
+        """What is known of the latest episodes of these fingerprints; what is not known is not in it."""
+        return {key: standing_of(known) for key, known in self._staged.look_up_all(keys)}
 
     @property
     def last_id(self) -> int:
@@ -50,12 +51,11 @@ class SqlAlertRows:
     def put(self, new: Sequence[Episode], changed: Sequence[Episode], *, at: datetime) -> None:
         """Insert the new episodes, whose ids follow `last_id`, and store how the changed ones stand."""
         now = micros(at)
-        insert_rows(self._connection, alerts, [_values(one, now) for one in new])
+        rows = [_values(one, now) for one in new]
+        self._layer.write(self._connection, lambda connection: insert_rows(connection, alerts, rows))
         update_rows(self._connection, alerts, _CHANGING, [_changes(one, now) for one in changed])
-        for one in changed:
-            self._stage_if_latest(one)
-        for one in new:
-            self._stage(one)
+        self._staged.put([_known(one) for one in changed if self._is_latest(one)])
+        self._staged.put([_known(one) for one in new])
         self._staged.last_id += len(new)
 
     def get(self, alert_id: int) -> StoredAlert | None:
@@ -111,19 +111,19 @@ class SqlAlertRows:
         self._staged.forget(gone)
         return len(gone)
 
-    def _stage_if_latest(self, one: Episode) -> None:
+    def _is_latest(self, one: Episode) -> bool:
         earlier = self._staged.look_up(one.alert.source, one.alert.fingerprint)
-        if earlier is None or earlier[0] <= one.id:
-            self._stage(one)
-
-    def _stage(self, one: Episode) -> None:
-        key = (one.alert.source, one.alert.fingerprint)
-        is_resolved = one.status is AlertStatus.RESOLVED
-        self._staged.known[key] = (one.id, one.since, is_resolved, one.suppressed.value, one.incident_id)
+        return earlier is None or earlier[0] <= one.id
 
     def _in_order(self, condition: sa.ColumnElement[bool], *, limit: int, after: int) -> list[StoredAlert]:
         query = sa.select(alerts).where(condition, alerts.c.id > after).order_by(alerts.c.id).limit(limit)
         return [_stored(row) for row in self._connection.execute(query)]
+
+
+def _known(one: Episode) -> tuple[Key, Known]:
+    is_resolved = one.status is AlertStatus.RESOLVED
+    known = (one.id, one.since, is_resolved, str(one.suppressed), one.incident_id)
+    return (one.alert.source, one.alert.fingerprint), known
 
 
 def _conditions(only: AlertFilter) -> Iterable[sa.ColumnElement[bool]]:
@@ -151,11 +151,11 @@ def _values(one: Episode, now: int) -> tuple[Any, ...]:
         one.name,
         one.tenant,
         one.severity,
-        one.status.value,
+        str(one.status),
         starts_at,
         maybe_micros(one.ends_at),
         starts_at if one.since is alert.starts_at else micros(one.since),
-        one.suppressed.value,
+        str(one.suppressed),
         _to_json(alert.labels).decode(),
         _to_json(alert.annotations).decode(),
         one.incident_id,

@@ -43,7 +43,7 @@ class SqlStore:
         self._place: Place = SqlitePlace(where) if isinstance(where, Path) else where
         self._before_migration = before_migration
         self._memory = Memory(key, is_anchored)
-        self._writer = Writer(self._place.writing, self._memory)
+        self._writer = Writer(self._place.writing, self._memory, begins_here=self._place.is_at_hand)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
 
     def open(self) -> None:
@@ -95,9 +95,9 @@ class SqlStore:
         except (OSError, sa.exc.SQLAlchemyError, sqlite3.Error) as problem:
             raise StoreError(f"{self._place.name} cannot be used: {_cause(problem)}") from problem
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` on the one writer; returns after the commit that holds it."""
-        return await self._writer.run(work)
+    async def write(self, work: Callable[[Transaction], T], *, is_brief: bool = False) -> T:
+        """See ports.Store."""
+        return await self._writer.run(work, is_brief=is_brief)
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` on a connection that cannot write, in one consistent view."""

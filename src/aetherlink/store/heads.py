@@ -1,6 +1,6 @@
 """The heads of incidents: what filing alerts needs of them, read and written with plain values on the hot path."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
@@ -32,6 +32,13 @@ _CHANGING = (
     "head",
     "version",
 )
+# By plain words and numbers, as rows hold them: a look into a dictionary is quicker than a call of the class.
+_ORIGINS: dict[str, Origin] = {each.value: each for each in Origin}
+_SEVERITIES: dict[str, Severity] = {each.value: each for each in Severity}
+_STATUSES: dict[str, IncidentStatus] = {each.value: each for each in IncidentStatus}
+_STAGES: dict[str, Stage] = {each.value: each for each in Stage}
+_instant: Callable[[Any], datetime] = instant
+_maybe_instant: Callable[[Any], datetime | None] = maybe_instant
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder(list[int]).decode
 
@@ -114,14 +121,16 @@ def _select() -> sa.Select[Any]:
 
 def _head(row: Sequence[Any]) -> IncidentHead:
     head = IncidentHead(*row)
-    head.origin = Origin(head.origin)
-    head.severity = Severity(head.severity)
-    head.status = IncidentStatus(head.status)
-    head.stage = Stage(head.stage)
+    head.origin = _ORIGINS[head.origin]
+    head.severity = _SEVERITIES[head.severity]
+    head.status = _STATUSES[head.status]
+    head.stage = _STAGES[head.stage]
     head.vip, head.is_symptom = bool(head.vip), bool(head.is_symptom)
     head.fires = read(str(head.fires))
-    for name in ("flapping_until", "opened_at", "updated_at", "resolved_at", "wake_at"):
-        setattr(head, name, maybe_instant(getattr(head, name)))
+    head.opened_at, head.updated_at = _instant(head.opened_at), _instant(head.updated_at)
+    head.flapping_until = _maybe_instant(head.flapping_until)
+    head.resolved_at = _maybe_instant(head.resolved_at)
+    head.wake_at = _maybe_instant(head.wake_at)
     return head
 
 

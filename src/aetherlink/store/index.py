@@ -18,6 +18,7 @@ from aetherlink.store.tables import alerts
 # Row, since, whether it is resolved, why it is suppressed, incident: a Standing in plain values. A tuple of nothing
 # else is none of the garbage collector's business, which would else walk over all of them again and again.
 Known = tuple[int, datetime, bool, str, IncidentId | None]
+Key = tuple[SourceName, Fingerprint]
 REMEMBERED = timedelta(days=1)  # how long what is over is told from a late repeat
 _CHUNK = 20_000
 _FEW = 10_000  # episodes that ended: so many at least, until those are looked for that are over for long
@@ -49,6 +50,11 @@ class AlertIndex:
         of_source = self._by_source.get(source)
         return None if of_source is None else of_source.get(fingerprint)
 
+    def look_up_all(self, keys: Iterable[Key]) -> list[tuple[Key, Known]]:
+        """Those of these that are known."""
+        of, nothing = self._by_source, dict[Fingerprint, Known]()
+        return [(key, known) for key in keys if (known := of.get(key[0], nothing).get(key[1])) is not None]
+
     def firing(self, source: SourceName) -> dict[Fingerprint, Standing]:
         """Every alert of the source that fires, those that are suppressed too."""
         of_source = self._by_source.get(source, {}).copy()  # one step: the writer may add meanwhile
@@ -79,9 +85,9 @@ class AlertIndex:
 
     def apply(self, staged: "Staged") -> None:
         """Make visible what was committed."""
-        for (source, fingerprint), known in staged.known.items():
-            self._by_source.setdefault(source, {})[fingerprint] = known
-            self._ended += known[2]
+        for source, known in staged.known.items():
+            self._by_source.setdefault(source, {}).update(known)
+            self._ended += len([one for one in known.values() if one[2]])
         for source, fingerprint, number in staged.forgotten:
             present = self.look_up(source, fingerprint)
             if present is not None and present[0] == number:
@@ -111,14 +117,25 @@ class Staged:
 
     def __init__(self, below: "AlertIndex | Staged") -> None:
         self._below = below
-        self.known: dict[tuple[SourceName, Fingerprint], Known] = {}
+        self.known: dict[SourceName, dict[Fingerprint, Known]] = {}
         self.forgotten: list[tuple[SourceName, Fingerprint, int]] = []
         self.last_id: int = below.last_id
 
     def look_up(self, source: SourceName, fingerprint: Fingerprint) -> Known | None:
         """The latest episode as this transaction sees it."""
-        own = self.known.get((source, fingerprint)) if self.known else None
+        own = self.known[source].get(fingerprint) if source in self.known else None
         return self._below.look_up(source, fingerprint) if own is None else own
+
+    def look_up_all(self, keys: Iterable[Key]) -> list[tuple[Key, Known]]:
+        """Those of these that are known."""
+        if not self.known:
+            return self._below.look_up_all(keys)
+        return [(key, known) for key in keys if (known := self.look_up(*key)) is not None]
+
+    def put(self, episodes: Iterable[tuple[Key, Known]]) -> None:
+        """These are the latest episodes from now on."""
+        for (source, fingerprint), known in episodes:
+            self.known.setdefault(source, {})[fingerprint] = known
 
     def forget(self, gone: Iterable[tuple[SourceName, Fingerprint, int]]) -> None:
         """These rows are deleted; a later episode of the same fingerprint stays known."""
@@ -126,6 +143,7 @@ class Staged:
 
     def absorb(self, upper: "Staged") -> None:
         """Take over what a layer above this one has staged."""
-        self.known |= upper.known
+        for source, known in upper.known.items():
+            self.known.setdefault(source, {}).update(known)
         self.forgotten += upper.forgotten
         self.last_id = upper.last_id

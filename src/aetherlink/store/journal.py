@@ -9,6 +9,7 @@ import zstandard
 
 from aetherlink.model.ids import SourceName
 from aetherlink.model.journal import JournalBody
+from aetherlink.store.memory import Layer
 from aetherlink.store.statements import insert_rows, instant, micros
 from aetherlink.store.tables import journal
 
@@ -20,15 +21,13 @@ _decoder = msgspec.msgpack.Decoder(list[tuple[int, str, bytes]])
 class SqlJournalRows:
     """See ports.JournalRows."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, layer: Layer) -> None:
         self._connection = connection
+        self._layer = layer
 
     def add(self, bodies: Sequence[JournalBody]) -> None:
         """Keep these bodies."""
-        plain = _encoder.encode([(micros(each.at), each.source, each.body) for each in bodies])
-        payload = zstandard.ZstdCompressor(level=_LEVEL).compress(plain)
-        row = (micros(bodies[-1].at), len(bodies), len(plain), len(payload), payload)
-        insert_rows(self._connection, journal, [row], but="id")
+        self._layer.write(self._connection, lambda connection: _insert(connection, bodies))
 
     def since(self, at: datetime) -> Iterator[JournalBody]:
         """The bodies received at or after this instant, in their order."""
@@ -48,3 +47,10 @@ class SqlJournalRows:
         gone = list(self._connection.scalars(sa.select(counted.c.id).where(beyond).order_by(counted.c.id).limit(limit)))
         self._connection.execute(sa.delete(journal).where(journal.c.id.in_(gone)))
         return len(gone)
+
+
+def _insert(connection: sa.Connection, bodies: Sequence[JournalBody]) -> None:
+    plain = _encoder.encode([(micros(each.at), each.source, each.body) for each in bodies])
+    payload = zstandard.ZstdCompressor(level=_LEVEL).compress(plain)
+    row = (micros(bodies[-1].at), len(bodies), len(plain), len(payload), payload)
+    insert_rows(connection, journal, [row], but="id")

@@ -57,9 +57,9 @@ class Memory:
         marked = agent_state.get(connection, _UNCHAINED)
         return "0" if marked is None or self.is_anchored() else marked
 
-    def layer(self) -> "Layer":
+    def layer(self, *, writes_last: bool = False) -> "Layer":
         """A layer for one transaction."""
-        return Layer(Staged(self.index), Chain(self.key, self.tally))
+        return Layer(Staged(self.index), Chain(self.key, self.tally), [] if writes_last else None)
 
     def save(self, connection: sa.Connection, layer: "Layer") -> None:
         """Store how far the chain has come, in the transaction that moved it."""
@@ -74,10 +74,21 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What one transaction has changed so far; dropped when it is rolled back."""
+    """What one transaction has changed so far; dropped when it is rolled back.
+
+    `last` are the inserts that whoever commits does just before; None: everything is written where it is said.
+    """
 
     alerts: Staged
     chain: Chain
+    last: list[Callable[[sa.Connection], None]] | None = None
+
+    def write(self, connection: sa.Connection, insert: Callable[[sa.Connection], None]) -> None:
+        """Do an insert that nothing else in the transaction looks at, now or last of all."""
+        if self.last is None:
+            insert(connection)
+        else:
+            self.last.append(insert)
 
     def layer(self, key: Key) -> "Layer":
         """A layer above this one, for one savepoint."""

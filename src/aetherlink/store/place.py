@@ -14,6 +14,11 @@ class Place(Protocol):
         ...
 
     @property
+    def is_at_hand(self) -> bool:
+        """Whether its statements are done without waiting for a network; only a commit waits, for the disk."""
+        ...
+
+    @property
     def writing(self) -> sa.Engine:
         """One connection; its transactions begin by making sure that they may write."""
         ...

@@ -83,6 +83,11 @@ class PostgresPlace:
         sa.event.listen(self.writing, "begin", self._fence.check)
 
     @property
+    def is_at_hand(self) -> bool:
+        """See Place."""
+        return False
+
+    @property
     def is_ours(self) -> bool:
         """See Place."""
         return not self._fence.is_lost

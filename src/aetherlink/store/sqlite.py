@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from aetherlink.errors import StoreError
 from aetherlink.store.lock import FileLock
+from aetherlink.store.statements import run
 
 BUSY_MILLISECONDS = 400  # four such waits in a row, the most that an alert meets, stay under 2 s
 PRIVATE = 0o600
@@ -33,6 +34,11 @@ class SqlitePlace:
         self.name = f"the database {path}"
         self.writing = writing_engine(path, busy_milliseconds=busy_milliseconds, begin=self._begin)
         self.reading = reading_engine(path, connections=_READERS, busy_milliseconds=busy_milliseconds)
+
+    @property
+    def is_at_hand(self) -> bool:
+        """See Place."""
+        return True
 
     @property
     def is_ours(self) -> bool:
@@ -178,7 +184,7 @@ _OF_THE_WRITER = (
 
 
 def _begin_immediately(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    run(connection, "BEGIN IMMEDIATE", ())
 
 
 def writing_engine(

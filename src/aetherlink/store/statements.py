@@ -7,6 +7,7 @@ back, which under load takes longer than the row.
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Protocol, cast
 
 import sqlalchemy as sa
@@ -74,7 +75,7 @@ def insert_rows(
     """Insert rows of plain values, in the order of the table's columns; one column may be left to the database."""
     for part in _parts(rows, _MOST_INSERTED):
         text = _insert(table, len(part), but, connection.dialect.name)
-        run(connection, text, tuple(value for row in part for value in row))
+        run(connection, text, tuple(chain.from_iterable(part)))
 
 
 def update_rows(
@@ -86,7 +87,7 @@ def update_rows(
     """
     for part in _parts(rows, _MOST_UPDATED):
         text = _update(table, columns, len(part), connection.dialect.name)
-        run(connection, text, tuple(value for row in part for value in row))
+        run(connection, text, tuple(chain.from_iterable(part)))
 
 
 def _parts(rows: Sequence[tuple[Any, ...]], most: int) -> Iterator[Sequence[tuple[Any, ...]]]:

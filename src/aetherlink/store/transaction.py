@@ -26,7 +26,7 @@ class SqlTransaction:
     @cached_property
     def alerts(self) -> SqlAlertRows:
         """The alerts."""
-        return SqlAlertRows(self._connection, self._layer.alerts)
+        return SqlAlertRows(self._connection, self._layer)
 
     @cached_property
     def incidents(self) -> SqlIncidentRows:
@@ -66,4 +66,4 @@ class SqlTransaction:
     @cached_property
     def journal(self) -> SqlJournalRows:
         """The bodies as they came."""
-        return SqlJournalRows(self._connection)
+        return SqlJournalRows(self._connection, self._layer)

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -34,12 +34,8 @@ class _Job:
 
     def run(self, connection: sa.Connection, layer: Layer) -> object:
         """The result of the work; a bug in it is an UnfitError."""
-        try:
+        with _bugs_as_unfit():
             return self.work(SqlTransaction(connection, layer))
-        except (AetherError, sa.exc.SQLAlchemyError):
-            raise
-        except Exception as problem:  # whatever it is, it is a bug of the work and not of the store
-            raise _in_own_words(UnfitError, problem) from problem
 
     def settle(self, result: object, problem: BaseException | None) -> None:
         with contextlib.suppress(RuntimeError):  # the caller's loop is closed: nobody waits any more
@@ -54,48 +50,116 @@ class _Job:
             self.answer.set_exception(problem)
 
 
-class Writer:
-    """Runs every write of the process on its own thread."""
+@contextlib.contextmanager
+def _bugs_as_unfit() -> Iterator[None]:
+    try:
+        yield
+    except (AetherError, sa.exc.SQLAlchemyError):
+        raise
+    except Exception as problem:  # whatever it is, it is a bug of the work and not of the store
+        raise _in_own_words(UnfitError, problem) from problem
 
-    def __init__(self, engine: sa.Engine, memory: Memory) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A transaction in which everything is done but the commit."""
+
+    batch: list[_Job]
+    connection: sa.Connection
+    transaction: sa.RootTransaction
+    layer: Layer
+    results: list[_Result]
+
+
+class Writer:
+    """Runs every write of the process, one at a time: whoever holds the turn is the one writer.
+
+    Work goes to a thread. Brief work begins where its caller is, when nobody else has the turn or waits for it: to hand
+    it over, statement by statement, between two threads that share one interpreter takes longer than the work. Its
+    commit, which waits for the disk, is always another thread's. `begins_here` allows that: a database whose
+    statements wait for a network must not hold the caller up.
+    """
+
+    def __init__(self, engine: sa.Engine, memory: Memory, *, begins_here: bool) -> None:
         self._engine = engine
         self._memory = memory
+        self._begins_here = begins_here
+        self._turn = threading.Lock()
         self._jobs: queue.Queue[_Job | None] = queue.Queue(_MOST_WAITING)
-        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._begun: queue.SimpleQueue[_Begun | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._run, name="store-writer", daemon=True),
+            threading.Thread(target=self._finish_all, name="store-committer", daemon=True),
+        ]
+        self._is_waiting = False  # the thread has work, and waits for its turn
+        self._is_in_trouble = False  # what was tried last failed
         self._is_in_doubt = False  # a commit failed, and perhaps only its answer was lost; or a row contradicts
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Finish what is queued, then end the thread. Blocks until then."""
+        """Finish what is queued and what has begun, then end the threads. Blocks until then."""
         self._jobs.put(None)
-        self._thread.join()
+        self._begun.put(None)
+        for thread in self._threads:
+            thread.join()
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+        """Whether the threads run."""
+        return all(thread.is_alive() for thread in self._threads)
 
-    async def run(self, work: Callable[[Transaction], T]) -> T:
+    async def run(self, work: Callable[[Transaction], T], *, is_brief: bool = False) -> T:
         """The result of `work` once it is committed.
 
         Raises StoreError when it cannot be committed, OverloadedError when too much is waiting.
         """
         loop = asyncio.get_running_loop()
         job = _Job(work, loop, loop.create_future())
+        if is_brief and self._takes_turn():
+            self._write_here(job)
+        else:
+            self._queue(job)
+        answer: T = await job.answer
+        return answer
+
+    def _takes_turn(self) -> bool:
+        """Whether the caller is the one writer now. In trouble he is not: a statement may wait for the lock then."""
+        is_quiet = self._begins_here and not (self._is_in_trouble or self._is_in_doubt or self._is_waiting)
+        return is_quiet and self._jobs.empty() and self._turn.acquire(blocking=False)
+
+    def _write_here(self, job: _Job) -> None:
+        begun = self._begin([job], writes_last=True)
+        if begun is None:
+            self._turn.release()
+        else:
+            self._begun.put(begun)
+
+    def _queue(self, job: _Job) -> None:
         try:
             self._jobs.put_nowait(job)
         except queue.Full:
             raise OverloadedError(f"the store has {_MOST_WAITING} writes waiting: try again") from None
-        answer: T = await job.answer
-        return answer
+
+    def _finish_all(self) -> None:
+        while (begun := self._begun.get()) is not None:
+            try:
+                self._finish(begun)
+            finally:
+                self._turn.release()
 
     def _run(self) -> None:
         while (first := self._jobs.get()) is not None:
+            self._is_waiting = True
             batch, is_last = self._drain(first)
-            self._commit(batch)
+            with self._turn:
+                self._is_waiting = False
+                begun = self._begin(batch)
+                if begun is not None:
+                    self._finish(begun)
             if is_last:
                 return
 
@@ -111,26 +175,48 @@ class Writer:
             batch.append(job)
         return batch, False
 
-    def _commit(self, batch: list[_Job]) -> None:
+    def _begin(self, batch: list[_Job], *, writes_last: bool = False) -> _Begun | None:
+        """Do all of it but the commit; None when it failed, which was told then."""
+        connection = None
         try:
             self._end_doubt()
-            layer = self._memory.layer()
-            with self._engine.begin() as connection:
-                if len(batch) == 1:  # a savepoint of its own would cost more than the work
-                    results: list[_Result] = [(batch[0].run(connection, layer), None)]
-                else:
-                    results = [self._attempt(connection, job, layer) for job in batch]
-                self._memory.save(connection, layer)
-                self._is_in_doubt = True
+            layer = self._memory.layer(writes_last=writes_last)
+            connection = self._engine.connect()
+            transaction = connection.begin()
+            if len(batch) == 1:  # a savepoint of its own would cost more than the work
+                results: list[_Result] = [(batch[0].run(connection, layer), None)]
+            else:
+                results = [self._attempt(connection, job, layer) for job in batch]
+            self._memory.save(connection, layer)
         except Exception as problem:  # noqa: BLE001 - the named boundary of the writer: it outlives whatever happens
-            own = _as_own(problem)
-            self._is_in_doubt |= _contradicts(own)
-            _settle_all(batch, own)
-        else:
-            self._is_in_doubt = any(_contradicts(failure) for _, failure in results)
-            self._memory.keep(layer)
-            for job, (result, failure) in zip(batch, results, strict=True):
-                job.settle(result, failure)
+            self._fail(batch, connection, problem)
+            return None
+        return _Begun(batch, connection, transaction, layer, results)
+
+    def _finish(self, begun: _Begun) -> None:
+        try:
+            with begun.connection as connection, begun.transaction:
+                with _bugs_as_unfit():
+                    for write in begun.layer.last or ():
+                        write(connection)
+                self._is_in_doubt = True
+        except Exception as problem:  # noqa: BLE001 - as above
+            self._fail(begun.batch, begun.connection, problem)
+            return
+        self._is_in_trouble = False
+        self._is_in_doubt = any(_contradicts(failure) for _, failure in begun.results)
+        self._memory.keep(begun.layer)
+        for job, (result, failure) in zip(begun.batch, begun.results, strict=True):
+            job.settle(result, failure)
+
+    def _fail(self, batch: list[_Job], connection: sa.Connection | None, problem: Exception) -> None:
+        own = _as_own(problem)
+        self._is_in_trouble = True
+        self._is_in_doubt |= _contradicts(own)
+        if connection is not None:
+            with contextlib.suppress(sa.exc.SQLAlchemyError):  # what was begun is undone, or the connection is gone
+                connection.close()
+        _settle_all(batch, own)
 
     def _end_doubt(self) -> None:
         """Remember what is stored in truth: ids and hashes made from anything else would collide with it."""

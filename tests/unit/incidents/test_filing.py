@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from aetherlink.incidents.reception import Reception
 from aetherlink.model.alerts import Alert, AlertStatus, Standing, Suppression
@@ -35,7 +36,7 @@ def at(minutes: float) -> datetime:
 
 def fires(minutes: float, *, name: str = "CrmApiDown", **more: object) -> Alert:
     labels = {"alertname": name, "service": "crm", "severity": "critical"}
-    return Alert(LAB, PRINT, AlertStatus.FIRING, at(minutes), None, labels, {})._replace(**more)
+    return replace(Alert(LAB, PRINT, AlertStatus.FIRING, at(minutes), None, labels, {}), **more)
 
 
 def ends(minutes: float, *, began: float = 0) -> Alert:
@@ -89,7 +90,7 @@ async def test_a_late_end_of_the_silenced_episode_does_not_end_the_one_after_it(
 
 
 async def test_a_silence_that_is_told_late_does_not_hush_a_later_episode(reception: Reception, store: SqlStore) -> None:
-    found = await standing(reception, store, fires(0), fires(10), seen(5, SILENCED)._replace(starts_at=at(0)))
+    found = await standing(reception, store, fires(0), fires(10), replace(seen(5, SILENCED), starts_at=at(0)))
 
     assert found.status is AlertStatus.FIRING
     [incident] = await incidents(store)
@@ -144,7 +145,7 @@ async def test_a_start_far_in_the_future_hides_nothing(
     assert (first.status, first.since, await episodes(store)) == (AlertStatus.FIRING, clock.now(), 1)
 
     clock.move(60)
-    over = await standing(reception, store, wrong._replace(status=AlertStatus.RESOLVED))
+    over = await standing(reception, store, replace(wrong, status=AlertStatus.RESOLVED))
     assert over.status is AlertStatus.RESOLVED
 
     clock.move(60)
@@ -159,7 +160,7 @@ async def test_a_start_in_the_year_1_is_a_start(reception: Reception, store: Sql
     assert (first.status, await episodes(store)) == (AlertStatus.FIRING, 1)
 
 
-@pytest.mark.parametrize("watchdog", [fires(1, name="Watchdog"), seen(5)._replace(labels={"alertname": "Watchdog"})])
+@pytest.mark.parametrize("watchdog", [fires(1, name="Watchdog"), replace(seen(5), labels={"alertname": "Watchdog"})])
 async def test_what_turns_out_to_be_a_heartbeat_leaves_its_incident_and_comes_back_to_it(
     reception: Reception, store: SqlStore, watchdog: Alert
 ) -> None:
@@ -174,7 +175,7 @@ async def test_what_turns_out_to_be_a_heartbeat_leaves_its_incident_and_comes_ba
 
 async def test_each_heartbeat_counts_as_suppressed(reception: Reception, store: SqlStore) -> None:
     watchdog = fires(0, name="Watchdog")
-    await standing(reception, store, watchdog, watchdog, watchdog._replace(status=AlertStatus.RESOLVED), watchdog)
+    await standing(reception, store, watchdog, watchdog, replace(watchdog, status=AlertStatus.RESOLVED), watchdog)
 
     assert await outcomes(reception) == {LedgerOutcome.SUPPRESSED.value: 4}
 
@@ -191,12 +192,12 @@ async def test_any_order_of_the_same_reports_ends_in_the_same_state(
     for number, order in enumerate((heard, data.draw(st.permutations(heard)))):
         its_print = Fingerprint(f"{clock.monotonic()}-{number}")
         for report in order:
-            await reception.receive([report._replace(fingerprint=its_print)])
+            await reception.receive([replace(report, fingerprint=its_print)])
         found = store.standings.of(LAB, its_print)
         assert found is not None
         assert found.order == max(_known(each, clock).order for each in heard)
         for report in order:
-            model.hear(report._replace(fingerprint=its_print), clock.now())
+            model.hear(replace(report, fingerprint=its_print), clock.now())
         known = model.known[LAB, its_print]
         assert (found.since, found.status is AlertStatus.FIRING) == (known.since, known.fires)
     clock.move(0.001)
@@ -205,7 +206,7 @@ async def test_any_order_of_the_same_reports_ends_in_the_same_state(
 def _known(report: Alert, clock: ManualClock) -> Alert:
     """With the end that is believed."""
     is_believed = report.ends_at is None or report.ends_at <= clock.now() + timedelta(minutes=10)
-    return report if is_believed else report._replace(ends_at=None)
+    return report if is_believed else replace(report, ends_at=None)
 
 
 async def test_ids_go_on_after_everything_was_forgotten(reception: Reception, store: SqlStore) -> None:

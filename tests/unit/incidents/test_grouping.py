@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.incidents.options import GroupingOptions, GroupingRule, LabelOptions
@@ -33,7 +34,7 @@ def alert(name: str = "CrmApiDown", *, source: SourceName = LAB, minutes: float 
 
 
 def over(one: Alert, clock: ManualClock) -> Alert:
-    return one._replace(status=AlertStatus.RESOLVED, ends_at=clock.now())
+    return replace(one, status=AlertStatus.RESOLVED, ends_at=clock.now())
 
 
 async def incidents(store: SqlStore) -> list[Incident]:
@@ -220,6 +221,6 @@ def test_what_labels_mean_is_remembered_within_bounds() -> None:
 
 
 async def test_a_title_is_cut(reception: Reception, store: SqlStore) -> None:
-    await reception.receive([alert(service="crm")._replace(annotations={"summary": "long " * 1000})])
+    await reception.receive([replace(alert(service="crm"), annotations={"summary": "long " * 1000})])
 
     assert [len(one.title) for one in await incidents(store)] == [500]

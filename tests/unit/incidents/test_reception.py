@@ -1,13 +1,14 @@
 """Alerts become incidents: what belongs together, what repeats change, what a resolve does."""
 
+import dataclasses
 import logging
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from aetherlink.incidents.low_health import LowHealth
@@ -193,7 +194,7 @@ async def test_no_labels_give_the_identity_of_another_incident(
     reception: Reception, store: SqlStore, ids: CountingIds
 ) -> None:
     forged = [("a|b", "c"), ("a", "b|c"), ('a","b', "c"), ("", "health-score"), ("", "health")]
-    await LowHealth(store, ids=ids, source=LAB).low(replace(READING, at=START - timedelta(hours=1)))
+    await LowHealth(store, ids=ids, source=LAB).low(dataclasses.replace(READING, at=START - timedelta(hours=1)))
     await reception.receive([alert(tenant=tenant, service=service) for tenant, service in forged])
 
     assert len({incident.key for incident in await incidents(store)}) == len(forged) + 1
@@ -261,6 +262,7 @@ async def test_a_change_is_logged_in_one_line_as_the_seed_says(
 ) -> None:
     with caplog.at_level(logging.INFO):
         await reception.receive([alert("HealthScoreDegradation", severity="warning", tenant="acme-corp")])
+        await reception.flush()
 
     assert (
         "ALERT: HealthScoreDegradation | severity=warning | tenant=acme-corp | "
@@ -285,6 +287,7 @@ async def test_the_metric_counts_the_severity_that_the_agent_understood(
     reception: Reception, registry: CollectorRegistry, labels: dict[str, str], severity: str
 ) -> None:
     await reception.receive([alert(**labels)])
+    await reception.flush()
 
     counted = {"alertname": "CrmApiDown", "severity": severity}
     assert registry.get_sample_value("aether_agent_alerts_total", counted) == 1
@@ -294,6 +297,7 @@ async def test_names_from_outside_cannot_grow_the_metric_for_ever(
     reception: Reception, registry: CollectorRegistry
 ) -> None:
     await reception.receive([alert(f"Name{number}", severity=f"s{number}") for number in range(1000)])
+    await reception.flush()
 
     [family] = [family for family in registry.collect() if family.name == "aether_agent_alerts"]
     counted = [sample for sample in family.samples if sample.name == "aether_agent_alerts_total"]
@@ -305,7 +309,7 @@ async def test_a_resolve_that_tells_an_earlier_start_ends_the_alert_all_the_same
     reception: Reception, store: SqlStore
 ) -> None:
     """Of two Prometheus that began to fire at different times, Alertmanager tells the earlier start in the end."""
-    over = alert(firing=False, minutes=-1)._replace(ends_at=START + timedelta(minutes=10))
+    over = replace(alert(firing=False, minutes=-1), ends_at=START + timedelta(minutes=10))
     await reception.receive([alert()])
     await reception.receive([over])
     await reception.receive([alert()])
@@ -317,7 +321,7 @@ async def test_a_resolve_that_tells_an_earlier_start_ends_the_alert_all_the_same
 async def test_a_late_resolve_of_an_earlier_firing_does_not_end_the_present_one(
     reception: Reception, store: SqlStore
 ) -> None:
-    earlier = alert(firing=False, minutes=-10)._replace(ends_at=START - timedelta(minutes=5))
+    earlier = replace(alert(firing=False, minutes=-10), ends_at=START - timedelta(minutes=5))
     await reception.receive([alert()])
     await reception.receive([earlier])
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from aetherlink.errors import OverloadedError, StoreError, UnfitError
 from aetherlink.incidents.reception import Reception
@@ -33,7 +34,7 @@ def alert(name: str) -> Alert:
 
 def poison() -> Alert:
     """What no encoder takes; JSON cannot say it, so that only a bug can bring it here."""
-    return alert("poison")._replace(annotations={"summary": "\ud800"})
+    return replace(alert("poison"), annotations={"summary": "\ud800"})
 
 
 async def send(reception: Reception, *batches: list[Alert]) -> list[BaseException | None]:
@@ -138,7 +139,7 @@ class NoLedger:
         self._store = store
         self.writes = 0
 
-    async def write(self, _work: Callable[[Transaction], object]) -> object:
+    async def write(self, _work: Callable[[Transaction], object], **_options: bool) -> object:
         self.writes += 1
         raise UnfitError("no such table: ledger")
 

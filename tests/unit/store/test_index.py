@@ -19,7 +19,7 @@ def commit(known: AlertIndex, *alerts: tuple[str, AlertStatus, datetime]) -> Non
     for name, status, since in alerts:
         staged.last_id += 1
         one: Known = (staged.last_id, since, status is RESOLVED, Suppression.NONE.value, None)
-        staged.known[LAB, Fingerprint(name)] = one
+        staged.put([((LAB, Fingerprint(name)), one)])
     known.apply(staged)
 
 
