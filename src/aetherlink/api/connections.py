@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -74,6 +74,42 @@ def _older(connections: "dict[BoundedConnection, float]", than: float) -> "Itera
         yield connection
 
 
+class WholeAnswers:
+    """The transport, with the head of an answer held back for its body, which as a rule follows at once.
+
+    Written one after the other they are two system calls, and the first one wakes the other side for nothing.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        """Write it, now or when the loop comes round."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        elif data.startswith(b"HTTP/1."):
+            self._head = data
+            self._loop.call_soon(self._write_head)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close it after all that was written."""
+        self._write_head()
+        self._transport.close()
+
+    def _write_head(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class BoundedConnection(HttpToolsProtocol):
     """One connection within the bounds."""
 
@@ -94,7 +130,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own
         """A new connection."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", WholeAnswers(transport)))
         self._bounds.opened(self, len(self.connections))
 
     def connection_lost(self, exc: Exception | None) -> None:
