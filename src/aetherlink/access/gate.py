@@ -136,6 +136,7 @@ def _without_port(host: str) -> str:
     return host.partition(":")[0]
 
 
+@lru_cache(maxsize=1024)
 def _is_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True

@@ -5,12 +5,12 @@ soon. A body that cannot be read is kept in quarantine and answered 200: sent ag
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from prometheus_client import CollectorRegistry, Counter
 
 from aetherlink.access.gate import Gate
@@ -53,6 +53,8 @@ _STATUSES: dict[type[AetherError], HTTPStatus] = {
     StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+_ANSWERED = frozenset(_STATUSES.values())
+
 _HEADERS: Mapping[HTTPStatus, Sequence[tuple[bytes, bytes]]] = {  # as the API sends them
     HTTPStatus.UNAUTHORIZED: ((b"www-authenticate", b'Bearer realm="aetherlink"'),),
     HTTPStatus.SERVICE_UNAVAILABLE: ((b"retry-after", b"1"),),
@@ -63,9 +65,10 @@ class IntakeMetrics:
     """Counts webhooks by the status answered, alerts that they left out, bodies put in quarantine and dropped there."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.webhooks = Counter(
+        webhooks = Counter(
             "aether_agent_webhooks", "Webhooks received, by the HTTP status answered.", ["status"], registry=registry
         )
+        self.webhooks = {status: webhooks.labels(status=str(status.value)) for status in (HTTPStatus.OK, *_ANSWERED)}
         self.quarantined = Counter(
             "aether_agent_quarantined", "Webhook bodies that could not be read and were kept.", registry=registry
         )
@@ -133,7 +136,7 @@ class WebhookIntake:
                 "instance": PATH,
             }
             _log.warning("webhook refused with %s: %s", status.value, problem)
-        self._metrics.webhooks.labels(status=str(status.value)).inc()
+        self._metrics.webhooks[status].inc()
         await _respond(send, status, answer)
 
     async def _take(self, scope: AsgiScope, receive: Receive) -> dict[str, object]:
@@ -209,7 +212,7 @@ class WebhookIntake:
 
 async def _respond(send: Send, status: HTTPStatus, answer: dict[str, object]) -> None:
     kind = b"application/json" if status is HTTPStatus.OK else b"application/problem+json"
-    body = json.dumps(answer).encode()
+    body = msgspec.json.encode(answer)
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     headers += _HEADERS.get(status, ())
     await send({"type": "http.response.start", "status": status.value, "headers": headers})
