@@ -30,7 +30,9 @@ _RUNNING = ActionState.RUNNING
 _POLL = timedelta(seconds=5)
 _RETRY = timedelta(seconds=5)
 _BREATH = timedelta(milliseconds=10)  # between two looks: who is woken a thousand times a second looks a hundred times
-_AFTER_A_TOUCH = timedelta(seconds=1)  # in a storm alerts join at every moment: the rest wants room too
+_AFTER_A_TOUCH = timedelta(seconds=1)
+_IN_A_STORM = timedelta(seconds=5)  # alerts join at every moment then: the rest wants room too
+_FEW = 10  # alerts that fire: more of them are a storm
 _MOST_FRESH = 100  # alerts looked at for a playbook at a time
 _MOST_NAMED = 50
 
@@ -174,7 +176,7 @@ def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> b
     was_touched = stored.version != case.incident.version
     if was_touched and isinstance(step.move, Finish):  # perhaps something fires again: look once more before closing
         step = Step(Wait())
-    again = (now if stored.firing == 0 else now + _AFTER_A_TOUCH) if was_touched else None
+    again = now + _pause(stored) if was_touched else None
     for action in (step.retired, step.action):
         if action is not None:
             transaction.actions.put(action)
@@ -195,6 +197,13 @@ def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> b
     if not transaction.incidents.update(moved, entries):
         raise ConflictError(f"incident {case.incident.id} was changed by somebody else in the same transaction")
     return True
+
+
+def _pause(incident: Incident) -> timedelta:
+    """How long what was touched while a stage ran is left alone."""
+    if incident.firing == 0:
+        return timedelta(0)
+    return _AFTER_A_TOUCH if incident.firing <= _FEW else _IN_A_STORM
 
 
 def _closed(transaction: Transaction, incident: Incident, now: datetime) -> tuple[Incident, tuple[Entry, ...]]:
