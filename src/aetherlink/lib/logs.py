@@ -9,8 +9,10 @@ import logging
 import os
 import stat
 import sys
+import time
 from collections.abc import MutableMapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TextIO
 
 import structlog
@@ -92,9 +94,14 @@ class _ManyLines(structlog.stdlib.ProcessorFormatter):
         if not isinstance(lines, _Lines):
             return super().format(record)
         if self._form is LogFormat.TEXT:
-            head = super().format(_said(record, ""))
+            head = f"{_second(int(record.created))} - {record.name} - {record.levelname} - "
             return "\n".join([head + one_line(line) for line in lines.lines])
         return "\n".join([super(_ManyLines, self).format(_said(record, line)) for line in lines.lines])
+
+
+@lru_cache(maxsize=2)
+def _second(instant: int) -> str:
+    return time.strftime(_TIME_FORMAT, time.gmtime(instant))
 
 
 def _said(record: logging.LogRecord, text: str) -> logging.LogRecord:
