@@ -1,9 +1,12 @@
 """A small world of alerts that fire, end and are silenced, and the reports that Alertmanager makes of it."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from aetherlink.intake.decode import decode
 from aetherlink.intake.fingerprint import fingerprint
@@ -51,7 +54,7 @@ class Wire:
 
     def retold(self) -> "Wire":
         """The same with other annotations, as HA twins and changed rules tell it."""
-        return replace(self, summary=f"{self.summary}, as somebody else says")
+        return dataclasses.replace(self, summary=f"{self.summary}, as somebody else says")
 
 
 def body(wires: Sequence[Wire], *, left_out: int = 0) -> bytes:
@@ -91,8 +94,10 @@ class Source:
     def listed(self, now: datetime) -> list[Alert]:
         """What reconciliation makes of the Alertmanager's list."""
         return [
-            self._seen(which, now)._replace(
-                starts_at=began, suppressed=Suppression.SILENCED if which in self.silenced else Suppression.NONE
+            replace(
+                self._seen(which, now),
+                starts_at=began,
+                suppressed=Suppression.SILENCED if which in self.silenced else Suppression.NONE,
             )
             for which, began in self.active.items()
         ]
@@ -102,8 +107,8 @@ class Source:
         active = {fingerprint(ALERTS[which]) for which in self.active}
         by_print = {fingerprint(labels): which for which, labels in enumerate(ALERTS)}
         return [
-            self._seen(by_print[one], now)._replace(
-                status=AlertStatus.RESOLVED, starts_at=began, ends_at=now, seen_at=None
+            replace(
+                self._seen(by_print[one], now), status=AlertStatus.RESOLVED, starts_at=began, ends_at=now, seen_at=None
             )
             for one, began in zip(prints, since, strict=True)
             if one not in active
