@@ -136,11 +136,15 @@ def _without_port(host: str) -> str:
     return host.partition(":")[0]
 
 
-@lru_cache(maxsize=1024)
 def _is_loopback(host: str) -> bool:
+    return len(host) <= _LONGEST_ADDRESS and _names_loopback(host)
+
+
+@lru_cache(maxsize=1024)  # of what is short: what callers say is not kept by the megabyte
+def _names_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True
-    address = _parsed(host) if len(host) <= _LONGEST_ADDRESS and "%" not in host else None
+    address = _parsed(host) if "%" not in host else None
     return address is not None and address.is_loopback
 
 

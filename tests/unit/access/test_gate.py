@@ -1,5 +1,7 @@
 """The gate's finer points that cannot be had over loopback HTTP; the tokens are real, the store is never asked."""
 
+import tracemalloc
+
 import pytest
 
 from aetherlink.access.digests import digest_of
@@ -61,6 +63,18 @@ def test_other_hosts_are_not(host: str) -> None:
     """A name that resolves to this machine is how a page elsewhere would reach it (DNS rebinding)."""
     with pytest.raises(UnauthenticatedError):
         gate().admit(headers(host=host), ("127.0.0.1", 5), Scope.READ)
+
+
+def test_nothing_is_kept_of_hosts_as_long_as_a_head_may_be() -> None:
+    asked = gate()
+    tracemalloc.start()
+    for number in range(100):
+        with pytest.raises(UnauthenticatedError):
+            asked.admit(headers(host=f"{number}".ljust(60_000, "x")), ("127.0.0.1", 5), Scope.READ)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert kept < 1_000_000
 
 
 def test_two_hosts_or_none_are_not_local() -> None:
