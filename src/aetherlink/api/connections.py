@@ -102,8 +102,8 @@ class WholeAnswers:
         self._transport.close()
 
     def _write_head(self) -> None:
-        if self._head:
-            head, self._head = self._head, b""
+        head, self._head = self._head, b""
+        if head and not self._transport.is_closing():  # it may be gone by now, where uvloop would raise
             self._transport.write(head)
 
     def __getattr__(self, name: str) -> Any:

@@ -12,15 +12,18 @@ class Written:
 
     def __init__(self) -> None:
         self.calls: list[bytes] = []
+        self.is_gone = False
 
     def write(self, data: bytes) -> None:
+        if self.is_gone:
+            raise RuntimeError("the handler is closed")
         self.calls.append(data)
 
     def close(self) -> None:
         self.calls.append(b"closed")
 
     def is_closing(self) -> bool:
-        return False
+        return self.is_gone
 
 
 def answers(written: Written) -> WholeAnswers:
@@ -57,3 +60,14 @@ async def test_what_was_said_before_the_end_is_written() -> None:
 
     assert written.calls == [HEAD, b"closed"]
     assert not transport.is_closing()
+
+
+async def test_a_head_that_waits_goes_with_its_connection() -> None:
+    """The other side may be gone before the body is there; uvloop raises for whoever writes then."""
+    written = Written()
+    transport = answers(written)
+    transport.write(HEAD)
+    written.is_gone = True
+    transport.close()
+
+    assert written.calls == [b"closed"]
