@@ -102,10 +102,13 @@ class Writer:
 
     def stop(self) -> None:
         """Finish what is queued and what has begun, then end the threads. Blocks until then."""
+        writing, committing = self._threads
+        self._begins_here = False
         self._jobs.put(None)
-        self._begun.put(None)
-        for thread in self._threads:
-            thread.join()
+        writing.join()
+        with self._turn:  # whatever began before has been committed
+            self._begun.put(None)
+        committing.join()
 
     @property
     def is_alive(self) -> bool:
@@ -128,15 +131,24 @@ class Writer:
 
     def _takes_turn(self) -> bool:
         """Whether the caller is the one writer now. In trouble he is not: a statement may wait for the lock then."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        # Not before: whoever had the turn until now may have failed with the last thing that he did.
         is_quiet = self._begins_here and not (self._is_in_trouble or self._is_in_doubt or self._is_waiting)
-        return is_quiet and self._jobs.empty() and self._turn.acquire(blocking=False)
+        if is_quiet and self._jobs.empty():
+            return True
+        self._turn.release()
+        return False
 
     def _write_here(self, job: _Job) -> None:
-        begun = self._begin([job], writes_last=True)
-        if begun is None:
-            self._turn.release()
-        else:
-            self._begun.put(begun)
+        begun = None
+        try:
+            begun = self._begin([job], writes_last=True)
+        finally:
+            if begun is None:
+                self._turn.release()
+            else:
+                self._begun.put(begun)
 
     def _queue(self, job: _Job) -> None:
         try:
@@ -191,6 +203,9 @@ class Writer:
         except Exception as problem:  # noqa: BLE001 - the named boundary of the writer: it outlives whatever happens
             self._fail(batch, connection, problem)
             return None
+        except BaseException:
+            self._fail(batch, connection, StoreError("the agent was stopped before this was stored: try again"))
+            raise
         return _Begun(batch, connection, transaction, layer, results)
 
     def _finish(self, begun: _Begun) -> None:
