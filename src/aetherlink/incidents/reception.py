@@ -29,6 +29,7 @@ _TURNS = 8  # of the loop: whoever was answered a moment ago sends his next one 
 _MOST_IN_BRIEF = 2_000  # alerts: so many take some 20 ms
 _LONGEST_SUMMARY = 500  # characters, in a line of the log
 _REPEATS_WAIT = 0.1  # seconds until repeats alone are worth a commit
+_STOPPED = "the agent stopped before this was stored: send it again"
 
 _log = logging.getLogger("aetherlink.incidents")
 
@@ -145,34 +146,40 @@ class Reception:
             self._writing = asyncio.create_task(self._write(), name="reception")
 
     async def _write(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._queue or self._repeats or self._is_in_doubt:
             batch: list[_Waiting] = []
-            repeats: Counts = Counter()
             try:
-                for _ in range(_TURNS):
-                    await asyncio.sleep(0)
-                batch = self._take()
-                await self._end_doubt()
-                repeats = self._repeats.take()
-                done = await self._store.write(partial(self._file, batch, repeats), is_brief=_is_brief(batch))
-            except UnfitError as problem:
-                self._repeats.put_back(repeats)
-                await self._write_each_alone(batch, problem)
-                if not batch:
-                    return
-            except AetherError as problem:
-                self._doubt(repeats)
-                loop.call_soon(_refuse, batch, problem)
-                if not self._queue:  # nobody waits: what was repeated is counted with the next commit that succeeds
-                    return
+                goes_on = await self._write_some(batch)
             except BaseException:
-                self._doubt(repeats)
-                batch += self._take_all()
-                _refuse(batch, StoreError("the agent stopped before this was stored: send it again"))
+                self._is_in_doubt = True
+                _refuse([*batch, *self._take_all()], StoreError(_STOPPED))
                 raise
-            else:
-                self._answer(batch, done)
+            if not goes_on:
+                return
+
+    async def _write_some(self, batch: list[_Waiting]) -> bool:
+        """Write what waits now, which goes into `batch`. Whether there may be more to write at once."""
+        repeats: Counts = Counter()
+        try:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            batch += self._take()
+            await self._end_doubt()
+            repeats = self._repeats.take()
+            done = await self._store.write(partial(self._file, batch, repeats), is_brief=_is_brief(batch))
+        except UnfitError as problem:
+            self._repeats.put_back(repeats)
+            await self._write_each_alone(batch, problem)
+            return bool(batch)
+        except AetherError as problem:
+            self._doubt(repeats)
+            asyncio.get_running_loop().call_soon(_refuse, batch, problem)
+            return bool(self._queue)  # nobody waits: what was repeated is counted with the next commit that succeeds
+        except BaseException:
+            self._doubt(repeats)
+            raise
+        self._answer(batch, done)
+        return True
 
     def _doubt(self, repeats: Counts) -> None:
         self._repeats.doubt(repeats)

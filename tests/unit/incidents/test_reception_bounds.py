@@ -119,6 +119,28 @@ async def test_a_sender_who_goes_away_leaves_his_alerts(reception: Reception, st
     assert is_as_stored(store)
 
 
+async def test_nobody_waits_for_a_writer_that_was_cancelled_while_it_wrote_each_alone(
+    reception: Reception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_alone = asyncio.Event()
+
+    async def alone(*_: object) -> None:
+        is_alone.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(reception, "_write_each_alone", alone)
+    answers = asyncio.create_task(send(reception, [alert("a")], [poison()]))
+    await is_alone.wait()
+    late = asyncio.create_task(reception.receive([alert("late")]))
+    await asyncio.sleep(0)
+    assert reception._writing is not None
+    reception._writing.cancel()
+
+    assert {type(answer) for answer in await answers} == {StoreError}
+    with pytest.raises(StoreError, match="send it again"):
+        await late
+
+
 async def test_nobody_waits_for_a_writer_that_was_cancelled(reception: Reception, store: SqlStore) -> None:
     writing = asyncio.create_task(reception.receive([alert("a")]))
     await asyncio.sleep(0)
