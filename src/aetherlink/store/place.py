@@ -4,6 +4,15 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from aetherlink.errors import StoreError
+
+MAY_WAIT = "may_wait"
+"""Option of a connection: whether the begin of its transactions may wait for a lock. Yes, where it is not said."""
+
+
+class LockedError(StoreError):
+    """Another program has the database's lock, and whoever begins must not wait for it."""
+
 
 class Place(Protocol):
     """One agent's database. `take` before use, then the migrations, then `enter`; at the end `release`. All block."""

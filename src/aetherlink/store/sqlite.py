@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from aetherlink.errors import StoreError
 from aetherlink.store.lock import FileLock
+from aetherlink.store.place import MAY_WAIT, LockedError
 from aetherlink.store.statements import run
 
 BUSY_MILLISECONDS = 400  # four such waits in a row, the most that an alert meets, stay under 2 s
@@ -31,6 +32,7 @@ class SqlitePlace:
         self._path = path
         self._lock = FileLock(path)
         self._log = _WriteAheadLog(path)
+        self._patience = f"PRAGMA busy_timeout={busy_milliseconds}"
         self.name = f"the database {path}"
         self.writing = writing_engine(path, busy_milliseconds=busy_milliseconds, begin=self._begin)
         self.reading = reading_engine(path, connections=_READERS, busy_milliseconds=busy_milliseconds)
@@ -66,8 +68,23 @@ class SqlitePlace:
         """Before each transaction that may write: is the log still the one that a later start would find?"""
         if self._log.was_taken_away(connection):
             self._save(connection)
-        _begin_immediately(connection)
+        if connection.get_execution_options().get(MAY_WAIT, True):
+            _begin_immediately(connection)
+        else:
+            self._begin_at_once(connection)
         self._log.note(connection)
+
+    def _begin_at_once(self, connection: sa.Connection) -> None:
+        """Raises LockedError where another program would have to be waited for."""
+        run(connection, "PRAGMA busy_timeout=0", ()).fetchall()
+        try:
+            _begin_immediately(connection)
+        except sa.exc.OperationalError as problem:
+            if getattr(problem.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                raise
+            raise LockedError(f"{self.name} is locked by another program") from problem
+        finally:
+            run(connection, self._patience, ()).fetchall()
 
     def _save(self, connection: sa.Connection) -> NoReturn:
         self._log.save(connection)

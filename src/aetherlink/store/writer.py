@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from aetherlink.errors import AetherError, OverloadedError, StoreError, UnfitError
 from aetherlink.ports import Transaction
 from aetherlink.store.memory import Layer, Memory
+from aetherlink.store.place import MAY_WAIT, LockedError
 from aetherlink.store.transaction import SqlTransaction
 
 T = TypeVar("T")
@@ -143,7 +144,9 @@ class Writer:
     def _write_here(self, job: _Job) -> None:
         begun = None
         try:
-            begun = self._begin([job], writes_last=True)
+            begun = self._begin([job], here=True)
+        except LockedError:  # the thread may wait
+            self._queue(job)
         finally:
             if begun is None:
                 self._turn.release()
@@ -187,19 +190,22 @@ class Writer:
             batch.append(job)
         return batch, False
 
-    def _begin(self, batch: list[_Job], *, writes_last: bool = False) -> _Begun | None:
-        """Do all of it but the commit; None when it failed, which was told then."""
+    def _begin(self, batch: list[_Job], *, here: bool = False) -> _Begun | None:
+        """Do all of it but the commit; None when it failed, which was told then. Raises LockedError, if `here`."""
         connection = None
         try:
             self._end_doubt()
-            layer = self._memory.layer(writes_last=writes_last)
-            connection = self._engine.connect()
+            layer = self._memory.layer(writes_last=here)
+            connection = self._engine.connect().execution_options(**{MAY_WAIT: not here})
             transaction = connection.begin()
             if len(batch) == 1:  # a savepoint of its own would cost more than the work
                 results: list[_Result] = [(batch[0].run(connection, layer), None)]
             else:
                 results = [self._attempt(connection, job, layer) for job in batch]
             self._memory.save(connection, layer)
+        except LockedError:
+            _close(connection)
+            raise
         except Exception as problem:  # noqa: BLE001 - the named boundary of the writer: it outlives whatever happens
             self._fail(batch, connection, problem)
             return None
@@ -228,9 +234,7 @@ class Writer:
         own = _as_own(problem)
         self._is_in_trouble = True
         self._is_in_doubt |= _contradicts(own)
-        if connection is not None:
-            with contextlib.suppress(sa.exc.SQLAlchemyError):  # what was begun is undone, or the connection is gone
-                connection.close()
+        _close(connection)
         _settle_all(batch, own)
 
     def _end_doubt(self) -> None:
@@ -253,6 +257,12 @@ class Writer:
         savepoint.commit()
         below.absorb(layer)
         return result, None
+
+
+def _close(connection: sa.Connection | None) -> None:
+    if connection is not None:
+        with contextlib.suppress(sa.exc.SQLAlchemyError):  # what was begun is undone, or the connection is gone
+            connection.close()
 
 
 def _settle_all(batch: list[_Job], problem: Exception) -> None:
