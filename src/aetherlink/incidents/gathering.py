@@ -4,6 +4,7 @@ An incident is what is broken, not which alert said so. A symptom, which shows t
 joins the incident that began at about the same time; where it came first, the cause takes its incident over.
 """
 
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,6 +22,7 @@ from aetherlink.ports import Ids, IncidentRows
 _MOST_NAMED = 5  # of one batch in one timeline entry; all of them are under the incident's alerts
 _LONGEST_TITLE = 500
 _LONGEST_NAME = 200
+_MOST_LATELY = 1000  # incidents among which a symptom, or its cause, looks for its own
 _FEW = 10  # alerts of an incident: each that joins may show something else
 
 
@@ -33,6 +35,23 @@ class _Draft:
     heard: list[tuple[Alert, AlertStatus]] = field(default_factory=list)
     muted: list[Alert] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Lately:
+    """Incidents that began within the merge window, the newest first, so many at most; and those that are symptoms.
+
+    Apart, for a cause looks for nothing else: in a storm that opens thousands it must not look at them all each time.
+    """
+
+    all: deque[_Draft] = field(default_factory=lambda: deque(maxlen=_MOST_LATELY))
+    symptoms: deque[_Draft] = field(default_factory=lambda: deque(maxlen=_MOST_LATELY))
+
+    def add(self, draft: _Draft) -> None:
+        """It began after all the others."""
+        self.all.appendleft(draft)
+        if draft.head.is_symptom:
+            self.symptoms.appendleft(draft)
 
 
 class Gathering:
@@ -50,7 +69,7 @@ class Gathering:
         self._looked_up: set[str] = set()
         self._causes: set[str] = set()
         self._closed: dict[str, IncidentHead] = {}
-        self._lately: dict[SourceName, list[_Draft]] = {}
+        self._lately: dict[SourceName, _Lately] = {}
 
     def expect(self, keys: Collection[str], *, causes: Collection[str] = ()) -> None:
         """Look these identities up at once: one question for all of them. `causes` are those of no mere symptoms."""
@@ -139,7 +158,8 @@ class Gathering:
 
     def _merged(self, alert: Alert, meaning: Meaning) -> _Draft | None:
         """A symptom joins what began lately; a cause takes over what began lately as a symptom only."""
-        for draft in self._began_lately(alert.source):
+        lately = self._began_lately(alert.source)
+        for draft in lately.all if meaning.is_symptom else lately.symptoms:
             head = draft.head
             if not _may_concern(head.tenant, meaning.tenant) or not _is_of_alerts(head):
                 continue
@@ -150,11 +170,13 @@ class Gathering:
                 return draft
         return None
 
-    def _began_lately(self, source: SourceName) -> list[_Draft]:
-        """Incidents of the source that began within the merge window, the newest first, those of this batch too."""
+    def _began_lately(self, source: SourceName) -> _Lately:
+        """Incidents of the source that began within the merge window, those of this batch too."""
         if source not in self._lately:
             stored = self._rows.open_since(source, self._now - self._options.merge_window)
-            self._lately[source] = [self._draft(head) for head in stored]
+            self._lately[source] = lately = _Lately()
+            for head in reversed(stored):
+                lately.add(self._draft(head))
         return self._lately[source]
 
     def _take_over(self, draft: _Draft, alert: Alert, meaning: Meaning) -> None:
@@ -206,7 +228,7 @@ class Gathering:
         draft = self._draft(_head_of(incident))
         draft.opened = incident
         draft.entries.append(Entry(EventKind.OPENED, now, f"incident opened: {incident.title}", {"key": incident.key}))
-        self._began_lately(alert.source).insert(0, draft)
+        self._began_lately(alert.source).add(draft)
         return draft
 
     def _known(self, incident_id: IncidentId | None) -> _Draft | None:
