@@ -23,23 +23,23 @@ local ALERT = '{"status":"firing","labels":{"alertname":"%s","severity":"%s","se
   '"instance":"10.%d.%d.%d:9100","series":"%d-%d","region":"eu-%d","zone":"zone-%d"},' ..
   '"annotations":{"summary":"%s on instance %d of svc-%05d","description":"%s has been true on instance %d for five ' ..
   'minutes; the last value was %d.%02d","runbook_url":"https://runbooks.example.org/%s"},' ..
-  '"startsAt":"2026-01-05T09:%02d:%02d.%03dZ","endsAt":"0001-01-01T00:00:00Z",' ..
+  '"startsAt":"2026-01-05T09:%02d:%02d.123Z","endsAt":"0001-01-01T00:00:00Z",' ..
   '"generatorURL":"http://prometheus.example.org:9090/graph?g0.expr=up&g0.tab=1","fingerprint":"%04x%012x"}'
 local WEBHOOK = '{"version":"4","groupKey":"{}/{job=\\"bench\\"}:{part=\\"%d\\"}","truncatedAlerts":0,' ..
   '"status":"firing","receiver":"bench","groupLabels":{"job":"bench"},"commonLabels":{"job":"bench"},' ..
   '"commonAnnotations":{},"externalURL":"http://alertmanager.example.org:9093","alerts":[%s]}'
 
-local function alert(n)
+local function alert(n, number)  -- those of one webhook began together, at one evaluation of their rule
   local name = NAMES[n % #NAMES + 1]
   local service = n % services
   return ALERT:format(
     name, SEVERITIES[n % 3 + 1], service, n / 65536 % 256, n / 256 % 256, n % 256, seed, n, n % 5, n % 3,
-    name, n, service, name, n, n % 90, n % 100, name, n / 60 % 60, n % 60, n % 1000, seed % 65536, n)
+    name, n, service, name, n, n % 90, n % 100, name, number / 60 % 60, number % 60, seed % 65536, n)
 end
 
 local function webhook(number)
   local told = {}
-  for place = 1, alerts do told[place] = alert((number - 1) * alerts + place) end
+  for place = 1, alerts do told[place] = alert((number - 1) * alerts + place, number) end
   return WEBHOOK:format(number, table.concat(told, ","))
 end
 
