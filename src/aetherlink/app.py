@@ -95,7 +95,10 @@ def audited(settings: Settings) -> AbstractContextManager[SqlAudit]:
 
 def _refuse_without_database(settings: Settings) -> None:
     if settings.database_url is None and not (settings.data_dir / outside.DATABASE_FILE).is_file():
-        raise SettingsError(f"there is no database in {settings.data_dir}: is data_dir (AETHER_DATA_DIR) the agent's?")
+        raise SettingsError(
+            f"there is no database in {settings.data_dir}: is data_dir (AETHER_DATA_DIR) the agent's? --config names "
+            "its settings"
+        )
 
 
 async def _serve(settings: Settings) -> int:

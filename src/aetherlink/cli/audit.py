@@ -61,8 +61,8 @@ def _report(config: Path | None, anchors: Path | None, lines: list[str]) -> "Rep
         noted, unreadable = anchor_file.AnchorFile(path).read()
     except OSError as problem:
         raise SettingsError(f"the anchors in {path} cannot be read: {problem.strerror}") from problem
-    key = key_file.read(key_file.place(found.audit, found.data_dir))
-    with app.audited(found) as view:
+    with app.audited(found) as view:  # before the key: without a database none is missing
+        key = key_file.read(key_file.place(found.audit, found.data_dir))
         report = verified(view, key, [*noted, *anchor_file.from_log(lines)])
     if unreadable:
         report.notice(f"{unreadable} lines of {path} hold no anchor: a crash leaves at most one each time")

@@ -32,7 +32,8 @@ def health(
     if as_json:
         print_json(answer if tenant is None else {"items": shown})
     else:
-        print_table(_COLUMNS, [_row(reading) for reading in shown], none="not checked yet")
+        none = f"no score of tenant {tenant!r}" if readings else "not checked yet"
+        print_table(_COLUMNS, [_row(reading) for reading in shown], none=none)
     raise typer.Exit(1 if any(reading.get("status") == "low" for reading in shown) else 0)
 
 

@@ -120,8 +120,10 @@ def test_the_command_shows_scores_parts_and_forecast_and_fails_when_one_is_low(a
 
     shown = aether("health", "--config", settings_of(agent))
     of_one = aether("health", "--tenant", "vip-umbrella", "--config", settings_of(agent))
+    of_none = aether("health", "--tenant", "nobody", "--config", settings_of(agent))
 
     assert (shown.returncode, of_one.returncode) == (1, 0)
+    assert of_none.stdout == "no score of tenant 'nobody'\n"
     assert "success 0.41" in shown.stdout
     assert "in 55 min (40 min to much later)" in of_one.stdout
     assert "vip-umbrella (VIP)" in of_one.stdout
