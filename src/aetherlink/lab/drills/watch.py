@@ -17,6 +17,7 @@ Ask = Callable[[str], Awaitable[Mapping[str, Any]]]
 Tell = Callable[[str], None]
 
 LAST = "resolved"
+_ENDS = (LAST, "closed")  # by a person, who knows better
 _LOOK_SECONDS = 0.1
 _SILENCE_SECONDS = 15.0
 _NAMES = {
@@ -57,7 +58,10 @@ class Watcher:
         self._spoke = clock.monotonic()
 
     async def steps(self, *, within: float) -> AsyncIterator[Step]:
-        """Every step, as it happens, until the incident is resolved. Raises DeadlineError after `within` seconds."""
+        """Every step, as it happens, until the incident is resolved, or somebody has closed it.
+
+        Raises DeadlineError after `within` seconds.
+        """
         end = self._clock.monotonic() + within
         alert = await self._alert(end, f"the agent heard no new {self._alertname} within {within:g} s")
         fired = datetime.fromisoformat(alert["starts_at"])
@@ -71,7 +75,7 @@ class Watcher:
                 if step.at >= self._since:
                     self._spoke = self._clock.monotonic()
                     yield step
-                    if step.kind == LAST:
+                    if step.kind in _ENDS:
                         return
             complaint = f"incident {alert['incident_id']} was not resolved within {within:g} s"
             await self._pause(end, complaint, waiting_for="the incident to be resolved")
