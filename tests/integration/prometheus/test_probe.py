@@ -19,6 +19,7 @@ from aetherlink.probes.options import ProbeOptions
 from aetherlink.probes.prometheus import PrometheusProbe
 
 LAB = SourceName("lab")
+SOON = timedelta(seconds=1)  # several scrapes ahead: none of them can come between an action then and a look now
 
 
 class ShiftedClock(SystemClock):
@@ -85,7 +86,7 @@ async def test_samples_from_before_the_action_are_no_evidence_until_new_ones_com
     probe: PrometheusProbe, target: Any
 ) -> None:
     query = f'up{{job="{target.job}"}} == 1'
-    acted_at = now()
+    acted_at = now() + SOON
 
     at_once = await probe.check(LAB, query, newer_than=acted_at)
     later = await until(probe, query, EvidenceStatus.HOLDS, newer_than=acted_at)
@@ -112,7 +113,7 @@ async def test_a_window_counts_only_once_all_of_it_lies_after_the_action(probe: 
 
 async def test_a_subquery_is_judged_by_the_sample_that_its_first_step_sees(probe: PrometheusProbe, target: Any) -> None:
     query = f'min_over_time((up{{job="{target.job}"}} == 1)[1s:100ms]) == 1'
-    acted_at = now()
+    acted_at = now() + SOON
 
     early = await probe.check(LAB, query, newer_than=acted_at)
     late = await until(probe, query, EvidenceStatus.HOLDS, newer_than=acted_at)
@@ -195,7 +196,7 @@ async def test_a_wrong_clock_of_ours_does_not_make_old_samples_new(
     clock = ShiftedClock(timedelta(seconds=seconds))
     probe = make_probe(client, clock=clock)
     query = f'up{{job="{target.job}"}} == 1'
-    acted_at = clock.now()
+    acted_at = clock.now() + SOON
 
     at_once = await probe.check(LAB, query, newer_than=acted_at)
     later = await until(probe, query, EvidenceStatus.HOLDS, newer_than=acted_at)
