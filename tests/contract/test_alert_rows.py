@@ -57,6 +57,20 @@ async def test_an_episode_comes_back_as_it_was_reported(store: SqlStore) -> None
     assert await store.read(lambda transaction: transaction.alerts.get(2)) is None
 
 
+async def test_a_transaction_knows_what_it_has_put_itself_and_others_do_not(store: SqlStore) -> None:
+    here, there = report("a" * 16), report("b" * 16)
+    keys = [(each.source, each.fingerprint) for each in (here, there)]
+
+    def work(transaction: Transaction) -> list[set[str]]:
+        before = transaction.alerts.standings(keys)
+        transaction.alerts.put([episode(1, here, incident_id=None)], [], at=START)
+        assert store.standings.of(*keys[0]) is None
+        return [{fingerprint for _, fingerprint in found} for found in (before, transaction.alerts.standings(keys))]
+
+    assert await store.write(work) == [set(), {"a" * 16}]
+    assert store.standings.of(*keys[0]) is not None
+
+
 async def test_what_changed_is_stored_beside_when_it_was_first_heard_of(store: SqlStore) -> None:
     alert = report("a")
     await store.write(put([episode(1, alert, incident_id=None)]))

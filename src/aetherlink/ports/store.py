@@ -1,7 +1,7 @@
 """The sockets of the store. It is driven through `Store.write` and `Store.read`.
 
-The caller hands over a function, which runs on the writer's (or a reader's) thread inside one transaction. State,
-timeline and whatever belongs together commit together.
+The caller hands over a function, which runs inside one transaction: on the writer's or a reader's thread, or where the
+caller is when it is brief. State, timeline and whatever belongs together commit together.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence

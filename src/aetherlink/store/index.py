@@ -32,7 +32,7 @@ def standing_of(known: Known) -> Standing:
 
 
 class AlertIndex:
-    """See ports.Standings. Read from any thread, changed by the writer's only."""
+    """See ports.Standings. Read from any thread, changed only by who has the writer's turn."""
 
     def __init__(self) -> None:
         self._by_source: dict[SourceName, dict[Fingerprint, Known]] = {}

@@ -19,7 +19,7 @@ KeySource = Callable[[bool], Key]  # is told whether entries rest on the key alr
 
 @dataclass(slots=True)
 class Memory:
-    """What is committed. Changed by the writer's thread only, after a commit."""
+    """What is committed. Changed only by who has the writer's turn, after a commit."""
 
     key_for: KeySource
     is_anchored: Callable[[], bool] = lambda: False

@@ -129,6 +129,18 @@ async def test_every_alert_of_a_group_counts(reception: Reception, store: SqlSto
     assert len(await store.read(lambda tx: tx.incidents.page(limit=1000, before=None)[0])) == 700
 
 
+async def test_what_fires_and_ends_in_one_webhook_does_not_fire_on(reception: Reception, store: SqlStore) -> None:
+    await reception.receive([alert(), alert("CrmHighLatency"), alert(firing=False)])
+
+    [incident] = await incidents(store)
+    assert incident.firing == 1
+    filed = await store.read(lambda tx: tx.alerts.of_incident(incident.id, limit=10))
+    assert {each.alert.name: each.alert.status for each in filed} == {
+        "CrmApiDown": AlertStatus.RESOLVED,
+        "CrmHighLatency": AlertStatus.FIRING,
+    }
+
+
 async def test_a_resolve_wakes_the_incident_and_leaves_closing_to_the_pipeline(
     reception: Reception, store: SqlStore, clock: ManualClock
 ) -> None:

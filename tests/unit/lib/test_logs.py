@@ -40,6 +40,26 @@ def test_nothing_in_an_event_starts_a_new_line_or_drives_a_terminal(
     assert line.rstrip("\n").isprintable()
 
 
+@pytest.mark.parametrize("form", LogFormat)
+def test_many_events_at_once_look_as_each_would_alone(capsys: pytest.CaptureFixture[str], form: LogFormat) -> None:
+    said = ["ALERT: a", "ALERT: b\nERROR - forged"]
+    logs.configure("info", form)
+    logger = logging.getLogger("aetherlink.incidents")
+    for text in said:
+        logger.info("%s", text)
+    alone = capsys.readouterr().err
+    logs.info_lines(logger, said)
+
+    together = capsys.readouterr().err
+    assert len(together.splitlines()) == len(said)
+    assert _without_time(together) == _without_time(alone)
+
+
+def _without_time(lines: str) -> str:
+    assert re.search(r"\d\d:\d\d:\d\d", lines)
+    return re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?", "TIME", lines)
+
+
 def test_an_exception_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("info", LogFormat.TEXT)
     problem = ValueError("first\nsecond")

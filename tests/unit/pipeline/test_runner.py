@@ -20,7 +20,7 @@ from aetherlink.model.incidents import IncidentStatus, Stage
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.options import PipelineOptions
-from aetherlink.pipeline.runner import _AFTER_A_TOUCH, Runner, _load, _store
+from aetherlink.pipeline.runner import _AFTER_A_TOUCH, _IN_A_STORM, Runner, _load, _store
 from aetherlink.pipeline.step import Finish, Step, Wait
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock
@@ -211,3 +211,16 @@ async def test_what_comes_in_while_a_stage_runs_is_looked_at(rig: Rig, move: Fin
     incident = await rig.incident()
     assert (incident.status, incident.stage) == (IncidentStatus.OPEN, Stage.PLAN)
     assert incident.wake_at == now + _AFTER_A_TOUCH
+
+
+async def test_in_a_storm_an_incident_is_left_alone_for_longer(rig: Rig) -> None:
+    for number in range(12):
+        await rig.hear(f"Name{number}")
+    incident_id = (await rig.incident()).id
+    case = await rig.store.read(lambda tx: _load(tx, rig.world, incident_id))
+    await rig.hear("AndAnother")
+    now = rig.clock.now()
+    await rig.store.write(partial(_store, case=case, step=Step(Wait(None)), now=now))
+
+    assert (await rig.incident()).wake_at == now + _IN_A_STORM
+    assert _IN_A_STORM > _AFTER_A_TOUCH

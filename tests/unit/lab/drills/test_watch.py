@@ -24,8 +24,11 @@ def entry(sequence: int, kind: str) -> dict[str, object]:
 async def test_it_ends_with_the_incident(end: str) -> None:
     told = [entry(1, "opened"), entry(2, end), entry(3, "note")]
 
+    clock = ManualClock()
+
     async def ask(path: str) -> Mapping[str, Any]:
+        clock.move(1)
         return {"items": [ALERT] if path.startswith("/api/v1/alerts") else told}
 
-    watcher = Watcher(ask, alertname="CrmApiDown", since=START, clock=ManualClock(), tell=print)
-    assert [step.kind async for step in watcher.steps(within=1)] == ["fired", "opened", end]
+    watcher = Watcher(ask, alertname="CrmApiDown", since=START, clock=clock, tell=print)
+    assert [step.kind async for step in watcher.steps(within=10)] == ["fired", "opened", end]
