@@ -162,9 +162,10 @@ class Writer:
     def _finish_all(self) -> None:
         while (begun := self._begun.get()) is not None:
             try:
-                self._finish(begun)
+                results = self._finish(begun)
             finally:
                 self._turn.release()
+            _settle(begun.batch, results)  # not before: who hears of it may have the next work in hand
 
     def _run(self) -> None:
         while (first := self._jobs.get()) is not None:
@@ -173,8 +174,9 @@ class Writer:
             with self._turn:
                 self._is_waiting = False
                 begun = self._begin(batch)
-                if begun is not None:
-                    self._finish(begun)
+                results = None if begun is None else self._finish(begun)
+            if results is not None:
+                _settle(batch, results)
             if is_last:
                 return
 
@@ -214,7 +216,8 @@ class Writer:
             raise
         return _Begun(batch, connection, transaction, layer, results)
 
-    def _finish(self, begun: _Begun) -> None:
+    def _finish(self, begun: _Begun) -> list[_Result]:
+        """Commit it. What became of each piece of work, to be told once the turn is free."""
         try:
             with begun.connection as connection, begun.transaction:
                 with _bugs_as_unfit():
@@ -222,20 +225,22 @@ class Writer:
                         write(connection)
                 self._is_in_doubt = True
         except Exception as problem:  # noqa: BLE001 - as above
-            self._fail(begun.batch, begun.connection, problem)
-            return
+            return [(None, self._failed(begun.connection, problem))] * len(begun.batch)
         self._is_in_trouble = False
         self._is_in_doubt = any(_contradicts(failure) for _, failure in begun.results)
         self._memory.keep(begun.layer)
-        for job, (result, failure) in zip(begun.batch, begun.results, strict=True):
-            job.settle(result, failure)
+        return begun.results
 
     def _fail(self, batch: list[_Job], connection: sa.Connection | None, problem: Exception) -> None:
+        own = self._failed(connection, problem)
+        _settle(batch, [(None, own)] * len(batch))
+
+    def _failed(self, connection: sa.Connection | None, problem: Exception) -> AetherError:
         own = _as_own(problem)
         self._is_in_trouble = True
         self._is_in_doubt |= _contradicts(own)
         _close(connection)
-        _settle_all(batch, own)
+        return own
 
     def _end_doubt(self) -> None:
         """Remember what is stored in truth: ids and hashes made from anything else would collide with it."""
@@ -265,9 +270,9 @@ def _close(connection: sa.Connection | None) -> None:
             connection.close()
 
 
-def _settle_all(batch: list[_Job], problem: Exception) -> None:
-    for job in batch:
-        job.settle(None, problem)
+def _settle(batch: list[_Job], results: list[_Result]) -> None:
+    for job, (result, problem) in zip(batch, results, strict=True):
+        job.settle(result, problem)
 
 
 def _contradicts(problem: BaseException | None) -> bool:
