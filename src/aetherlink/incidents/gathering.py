@@ -252,8 +252,9 @@ class Gathering:
             return
         self.is_urgent |= at_once
         soon = self._now if at_once else self._soon
-        wake_at = draft.head.wake_at
-        draft.head.wake_at = soon if wake_at is None or wake_at > soon else wake_at
+        head = draft.head
+        if head.wake_at is None or head.wake_at > soon:
+            head.wake_at, head.is_rewoken = soon, True
 
     def _note_flapping(self, draft: _Draft) -> None:
         head, options, now = draft.head, self._options, self._now
@@ -347,7 +348,7 @@ def _entry(heard: list[tuple[Alert, AlertStatus]], now: datetime) -> Entry:
         {
             "fingerprint": alert.fingerprint,
             "alertname": alert.name[:_LONGEST_NAME],
-            "status": status.value,
+            "status": status,
             "starts_at": alert.starts_at.isoformat(),
         }
         for alert, status in named

@@ -96,6 +96,7 @@ class Reception:
         self._is_in_doubt = False  # a commit failed, and perhaps only its answer was lost
         self._writing: asyncio.Task[None] | None = None
         self._flush: asyncio.TimerHandle | None = None
+        self._answered = 0  # senders, by the last commit
 
     async def receive(
         self, alerts: Sequence[Alert], *, way: Way = Way.WEBHOOK, body: JournalBody | None = None
@@ -161,8 +162,7 @@ class Reception:
         """Write what waits now, which goes into `batch`. Whether there may be more to write at once."""
         repeats: Counts = Counter()
         try:
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
+            await self._gather()
             batch += self._take()
             await self._end_doubt()
             repeats = self._repeats.take()
@@ -180,6 +180,14 @@ class Reception:
             raise
         self._answer(batch, done)
         return True
+
+    async def _gather(self) -> None:
+        """Wait for half of the senders that are at work: their commit goes on while the others' bodies are read."""
+        half = (self._answered + len(self._queue)) / 2
+        for _ in range(_TURNS):
+            if len(self._queue) >= half:
+                return
+            await asyncio.sleep(0)
 
     def _doubt(self, repeats: Counts) -> None:
         self._repeats.doubt(repeats)
@@ -239,7 +247,8 @@ class Reception:
         for waiting, its in zip(batch, filed, strict=True):
             its.outcomes[LedgerOutcome.DUPLICATE] += len(waiting.repeats)
             for outcome, count in its.outcomes.items():
-                counts[waiting.way, outcome] += count
+                if count:
+                    counts[waiting.way, outcome] += count
         transaction.ledger.add(counts)
         bodies = [waiting.body for waiting in batch if waiting.body is not None]
         if bodies:
@@ -250,6 +259,7 @@ class Reception:
         """Answer first; then tell of it."""
         for waiting in batch:
             waiting.settle()
+        self._answered = len(batch)
         self._repeats.committed(done.counts)
         self._metrics.filed(done.counts)
         if done.is_urgent:
@@ -257,8 +267,11 @@ class Reception:
         asyncio.get_running_loop().call_soon(self._tell, batch, done)
 
     def _tell(self, batch: Sequence[_Waiting], done: _Done) -> None:
-        for waiting, its in zip(batch, done.filed, strict=True):
-            self._count(waiting.alerts, its.meanings)
+        self._count(
+            [alert for waiting in batch for alert in waiting.alerts],
+            [meaning for its in done.filed for meaning in its.meanings],
+        )
+        for waiting in batch:
             if waiting.repeats:
                 self._note(waiting.repeats)
         lines = [_line(alert, meaning) for its in done.filed for alert, meaning in its.news]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 from aetherlink.model.actions import Plan
 from aetherlink.model.ids import ActionId, IncidentId, SourceName
 
@@ -129,12 +131,11 @@ class IncidentFilter:
     origin: Origin | None = None
 
 
-@dataclass(slots=True)
-class IncidentHead:
+class IncidentHead(msgspec.Struct, gc=False):
     """What filing alerts needs of an incident, and may change; made and changed inside one transaction only.
 
     `entries` counts those of its timeline, `head` is the hash of the last one. `is_recast` says that its identity or
-    its priority was changed too.
+    its priority was changed too, `is_rewoken` that its timer was.
     """
 
     id: IncidentId
@@ -162,6 +163,7 @@ class IncidentHead:
     entries: int = 0
     head: str = ""
     is_recast: bool = False
+    is_rewoken: bool = False
 
     @property
     def priority(self) -> int:

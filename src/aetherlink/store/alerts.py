@@ -19,7 +19,7 @@ from aetherlink.model.alerts import (
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 from aetherlink.store import rows
 from aetherlink.store.index import Key, Known, standing_of
-from aetherlink.store.memory import Layer
+from aetherlink.store.layer import Layer
 from aetherlink.store.statements import insert_rows, maybe_micros, micros, update_rows
 from aetherlink.store.tables import alerts
 
@@ -34,10 +34,13 @@ _from_json = msgspec.json.Decoder(dict[str, str]).decode
 class SqlAlertRows:
     """See ports.AlertRows."""
 
-    def __init__(self, connection: sa.Connection, layer: Layer) -> None:
-        self._connection = connection
+    def __init__(self, layer: Layer) -> None:
         self._layer = layer
         self._staged = layer.alerts
+
+    @property
+    def _connection(self) -> sa.Connection:
+        return self._layer.connection
 
     def standings(self, keys: Iterable[Key]) -> dict[Key, Standing]:
         """What is known of the latest episodes of these fingerprints; what is not known is not in it."""
@@ -51,9 +54,9 @@ class SqlAlertRows:
     def put(self, new: Sequence[Episode], changed: Sequence[Episode], *, at: datetime) -> None:
         """Insert the new episodes, whose ids follow `last_id`, and store how the changed ones stand."""
         now = micros(at)
-        rows = [_values(one, now) for one in new]
-        self._layer.write(self._connection, lambda connection: insert_rows(connection, alerts, rows))
-        update_rows(self._connection, alerts, _CHANGING, [_changes(one, now) for one in changed])
+        rows, changes = [_values(one, now) for one in new], [_changes(one, now) for one in changed]
+        self._layer.write(lambda connection: insert_rows(connection, alerts, rows))
+        self._layer.write(lambda connection: update_rows(connection, alerts, _CHANGING, changes))
         self._staged.put([_known(one) for one in changed if self._is_latest(one)])
         self._staged.put([_known(one) for one in new])
         self._staged.last_id += len(new)

@@ -106,7 +106,7 @@ class SqlStore:
     def _read(self, work: Callable[[Transaction], T]) -> T:
         try:
             with self._place.reading.connect() as connection, connection.begin():
-                return work(SqlTransaction(connection, self._memory.layer()))
+                return work(SqlTransaction(self._memory.view(connection)))
         except sa.exc.SQLAlchemyError as problem:
             cause = _cause(problem)
             raise StoreError(f"the store could not read: {type(cause).__name__}: {cause}") from problem

@@ -1,10 +1,9 @@
 """The heads of incidents: what filing alerts needs of them, read and written with plain values on the hot path."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from aetherlink.store.statements import instant, maybe_instant, maybe_micros, mi
 from aetherlink.store.tables import incidents
 
 _MOST_NEW = 1000  # among which those are looked for that began lately
-_NAMES = tuple(each.name for each in fields(IncidentHead) if each.name != "is_recast")
+_NAMES = tuple(name for name in IncidentHead.__struct_fields__ if name not in ("is_recast", "is_rewoken"))
 IS_OPEN = incidents.c.status == sa.literal_column(f"'{IncidentStatus.OPEN.value}'")  # so that its index is used
 _STANDS = sa.or_(IS_OPEN, incidents.c.firing > sa.literal_column("0"))
 _IS_LATELY_CLOSED = sa.and_(~IS_OPEN, incidents.c.resolved_at >= sa.bindparam("after", type_=sa.BigInteger))
@@ -26,7 +25,6 @@ _CHANGING = (
     "fires",
     "flapping_until",
     "planned_through",
-    "wake_at",
     "updated_at",
     "entries",
     "head",
@@ -41,6 +39,17 @@ _instant: Callable[[Any], datetime] = instant
 _maybe_instant: Callable[[Any], datetime | None] = maybe_instant
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder(list[int]).decode
+
+
+class Changes(NamedTuple):
+    """Rows for `update`: of all that changed, and more of those whose timer, or identity or priority, is another.
+
+    Apart, for these columns are in an index, which is written anew whenever they are named.
+    """
+
+    standing: list[tuple[Any, ...]]
+    rewoken: list[tuple[Any, ...]]
+    recast: list[tuple[Any, ...]]
 
 
 def open_by(connection: sa.Connection, name: str, values: Collection[str]) -> list[IncidentHead]:
@@ -68,11 +77,20 @@ def newest() -> sa.ScalarSelect[str]:
     return ids.limit(sa.literal_column(str(_MOST_NEW))).offset(sa.literal_column("0")).scalar_subquery()
 
 
-def update(connection: sa.Connection, heads: Sequence[IncidentHead], *, at: datetime) -> None:
-    """Store how they stand; their versions grow by one."""
-    now = micros(at)
-    update_rows(connection, incidents, _CHANGING, [_changes(one, now) for one in heads])
-    update_rows(connection, incidents, _IDENTITY, [_identity(one) for one in heads if one.is_recast])
+def changes(changed: Sequence[IncidentHead]) -> Changes:
+    """How they stand, as rows."""
+    return Changes(
+        [_changes(one) for one in changed],
+        [(maybe_micros(one.wake_at), one.id) for one in changed if one.is_rewoken],
+        [_identity(one) for one in changed if one.is_recast],
+    )
+
+
+def update(connection: sa.Connection, changed: Changes) -> None:
+    """Store how they stand."""
+    update_rows(connection, incidents, _CHANGING, changed.standing)
+    update_rows(connection, incidents, ("wake_at",), changed.rewoken)
+    update_rows(connection, incidents, _IDENTITY, changed.recast)
 
 
 def written(fires: Sequence[datetime]) -> str:
@@ -134,7 +152,7 @@ def _head(row: Sequence[Any]) -> IncidentHead:
     return head
 
 
-def _changes(one: IncidentHead, now: int) -> tuple[Any, ...]:
+def _changes(one: IncidentHead) -> tuple[Any, ...]:
     """In the order of _CHANGING, then the id."""
     return (
         one.firing,
@@ -142,11 +160,10 @@ def _changes(one: IncidentHead, now: int) -> tuple[Any, ...]:
         written(one.fires),
         maybe_micros(one.flapping_until),
         one.planned_through,
-        maybe_micros(one.wake_at),
-        now,
+        micros(one.updated_at),
         one.entries,
         one.head,
-        one.version + 1,
+        one.version,
         one.id,
     )
 

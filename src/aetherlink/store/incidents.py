@@ -1,12 +1,12 @@
 """The incidents and their timelines."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from aetherlink.lib.hash_chain import FIRST, Chain
+from aetherlink.lib.hash_chain import FIRST
 from aetherlink.model.actions import Plan
 from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import (
@@ -20,7 +20,10 @@ from aetherlink.model.incidents import (
 )
 from aetherlink.model.timeline import Entry, StoredEntry
 from aetherlink.store import heads, pruning, rows, timeline
+from aetherlink.store.layer import Layer
 from aetherlink.store.tables import incidents
+
+T = TypeVar("T")
 
 _NOT_OF_THE_MODEL = ("priority", "entries", "head", "is_pruned")
 _NO_FILTER = IncidentFilter()
@@ -31,10 +34,14 @@ _MOST_READ = 50_000  # rows of the narrow index, for one page
 class SqlIncidentRows:
     """See ports.IncidentRows."""
 
-    def __init__(self, connection: sa.Connection, chain: Chain) -> None:
-        self._connection = connection
-        self._chain = chain
-        self._timeline = timeline.Appending(connection, chain)
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
+        self._known = layer.heads
+        self._timeline = timeline.Appending(layer)
+
+    @property
+    def _connection(self) -> sa.Connection:
+        return self._layer.connection
 
     def get(self, incident_id: IncidentId) -> Incident | None:
         """The incident, or None."""
@@ -91,15 +98,30 @@ class SqlIncidentRows:
         self._timeline.flush()
         values = {**_values(incident), "version": incident.version + 1, "entries": sequence, "head": head}
         self._connection.execute(sa.update(incidents).where(is_it).values(values))
+        self._known.forget(incident.id)
         return True
 
     def heads(
         self, *, keys: Collection[str] = (), ids: Collection[IncidentId] = (), closed_after: datetime | None = None
     ) -> list[IncidentHead]:
         """See ports.IncidentRows."""
-        found = heads.open_by(self._connection, "id", ids) + heads.open_by(self._connection, "key", keys)
-        missing = set(keys).difference(head.key for head in found) if closed_after is not None else ()
-        return found + heads.closed_by_key(self._connection, missing, closed_after) if closed_after else found
+        found, unknown_ids = _sorted_out(self._known.by_id, ids)
+        named, unknown_keys = _sorted_out(self._known.by_key, keys)
+        found += named
+        if unknown_ids or unknown_keys:
+            found += self._looked_up(unknown_ids, unknown_keys, closed_after)
+        return found
+
+    def _looked_up(
+        self, ids: Collection[IncidentId], keys: Collection[str], closed_after: datetime | None
+    ) -> list[IncidentHead]:
+        connection = self._connection
+        found = heads.open_by(connection, "id", ids) + heads.open_by(connection, "key", keys)
+        self._known.put(found)
+        if closed_after is None:
+            return found
+        missing = set(keys).difference(head.key for head in found)
+        return found + heads.closed_by_key(connection, missing, closed_after)
 
     def open_since(self, source: SourceName, since: datetime) -> list[IncidentHead]:
         """Open incidents of the source that were opened at or after this instant, the newest first, some at most."""
@@ -107,10 +129,14 @@ class SqlIncidentRows:
 
     def touch(self, touched: Sequence[tuple[IncidentHead, Sequence[Entry]]], *, at: datetime) -> None:
         """Store how these incidents stand now, each with its new entries; their versions grow by one."""
+        changed = [one for one, _ in touched]
         for one, entries in touched:
             one.entries, one.head = self._timeline.append(one.id, entries, sequence=one.entries, head=one.head)
-        heads.update(self._connection, [one for one, _ in touched], at=at)
+            one.version, one.updated_at = one.version + 1, at
+        rows = heads.changes(changed)
+        self._layer.write(lambda connection: heads.update(connection, rows))
         self._timeline.flush()
+        self._known.put(changed)
 
     def insert_all(self, opened: Sequence[tuple[Incident, Sequence[Entry]]]) -> None:
         """As insert, for many at once."""
@@ -119,7 +145,7 @@ class SqlIncidentRows:
             sequence, head = self._timeline.append(incident.id, entries, sequence=0, head=FIRST)
             values.append({**_values(incident), "entries": sequence, "head": head})
         if values:
-            self._connection.execute(sa.insert(incidents), values)
+            self._layer.write(lambda connection: _insert(connection, values))
         self._timeline.flush()
 
     def due(self, now: datetime, *, limit: int) -> list[IncidentId]:
@@ -165,11 +191,29 @@ class SqlIncidentRows:
 
     def prune(self, before: datetime, *, limit: int) -> int:
         """Empty the timelines of incidents that were closed before this instant. Returns how many incidents."""
-        return pruning.prune(self._connection, self._chain, before, limit=limit)
+        return pruning.prune(self._connection, self._layer.chain, before, limit=limit)
 
     def _one(self, condition: sa.ColumnElement[bool]) -> Incident | None:
         row = self._connection.execute(sa.select(incidents).where(condition)).first()
         return None if row is None else _incident(row)
+
+
+def _insert(connection: sa.Connection, values: Sequence[dict[str, object]]) -> None:
+    connection.execute(sa.insert(incidents), values)
+
+
+def _sorted_out(
+    look_up: Callable[[T], IncidentHead | None], names: Collection[T]
+) -> tuple[list[IncidentHead], list[T]]:
+    """What is known by these names, and the names by which nothing is."""
+    found, unknown = [], []
+    for name in names:
+        head = look_up(name)
+        if head is None:
+            unknown.append(name)
+        else:
+            found.append(head)
+    return found, unknown
 
 
 def _conditions(only: IncidentFilter) -> Iterable[sa.ColumnElement[bool]]:

@@ -1,5 +1,6 @@
 """The journal: webhook bodies as they came, compressed, those of one commit in one row."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -9,11 +10,21 @@ import zstandard
 
 from aetherlink.model.ids import SourceName
 from aetherlink.model.journal import JournalBody
-from aetherlink.store.memory import Layer
+from aetherlink.store.layer import Layer
 from aetherlink.store.statements import insert_rows, instant, micros
 from aetherlink.store.tables import journal
 
 _LEVEL = 1  # the quickest: these bodies shrink to a tenth all the same
+
+
+class _Compressor(threading.local):
+    """One a thread: to make one takes as long as to compress the bodies of a whole commit."""
+
+    def __init__(self) -> None:
+        self.of_thread = zstandard.ZstdCompressor(level=_LEVEL)
+
+
+_compressor = _Compressor()
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[tuple[int, str, bytes]])
 
@@ -21,13 +32,16 @@ _decoder = msgspec.msgpack.Decoder(list[tuple[int, str, bytes]])
 class SqlJournalRows:
     """See ports.JournalRows."""
 
-    def __init__(self, connection: sa.Connection, layer: Layer) -> None:
-        self._connection = connection
+    def __init__(self, layer: Layer) -> None:
         self._layer = layer
+
+    @property
+    def _connection(self) -> sa.Connection:
+        return self._layer.connection
 
     def add(self, bodies: Sequence[JournalBody]) -> None:
         """Keep these bodies."""
-        self._layer.write(self._connection, lambda connection: _insert(connection, bodies))
+        self._layer.write(lambda connection: _insert(connection, bodies))
 
     def since(self, at: datetime) -> Iterator[JournalBody]:
         """The bodies received at or after this instant, in their order."""
@@ -51,6 +65,6 @@ class SqlJournalRows:
 
 def _insert(connection: sa.Connection, bodies: Sequence[JournalBody]) -> None:
     plain = _encoder.encode([(micros(each.at), each.source, each.body) for each in bodies])
-    payload = zstandard.ZstdCompressor(level=_LEVEL).compress(plain)
+    payload = _compressor.of_thread.compress(plain)
     row = (micros(bodies[-1].at), len(bodies), len(plain), len(payload), payload)
     insert_rows(connection, journal, [row], but="id")

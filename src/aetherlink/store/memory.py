@@ -1,4 +1,4 @@
-"""What the one writer remembers beside the database: the index of alerts, and how far the chain has come."""
+"""What the one writer remembers beside the database: the alerts, the open incidents, and how far the chain has come."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +10,8 @@ from aetherlink.lib.hash_chain import Chain, Key, Tally
 from aetherlink.model.audit import TALLY_NAME
 from aetherlink.store import agent_state, timeline
 from aetherlink.store.index import REMEMBERED, AlertIndex, Staged
+from aetherlink.store.known_heads import KnownHeads, StagedHeads
+from aetherlink.store.layer import Layer, Write
 from aetherlink.store.tables import alerts
 
 _UNCHAINED = "unchained"  # the row of agent_state in which a migration says how many entries it left to be chained
@@ -24,6 +26,7 @@ class Memory:
     key_for: KeySource
     is_anchored: Callable[[], bool] = lambda: False
     index: AlertIndex = field(default_factory=AlertIndex)
+    heads: KnownHeads = field(default_factory=KnownHeads)
     tally: Tally = field(default_factory=Tally)
     key: Key = field(init=False)
 
@@ -43,6 +46,7 @@ class Memory:
 
     def reload(self, connection: sa.Connection) -> None:
         """Read again what is committed, when that is not known. Raises StoreError."""
+        self.heads.clear()
         last = connection.execute(sa.select(sa.func.max(alerts.c.updated_at))).scalar()
         if last is not None:
             self.index.load(connection, resolved_after=last - REMEMBERED)
@@ -57,44 +61,23 @@ class Memory:
         marked = agent_state.get(connection, _UNCHAINED)
         return "0" if marked is None or self.is_anchored() else marked
 
-    def layer(self, *, writes_last: bool = False) -> "Layer":
-        """A layer for one transaction."""
-        return Layer(Staged(self.index), Chain(self.key, self.tally), [] if writes_last else None)
+    def layer(self, connect: Callable[[], sa.Connection], *, writes_last: bool = False) -> Layer:
+        """A layer for one transaction, which begins when it is first asked for."""
+        last: list[Write] | None = [] if writes_last else None
+        return Layer(connect, Staged(self.index), StagedHeads(self.heads), Chain(self.key, self.tally), last)
 
-    def save(self, connection: sa.Connection, layer: "Layer") -> None:
+    def view(self, connection: sa.Connection) -> Layer:
+        """A layer for reading beside the writer: of the incidents it sees what the connection sees."""
+        return Layer(lambda: connection, Staged(self.index), StagedHeads(KnownHeads()), Chain(self.key, self.tally))
+
+    def save(self, layer: Layer) -> None:
         """Store how far the chain has come, in the transaction that moved it."""
         if layer.chain.tally.number != self.tally.number:
-            agent_state.put(connection, TALLY_NAME, str(layer.chain.tally))
+            tally = str(layer.chain.tally)
+            layer.write(lambda connection: agent_state.put(connection, TALLY_NAME, tally))
 
-    def keep(self, layer: "Layer") -> None:
+    def keep(self, layer: Layer) -> None:
         """Take over what was committed."""
         self.index.apply(layer.alerts)
+        self.heads.apply(layer.heads)
         self.tally = layer.chain.tally
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """What one transaction has changed so far; dropped when it is rolled back.
-
-    `last` are the inserts that whoever commits does just before; None: everything is written where it is said.
-    """
-
-    alerts: Staged
-    chain: Chain
-    last: list[Callable[[sa.Connection], None]] | None = None
-
-    def write(self, connection: sa.Connection, insert: Callable[[sa.Connection], None]) -> None:
-        """Do an insert that nothing else in the transaction looks at, now or last of all."""
-        if self.last is None:
-            insert(connection)
-        else:
-            self.last.append(insert)
-
-    def layer(self, key: Key) -> "Layer":
-        """A layer above this one, for one savepoint."""
-        return Layer(Staged(self.alerts), Chain(key, self.chain.tally))
-
-    def absorb(self, upper: "Layer") -> None:
-        """The savepoint of the layer above was released."""
-        self.alerts.absorb(upper.alerts)
-        self.chain.tally = upper.chain.tally

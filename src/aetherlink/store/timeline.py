@@ -11,6 +11,7 @@ from aetherlink.lib.hash_chain import FIRST, Chain, Link
 from aetherlink.lib.plain_text import plain
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
+from aetherlink.store.layer import Layer
 from aetherlink.store.statements import insert_rows, micros, update_rows
 from aetherlink.store.tables import incidents, timeline
 
@@ -20,9 +21,8 @@ _to_json = msgspec.json.Encoder(order="deterministic").encode
 class Appending:
     """Collects the entries of one transaction, then inserts them all at once."""
 
-    def __init__(self, connection: sa.Connection, chain: Chain) -> None:
-        self._connection = connection
-        self._chain = chain
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
         self._rows: list[tuple[Any, ...]] = []
 
     def append(self, incident_id: IncidentId, entries: Sequence[Entry], *, sequence: int, head: str) -> tuple[int, str]:
@@ -31,14 +31,15 @@ class Appending:
             sequence += 1
             kind, at, facts = entry.kind.value, micros(entry.at), _to_json(entry.facts).decode()
             text = plain(entry.text)
-            number, head = self._chain.append(Link(head, incident_id, sequence, kind, at, text, facts))
+            number, head = self._layer.chain.append(Link(head, incident_id, sequence, kind, at, text, facts))
             self._rows.append((number, incident_id, sequence, kind, at, text, facts, head, None))
         return sequence, head
 
     def flush(self) -> None:
         """Insert what was collected."""
-        insert_rows(self._connection, timeline, self._rows)
-        self._rows = []
+        rows, self._rows = self._rows, []
+        if rows:
+            self._layer.write(lambda connection: insert_rows(connection, timeline, rows))
 
 
 def chain_all(connection: sa.Connection, chain: Chain, *, expected: str) -> None:

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from aetherlink.errors import AetherError, OverloadedError, StoreError, UnfitError
 from aetherlink.ports import Transaction
-from aetherlink.store.memory import Layer, Memory
+from aetherlink.store.layer import Layer
+from aetherlink.store.memory import Memory
 from aetherlink.store.place import MAY_WAIT, LockedError
 from aetherlink.store.transaction import SqlTransaction
 
@@ -33,10 +34,10 @@ class _Job:
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Any]
 
-    def run(self, connection: sa.Connection, layer: Layer) -> object:
+    def run(self, layer: Layer) -> object:
         """The result of the work; a bug in it is an UnfitError."""
         with _bugs_as_unfit():
-            return self.work(SqlTransaction(connection, layer))
+            return self.work(SqlTransaction(layer))
 
     def settle(self, result: object, problem: BaseException | None) -> None:
         with contextlib.suppress(RuntimeError):  # the caller's loop is closed: nobody waits any more
@@ -61,13 +62,46 @@ def _bugs_as_unfit() -> Iterator[None]:
         raise _in_own_words(UnfitError, problem) from problem
 
 
+class _Opening:
+    """A transaction that begins when its connection is first asked for: what is known in memory needs none so far."""
+
+    def __init__(self, engine: sa.Engine, *, may_wait: bool) -> None:
+        self._engine = engine
+        self._begun: tuple[sa.Connection, sa.RootTransaction] | None = None
+        self.may_wait = may_wait
+
+    def connection(self) -> sa.Connection:
+        """The connection, in its transaction. Raises LockedError where it may not wait for a lock."""
+        return self._begin()[0]
+
+    def commit(self) -> None:
+        """Make it durable, and let go of the connection."""
+        connection, transaction = self._begin()
+        with connection, transaction:
+            pass
+
+    def undo(self) -> None:
+        """Whatever was begun."""
+        if self._begun is not None:
+            _let_go(self._begun[0])
+
+    def _begin(self) -> tuple[sa.Connection, sa.RootTransaction]:
+        if self._begun is None:
+            connection = self._engine.connect().execution_options(**{MAY_WAIT: self.may_wait})
+            try:
+                self._begun = connection, connection.begin()
+            except BaseException:
+                _let_go(connection)
+                raise
+        return self._begun
+
+
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A transaction in which everything is done but the commit."""
+    """A transaction in which everything is done but what was put off, and the commit."""
 
     batch: list[_Job]
-    connection: sa.Connection
-    transaction: sa.RootTransaction
+    transaction: _Opening
     layer: Layer
     results: list[_Result]
 
@@ -194,52 +228,50 @@ class Writer:
 
     def _begin(self, batch: list[_Job], *, here: bool = False) -> _Begun | None:
         """Do all of it but the commit; None when it failed, which was told then. Raises LockedError, if `here`."""
-        connection = None
+        transaction = _Opening(self._engine, may_wait=not here)
         try:
             self._end_doubt()
-            layer = self._memory.layer(writes_last=here)
-            connection = self._engine.connect().execution_options(**{MAY_WAIT: not here})
-            transaction = connection.begin()
+            layer = self._memory.layer(transaction.connection, writes_last=here)
             if len(batch) == 1:  # a savepoint of its own would cost more than the work
-                results: list[_Result] = [(batch[0].run(connection, layer), None)]
+                results: list[_Result] = [(batch[0].run(layer), None)]
             else:
-                results = [self._attempt(connection, job, layer) for job in batch]
-            self._memory.save(connection, layer)
+                results = [self._attempt(transaction.connection(), job, layer) for job in batch]
+            self._memory.save(layer)
         except LockedError:
-            _close(connection)
+            transaction.undo()
             raise
         except Exception as problem:  # noqa: BLE001 - the named boundary of the writer: it outlives whatever happens
-            self._fail(batch, connection, problem)
+            self._fail(batch, transaction, problem)
             return None
         except BaseException:
-            self._fail(batch, connection, StoreError("the agent was stopped before this was stored: try again"))
+            self._fail(batch, transaction, StoreError("the agent was stopped before this was stored: try again"))
             raise
-        return _Begun(batch, connection, transaction, layer, results)
+        return _Begun(batch, transaction, layer, results)
 
     def _finish(self, begun: _Begun) -> list[_Result]:
         """Commit it. What became of each piece of work, to be told once the turn is free."""
+        begun.transaction.may_wait = True
         try:
-            with begun.connection as connection, begun.transaction:
-                with _bugs_as_unfit():
-                    for write in begun.layer.last or ():
-                        write(connection)
-                self._is_in_doubt = True
+            with _bugs_as_unfit():
+                begun.layer.write_last()
+            self._is_in_doubt = True
+            begun.transaction.commit()
         except Exception as problem:  # noqa: BLE001 - as above
-            return [(None, self._failed(begun.connection, problem))] * len(begun.batch)
+            return [(None, self._failed(begun.transaction, problem))] * len(begun.batch)
         self._is_in_trouble = False
         self._is_in_doubt = any(_contradicts(failure) for _, failure in begun.results)
         self._memory.keep(begun.layer)
         return begun.results
 
-    def _fail(self, batch: list[_Job], connection: sa.Connection | None, problem: Exception) -> None:
-        own = self._failed(connection, problem)
+    def _fail(self, batch: list[_Job], transaction: _Opening, problem: Exception) -> None:
+        own = self._failed(transaction, problem)
         _settle(batch, [(None, own)] * len(batch))
 
-    def _failed(self, connection: sa.Connection | None, problem: Exception) -> AetherError:
+    def _failed(self, transaction: _Opening, problem: Exception) -> AetherError:
         own = _as_own(problem)
         self._is_in_trouble = True
         self._is_in_doubt |= _contradicts(own)
-        _close(connection)
+        transaction.undo()
         return own
 
     def _end_doubt(self) -> None:
@@ -254,7 +286,7 @@ class Writer:
         savepoint = connection.begin_nested()
         layer = below.layer(self._memory.key)
         try:
-            result = job.run(connection, layer)
+            result = job.run(layer)
         except (AetherError, sa.exc.DataError, sa.exc.IntegrityError) as problem:
             # Any other error is the database's own trouble: nothing of this batch may be called committed.
             savepoint.rollback()
@@ -264,10 +296,9 @@ class Writer:
         return result, None
 
 
-def _close(connection: sa.Connection | None) -> None:
-    if connection is not None:
-        with contextlib.suppress(sa.exc.SQLAlchemyError):  # what was begun is undone, or the connection is gone
-            connection.close()
+def _let_go(connection: sa.Connection) -> None:
+    with contextlib.suppress(sa.exc.SQLAlchemyError):  # what was begun is undone, or the connection is gone
+        connection.close()
 
 
 def _settle(batch: list[_Job], results: list[_Result]) -> None:

@@ -70,18 +70,23 @@ async def test_a_reader_cannot_write(store: SqlStore) -> None:
 
 async def test_brief_work_does_not_hold_up_its_caller_while_another_program_has_the_lock(tmp_path: Path) -> None:
     """The caller lets go of the lock himself: were he held up, he could not."""
+
+    def look(transaction: Transaction) -> str:
+        transaction.pauses.in_force(START)
+        return threading.current_thread().name
+
     store = SqlStore(tmp_path / "locked.db", key=fixed_key)
     store.open()
     other = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    writing = asyncio.create_task(store.write(lambda _: threading.current_thread().name, is_brief=True))
+    writing = asyncio.create_task(store.write(look, is_brief=True))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     other.execute("ROLLBACK")
     other.close()
 
     assert await writing == "store-writer"
-    assert await store.write(lambda _: threading.current_thread().name, is_brief=True) == "MainThread"
+    assert await store.write(look, is_brief=True) == "MainThread"
     await asyncio.to_thread(store.close)
 
 
