@@ -129,7 +129,7 @@ async def test_heads_are_found_by_key_and_by_id_and_stored_as_they_stand(store: 
 
     def touch(transaction: Transaction) -> None:
         [head] = transaction.incidents.heads(keys=["open"])
-        head.severity, head.vip, head.is_recast = Severity.CRITICAL, True, True
+        head.severity, head.vip, head.is_recast, head.is_rewoken = Severity.CRITICAL, True, True, True
         head.firing, head.is_symptom = 7, True
         head.fires, head.flapping_until, head.wake_at, head.title = (START, FAR), FAR, FAR, ODD
         transaction.incidents.touch([(head, [entry("second"), entry("third")])], at=START + MINUTE)

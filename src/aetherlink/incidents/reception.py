@@ -96,7 +96,6 @@ class Reception:
         self._is_in_doubt = False  # a commit failed, and perhaps only its answer was lost
         self._writing: asyncio.Task[None] | None = None
         self._flush: asyncio.TimerHandle | None = None
-        self._answered = 0  # senders, by the last commit
 
     async def receive(
         self, alerts: Sequence[Alert], *, way: Way = Way.WEBHOOK, body: JournalBody | None = None
@@ -162,7 +161,8 @@ class Reception:
         """Write what waits now, which goes into `batch`. Whether there may be more to write at once."""
         repeats: Counts = Counter()
         try:
-            await self._gather()
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             batch += self._take()
             await self._end_doubt()
             repeats = self._repeats.take()
@@ -180,14 +180,6 @@ class Reception:
             raise
         self._answer(batch, done)
         return True
-
-    async def _gather(self) -> None:
-        """Wait for half of the senders that are at work: their commit goes on while the others' bodies are read."""
-        half = (self._answered + len(self._queue)) / 2
-        for _ in range(_TURNS):
-            if len(self._queue) >= half:
-                return
-            await asyncio.sleep(0)
 
     def _doubt(self, repeats: Counts) -> None:
         self._repeats.doubt(repeats)
@@ -259,7 +251,6 @@ class Reception:
         """Answer first; then tell of it."""
         for waiting in batch:
             waiting.settle()
-        self._answered = len(batch)
         self._repeats.committed(done.counts)
         self._metrics.filed(done.counts)
         if done.is_urgent:
