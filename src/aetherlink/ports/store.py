@@ -53,8 +53,20 @@ class AlertRows(Protocol):
         """As of_incident, but only those that fire and are not suppressed; with `names` only alerts of these names."""
         ...
 
-    def names_of(self, incident_id: IncidentId, *, limit: int, after: int = 0, but: Collection[str] = ()) -> list[str]:
-        """The names of its actionable alerts with ids above `after`, those of the first so many; some are left out."""
+    def names_of(
+        self,
+        incident_id: IncidentId,
+        *,
+        limit: int,
+        after: int = 0,
+        but: Collection[str] = (),
+        began_after: datetime | None = None,
+        began_by: datetime | None = None,
+    ) -> list[str]:
+        """The names of its actionable alerts with ids above `after`, those of the first so many; some are left out.
+
+        Only of those that began after the one instant, and by the other.
+        """
         ...
 
     def last_of(self, incident_id: IncidentId) -> int:
