@@ -18,7 +18,7 @@ from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
 from aetherlink.model.principals import TokenRecord
-from aetherlink.model.timeline import Entry, StoredEntry
+from aetherlink.model.timeline import Entry, EventKind, StoredEntry
 
 T = TypeVar("T")
 
@@ -139,8 +139,10 @@ class IncidentRows(Protocol):
         """The earliest timer of all open incidents."""
         ...
 
-    def latest_entries(self, incident_id: IncidentId, *, limit: int) -> list[StoredEntry]:
-        """The newest entries, the newest first."""
+    def latest_entries(
+        self, incident_id: IncidentId, *, limit: int, kind: EventKind | None = None
+    ) -> list[StoredEntry]:
+        """The newest entries, the newest first; with `kind` only those of this kind."""
         ...
 
     def timeline(self, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
