@@ -163,6 +163,26 @@ def test_alerts_and_incidents_are_narrowed_and_listed_over_pages(aether, agent) 
     assert aether("alerts", "--status", "sad", *url).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "known"),
+    [
+        ("alerts", "--severity", ("critical", "warning", "info", "none")),
+        ("alerts", "--status", ("firing", "resolved")),
+        ("incidents", "--severity", ("critical", "warning", "info")),
+        ("incidents", "--status", ("open", "resolved")),
+        ("incidents", "--origin", ("alert", "health", "request")),
+    ],
+)
+def test_a_filter_that_nothing_can_fit_is_2_and_names_the_known_words(
+    aether, agent, command: str, option: str, known: tuple[str, ...]
+) -> None:
+    done = aether(command, option, "foo", AETHER_URL=agent.url)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert option.removeprefix("--") in done.stderr
+    assert all(f"'{word}'" in done.stderr for word in known)
+
+
 def test_tokens_are_made_listed_and_revoked_with_the_operators_token(aether, agent, settings_of) -> None:
     config = ["--config", settings_of(agent)]
 
