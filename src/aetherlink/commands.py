@@ -16,7 +16,7 @@ from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Plan
 from aetherlink.model.decisions import Decision, Effect, Mode
 from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
-from aetherlink.model.pauses import EVERYTHING, Pause
+from aetherlink.model.pauses import EVERYTHING, NO_REASON, Pause
 from aetherlink.model.questions import Question
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, Decider, Ids, Store, Transaction, Waker
@@ -150,18 +150,21 @@ class Commands:
             self._waker.wake()
         return action
 
-    async def pause(self, reason: str, *, until: datetime | None, principal: str) -> Pause:
+    async def pause(self, reason: str | None, *, until: datetime | None, principal: str) -> Pause:
         """Pause the agent: in force once this returns, restarts included. A pause that holds may only get longer.
+
+        Without a reason the one of a pause that holds stays.
 
         Raises BadRequestError (an end that is past), StoreError, OverloadedError.
         """
         now = self._clock.now()
         if until is not None and until <= now:
             raise BadRequestError(f"until: {until:%Y-%m-%d %H:%M:%S} UTC is past: leave it out, or name a later time")
-        wish = Pause(EVERYTHING, now, reason, principal, until)
 
         def work(transaction: Transaction) -> Pause:
-            held = next((one for one in transaction.pauses.all() if one.scope == wish.scope and one.holds(now)), None)
+            held = next((one for one in transaction.pauses.all() if one.scope == EVERYTHING and one.holds(now)), None)
+            why = reason or (NO_REASON if held is None else held.reason)
+            wish = Pause(EVERYTHING, now, why, principal, until)
             pause = wish if held is None else held.joined(wish)
             transaction.pauses.put(pause)
             return pause

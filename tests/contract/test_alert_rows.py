@@ -57,6 +57,19 @@ async def test_an_episode_comes_back_as_it_was_reported(store: SqlStore) -> None
     assert await store.read(lambda transaction: transaction.alerts.get(2)) is None
 
 
+async def test_names_are_narrowed_to_alerts_that_began_after_one_instant_and_by_another(store: SqlStore) -> None:
+    starts = {"A": START, "B": START + timedelta(microseconds=1), "C": START + timedelta(microseconds=2)}
+    begun = [replace(report(name, alertname=name), starts_at=at) for name, at in starts.items()]
+    await store.write(put([episode(number, alert) for number, alert in enumerate(begun, 1)]))
+
+    def names(transaction: Transaction, **bounds: datetime) -> list[str]:
+        return transaction.alerts.names_of(INCIDENT, limit=9, **bounds)
+
+    assert await store.read(lambda rows: names(rows, began_after=starts["B"])) == ["C"]
+    assert await store.read(lambda rows: names(rows, began_by=starts["B"])) == ["A", "B"]
+    assert await store.read(lambda rows: names(rows, began_after=starts["A"], began_by=starts["B"])) == ["B"]
+
+
 async def test_a_transaction_knows_what_it_has_put_itself_and_others_do_not(store: SqlStore) -> None:
     here, there = report("a" * 16), report("b" * 16)
     keys = [(each.source, each.fingerprint) for each in (here, there)]

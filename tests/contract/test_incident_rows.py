@@ -238,6 +238,23 @@ async def test_a_list_is_paged_from_the_newest_and_narrowed(store: SqlStore) -> 
     assert (await page(IncidentFilter(vip=False)))[0] == [4, 3, 2, 1]
 
 
+async def test_the_newest_entries_may_be_asked_for_of_one_kind(store: SqlStore) -> None:
+    def again(text: str) -> Entry:
+        return replace(entry(text), kind=EventKind.REOPENED)
+
+    said = [again("one"), entry("two"), again("three"), entry("four")]
+    await store.write(insert(incident(1), incident(2), entries=said))
+
+    def latest(transaction: Transaction, **asked: object) -> list[str]:
+        found = transaction.incidents.latest_entries(IncidentId("inc-0001"), **asked)
+        return [each.entry.text for each in found]
+
+    assert await store.read(lambda rows: latest(rows, limit=2)) == ["four", "three"]
+    assert await store.read(lambda rows: latest(rows, limit=1, kind=EventKind.REOPENED)) == ["three"]
+    assert await store.read(lambda rows: latest(rows, limit=9, kind=EventKind.REOPENED)) == ["three", "one"]
+    assert await store.read(lambda rows: latest(rows, limit=9, kind=EventKind.CLOSED)) == []
+
+
 async def test_a_timeline_is_numbered_without_a_gap_and_goes_on_after_a_restart(
     store: SqlStore, database: Database
 ) -> None:

@@ -13,7 +13,11 @@ from aetherlink.policy import rules
 REGISTRIES = {
     "api routers": ("api/routers", "api/registry.py", set()),
     "executors": ("executors", "executors/registry.py", {"registry", "options"}),
-    "stages": ("pipeline", "pipeline/stages.py", {"stages", "runner", "step", "strangers", "options", "metrics"}),
+    "stages": (
+        "pipeline",
+        "pipeline/stages.py",
+        {"stages", "runner", "step", "strangers", "patience", "options", "metrics"},
+    ),
     "commands": (
         "cli",
         "cli/entry.py",

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import StringConstraints
 
-from aetherlink.model.alerts import AlertFilter, AlertStatus
+from aetherlink.model.alerts import AlertFilter, AlertSeverity, AlertStatus
 from aetherlink.model.incidents import IncidentFilter, IncidentStatus, Origin, Severity
 
 SHORT_PAGES = (
@@ -25,8 +25,8 @@ def alert_filter(
     alertname: Annotated[Text | None, Query(description="With this name.", examples=["CrmApiDown"])] = None,
     tenant: _Tenant = None,
     severity: Annotated[
-        Text | None,
-        Query(description="As the agent understood it: critical, warning, info or none.", examples=["critical"]),
+        AlertSeverity | None,
+        Query(description="As the agent understood it: critical, warning, info or none."),
     ] = None,
     incident_id: Annotated[
         Text | None, Query(description="Filed under this incident.", examples=["inc-06f3qk2c8d1v7m4t"])

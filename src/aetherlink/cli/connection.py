@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import typer
 
+from aetherlink.access.digests import is_well_formed
+from aetherlink.cli.parameters import GivenToken
 from aetherlink.clients.agent import AgentClient
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import SettingsError, UnauthenticatedError
@@ -18,6 +20,9 @@ T = TypeVar("T")
 _LAB = Path(".lab")
 _NOT_SENT = (
     "the operator's is not sent to an address of --url or AETHER_URL (it is in operator.token of the agent's data_dir)"
+)
+_MAKE_ONE = (
+    "`aether token create NAME --scope SCOPE` makes one, with the operator's (operator.token of the agent's data_dir)"
 )
 
 
@@ -30,31 +35,50 @@ class _Found:
     sought: str
 
 
-def talk(work: Callable[[AgentClient], Awaitable[T]], *, config: Path | None, url: str | None, token: str | None) -> T:
+def talk(
+    work: Callable[[AgentClient], Awaitable[T]], *, config: Path | None, url: str | None, token: GivenToken | None
+) -> T:
     """Run the conversation. Raises what the client raises, and SettingsError.
 
     The operator's token goes to the address in the settings only: an address from elsewhere must not collect it.
     """
     found = _Found(url, None, _NOT_SENT) if url is not None else _from_settings(config)
+    given = _checked(token)
 
     async def conversation() -> T:
-        async with AgentClient(found.url, ClientOptions(), token=token or found.token) as agent:
+        async with AgentClient(found.url, ClientOptions(), token=given.secret if given else found.token) as agent:
             try:
                 return await work(agent)
             except UnauthenticatedError as problem:
-                raise _explained(problem, found, token) from problem
+                raise UnauthenticatedError(_refusal(agent.address, found, given)) from problem
 
     return asyncio.run(conversation())
 
 
-def _explained(problem: UnauthenticatedError, found: _Found, token: str | None) -> UnauthenticatedError:
-    """A refusal that does not send people in a circle: a token is made with a token."""
-    if token:
-        return problem
+def _checked(given: GivenToken | None) -> GivenToken | None:
+    """None where nothing was given; an empty one is nothing. Raises SettingsError for what no agent would accept."""
+    if given is None or not given.secret:
+        return None
+    if not is_well_formed(given.secret):
+        raise SettingsError(f"what {given.given_by} gives is no token, or not the whole of one. {_MAKE_ONE}")
+    return given
+
+
+def _refusal(address: str, found: _Found, given: GivenToken | None) -> str:
+    """What does not send people in a circle: a token is made with a token."""
+    if given is not None:
+        return (
+            f"the agent at {address} does not accept the token that {given.given_by} gives: it is none of that "
+            f"agent's, or was revoked. {_MAKE_ONE}"
+        )
     if found.token:
-        return UnauthenticatedError(f"{problem}. The one that was sent is the operator's: {found.sought}")
-    return UnauthenticatedError(
-        f"the agent at {found.url} wants a token, and there is none: {found.sought}. --token or AETHER_TOKEN gives one "
+        return (
+            f"the agent at {address} does not accept the operator's token ({found.sought}): the file is another "
+            "agent's, or was changed since that one started. --config or AETHER_DATA_DIR names its data; --token or "
+            "AETHER_TOKEN gives a token that `aether token create` made there"
+        )
+    return (
+        f"the agent at {address} wants a token, and there is none: {found.sought}. --token or AETHER_TOKEN gives one "
         "to this command"
     )
 
@@ -107,8 +131,9 @@ def _with_operator(url: str, data_dir: Path) -> _Found:
 
     path = data_dir / OPERATOR_FILE
     try:
-        token = path.read_text(encoding="ascii").strip() or None
+        text = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as problem:  # another user's, or not there: said only if one is needed
         why = problem.strerror if isinstance(problem, OSError) else "no token"
         return _Found(url, None, f"the operator's was sought in {path} ({why})")
-    return _Found(url, token, f"the operator's was sought in {path}" + ("" if token else " (empty)"))
+    token = text if is_well_formed(text) else None
+    return _Found(url, token, f"the operator's was sought in {path}" + ("" if token else " (no token)"))

@@ -13,7 +13,10 @@ group = typer.Typer()
 @group.command()
 def pause(
     *,
-    reason: Annotated[str, typer.Option(help="Why, for those who find it paused.")] = "no reason was given",
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Why, for those who find it paused.", show_default="that of a pause that holds"),
+    ] = None,
     for_: Annotated[
         str | None, typer.Option("--for", help="For how long, like 2h or 30m.", show_default="until resumed")
     ] = None,
@@ -25,7 +28,7 @@ def pause(
     """Pause the agent: nothing is acted on until it is resumed, restarts included."""
     from aetherlink.cli.connection import talk
 
-    body = {"reason": reason} | ({} if for_ is None else {"until": _end_of(for_)})
+    body = ({} if reason is None else {"reason": reason}) | ({} if for_ is None else {"until": _end_of(for_)})
     answer = talk(lambda agent: agent.ask("POST", "/api/v1/pause", body), config=config, url=url, token=token)
     _print(answer, as_json=as_json)
 

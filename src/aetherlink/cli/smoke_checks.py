@@ -8,7 +8,7 @@ from typing import Any
 
 from aetherlink.cli.printing import print_line
 from aetherlink.clients.agent import AgentClient, Reply
-from aetherlink.errors import AetherError, AnswerError
+from aetherlink.errors import AetherError, AnswerError, UnauthenticatedError
 from aetherlink.lib.clock import SystemClock
 
 Check = Callable[[AgentClient], Awaitable[str]]
@@ -17,13 +17,16 @@ _PAUSE_SECONDS = 0.1
 
 
 async def run_checks(agent: AgentClient) -> list[bool]:
-    """Which of the checks passed; each prints its line."""
+    """Which of the checks passed; each prints its line. Raises UnauthenticatedError where no caller is known."""
     return [await _passes(name, check, agent) for name, check in CHECKS.items()]
 
 
 async def _passes(name: str, check: Check, agent: AgentClient) -> bool:
     try:
         detail = await check(agent)
+    except UnauthenticatedError:  # so will the others: what to do is said once, at the end
+        print_line(f"{name:<8} FAILED  the agent does not accept this caller")
+        raise
     except AetherError as error:
         print_line(f"{name:<8} FAILED  {error}")
         return False
@@ -108,6 +111,8 @@ async def _listed(agent: AgentClient, mark: str) -> None:
 
 
 def _expect(claim: bool, otherwise: str, reply: Reply) -> None:
+    if not claim and reply.status == 401:
+        raise UnauthenticatedError(reply.detail)
     if not claim:
         raise AnswerError(f"{otherwise}: {reply.status} {reply.detail}")
 

@@ -56,8 +56,8 @@ class AgentClient:
     async def ask(self, method: str, path: str, body: object = None) -> Mapping[str, Any]:
         """The object that it answers with.
 
-        Raises SettingsError for a request that it cannot use, UnauthenticatedError with what to do, RejectedError for
-        any other refusal, UnreachableError when it (or what stands behind it) cannot be reached.
+        Raises SettingsError for a request that it cannot use, UnauthenticatedError where it accepts no token or misses
+        one, RejectedError for any other refusal, UnreachableError when it (or what stands behind it) cannot be reached.
         """
         reply = await self.send(method, path, body)
         if reply.status < 300:
@@ -80,7 +80,7 @@ def _refusal(reply: Reply) -> Exception:
         case 400 | 404 | 422:
             return SettingsError(reply.detail)
         case 401:
-            return UnauthenticatedError(f"{reply.detail} (--token or AETHER_TOKEN gives one to this command)")
+            return UnauthenticatedError(reply.detail)
         case 502 | 503 | 504:
             return UnreachableError(reply.detail)
         case status:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from aetherlink.incidents.identity import Kind, incident_key
 from aetherlink.incidents.options import GroupingOptions, LabelOptions
 from aetherlink.lib.plain_text import plain
-from aetherlink.model.alerts import Alert
+from aetherlink.model.alerts import Alert, AlertSeverity
 from aetherlink.model.ids import SourceName
 from aetherlink.model.incidents import Severity
 from aetherlink.model.playbooks import Matcher
 from aetherlink.playbooks.schema import split_matcher
 
-NONE = "none"
+NONE = AlertSeverity.NONE.value
 _MOST_REMEMBERED = 10_000
 _LONGEST_WORD = 200  # characters of a name, a tenant, a service
 _LONGEST_REMEMBERED = 200  # characters of one label: what is longer is read anew each time

@@ -17,6 +17,15 @@ class AlertStatus(StrEnum):
     RESOLVED = "resolved"
 
 
+class AlertSeverity(StrEnum):
+    """How bad an alert is, as the agent understood its labels; `none` where they say so."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+    NONE = "none"
+
+
 class Suppression(StrEnum):
     """Why an alert that fires is nobody's incident."""
 
@@ -105,7 +114,7 @@ class AlertFilter(NamedTuple):
     source: str | None = None
     name: str | None = None
     tenant: str | None = None
-    severity: str | None = None
+    severity: AlertSeverity | None = None
     incident_id: str | None = None
     suppressed: bool | None = None
 

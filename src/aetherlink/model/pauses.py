@@ -6,6 +6,9 @@ from datetime import datetime
 EVERYTHING = "all"
 """The scope of a pause of the whole agent: the only one that there is so far."""
 
+NO_REASON = "no reason was given"
+"""The reason of a pause for which nobody gave one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:

@@ -13,6 +13,7 @@ from aetherlink.model.ids import ActionId, SourceName
 from aetherlink.model.incidents import Stage
 from aetherlink.model.questions import Question
 from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.pipeline import patience
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
 from aetherlink.pipeline.strangers import before_the_first_known, call_for
 from aetherlink.ports import Transaction
@@ -138,7 +139,7 @@ def _action(world: World, case: Case, plan: Plan, decision: Decision) -> Action:
             finished_at=None,
             outcome=None,
         )
-    return Action(
+    new = Action(
         id=ActionId(world.ids.new("act")),
         plan=plan,
         reason=case.incident.title,
@@ -148,6 +149,7 @@ def _action(world: World, case: Case, plan: Plan, decision: Decision) -> Action:
         created_at=now,
         incident_id=case.incident.id,
     )
+    return patience.handed_on(world, case.action, new)
 
 
 def _is_undone(case: Case, plan: Plan) -> bool:

@@ -12,12 +12,12 @@ from functools import partial
 from aetherlink.errors import AetherError, ConflictError
 from aetherlink.lib.periodic import Periodic
 from aetherlink.model import lifecycle
-from aetherlink.model.actions import ActionState
+from aetherlink.model.actions import Action, ActionState
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus, Stage
 from aetherlink.model.lifecycle import State
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline import strangers
+from aetherlink.pipeline import patience, strangers
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.stages import STAGES
 from aetherlink.pipeline.step import Case, Continue, Finish, Step, Wait, World
@@ -121,15 +121,20 @@ async def advance(world: World, incident_id: IncidentId, metrics: PipelineMetric
         case = await world.store.read(lambda transaction: _load(transaction, world, incident_id))
         if case is None or case.incident.stage is Stage.DONE:
             return
-        step = await STAGES[case.incident.stage](world, case)
+        step = await patience.kept(world, case, await STAGES[case.incident.stage](world, case))
         now = world.clock.now()
         if not await world.store.write(partial(_store, case=case, step=step, now=now)):
             return
         _say(case.incident, step)
-        if step.action is not None and (case.incident.stage is Stage.DECIDE or step.action.state is _FINISHED):
+        if step.action is not None and _is_told_of(case.incident.stage, step.action):
             metrics.action_stored(step.action)
         if not isinstance(step.move, Continue) or step.move.at is not None:
             return
+
+
+def _is_told_of(stage: Stage, action: Action) -> bool:
+    """Whether the action was decided or has ended just now: the stages after that add facts to it only."""
+    return stage is Stage.DECIDE or (stage is Stage.ACT and action.state is _FINISHED)
 
 
 def _look(transaction: Transaction, now: datetime, limit: int) -> _View:
@@ -149,9 +154,10 @@ def _load(transaction: Transaction, world: World, incident_id: IncidentId) -> Ca
     alerts, known, after = transaction.alerts, world.known_names, incident.planned_through
     newest = alerts.last_of(incident_id)
     fresh = alerts.actionable(incident_id, limit=_MOST_FRESH, after=after, names=known) if newest > after else []
+    healed = patience.healed_at(world, action)
     others: list[str] = []
     if newest > after and known is not None and strangers.matter(incident):
-        others = alerts.names_of(incident_id, limit=_MOST_NAMED, after=after, but=known)
+        others = alerts.names_of(incident_id, limit=_MOST_NAMED, after=after, but=known, began_after=healed)
     planned = None if incident.plan is None else alerts.get(incident.plan.alert_id)
     return Case(
         incident,
@@ -160,6 +166,7 @@ def _load(transaction: Transaction, world: World, incident_id: IncidentId) -> Ca
         strangers=tuple(others),
         newest=newest if len(fresh) < _MOST_FRESH else fresh[-1].id,
         planned=planned if planned is not None and planned.may_be_acted_on else None,
+        healed_at=healed,
     )
 
 

@@ -60,7 +60,8 @@ class Case:
 
     `fresh` are alerts that a playbook may match and that were not looked at yet, `strangers` the names of others that
     no playbook can match, `newest` is up to where these were looked for, `planned` the one that the plan is for. Of
-    all only what fires and is neither silenced nor inhibited, and some at most: there may be thousands.
+    all only what fires and is neither silenced nor inhibited, and some at most: there may be thousands. Strangers that
+    began before `healed_at` have time to end (pipeline.patience) and are left out.
     """
 
     incident: Incident
@@ -69,6 +70,7 @@ class Case:
     strangers: tuple[str, ...] = ()
     newest: int = 0
     planned: StoredAlert | None = None
+    healed_at: datetime | None = None
 
     @property
     def has_news(self) -> bool:

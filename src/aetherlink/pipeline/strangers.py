@@ -1,5 +1,9 @@
-"""Alerts that no playbook knows: a person is called for them, whatever else the incident is waiting for."""
+"""Alerts that no playbook knows: a person is called for them, whatever else the incident is waiting for.
 
+But not at once for those that a verified repair is about to end: see pipeline.patience.
+"""
+
+from aetherlink.model.alerts import StoredAlert
 from aetherlink.model.incidents import Incident, Severity
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, World
@@ -27,11 +31,15 @@ def call_for(world: World, case: Case, looked_at: int) -> tuple[tuple[Entry, ...
 
     Not for each that joins: see `matter`.
     """
-    passed = {one.alert.name or one.alert.fingerprint for one in case.fresh[:looked_at]}
+    passed = {one.alert.name or one.alert.fingerprint for one in case.fresh[:looked_at] if _is_called_for(case, one)}
     names = sorted({*case.strangers, *passed})[:_MOST_NAMES]
     if not names or not matter(case.incident):
         return (), False
     return call(world, case, f"no playbook matches {', '.join(names)}")
+
+
+def _is_called_for(case: Case, one: StoredAlert) -> bool:
+    return case.healed_at is None or one.alert.starts_at > case.healed_at
 
 
 def call(world: World, case: Case, reason: str) -> tuple[tuple[Entry, ...], bool]:

@@ -10,6 +10,7 @@ from aetherlink.model.actions import Action, Plan
 from aetherlink.model.decisions import Evidence, EvidenceStatus
 from aetherlink.model.incidents import Stage
 from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.pipeline import patience
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
 
 _BLIND = frozenset({EvidenceStatus.NO_DATA, EvidenceStatus.ERROR})
@@ -48,7 +49,8 @@ def _holding(plan: Plan, evidence: Evidence, now: datetime) -> Entry:
 
 def _verified(action: Action, evidence: Evidence, now: datetime) -> Step:
     text = f"the repair worked: `{evidence.query}` has held for {action.plan.verify_for_seconds:g} s"
-    return Step(Continue(Stage.WATCH), (Entry(EventKind.VERIFIED, now, text, _facts(action, evidence)),))
+    verified = Entry(EventKind.VERIFIED, now, text, _facts(action, evidence))
+    return Step(Continue(Stage.WATCH), (verified,), action=patience.noted(action, now))
 
 
 def _not_verified(action: Action, evidence: Evidence, now: datetime) -> Step:

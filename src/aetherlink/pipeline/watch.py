@@ -4,9 +4,10 @@ Nothing waits in silence for ever: a repair that was verified while its alert go
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus
-from aetherlink.model.incidents import Origin, Stage
+from aetherlink.model.incidents import Incident, Origin, Stage
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Finish, Step, Wait, World
 
@@ -19,7 +20,7 @@ async def run(world: World, case: Case) -> Step:
     if incident.firing <= 0 and incident.origin is Origin.HEALTH:  # a good score closes what a low one opened
         return Step(Wait(), retired=_withdrawn(case.action))
     if incident.firing <= 0:
-        return _over(world, case)
+        return await _over(world, case)
     if incident.hands_off:
         return Step(Wait(), planned_through=case.newest)
     if case.has_news:
@@ -27,13 +28,23 @@ async def run(world: World, case: Case) -> Step:
     return replace(await _overdue(world, case), planned_through=case.newest)
 
 
-def _over(world: World, case: Case) -> Step:
+async def _over(world: World, case: Case) -> Step:
     now = world.clock.now()
-    seconds = (now - case.incident.opened_at).total_seconds()
+    seconds = (now - await _opened_last(world, case.incident)).total_seconds()
+    again = f", opened {case.incident.reopened + 1} times" if case.incident.reopened else ""
     is_alert = case.incident.origin is Origin.ALERT
-    text = f"resolved after {seconds:.1f} s" if is_alert else "the request is done with"
+    text = f"resolved after {seconds:.1f} s{again}" if is_alert else "the request is done with"
     resolved = Entry(EventKind.RESOLVED, now, text, {"seconds": seconds})
     return Step(Finish(), (resolved,), retired=_withdrawn(case.action))
+
+
+async def _opened_last(world: World, incident: Incident) -> datetime:
+    """When it was opened the last time: the peace between two outages is no part of either."""
+    if not incident.reopened:
+        return incident.opened_at
+    kind = EventKind.REOPENED
+    found = await world.store.read(lambda tx: tx.incidents.latest_entries(incident.id, limit=1, kind=kind))
+    return found[0].entry.at if found else incident.opened_at
 
 
 def _withdrawn(action: Action | None) -> Action | None:

@@ -18,7 +18,7 @@ from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
 from aetherlink.model.principals import TokenRecord
-from aetherlink.model.timeline import Entry, StoredEntry
+from aetherlink.model.timeline import Entry, EventKind, StoredEntry
 
 T = TypeVar("T")
 
@@ -53,8 +53,20 @@ class AlertRows(Protocol):
         """As of_incident, but only those that fire and are not suppressed; with `names` only alerts of these names."""
         ...
 
-    def names_of(self, incident_id: IncidentId, *, limit: int, after: int = 0, but: Collection[str] = ()) -> list[str]:
-        """The names of its actionable alerts with ids above `after`, those of the first so many; some are left out."""
+    def names_of(
+        self,
+        incident_id: IncidentId,
+        *,
+        limit: int,
+        after: int = 0,
+        but: Collection[str] = (),
+        began_after: datetime | None = None,
+        began_by: datetime | None = None,
+    ) -> list[str]:
+        """The names of its actionable alerts with ids above `after`, those of the first so many; some are left out.
+
+        Only of those that began after the one instant, and by the other.
+        """
         ...
 
     def last_of(self, incident_id: IncidentId) -> int:
@@ -127,8 +139,10 @@ class IncidentRows(Protocol):
         """The earliest timer of all open incidents."""
         ...
 
-    def latest_entries(self, incident_id: IncidentId, *, limit: int) -> list[StoredEntry]:
-        """The newest entries, the newest first."""
+    def latest_entries(
+        self, incident_id: IncidentId, *, limit: int, kind: EventKind | None = None
+    ) -> list[StoredEntry]:
+        """The newest entries, the newest first; with `kind` only those of this kind."""
         ...
 
     def timeline(self, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:

@@ -79,9 +79,22 @@ class SqlAlertRows:
             is_one = sa.and_(is_one, alerts.c.name.in_(names))
         return self._in_order(is_one, limit=limit, after=after)
 
-    def names_of(self, incident_id: IncidentId, *, limit: int, after: int = 0, but: Collection[str] = ()) -> list[str]:
+    def names_of(
+        self,
+        incident_id: IncidentId,
+        *,
+        limit: int,
+        after: int = 0,
+        but: Collection[str] = (),
+        began_after: datetime | None = None,
+        began_by: datetime | None = None,
+    ) -> list[str]:
         """The names of its actionable alerts with ids above `after`, those of the first so many; some are left out."""
         is_one = sa.and_(alerts.c.incident_id == incident_id, alerts.c.id > after, _ACTIONABLE)
+        if began_after is not None:
+            is_one = sa.and_(is_one, alerts.c.starts_at > began_after)
+        if began_by is not None:
+            is_one = sa.and_(is_one, alerts.c.starts_at <= began_by)
         query = sa.select(alerts.c.name).where(is_one, alerts.c.name.not_in(but)).order_by(alerts.c.id).limit(limit)
         return sorted(set(self._connection.scalars(query)))
 

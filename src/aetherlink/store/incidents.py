@@ -18,7 +18,7 @@ from aetherlink.model.incidents import (
     Severity,
     Stage,
 )
-from aetherlink.model.timeline import Entry, StoredEntry
+from aetherlink.model.timeline import Entry, EventKind, StoredEntry
 from aetherlink.store import heads, pruning, rows, timeline
 from aetherlink.store.layer import Layer
 from aetherlink.store.tables import incidents
@@ -162,9 +162,11 @@ class SqlIncidentRows:
         """The earliest timer of all open incidents."""
         return self._connection.execute(sa.select(sa.func.min(incidents.c.wake_at)).where(heads.IS_OPEN)).scalar()
 
-    def latest_entries(self, incident_id: IncidentId, *, limit: int) -> list[StoredEntry]:
-        """The newest entries, the newest first."""
-        return timeline.latest(self._connection, incident_id, limit=limit)
+    def latest_entries(
+        self, incident_id: IncidentId, *, limit: int, kind: EventKind | None = None
+    ) -> list[StoredEntry]:
+        """The newest entries, the newest first; with `kind` only those of this kind."""
+        return timeline.latest(self._connection, incident_id, limit=limit, kind=kind)
 
     def timeline(self, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
         """Entries in order, those with a sequence above `after`."""

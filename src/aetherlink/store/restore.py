@@ -43,15 +43,15 @@ class Restored:
 def into_file(file: Path, database: Path, files: Files, *, force: bool, now: datetime) -> Restored:
     """Restore into an SQLite database.
 
-    Raises SettingsError when there is data already and `force` is not given, or when the file is not there; StoreError
+    Raises SettingsError when the file is not there, or when there is data already and `force` is not given; StoreError
     when the file is no whole backup of a known schema, or while an agent uses the data.
     """
     data_dir = database.parent
     aside = data_dir / f"replaced-{now:%Y%m%dT%H%M%SZ}"
     has_data = database.exists()
-    if has_data and not force:
-        raise SettingsError(f"{data_dir} holds data already: --force moves it aside (into {aside}) and restores")
     with _told(file), _checked(file) as package:
+        if has_data and not force:  # said of a whole backup only: nobody must force what cannot be restored
+            raise SettingsError(f"{data_dir} holds data already: --force moves it aside (into {aside}) and restores")
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with replacement.in_file(database, aside, files=files.of(package), stale=files.stale) as connection:
             _fill(connection, package, file=file, now=now, epoch=_epoch_in(database))

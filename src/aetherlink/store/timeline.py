@@ -83,14 +83,14 @@ def page(connection: sa.Connection, incident_id: IncidentId, *, limit: int, afte
     return [_entry(row) for row in connection.execute(query)]
 
 
-def latest(connection: sa.Connection, incident_id: IncidentId, *, limit: int) -> list[StoredEntry]:
-    """The newest entries, the newest first."""
-    query = (
-        sa.select(timeline)
-        .where(timeline.c.incident_id == incident_id)
-        .order_by(timeline.c.sequence.desc())
-        .limit(limit)
-    )
+def latest(
+    connection: sa.Connection, incident_id: IncidentId, *, limit: int, kind: EventKind | None = None
+) -> list[StoredEntry]:
+    """The newest entries, the newest first; with `kind` only those of this kind."""
+    is_one = timeline.c.incident_id == incident_id
+    if kind is not None:
+        is_one = sa.and_(is_one, timeline.c.kind == kind.value)
+    query = sa.select(timeline).where(is_one).order_by(timeline.c.sequence.desc()).limit(limit)
     return [_entry(row) for row in connection.execute(query)]
 
 

@@ -116,6 +116,8 @@ def test_incidents_are_filtered_by_status(agent) -> None:
         ("tenant=acme-corp", {"Down", "Slow", "Full"}),
         ("tenant=", {"Watchdog"}),
         ("severity=critical&status=firing", {"Slow", "Full"}),
+        ("severity=none", {"Watchdog"}),
+        ("severity=info", set()),
         ("suppressed=true", {"Watchdog"}),
         ("suppressed=false", {"Down", "Slow", "Full"}),
         ("incident_id=inc-none", set()),
@@ -178,6 +180,7 @@ def test_each_entry_of_a_timeline_has_its_number_and_its_hash(agent) -> None:
     ("path", "status", "words"),
     [
         ("/api/v1/alerts?status=open", 422, "query.status"),
+        ("/api/v1/alerts?severity=foo", 422, "query.severity: Input should be 'critical', 'warning', 'info' or 'none'"),
         ("/api/v1/alerts?suppressed=perhaps", 422, "query.suppressed"),
         ("/api/v1/alerts?tenant=%00", 422, "query.tenant"),
         ("/api/v1/incidents?severity=none", 422, "query.severity"),

@@ -163,6 +163,26 @@ def test_alerts_and_incidents_are_narrowed_and_listed_over_pages(aether, agent) 
     assert aether("alerts", "--status", "sad", *url).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "known"),
+    [
+        ("alerts", "--severity", ("critical", "warning", "info", "none")),
+        ("alerts", "--status", ("firing", "resolved")),
+        ("incidents", "--severity", ("critical", "warning", "info")),
+        ("incidents", "--status", ("open", "resolved")),
+        ("incidents", "--origin", ("alert", "health", "request")),
+    ],
+)
+def test_a_filter_that_nothing_can_fit_is_2_and_names_the_known_words(
+    aether, agent, command: str, option: str, known: tuple[str, ...]
+) -> None:
+    done = aether(command, option, "foo", AETHER_URL=agent.url)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert option.removeprefix("--") in done.stderr
+    assert all(f"'{word}'" in done.stderr for word in known)
+
+
 def test_tokens_are_made_listed_and_revoked_with_the_operators_token(aether, agent, settings_of) -> None:
     config = ["--config", settings_of(agent)]
 
@@ -280,8 +300,29 @@ def test_who_has_no_token_is_told_where_the_operators_was_sought(aether, start_a
     assert {nowhere.returncode, by_url.returncode, wrong.returncode} == {1}
     assert "was sought in not-here/operator.token (No such file or directory)" in nowhere.stderr
     assert "is not sent to an address of --url" in by_url.stderr
-    assert "was sought in not-here/operator.token" in wrong.stderr
+    assert "does not accept the operator's token (the operator's was sought in not-here/operator.token)" in wrong.stderr
     assert "`aether token create`" not in nowhere.stderr + by_url.stderr
+
+
+@pytest.mark.parametrize("given_by", ["--token", "AETHER_TOKEN"])
+@pytest.mark.parametrize("command", [("incidents",), ("smoke",), ("token", "list")], ids=" ".join)
+def test_a_token_that_is_not_accepted_is_told_of_by_what_gave_it_and_not_shown(
+    aether, agent, given_by: str, command: tuple[str, ...]
+) -> None:
+    def refused(token: str) -> str:
+        options, variables = (["--token", token], {}) if given_by == "--token" else ([], {given_by: token})
+        done = aether(*command, *options, "--url", agent.url, **variables)
+        assert done.returncode in (1, 2)
+        assert "Authorization" not in done.stderr + done.stdout
+        assert token not in done.stderr + done.stdout
+        return done.stderr
+
+    wrong, none = refused("aek_of-another-agent-of-another-time"), refused("tä st")
+
+    assert f"the agent at {agent.url} does not accept the token that {given_by} gives" in wrong
+    assert f"aether: what {given_by} gives is no token" in none
+    assert "`aether token create NAME --scope SCOPE` makes one" in wrong
+    assert "`aether token create NAME --scope SCOPE` makes one" in none
 
 
 def test_smoke_passes_on_an_agent_that_is_well(aether, start_agent) -> None:

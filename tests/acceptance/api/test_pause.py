@@ -42,6 +42,15 @@ def test_whoever_may_not_resume_cannot_do_it_by_a_shorter_pause(agent) -> None:
     assert (one["reason"], one["until"]) == ("short", None)
 
 
+def test_a_second_pause_without_a_reason_keeps_the_first_ones(agent) -> None:
+    first = agent.call("POST", "/api/v1/pause", token="operate", json={}).json()
+    agent.call("POST", "/api/v1/pause", token="operate", json=PAUSE)
+    again = agent.call("POST", "/api/v1/pause", token="operator", json={})
+
+    assert first["pauses"][0]["reason"] == "no reason was given"
+    assert again.json()["pauses"][0]["reason"] == PAUSE["reason"]
+
+
 def test_a_request_while_paused_is_denied_by_the_pause(start_agent) -> None:
     agent = start_agent()
     agent.call("POST", "/api/v1/pause", token="operator", json=PAUSE)
@@ -52,7 +61,12 @@ def test_a_request_while_paused_is_denied_by_the_pause(start_agent) -> None:
 
 
 def test_what_does_not_fit_is_refused_in_words(agent) -> None:
-    wrong = [{}, {"reason": ""}, {"reason": "x", "scope": "tenant:acme"}, {"reason": "x", "until": "2099-01-01T00:00"}]
+    wrong = [
+        {"reason": ""},
+        {"reason": 1},
+        {"reason": "x", "scope": "tenant:acme"},
+        {"reason": "x", "until": "2099-01-01T00:00"},
+    ]
     answers = [agent.call("POST", "/api/v1/pause", token="operator", json=body) for body in wrong]
     past = agent.call("POST", "/api/v1/pause", token="operator", json={"reason": "x", "until": in_hours(-1)})
 
@@ -72,7 +86,8 @@ def test_one_command_pauses_it_outlives_kill_9_and_one_command_resumes(tmp_path:
     agent = f"http://{settings['AETHER_LISTEN']}"
     with serving(settings, tmp_path):
         wait_until_ready(settings)
-        paused = run(settings, tmp_path, "pause", "--reason", "we move the database", "--for", "2h")
+        run(settings, tmp_path, "pause", "--reason", "we move the database", "--for", "1h")
+        paused = run(settings, tmp_path, "pause", "--for", "2h")
     with serving(settings, tmp_path):
         wait_until_ready(settings)
         wait_until(lambda: "aether_agent_paused 1.0" in httpx.get(f"{agent}/metrics").text, "the gauge says so")
@@ -83,6 +98,7 @@ def test_one_command_pauses_it_outlives_kill_9_and_one_command_resumes(tmp_path:
     assert (paused.returncode, resumed.returncode) == (0, 0), paused.stderr + resumed.stderr
     assert paused.stdout.startswith("paused until 2")
     assert "by operator" in paused.stdout
+    assert "we move the database" in paused.stdout
     assert act.returncode == 1
     assert resumed.stdout == "not paused: the agent acts as its mode allows\n"
     log = (tmp_path / "log").read_text()

@@ -77,6 +77,25 @@ async def test_a_builtin_playbook_observes_although_the_ceiling_is_auto(rig: Rig
     assert rig.executor.calls == []
 
 
+async def test_an_incident_that_was_opened_again_says_how_long_it_took_since_then(rig: Rig) -> None:
+    for seconds in (30, 12, 7.5):
+        await rig.hear("SomethingElse")
+        await rig.run()
+        rig.clock.move(seconds)
+        await rig.hear("SomethingElse", firing=False)
+        await rig.run()
+        rig.clock.move(60)
+
+    incident = await rig.incident()
+    entries = await rig.store.read(lambda tx: tx.incidents.timeline(incident.id, limit=100, after=0))
+    resolved = [stored.entry for stored in entries if stored.entry.kind is EventKind.RESOLVED]
+    assert [(entry.text, entry.facts["seconds"]) for entry in resolved] == [
+        ("resolved after 30.0 s", 30),
+        ("resolved after 12.0 s, opened 2 times", 12),
+        ("resolved after 7.5 s, opened 3 times", 7.5),
+    ]
+
+
 @pytest.mark.parametrize("status", [EvidenceStatus.NO_DATA, EvidenceStatus.ERROR, EvidenceStatus.DOES_NOT_HOLD])
 async def test_without_evidence_it_does_not_act_and_asks_again(rig: Rig, status: EvidenceStatus) -> None:
     rig.probe.status = status

@@ -237,6 +237,22 @@ async def test_data_is_replaced_by_force_only_and_moved_aside_whole(rig: Rig, tm
     rig.store.open()  # for the fixture, which closes the one that it opened
 
 
+@pytest.mark.parametrize(
+    ("content", "kind", "complaint"),
+    [(None, SettingsError, "No such file"), (b"this is no zip", StoreError, "no backup")],
+    ids=["missing", "damaged"],
+)
+async def test_what_is_wrong_with_the_file_is_said_before_force_is_asked_for(
+    database: Path, tmp_path: Path, content: bytes | None, kind: type[Exception], complaint: str
+) -> None:
+    if content is not None:
+        (tmp_path / "b.zip").write_bytes(content)
+
+    with pytest.raises(kind, match=complaint) as caught:
+        put_back(tmp_path / "b.zip", database)
+    assert "--force" not in str(caught.value)
+
+
 async def test_a_running_agent_is_never_pulled_away(rig: Rig, tmp_path: Path) -> None:
     back_up(rig.database, tmp_path / "b.zip")
 

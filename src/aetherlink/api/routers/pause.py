@@ -21,7 +21,9 @@ class PauseBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
 
-    reason: Annotated[str, Field(strict=True, min_length=1, max_length=_LONGEST_REASON)]
+    reason: Annotated[str, Field(strict=True, min_length=1, max_length=_LONGEST_REASON)] | None = Field(
+        default=None, description="Why; without, the reason of a pause that holds stays."
+    )
     scope: Literal["all"] = Field(default="all", description="What is paused: all of the agent, the only one so far.")
     until: AwareDatetime | None = Field(default=None, description="When it ends by itself; without, when resumed.")
 
