@@ -21,6 +21,8 @@ from aetherlink.errors import BadRequestError
 
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
+_CLOSE = b"connection: close\r\n"
+
 
 @dataclass(slots=True)
 class ConnectionBounds:
@@ -78,10 +80,13 @@ class WholeAnswers:
     """The transport, with the head of an answer held back for its body, which as a rule follows at once.
 
     Written one after the other they are two system calls, and the first one wakes the other side for nothing.
+    `is_early` tells whether the request has not arrived whole yet: what follows it is not read any more, so the answer
+    says that the connection ends with it.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, *, is_early: Callable[[], bool]) -> None:
         self._transport = transport
+        self._is_early = is_early
         self._loop = asyncio.get_running_loop()
         self._head = b""
 
@@ -91,7 +96,7 @@ class WholeAnswers:
             head, self._head = self._head, b""
             self._transport.write(head + data)
         elif data.startswith(b"HTTP/1."):
-            self._head = data
+            self._head = _closing(data) if self._is_early() else data
             self._loop.call_soon(self._write_head)
         else:
             self._transport.write(data)
@@ -108,6 +113,11 @@ class WholeAnswers:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+
+def _closing(head: bytes) -> bytes:
+    """The head, with the word that the connection ends; what is more than a head says so already."""
+    return head[:-2] + _CLOSE + b"\r\n" if head.endswith(b"\r\n\r\n") and _CLOSE not in head else head
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -130,7 +140,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own
         """A new connection."""
-        super().connection_made(cast("asyncio.Transport", WholeAnswers(transport)))
+        answers = WholeAnswers(transport, is_early=self._is_half_read)
+        super().connection_made(cast("asyncio.Transport", answers))
         self._bounds.opened(self, len(self.connections))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -176,7 +187,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_response_complete()
         self._is_busy = False
         if not self.transport.is_closing():
-            self._is_answered_early = self.cycle.more_body
+            self._is_answered_early = self._is_half_read()
             self._bounds.sends(self)
 
     def pause_writing(self) -> None:
@@ -188,6 +199,12 @@ class BoundedConnection(HttpToolsProtocol):
         """It reads again."""
         super().resume_writing()
         self._bounds.is_read(self)
+
+    def _is_half_read(self) -> bool:
+        """Of the request that is served, if any."""
+        if self.cycle is not None:
+            return self.cycle.more_body
+        return False
 
     def _ignore(self, data: bytes) -> None:
         """Let it go by, so that the sender comes to read the answer; uvicorn closes when it has been quiet enough."""

@@ -186,6 +186,18 @@ async def test_an_answer_before_the_end_of_the_body_can_be_read_and_the_rest_is_
         assert answer == (200, b"early")
 
 
+async def test_an_answer_before_the_end_of_the_body_says_that_no_other_request_is_read_after_it() -> None:
+    """Else a client that keeps the connection sends its next request there, and waits for nothing."""
+    async with served(ConnectionBounds()) as connect:
+        early, whole = await connect(), await connect()
+
+        early.writer.write(POST.replace(b"/", b"/early", 1) % 10)
+        whole.writer.write(POST.replace(b"/", b"/early", 1) % 10 + b"a" * 10)
+
+        assert b"connection: close" in await early.reader.readuntil(b"\r\n\r\n")
+        assert b"connection: close" not in await whole.reader.readuntil(b"\r\n\r\n")
+
+
 async def test_a_body_without_an_end_is_not_ignored_without_an_end() -> None:
     async with served(ConnectionBounds(most_ignored=1000)) as connect:
         peer = await connect()
