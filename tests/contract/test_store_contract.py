@@ -16,6 +16,8 @@ from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Outc
 from aetherlink.model.alerts import Alert, AlertStatus, Episode, Suppression
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, PlaybookName, SourceName, TargetName
+from aetherlink.model.journal import JournalBody
+from aetherlink.model.ledger import LedgerOutcome, Way
 from aetherlink.model.principals import Scope, TokenRecord
 from aetherlink.ports import Transaction
 from aetherlink.store.database import SqlStore
@@ -160,6 +162,21 @@ async def test_brief_work_begins_where_it_is_asked_for_unless_it_might_have_to_w
         await store.write(where, is_brief=True)
     sa.event.remove(store._place.writing, "commit", fail)
     assert [await store.write(where, is_brief=True) for _ in range(2)] == ["store-writer", at_hand]
+
+
+async def test_a_transaction_that_looks_sees_what_it_has_put_off_itself(store: SqlStore) -> None:
+    counted = {(Way.WEBHOOK, LedgerOutcome.OPENED): 2}
+    body = JournalBody(START, SOURCE, b"as it came")
+
+    def work(transaction: Transaction) -> tuple[object, ...]:
+        transaction.ledger.add(counted)
+        transaction.journal.add([body])
+        transaction.alerts.put([episode(transaction.alerts.last_id + 1, "f")], [], at=START)
+        stored = transaction.alerts.get(transaction.alerts.last_id)
+        return transaction.ledger.totals().totals, list(transaction.journal.since(START)), stored is not None
+
+    assert await store.write(work, is_brief=True) == (counted, [body], True)
+    assert (await store.read(lambda transaction: transaction.ledger.totals())).totals == counted
 
 
 async def test_a_commit_that_was_not_heard_of_is_looked_up_before_the_next_one(

@@ -6,6 +6,7 @@ Whatever else changes an incident only has to say so: its head is read anew when
 
 import copy
 from collections.abc import Iterable
+from itertools import islice
 
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import IncidentHead, IncidentStatus
@@ -41,7 +42,7 @@ class KnownHeads:
                 del self._by_key[known.key]
         if len(self._by_id) + len(staged.known) > self._most:
             self.clear()
-        for head in staged.known.values():
+        for head in islice(staged.known.values(), self._most):
             self._by_id[head.id] = self._by_key[head.key] = head
 
 

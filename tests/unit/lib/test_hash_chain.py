@@ -1,5 +1,6 @@
 """The chain: every field counts, nothing can be moved between fields, and the key stays hidden."""
 
+import hmac
 import pickle
 from typing import Any
 
@@ -28,6 +29,11 @@ def test_the_hash_is_the_same_for_ever() -> None:
     """A database of today must verify tomorrow: this value may never change."""
     assert entry_hash(KEY, NUMBER, LINK) == "b461be6edd2d7501abce44a0e481b039f034c1fd8e7edd83206c2d8fd8e25261"
     assert pruned_proof(KEY, NUMBER, LINK, ENTRY) == "e527c27c03cb83c603100f8d176c99767b9d4ef296e8facaf58c10f078722339"
+
+
+@given(st.binary(min_size=32, max_size=32), st.text())
+def test_the_mac_is_the_one_that_everybody_knows(secret: bytes, text: str) -> None:
+    assert Key(secret).mac(text) == hmac.digest(secret, text.encode(), "sha256")
 
 
 @pytest.mark.parametrize("name", Link._fields)
