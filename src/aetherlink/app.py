@@ -18,7 +18,7 @@ import uvloop
 from aetherlink import outside
 from aetherlink.access.gate import check_listen
 from aetherlink.agent import GRACE, Agent
-from aetherlink.api.connections import BoundedServer
+from aetherlink.api.server import BoundedServer
 from aetherlink.audit.anchor_file import ANCHORS_FILE
 from aetherlink.errors import SettingsError, UnreachableError
 from aetherlink.lib import logs
@@ -107,7 +107,7 @@ async def _serve(settings: Settings) -> int:
     listener = _listen(settings)
     try:
         await agent.start()
-        server = BoundedServer(agent.asgi, grace=GRACE)
+        server = BoundedServer(agent.asgi, door=agent.asgi, grace=GRACE)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         _log.info("Listening on http://%s in mode %s", settings.listen, settings.mode)

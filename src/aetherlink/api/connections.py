@@ -1,20 +1,16 @@
-"""Serves an ASGI app with bounds on its connections: how many, how large a head, how long for it, who does not read.
+"""Connections with bounds: how many, how large a head, how long for it, who does not read.
 
 uvicorn with httptools has none of these: a head without an end grows until memory is gone, and whoever never finishes
 a head, or never reads an answer, keeps a connection for ever.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import Any, cast
 
-import uvicorn
-from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from aetherlink.errors import BadRequestError
@@ -168,18 +164,13 @@ class BoundedConnection(HttpToolsProtocol):
         self._silence()
 
     def on_headers_complete(self) -> None:
-        """A request begins. One at a time: nobody needs more, and those that wait would have no bound."""
-        if self._is_busy:
-            raise BadRequestError("a request before the answer to the one before")  # uvicorn answers 400
-        self._is_busy = True
-        self.is_in_head = False
+        """A request begins."""
+        self._begin_request()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """A request has arrived; what comes next is a head."""
-        self.is_in_head = True
-        self._head_bytes = 0
-        self._bounds.has_sent(self)
+        """A request has arrived."""
+        self._end_request()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -199,6 +190,19 @@ class BoundedConnection(HttpToolsProtocol):
         """It reads again."""
         super().resume_writing()
         self._bounds.is_read(self)
+
+    def _begin_request(self) -> None:
+        """One at a time: nobody needs more, and those that wait would have no bound."""
+        if self._is_busy:
+            raise BadRequestError("a request before the answer to the one before")  # uvicorn answers 400
+        self._is_busy = True
+        self.is_in_head = False
+
+    def _end_request(self) -> None:
+        """What comes next is a head."""
+        self.is_in_head = True
+        self._head_bytes = 0
+        self._bounds.has_sent(self)
 
     def _is_half_read(self) -> bool:
         """Of the request that is served, if any."""
@@ -220,33 +224,3 @@ class BoundedConnection(HttpToolsProtocol):
     def _forget(self) -> None:
         self._bounds.has_sent(self)
         self._bounds.is_read(self)
-
-
-class BoundedServer(uvicorn.Server):
-    """uvicorn with bounded connections, and without signal handlers: the app has its own."""
-
-    def __init__(self, app: ASGIApp, *, grace: timedelta, bounds: ConnectionBounds | None = None) -> None:
-        self._bounds = bounds or ConnectionBounds()
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=partial(BoundedConnection, bounds=self._bounds),  # type: ignore[arg-type]  # as good as a class
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,  # who calls is who connects: a header that says otherwise is not believed
-                timeout_graceful_shutdown=round(grace.total_seconds()),
-            )
-        )
-
-    async def on_tick(self, counter: int) -> bool:
-        """Ten times a second."""
-        self._bounds.sweep()
-        return await super().on_tick(counter)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """uvicorn would raise the signal again after its end, before the agent has closed its rooms."""
-        yield

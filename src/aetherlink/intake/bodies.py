@@ -38,8 +38,7 @@ class Bodies:
 
     async def read(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The whole body, to be released. Raises an error of this module, or OverloadedError."""
-        if headers.get(b"content-encoding", b"identity") != b"identity":
-            raise EncodedError
+        self._refuse_encoded(headers)
         said = headers.get(b"content-length", b"0")
         length = int(said) if said.isdigit() and len(said) <= _LONGEST_LENGTH else None
         if length is None or length > self._options.max_body_bytes:
@@ -52,6 +51,14 @@ class Bodies:
             self.release(body)
             raise
         return bytes(body)
+
+    async def hold(self, headers: dict[bytes, bytes], body: bytes) -> bytes:
+        """As read, for a body that has arrived already."""
+        self._refuse_encoded(headers)
+        if len(body) > self._options.max_body_bytes:
+            raise self._too_large(len(body))
+        self._take(bytearray(), body)
+        return body
 
     def release(self, body: bytes | bytearray) -> None:
         """It is done with."""
@@ -75,6 +82,10 @@ class Bodies:
             raise OverloadedError(f"{self._held} bytes of webhooks are held (intake.bodies_bytes): try again")
         self._held += more
         body += piece
+
+    def _refuse_encoded(self, headers: dict[bytes, bytes]) -> None:
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            raise EncodedError
 
     def _too_large(self, length: int | None) -> TooLargeError:
         limit = self._options.max_body_bytes

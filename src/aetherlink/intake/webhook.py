@@ -6,7 +6,7 @@ soon. A body that cannot be read is kept in quarantine and answered 200: sent ag
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -30,10 +30,11 @@ from aetherlink.model.ids import SourceName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import LedgerOutcome, Way
 from aetherlink.model.principals import Principal, Scope
-from aetherlink.ports import AlertSink, Clock, OversizedSink, Store, Transaction
+from aetherlink.ports import AlertSink, Answer, Clock, OversizedSink, Post, Store, Transaction
 
 AsgiScope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Read = Callable[[dict[bytes, bytes]], Awaitable[bytes]]  # is given the headers
 AsgiApp = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
 
 PATH = "/alertmanager"
@@ -55,10 +56,13 @@ _STATUSES: dict[type[AetherError], HTTPStatus] = {
 
 _ANSWERED = frozenset(_STATUSES.values())
 
+_PROBLEM = ((b"content-type", b"application/problem+json"),)
 _HEADERS: Mapping[HTTPStatus, Sequence[tuple[bytes, bytes]]] = {  # as the API sends them
-    HTTPStatus.UNAUTHORIZED: ((b"www-authenticate", b'Bearer realm="aetherlink"'),),
-    HTTPStatus.SERVICE_UNAVAILABLE: ((b"retry-after", b"1"),),
+    HTTPStatus.OK: ((b"content-type", b"application/json"),),
+    HTTPStatus.UNAUTHORIZED: (*_PROBLEM, (b"www-authenticate", b'Bearer realm="aetherlink"')),
+    HTTPStatus.SERVICE_UNAVAILABLE: (*_PROBLEM, (b"retry-after", b"1")),
 }
+_to_json = msgspec.json.Encoder().encode
 
 
 class IntakeMetrics:
@@ -85,7 +89,7 @@ class IntakeMetrics:
 
 
 class WebhookIntake:
-    """Takes POST /alertmanager; everything else goes on to `app`."""
+    """Takes POST /alertmanager, as an ASGI app or whole as a ports.PostDoor; everything else goes on to `app`."""
 
     def __init__(
         self,
@@ -115,16 +119,26 @@ class WebhookIntake:
         self._incomplete = incomplete
         self._oversized = oversized
 
+    @property
+    def paths(self) -> Collection[str]:
+        """See ports.PostDoor."""
+        return self._paths.keys()
+
+    async def answer(self, post: Post, body: bytes) -> Answer:
+        """See ports.PostDoor."""
+        return await self._answer(post, lambda headers: self._bodies.hold(headers, body))
+
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self._paths:
-            await self._answer(scope, receive, send)
+            post = Post(scope["path"], scope["headers"], scope.get("client"))
+            await _send(send, await self._answer(post, lambda headers: self._bodies.read(headers, receive)))
         else:
             await self._app(scope, receive, send)
 
-    async def _answer(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+    async def _answer(self, post: Post, read: Read) -> Answer:
         try:
-            answer: dict[str, object] = await self._take(scope, receive)
+            answer = await self._take(post, read)
             status = HTTPStatus.OK
         except tuple(_STATUSES) as problem:
             status = next(code for kind, code in _STATUSES.items() if isinstance(problem, kind))
@@ -137,24 +151,23 @@ class WebhookIntake:
             }
             _log.warning("webhook refused with %s: %s", status.value, problem)
         self._metrics.webhooks[status].inc()
-        await _respond(send, status, answer)
+        return Answer(status.value, _HEADERS.get(status, _PROBLEM), _to_json(answer))
 
-    async def _take(self, scope: AsgiScope, receive: Receive) -> dict[str, object]:
-        caller = self._gate.admit(scope["headers"], scope.get("client"), Scope.WEBHOOK)
-        source = self._source_of(scope["path"], caller)
-        body = await self._read(scope, receive, source)
+    async def _take(self, post: Post, read: Read) -> dict[str, object]:
+        caller = self._gate.admit(post.headers, post.client, Scope.WEBHOOK)
+        source = self._source_of(post.path, caller)
+        body = await self._read(post, read, source)
         try:
             return await self._keep(body, source)
         finally:
             self._bodies.release(body)
 
-    async def _read(self, scope: AsgiScope, receive: Receive, source: SourceName) -> bytes:
+    async def _read(self, post: Post, read: Read, source: SourceName) -> bytes:
         try:
-            return await self._bodies.read(dict(scope["headers"]), receive)
+            return await read(dict(post.headers))
         except TooLargeError as problem:
             if self._oversized is not None:
-                client = scope.get("client")
-                sender = str(client[0]) if client else "a local socket"
+                sender = str(post.client[0]) if post.client else "a local socket"
                 self._oversized.refused(source, length=problem.length, sender=sender)
             raise
 
@@ -210,10 +223,7 @@ class WebhookIntake:
         _log.warning("webhook body put in quarantine: %s", problem)
 
 
-async def _respond(send: Send, status: HTTPStatus, answer: dict[str, object]) -> None:
-    kind = b"application/json" if status is HTTPStatus.OK else b"application/problem+json"
-    body = msgspec.json.encode(answer)
-    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-    headers += _HEADERS.get(status, ())
-    await send({"type": "http.response.start", "status": status.value, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _send(send: Send, answer: Answer) -> None:
+    headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

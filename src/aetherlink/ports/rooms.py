@@ -1,8 +1,8 @@
 """The sockets between the rooms: who is told of what, and who can be asked how things stand."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aetherlink.model.alerts import Alert
 from aetherlink.model.audit import Anchor
@@ -69,6 +69,35 @@ class OversizedSink(Protocol):
 
     def refused(self, source: SourceName, *, length: int | None, sender: str) -> None:
         """One of them, from this address; None: so large that nobody knows how large. Cheap, however many come."""
+        ...
+
+
+class Post(NamedTuple):
+    """A POST without its body: header names in lower case, the client as address and port."""
+
+    path: str
+    headers: Sequence[tuple[bytes, bytes]]
+    client: Sequence[object] | None
+
+
+class Answer(NamedTuple):
+    """What is answered; the length of the body is not among the headers."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+
+
+class PostDoor(Protocol):
+    """Takes small POSTs whole and by itself, where an app would be called for each of several thousand a second."""
+
+    @property
+    def paths(self) -> Collection[str]:
+        """Those that it takes."""
+        ...
+
+    async def answer(self, post: Post, body: bytes) -> Answer:
+        """The answer, as the app would give it. Raises what is a bug."""
         ...
 
 

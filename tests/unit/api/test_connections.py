@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from aetherlink.api.connections import BoundedServer, ConnectionBounds
+from aetherlink.api.connections import ConnectionBounds
+from aetherlink.api.server import BoundedServer
 
 SOON = timedelta(seconds=0.2)
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -25,6 +25,7 @@ from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.model.alerts import Alert
 from aetherlink.model.ids import SourceName
 from aetherlink.model.principals import Principal, Scope
+from aetherlink.ports import Post
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock
 
@@ -103,9 +104,28 @@ def intake(
     )
 
 
-@pytest.fixture
-async def client(intake: WebhookIntake) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(intake)  # type: ignore[arg-type] - httpx types ASGI messages more narrowly
+class AtTheDoor(httpx.AsyncBaseTransport):
+    """Brings whole POSTs to the intake as ports.PostDoor; the rest to the app that it is as well."""
+
+    def __init__(self, intake: WebhookIntake) -> None:
+        self._intake = intake
+        self._app = httpx.ASGITransport(intake)  # type: ignore[arg-type] - httpx types ASGI messages more narrowly
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        is_whole = isinstance(request.stream, httpx.ByteStream)
+        is_true = is_whole and request.headers.get("content-length") == str(len(await request.aread()))
+        if request.method != "POST" or request.url.path not in self._intake.paths or not is_true:
+            return await self._app.handle_async_request(request)
+        headers = [(name.lower(), value) for name, value in request.headers.raw]
+        post = Post(request.url.path, headers, ("127.0.0.1", 123))
+        answer = await self._intake.answer(post, await request.aread())
+        return httpx.Response(answer.status, headers=list(answer.headers), content=answer.body)
+
+
+@pytest.fixture(params=["app", "door"])
+async def client(intake: WebhookIntake, request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    app = httpx.ASGITransport(intake)  # type: ignore[arg-type] - httpx types ASGI messages more narrowly
+    transport = app if request.param == "app" else AtTheDoor(intake)
     headers = {"Authorization": f"Bearer {WEBHOOK}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://agent", headers=headers) as opened:
         yield opened
