@@ -86,14 +86,24 @@ class _Opening:
             _let_go(self._begun[0])
 
     def _begin(self) -> tuple[sa.Connection, sa.RootTransaction]:
-        if self._begun is None:
-            connection = self._engine.connect().execution_options(**{MAY_WAIT: self.may_wait})
-            try:
-                self._begun = connection, connection.begin()
-            except BaseException:
-                _let_go(connection)
-                raise
+        """Whatever is in the way is the store's trouble, never the work's, although that may be what begins it."""
+        try:
+            if self._begun is None:
+                self._begun = _begun(self._engine, may_wait=self.may_wait)
+        except (AetherError, sa.exc.SQLAlchemyError):
+            raise
+        except Exception as problem:  # a file that cannot be looked at, a socket that cannot be had
+            raise _in_own_words(StoreError, problem) from problem
         return self._begun
+
+
+def _begun(engine: sa.Engine, *, may_wait: bool) -> tuple[sa.Connection, sa.RootTransaction]:
+    connection = engine.connect().execution_options(**{MAY_WAIT: may_wait})
+    try:
+        return connection, connection.begin()
+    except BaseException:
+        _let_go(connection)
+        raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import NoReturn
 
 import pytest
 
-from aetherlink.errors import StoreError
+from aetherlink.errors import StoreError, UnfitError
+from aetherlink.model.ledger import LedgerOutcome, Way
 from aetherlink.ports import Transaction
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
@@ -69,6 +70,26 @@ async def test_it_goes_on_when_the_disk_fails_while_it_looks_what_is_stored_in_t
 
     assert store.is_alive
     await store.write(nothing)
+
+
+@pytest.mark.parametrize("is_brief", [True, False])
+async def test_what_fails_at_the_begin_is_the_stores_trouble_and_not_the_works(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch, is_brief: bool
+) -> None:
+    """Who is told that his alerts cannot be stored at all puts them away, and they are not sent again."""
+
+    def keep(transaction: Transaction) -> None:
+        transaction.ledger.add({(Way.WEBHOOK, LedgerOutcome.OPENED): 1})
+
+    await store.write(keep, is_brief=is_brief)
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "stat", fail)
+        with pytest.raises(StoreError, match="Input/output error") as caught:
+            await store.write(keep, is_brief=is_brief)
+
+    assert not isinstance(caught.value, UnfitError)
+    await store.write(keep, is_brief=is_brief)
+    assert (await store.read(lambda rows: rows.ledger.totals())).totals == {(Way.WEBHOOK, LedgerOutcome.OPENED): 2}
 
 
 async def test_whoever_is_stopped_in_the_midst_of_brief_work_lets_go_of_the_turn(store: SqlStore) -> None:
