@@ -71,7 +71,7 @@ class StagedHeads:
         """It is changed by other means."""
         self.touched.add(incident_id)
         gone = self.known.pop(incident_id, None)
-        if gone is not None:
+        if gone is not None and self._ids.get(gone.key) == incident_id:  # else another incident has it by now
             del self._ids[gone.key]
 
     def put(self, heads: Iterable[IncidentHead]) -> None:

@@ -94,6 +94,17 @@ def test_an_identity_that_was_given_up_leads_nowhere_until_somebody_else_has_it(
     assert [known.by_key(key) and known.by_key(key).id for key in ("symptom", "cause")] == ["two", "one"]
 
 
+def test_who_gave_an_identity_up_takes_it_from_nobody() -> None:
+    staged = StagedHeads(KnownHeads())
+    staged.put([head("one", key="k"), head("two", key="k"), head("one", key="other")])
+    staged.forget(ONE)
+    staged.put([head("two", key="k")])
+
+    found = staged.by_key("k")
+    assert found is not None
+    assert found.id == "two"
+
+
 def test_a_layer_that_is_absorbed_adds_to_the_one_below() -> None:
     known = KnownHeads()
     commit(known, head("one"), head("two"))
