@@ -158,12 +158,16 @@ def recovered(incident: Incident, *, at: datetime) -> Incident:
 
 
 def reopened(incident: Incident, *, at: datetime) -> Incident:
-    """The incident again, with nobody called for it or looking after it yet. Raises ConflictError."""
+    """The incident again, with nobody called for it or looking after it yet. Raises ConflictError.
+
+    What was done about it before is history: it neither excuses nor accuses what fires now.
+    """
     check(incident, Event.REOPENED)
     return replace(
         incident,
         status=IncidentStatus.OPEN,
         stage=Stage.PLAN,
+        action_id=None,
         resolved_at=None,
         closed_by=None,
         escalated_at=None,

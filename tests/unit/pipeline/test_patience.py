@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from aetherlink.incident_commands import IncidentCommands
 from aetherlink.model.actions import OutcomeStatus, Verb
 from aetherlink.model.decisions import EvidenceStatus, Mode
 from aetherlink.model.ids import PlaybookName
@@ -12,7 +13,7 @@ from aetherlink.model.incidents import IncidentStatus, Stage
 from aetherlink.model.playbooks import Matcher, MatchOperator
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.options import PipelineOptions
-from rigs.pipeline import Rig
+from rigs.pipeline import NoWaker, Rig
 
 STRANGER = "CrmHighErrorRate"
 VERIFIED_AFTER = 3  # seconds, as the playbook of CrmApiDown says
@@ -192,3 +193,20 @@ async def test_a_verified_action_is_counted_once(rig: Rig) -> None:
     await repair(rig)
 
     assert counted == ["allowed", "finished"]
+
+
+async def test_nobody_is_called_again_for_what_a_person_has_closed_by_hand(rig: Rig) -> None:
+    """The known alert fires anew and brings the incident back; the stranger is as it was when somebody had seen it."""
+    await repair(rig, while_it_is_repaired=STRANGER)
+    await rig.hear(firing=False)
+    await rig.run_for(RESOLVE_WITHIN + 60)
+    assert len(await calls(rig)) == 1
+    hand = IncidentCommands(rig.store, clock=rig.clock, waker=NoWaker())
+    await hand.close((await rig.incident()).id, reason="it is known", by="ann")
+    await rig.run_for(60)
+
+    await rig.hear()
+    await rig.run_for(2)
+
+    assert (await rig.incident()).reopened == 1
+    assert len(await calls(rig)) == 1
