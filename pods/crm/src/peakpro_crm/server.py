@@ -21,12 +21,20 @@ from peakpro_crm.settings import CrmSettings
 
 _LOG = logging.getLogger("peakpro_crm.server")
 _BACKLOG = 512
+_JUST_CAME = 0.1  # seconds from a connection to its first request
 _MARGIN = 1.0  # seconds that closing may take after the requests' own time is over
 _GAVE_UP = 1
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which a second never outlives its stop deadline."""
+    """uvicorn's server, which a second never outlives its stop deadline, and answers whom it has let in."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody else in, wait for the requests of those who just came, and only then end what is idle."""
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_JUST_CAME)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop, and end the process when a request, a thread or the loop itself does not let go."""
