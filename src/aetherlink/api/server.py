@@ -41,8 +41,8 @@ class Connection(BoundedConnection):
     def data_received(self, data: bytes) -> None:
         """Parse it."""
         super().data_received(data)
-        if self._pieces is not None:
-            pieces, self._pieces = self._pieces, None
+        pieces, self._pieces = self._pieces, None
+        if pieces is not None and not self.transport.is_closing():
             super(BoundedConnection, self).on_headers_complete()
             for piece in pieces:
                 super().on_body(piece)

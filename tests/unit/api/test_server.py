@@ -15,21 +15,28 @@ from rigs.patience import eventually
 
 DEADLINE = 10
 HEAD = b"POST /door HTTP/1.1\r\nhost: a\r\nX-Who: me\r\ncontent-length: 4\r\n"
+CHUNKED = b"POST /door HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
 WHOLE = HEAD + b"\r\nbody"
 
 
-async def app(scope, receive, send) -> None:
+@dataclass
+class App:
     """Answers with the body, and its own name."""
-    body = b""
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            break
-    answer = b"app: " + body
-    headers = [(b"content-length", str(len(answer)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": answer})
+
+    calls: int = 0
+
+    async def __call__(self, scope, receive, send) -> None:
+        self.calls += 1
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                break
+        answer = b"app: " + body
+        headers = [(b"content-length", str(len(answer)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
 
 
 @dataclass
@@ -71,6 +78,7 @@ class Peer:
 @dataclass
 class Served:
     server: BoundedServer
+    app: App
     door: Door
     address: tuple[str, int]
     peers: list[Peer] = field(default_factory=list)
@@ -83,11 +91,11 @@ class Served:
 @asynccontextmanager
 async def serving() -> AsyncIterator[Served]:
     listener = socket.create_server(("127.0.0.1", 0))
-    door = Door()
+    app, door = App(), Door()
     door.opened.set()
     server = BoundedServer(app, door=door, grace=timedelta(seconds=5))
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    served = Served(server, door, listener.getsockname())
+    served = Served(server, app, door, listener.getsockname())
     try:
         yield served
     finally:
@@ -119,8 +127,9 @@ async def test_a_whole_post_is_the_doors_and_so_is_the_next_one_on_that_connecti
 
 async def test_a_chunked_post_in_one_piece_is_the_doors_as_well() -> None:
     async with serving() as served:
-        chunked = b"POST /door HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n"
-        assert (await (await served.connect()).answer(chunked))[1] == b"door: body"
+        peer = await served.connect()
+
+        assert (await peer.answer(CHUNKED + b"2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n"))[1] == b"door: body"
 
 
 @pytest.mark.parametrize(
@@ -146,6 +155,20 @@ async def test_everything_else_is_the_apps(pieces: list[bytes], body: bytes) -> 
 
         assert (await peer.answer(*pieces))[1] == body
         assert (await peer.answer(WHOLE))[1] == b"door: body"
+
+
+async def test_a_body_that_breaks_the_rules_is_nobodys() -> None:
+    async with serving() as served:
+        peer = await served.connect()
+        peer.writer.write(
+            b"POST /door HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nbo\r\nno length\r\n"
+        )
+
+        async with asyncio.timeout(DEADLINE):
+            answer = await peer.reader.read()
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request")
+        assert answer.count(b"HTTP/1.1") == 1
+        assert (served.app.calls, served.door.posts) == (0, [])
 
 
 async def test_a_bug_at_the_door_is_a_500_that_tells_nothing_and_the_connection_goes_on() -> None:
