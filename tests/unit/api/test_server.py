@@ -25,7 +25,7 @@ class App:
 
     calls: int = 0
 
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, _scope, receive, send) -> None:
         self.calls += 1
         body = b""
         while True:
