@@ -11,6 +11,17 @@ from aetherlink.model.ids import ActionId, TargetName
 from aetherlink.store import rows
 from aetherlink.store.tables import actions
 
+_ITS_ID = "its_id"
+# Made once: to make a statement of so many columns takes SQLAlchemy longer than to run it.
+_GET = sa.select(actions).where(actions.c.id == sa.bindparam(_ITS_ID))
+_UPDATE = sa.update(actions).where(actions.c.id == sa.bindparam(_ITS_ID))
+_INSERT = sa.insert(actions)
+_STARTED_SINCE = (
+    sa.select(actions)
+    .where(actions.c.target == sa.bindparam("its_target"), actions.c.started_at >= sa.bindparam("since"))
+    .order_by(actions.c.started_at.desc())
+)
+
 
 class SqlActionRows:
     """See ports.ActionRows."""
@@ -20,7 +31,8 @@ class SqlActionRows:
 
     def get(self, action_id: ActionId) -> Action | None:
         """The action, or None."""
-        return self._one(actions.c.id == action_id)
+        row = self._connection.execute(_GET, {_ITS_ID: action_id}).first()
+        return None if row is None else _action(row)
 
     def by_idempotency_key(self, requested_by: str, key: str) -> Action | None:
         """The action that this caller asked for under this key before."""
@@ -29,17 +41,13 @@ class SqlActionRows:
     def put(self, action: Action) -> None:
         """Insert or replace the action."""
         values = _values(action)
-        if not self._connection.execute(sa.update(actions).where(actions.c.id == action.id).values(values)).rowcount:
-            self._connection.execute(sa.insert(actions).values(values))
+        if not self._connection.execute(_UPDATE, {_ITS_ID: action.id, **values}).rowcount:
+            self._connection.execute(_INSERT, values)
 
     def started_since(self, target: TargetName, since: datetime) -> list[Action]:
         """Actions on the target whose intent was committed at or after that moment, newest first."""
-        query = (
-            sa.select(actions)
-            .where(actions.c.target == target, actions.c.started_at >= since)
-            .order_by(actions.c.started_at.desc())
-        )
-        return [_action(row) for row in self._connection.execute(query)]
+        found = self._connection.execute(_STARTED_SINCE, {"its_target": target, "since": since})
+        return [_action(row) for row in found]
 
     def page(self, *, limit: int, before: str | None) -> tuple[list[Action], str | None]:
         """Newest first, with the cursor of the next page or None."""

@@ -25,6 +25,8 @@ from aetherlink.store.tables import alerts
 
 _CHANGING = ("status", "ends_at", "since", "suppressed", "incident_id", "updated_at")
 _ACTIONABLE = sa.and_(alerts.c.status == AlertStatus.FIRING.value, alerts.c.suppressed == Suppression.NONE.value)
+_GET = sa.select(alerts).where(alerts.c.id == sa.bindparam("its_id"))
+_LAST_OF = sa.select(sa.func.max(alerts.c.id)).where(alerts.c.incident_id == sa.bindparam("its_incident"))
 _NO_FILTER = AlertFilter()
 _MOST_READ = 10_000  # rows, for one page
 _to_json = msgspec.json.Encoder().encode
@@ -63,7 +65,7 @@ class SqlAlertRows:
 
     def get(self, alert_id: int) -> StoredAlert | None:
         """The episode, or None."""
-        row = self._connection.execute(sa.select(alerts).where(alerts.c.id == alert_id)).first()
+        row = self._connection.execute(_GET, {"its_id": alert_id}).first()
         return None if row is None else _stored(row)
 
     def of_incident(self, incident_id: IncidentId, *, limit: int, after: int = 0) -> list[StoredAlert]:
@@ -100,8 +102,7 @@ class SqlAlertRows:
 
     def last_of(self, incident_id: IncidentId) -> int:
         """The id of the newest alert filed under the incident; 0 when there is none."""
-        query = sa.select(sa.func.max(alerts.c.id)).where(alerts.c.incident_id == incident_id)
-        return self._connection.execute(query).scalar() or 0
+        return self._connection.execute(_LAST_OF, {"its_incident": incident_id}).scalar() or 0
 
     def page(
         self, *, limit: int, before: str | None, only: AlertFilter = _NO_FILTER

@@ -28,6 +28,23 @@ T = TypeVar("T")
 _NOT_OF_THE_MODEL = ("priority", "entries", "head", "is_pruned")
 _NO_FILTER = IncidentFilter()
 
+_ITS_ID, _ITS_VERSION = "its_id", "its_version"
+_IS_IT = sa.and_(incidents.c.id == sa.bindparam(_ITS_ID), incidents.c.version == sa.bindparam(_ITS_VERSION))
+# Made once: to make a statement of so many columns takes SQLAlchemy longer than to run it.
+_GET = sa.select(incidents).where(incidents.c.id == sa.bindparam(_ITS_ID))
+_LAST = sa.select(incidents.c.entries, incidents.c.head).where(_IS_IT)
+_UPDATE = sa.update(incidents).where(_IS_IT)
+_DUE = (
+    sa.select(incidents.c.id)
+    .where(heads.IS_OPEN, incidents.c.wake_at <= sa.bindparam("now"))
+    .order_by(incidents.c.priority, incidents.c.wake_at)
+    .limit(sa.bindparam("most"))
+)
+_NEXT_WAKE = sa.select(sa.func.min(incidents.c.wake_at)).where(heads.IS_OPEN)
+_BY_SEVERITY = (
+    sa.select(incidents.c.severity, sa.func.count().label("open")).where(heads.IS_OPEN).group_by(incidents.c.severity)
+)
+
 _MOST_READ = 50_000  # rows of the narrow index, for one page
 
 
@@ -45,7 +62,8 @@ class SqlIncidentRows:
 
     def get(self, incident_id: IncidentId) -> Incident | None:
         """The incident, or None."""
-        return self._one(incidents.c.id == incident_id)
+        row = self._connection.execute(_GET, {_ITS_ID: incident_id}).first()
+        return None if row is None else _incident(row)
 
     def open_by_key(self, key: str) -> Incident | None:
         """The open incident with this identity."""
@@ -90,14 +108,14 @@ class SqlIncidentRows:
 
     def update(self, incident: Incident, entries: Sequence[Entry]) -> bool:
         """Store it if its stored version is still `incident.version`, which then grows by one; else False."""
-        is_it = sa.and_(incidents.c.id == incident.id, incidents.c.version == incident.version)
-        last = self._connection.execute(sa.select(incidents.c.entries, incidents.c.head).where(is_it)).first()
+        is_it = {_ITS_ID: incident.id, _ITS_VERSION: incident.version}
+        last = self._connection.execute(_LAST, is_it).first()
         if last is None:
             return False
         sequence, head = self._timeline.append(incident.id, entries, sequence=last.entries, head=last.head)
         self._timeline.flush()
         values = {**_values(incident), "version": incident.version + 1, "entries": sequence, "head": head}
-        self._connection.execute(sa.update(incidents).where(is_it).values(values))
+        self._connection.execute(_UPDATE, is_it | values)
         self._known.forget(incident.id)
         return True
 
@@ -150,17 +168,12 @@ class SqlIncidentRows:
 
     def due(self, now: datetime, *, limit: int) -> list[IncidentId]:
         """Open incidents whose timer is due, the most urgent first, then the longest waiting."""
-        query = (
-            sa.select(incidents.c.id)
-            .where(heads.IS_OPEN, incidents.c.wake_at <= now)
-            .order_by(incidents.c.priority, incidents.c.wake_at)
-            .limit(limit)
-        )
-        return [IncidentId(found) for found in self._connection.scalars(query)]
+        found = self._connection.scalars(_DUE, {"now": now, "most": limit})
+        return [IncidentId(each) for each in found]
 
     def next_wake(self) -> datetime | None:
         """The earliest timer of all open incidents."""
-        return self._connection.execute(sa.select(sa.func.min(incidents.c.wake_at)).where(heads.IS_OPEN)).scalar()
+        return self._connection.execute(_NEXT_WAKE).scalar()
 
     def latest_entries(
         self, incident_id: IncidentId, *, limit: int, kind: EventKind | None = None
@@ -184,12 +197,7 @@ class SqlIncidentRows:
 
     def open_by_severity(self) -> dict[str, int]:
         """How many are open, by severity."""
-        query = (
-            sa.select(incidents.c.severity, sa.func.count().label("open"))
-            .where(heads.IS_OPEN)
-            .group_by(incidents.c.severity)
-        )
-        return {row.severity: row.open for row in self._connection.execute(query)}
+        return {row.severity: row.open for row in self._connection.execute(_BY_SEVERITY)}
 
     def prune(self, before: datetime, *, limit: int) -> int:
         """Empty the timelines of incidents that were closed before this instant. Returns how many incidents."""
