@@ -17,7 +17,9 @@ from aetherlink.errors import BadRequestError
 
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
+_GO_ON = b"HTTP/1.1 100 "  # no answer yet
 _CLOSE = b"connection: close\r\n"
+_OF_A_BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
 @dataclass(slots=True)
@@ -91,7 +93,7 @@ class WholeAnswers:
         if self._head:
             head, self._head = self._head, b""
             self._transport.write(head + data)
-        elif data.startswith(b"HTTP/1."):
+        elif data.startswith(b"HTTP/1.") and not data.startswith(_GO_ON):
             self._head = _closing(data) if self._is_early() else data
             self._loop.call_soon(self._write_head)
         else:
@@ -192,9 +194,15 @@ class BoundedConnection(HttpToolsProtocol):
         self._bounds.is_read(self)
 
     def _begin_request(self) -> None:
-        """One at a time: nobody needs more, and those that wait would have no bound."""
+        """One at a time: nobody needs more, and those that wait would have no bound.
+
+        The parser takes no body of a request that asks for another protocol: what comes in its place looks like a
+        request.
+        """
         if self._is_busy:
             raise BadRequestError("a request before the answer to the one before")  # uvicorn answers 400
+        if self.parser.should_upgrade() and any(name in _OF_A_BODY for name, _ in self.headers):
+            raise BadRequestError("a body, and the wish for another protocol")
         self._is_busy = True
         self.is_in_head = False
 

@@ -6,7 +6,7 @@ Whatever does not arrive in one piece goes the ordinary way, where waiting has i
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
@@ -29,6 +29,7 @@ class Connection(BoundedConnection):
         super().__init__(*args, **named)
         self._door = door
         self._paths = {} if door is None else {path.encode(): path for path in door.paths}
+        self._head: Sequence[tuple[bytes, bytes]] = ()
         self._pieces: list[bytes] | None = None
         self._is_at_the_door = False
         self._is_last = False
@@ -51,7 +52,7 @@ class Connection(BoundedConnection):
         """A request begins."""
         if self._is_for_the_door():
             self._begin_request()
-            self._pieces = []
+            self._head, self._pieces = tuple(self.headers), []  # what follows a body is no head
         else:
             super().on_headers_complete()
 
@@ -71,7 +72,7 @@ class Connection(BoundedConnection):
         self._end_request()
         self._is_at_the_door = True
         self._is_last = not self.parser.should_keep_alive()
-        post = Post(self._paths[self.url], self.headers, self.client)
+        post = Post(self._paths[self.url], self._head, self.client)
         task = self.loop.create_task(self._answer(self._door, post, b"".join(pieces)))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
@@ -89,10 +90,12 @@ class Connection(BoundedConnection):
 
     async def _answer(self, door: PostDoor, post: Post, body: bytes) -> None:
         try:
-            answer = await door.answer(post, body)
-        except Exception:  # the named boundary of a request: a bug is an answer, as in uvicorn
-            self.logger.exception("the door has failed")
-            answer = _FAILED
+            answer = await self._asked(door, post, body)
+            if self.flow.write_paused:  # who does not read his answers gets no more of them
+                await self.flow.drain()
+        except asyncio.CancelledError:
+            self.transport.abort()  # nobody will answer; the sender hears of that at once, and comes again
+            raise
         self._is_at_the_door = False
         if self.transport.is_closing():
             return
@@ -100,6 +103,13 @@ class Connection(BoundedConnection):
         if self._is_last:
             self.transport.close()
         self.on_response_complete()
+
+    async def _asked(self, door: PostDoor, post: Post, body: bytes) -> Answer:
+        try:
+            return await door.answer(post, body)
+        except Exception:  # the named boundary of a request: a bug is an answer, as in uvicorn
+            self.logger.exception("the door has failed")
+            return _FAILED
 
     def _written(self, answer: Answer) -> bytes:
         headers = [*self.server_state.default_headers, *answer.headers]

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -46,13 +46,14 @@ class Door:
     paths: frozenset[str] = frozenset({"/door"})
     posts: list[Post] = field(default_factory=list)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
+    size: int = 0  # of the answers, beside their words
 
     async def answer(self, post: Post, body: bytes) -> Answer:
         self.posts.append(post)
         await self.opened.wait()
         if body == b"evil":
             raise LookupError("a bug")
-        return Answer(202, [(b"x-by", b"door")], b"door: " + body)
+        return Answer(202, [(b"x-by", b"door")], b"door: " + body + b" " * self.size)
 
 
 @dataclass
@@ -89,11 +90,11 @@ class Served:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Served]:
+async def serving(grace: timedelta = timedelta(seconds=5)) -> AsyncIterator[Served]:
     listener = socket.create_server(("127.0.0.1", 0))
     app, door = App(), Door()
     door.opened.set()
-    server = BoundedServer(app, door=door, grace=timedelta(seconds=5))
+    server = BoundedServer(app, door=door, grace=grace)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     served = Served(server, app, door, listener.getsockname())
     try:
@@ -169,6 +170,85 @@ async def test_a_body_that_breaks_the_rules_is_nobodys() -> None:
         assert answer.startswith(b"HTTP/1.1 400 Bad Request")
         assert answer.count(b"HTTP/1.1") == 1
         assert (served.app.calls, served.door.posts) == (0, [])
+
+
+@pytest.mark.parametrize("path", [b"/door", b"/other"])
+async def test_a_body_of_a_request_for_another_protocol_never_becomes_a_request(path: bytes) -> None:
+    async with serving() as served:
+        peer = await served.connect()
+        length = str(len(WHOLE)).encode()
+        wish = b"connection: Upgrade\r\nupgrade: h2c\r\ncontent-length: " + length + b"\r\n\r\n"
+
+        peer.writer.write(b"POST " + path + b" HTTP/1.1\r\nhost: a\r\n" + wish)
+        await asyncio.sleep(0.05)
+        peer.writer.write(WHOLE)
+
+        async with asyncio.timeout(DEADLINE):
+            answer = await peer.reader.read()
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request")
+        assert (served.app.calls, served.door.posts) == (0, [])
+
+
+async def test_what_follows_a_body_is_no_header() -> None:
+    async with serving() as served:
+        peer = await served.connect()
+
+        await peer.answer(CHUNKED + b"4\r\nbody\r\n0\r\nauthorization: Bearer x\r\n\r\n")
+
+        assert [name for name, _ in served.door.posts[0].headers] == [b"host", b"transfer-encoding"]
+
+
+async def test_who_is_told_to_go_on_is_not_told_that_the_connection_ends() -> None:
+    async with serving() as served:
+        peer = await served.connect()
+        peer.writer.write(HEAD + b"Expect: 100-continue\r\n\r\n")
+        async with asyncio.timeout(DEADLINE):
+            assert await peer.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+        head, body = await peer.answer(b"body")
+
+        assert (b"connection: close" in head, body) == (False, b"app: body")
+
+
+async def test_who_reads_no_answer_gets_no_more_of_them() -> None:
+    async with serving() as served:
+        served.door.size = 1_000_000
+        peer = await served.connect()
+        peer.reader._transport.pause_reading()
+        [connection] = await connections(served)
+
+        def send() -> bool:
+            if not connection._is_busy:
+                peer.writer.write(WHOLE)
+            return connection.flow.write_paused and connection._is_busy
+
+        await eventually(send, seconds=DEADLINE)
+        await asyncio.sleep(0.1)
+
+        asked = len(served.door.posts)
+        assert connection._is_busy
+        assert connection._plain.get_write_buffer_size() < 64 * 1024 + 2 * served.door.size
+        peer.reader._transport.resume_reading()
+        await eventually(lambda: not connection._is_busy, seconds=DEADLINE)
+        assert len(served.door.posts) == asked
+
+
+async def test_at_the_end_of_the_grace_who_is_still_at_the_door_is_cut_off() -> None:
+    async with serving(grace=timedelta(seconds=1)) as served:
+        served.door.opened.clear()
+        peer = await served.connect()
+        peer.writer.write(WHOLE)
+        await eventually(lambda: len(served.door.posts) == 1)
+
+        served.server.should_exit = True
+
+        with suppress(ConnectionError):
+            assert await peer.is_closed()
+
+
+async def connections(served: Served) -> list:
+    await eventually(lambda: len(served.server.server_state.connections) == 1)
+    return list(served.server.server_state.connections)
 
 
 async def test_a_bug_at_the_door_is_a_500_that_tells_nothing_and_the_connection_goes_on() -> None:
