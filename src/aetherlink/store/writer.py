@@ -92,7 +92,7 @@ class _Opening:
                 self._begun = _begun(self._engine, may_wait=self.may_wait)
         except (AetherError, sa.exc.SQLAlchemyError):
             raise
-        except Exception as problem:  # a file that cannot be looked at, a socket that cannot be had
+        except Exception as problem:  # files that cannot be looked at, sockets that cannot be had
             raise _in_own_words(StoreError, problem) from problem
         return self._begun
 
