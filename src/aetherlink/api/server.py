@@ -1,6 +1,6 @@
 """Serves an ASGI app on bounded connections, and past it the small POSTs that a door of their own takes whole.
 
-Of what a webhook costs the way through an ASGI server is the largest part: a task, an event, a scope, five messages.
+The way through an ASGI server costs a webhook several times what decoding it does: a task, an event, a scope, messages.
 Whatever does not arrive in one piece goes the ordinary way, where waiting has its deadlines.
 """
 
