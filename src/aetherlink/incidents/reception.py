@@ -7,10 +7,11 @@ at once, and counted in the ledger with the next commit, or a moment later by on
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
+from itertools import chain
 
 from aetherlink.errors import AetherError, OverloadedError, StoreError, UnfitError
 from aetherlink.incidents.filing import Filed, Filing
@@ -259,8 +260,8 @@ class Reception:
 
     def _tell(self, batch: Sequence[_Waiting], done: _Done) -> None:
         self._count(
-            [alert for waiting in batch for alert in waiting.alerts],
-            [meaning for its in done.filed for meaning in its.meanings],
+            chain.from_iterable(waiting.alerts for waiting in batch),
+            chain.from_iterable(its.meanings for its in done.filed),
         )
         for waiting in batch:
             if waiting.repeats:
@@ -283,7 +284,7 @@ class Reception:
     def _note(self, alerts: Sequence[Alert]) -> None:
         self._count(alerts, [self._mapping.meaning(alert) for alert in alerts])
 
-    def _count(self, alerts: Sequence[Alert], meanings: Sequence[Meaning]) -> None:
+    def _count(self, alerts: Iterable[Alert], meanings: Iterable[Meaning]) -> None:
         """Many alerts share one meaning."""
         by_meaning = Counter(meanings)
         counted: Counter[tuple[str, str]] = Counter()
@@ -293,7 +294,7 @@ class Reception:
         if any(meaning.is_heartbeat for meaning in by_meaning):
             self._hear(alerts)
 
-    def _hear(self, alerts: Sequence[Alert]) -> None:
+    def _hear(self, alerts: Iterable[Alert]) -> None:
         for alert in alerts:
             if self._heartbeats is not None and self._mapping.is_heartbeat(alert):
                 self._pass_on(alert, self._heartbeats)
