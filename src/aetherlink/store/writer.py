@@ -89,7 +89,7 @@ class _Opening:
         """Whatever is in the way is the store's trouble, never the work's, although that may be what begins it."""
         try:
             if self._begun is None:
-                self._begun = _begun(self._engine, may_wait=self.may_wait)
+                self._begun = _connected(self._engine, may_wait=self.may_wait)
         except (AetherError, sa.exc.SQLAlchemyError):
             raise
         except Exception as problem:  # files that cannot be looked at, sockets that cannot be had
@@ -97,7 +97,7 @@ class _Opening:
         return self._begun
 
 
-def _begun(engine: sa.Engine, *, may_wait: bool) -> tuple[sa.Connection, sa.RootTransaction]:
+def _connected(engine: sa.Engine, *, may_wait: bool) -> tuple[sa.Connection, sa.RootTransaction]:
     connection = engine.connect().execution_options(**{MAY_WAIT: may_wait})
     try:
         return connection, connection.begin()
