@@ -3,7 +3,6 @@
 Called by the supervisor once ports, tools and files are settled. Nothing is started here.
 """
 
-import asyncio
 import json
 import signal
 import socket
@@ -21,7 +20,7 @@ from aetherlink.lab.postgres import PostgresHome
 from aetherlink.lab.processes import Launch
 from aetherlink.lab.services import ServicePlan
 from aetherlink.lab.tools import ToolSet
-from aetherlink.lab.waiting import until
+from aetherlink.lab.waiting import to_its_end, until
 
 CRM_RELEASES = ("1.0.0", "1.1.0")
 _PROBE_SECONDS = 1.5
@@ -99,7 +98,7 @@ def database(lab: LabPlan, home: PostgresHome) -> ServicePlan:
     async def prepare() -> None:
         await _await_leftovers(home)
         postgres.forget_stale_files(home)
-        await asyncio.to_thread(postgres.create_cluster, home, log)
+        await to_its_end(postgres.create_cluster, home, log)
 
     return ServicePlan(
         "postgres",

@@ -26,7 +26,7 @@ _WAIT = "SET LOCAL lock_timeout = '3s'"  # for the session of an agent that has 
 _LOCK = "SELECT pg_advisory_lock(%s)"
 _TRY_LOCK = "SELECT pg_try_advisory_lock(%s)"
 _WHO = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
-_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE (pid, backend_start) = (%s, %s)"
+_END = "SELECT pg_terminate_backend(pid, 200) FROM pg_stat_activity WHERE (pid, backend_start) = (%s, %s)"
 
 _log = logging.getLogger("aetherlink.store")
 
