@@ -23,6 +23,7 @@ from aetherlink.audit.anchor_file import ANCHORS_FILE
 from aetherlink.errors import SettingsError, UnreachableError
 from aetherlink.lib import logs
 from aetherlink.lib.clock import SystemClock
+from aetherlink.model.playbooks import Playbook
 from aetherlink.settings import Settings
 from aetherlink.store import backup, folder, restore
 from aetherlink.store.archive import Manifest
@@ -53,9 +54,7 @@ def check(settings: Settings) -> Iterator[str]:
     if warning:
         yield f"WARNING: {warning}"
     for playbook in outside.playbooks(settings):
-        mode = min(settings.mode, settings.modes.get(playbook.name, playbook.mode), key=lambda each: each.rank)
-        declared = "" if playbook.target in settings.targets else " (target not configured: it can do nothing)"
-        yield f"playbook {playbook.name}: {playbook.verb} {playbook.target}, {mode}{declared}"
+        yield f"playbook {playbook.name}: {_what_it_does(settings, playbook)}"
     executors = outside.executors(settings)
     asked = asyncio.run(outside.ask(settings, executors))
     if database is not None:
@@ -66,6 +65,16 @@ def check(settings: Settings) -> Iterator[str]:
         away += [name] if problem is not None else []
     if away:
         raise UnreachableError(f"not reached: {', '.join(away)}")
+
+
+def _what_it_does(settings: Settings, playbook: Playbook) -> str:
+    if not playbook.steps:
+        return "only observes"
+    mode = min(settings.mode, settings.modes.get(playbook.name, playbook.mode), key=lambda each: each.rank)
+    steps = ", ".join(f"{step.verb} {step.target.words}" for step in playbook.steps)
+    named = {step.target.name for step in playbook.steps if step.target.name is not None}
+    is_declared = named <= settings.declared_targets.keys()
+    return f"{steps}, {mode}{'' if is_declared else ' (target not configured: it can do nothing)'}"
 
 
 def back_up(settings: Settings, file: Path) -> Manifest:

@@ -77,6 +77,7 @@ class MemoryExecutor:
     """An executor whose world is a dictionary; `before` may raise or move time before a wish is carried out."""
 
     verbs = frozenset(Verb)
+    is_rolling = False
 
     def __init__(self, clock: ManualClock, targets: Sequence[TargetName]) -> None:
         self._clock = clock

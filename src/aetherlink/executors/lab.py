@@ -24,6 +24,7 @@ class LabExecutor:
     """See ports.Executor. The lab makes a repeat of a wish a no-op, and keeps the deadline itself."""
 
     verbs = frozenset({Verb.RESTART, Verb.SCALE, Verb.ROLLBACK})
+    is_rolling = False
 
     def __init__(self, control: LabControl) -> None:
         self._control = control

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from aetherlink.model.decisions import Decision
+from aetherlink.model.decisions import Decision, Mode
 from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, TargetName
 
 IDEMPOTENCY_FACT = "idempotency_key"
@@ -46,13 +46,22 @@ Wish = StartedAfter | Replicas | Release
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something that an executor can change. `minimum` and `maximum` bound its replicas."""
+    """Something that an executor can change. `minimum` and `maximum` bound its replicas.
+
+    An action may leave no fewer than `floor` replicas ready while others are. `depends_on` are targets without which it
+    cannot be well. `mode` is the most that automation may do to it. `is_break_glass` lets the agent act on what it
+    lives on itself: its database, its monitoring.
+    """
 
     name: TargetName
     executor: str
     service: str
     minimum: int = 1
     maximum: int = 1
+    floor: int = 0
+    depends_on: tuple[TargetName, ...] = ()
+    mode: Mode = Mode.AUTO
+    is_break_glass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,16 @@ class Observation:
                 return self.wanted == count
             case Release(name):
                 return bool(name) and self.release == name
+
+    def restoring(self, wish: Wish) -> Wish | None:
+        """The wish that brings back what was seen here, once the other one was carried out; None: nothing can."""
+        match wish:
+            case StartedAfter():
+                return None
+            case Replicas(count):
+                return None if count == self.wanted else Replicas(self.wanted)
+            case Release(name):
+                return Release(self.release) if self.release and self.release != name else None
 
 
 class ActionState(StrEnum):
@@ -112,7 +131,11 @@ class Plan:
     `when` must hold on fresh data at the moment of acting; `verify` must hold for `verify_for_seconds` on samples
     newer than the action, within `verify_within_seconds`. An empty query means that there is none. `replicas` belongs
     to scale: the number wanted. Cooldown and limit bound how often the playbook may act on the target. `alert_id` is
-    the episode of the alert that it is for; 0 for a person's request.
+    the episode of the alert that it is for; 0 for a person's request. `step` names the step of a playbook that has
+    several. `unless` are targets that must not be broken. With `undo` a repair that did not help is undone where it can
+    be; `undo_of` is the action that this plan undoes, `release` the one that it brings back. After `escalate_after`
+    repairs in a row that did not help the playbook leaves the target alone. With `silence` its alert is silenced in
+    Alertmanager while it acts and verifies.
     """
 
     verb: Verb
@@ -126,12 +149,48 @@ class Plan:
     cooldown_seconds: float = 0.0
     per_hour: int = 3
     alert_id: int = 0
+    tenant: str = ""
+    step: str = ""
+    unless: tuple[TargetName, ...] = ()
+    undo: bool = False
+    undo_of: ActionId | None = None
+    release: str = ""
+    escalate_after: int = 2
+    silence: bool = False
 
     @property
     def words(self) -> str:
         """The plan in a few words, for people."""
         size = "" if self.replicas is None else f" to {self.replicas}"
-        return f"{self.verb} {self.target}{size}"
+        return f"{'undo: ' if self.undo_of else ''}{self.verb} {self.target}{size}"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One person's yes."""
+
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A request for approval: what is shown, its hash, until when it may be granted, by how many people.
+
+    `shown` holds JSON values only: plan, target, observed state, evidence, and what undo would do.
+    """
+
+    plan_hash: str
+    asked_at: datetime
+    expires_at: datetime
+    shown: Mapping[str, object]
+    needed: int = 1
+    grants: tuple[Grant, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everybody who is needed has said yes."""
+        return len({grant.by for grant in self.grants}) >= self.needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +212,4 @@ class Action:
     finished_at: datetime | None = None
     outcome: Outcome | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
+    approval: Approval | None = None

@@ -28,12 +28,22 @@ class Effect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """The effect, the rule that brought it, and the reason in words."""
+class Objection:
+    """What one rule has against a plan."""
 
     effect: Effect
     rule: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The effect, the rule that brought it, and the reason in words. `objections` are those of every rule."""
+
+    effect: Effect
+    rule: str
+    reason: str
+    objections: tuple[Objection, ...] = ()
 
     @property
     def is_accepted(self) -> bool:

@@ -47,8 +47,10 @@ class Stage(StrEnum):
 
     PLAN = "plan"
     DECIDE = "decide"
+    APPROVE = "approve"
     ACT = "act"
     VERIFY = "verify"
+    UNDO = "undo"
     WATCH = "watch"
     DONE = "done"
 

@@ -43,22 +43,77 @@ class Matcher:
 
 
 @dataclass(frozen=True, slots=True)
-class Playbook:
-    """One playbook, validated. Queries are templates until they are bound to an alert's labels."""
+class TargetChoice:
+    """The target of a step: one by name, or the one declared target whose service or name the alert's service is.
 
-    name: PlaybookName
-    match: tuple[Matcher, ...]
-    target: TargetName
+    `executor` narrows the second to targets of that executor; empty: of any.
+    """
+
+    name: TargetName | None = None
+    executor: str = ""
+
+    @property
+    def is_from_labels(self) -> bool:
+        """Whether the alert's labels say which one it is."""
+        return self.name is None
+
+    @property
+    def words(self) -> str:
+        """The choice in a few words, for people."""
+        return self.name or "the target that the alert's labels name"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleBy:
+    """How many replicas more or less, and the bounds that the playbook itself keeps; None: the target's alone."""
+
+    by: int
+    minimum: int | None = None
+    maximum: int | None = None
+
+    def applied(self, wanted: int) -> int:
+        """The number to wish for where so many are wanted now; never beyond a bound of the playbook's."""
+        count = wanted + self.by
+        if self.minimum is not None:
+            count = max(count, self.minimum)
+        return count if self.maximum is None else min(count, self.maximum)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybookStep:
+    """One step: what is done, and what proves that it helped. Queries are templates until they are bound.
+
+    It runs once the steps in `after` have helped; or, when `instead_of` names one, only where that one did not.
+    """
+
+    target: TargetChoice
     verb: Verb
-    mode: Mode
-    bind: tuple[str, ...]
     when: str
     verify: str
     verify_for: timedelta
     verify_within: timedelta
+    name: str = ""
+    scale: ScaleBy | None = None
+    undo: bool = True
+    after: tuple[str, ...] = ()
+    instead_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """One playbook, validated; `steps` in an order that keeps to what each runs after. None: it only observes."""
+
+    name: PlaybookName
+    match: tuple[Matcher, ...]
+    mode: Mode
+    bind: tuple[str, ...]
+    steps: tuple[PlaybookStep, ...]
     cooldown: timedelta
     per_hour: int
-    scale_by: int = 0
+    unless: tuple[TargetName, ...] = ()
+    escalate_after: int = 2
+    silence: bool = False
+    is_builtin: bool = False
 
     @property
     def alert_names(self) -> frozenset[str] | None:
@@ -69,3 +124,23 @@ class Playbook:
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether every matcher is satisfied."""
         return all(matcher.matches(labels) for matcher in self.match)
+
+    def following(self, name: str, *, helped: bool) -> PlaybookStep | None:
+        """The step that comes after this one: the next that waits for it, or the one in its place when it failed.
+
+        What was done in the place of a step counts as that step, for those that wait for it.
+        """
+        if not helped:
+            return next((step for step in self.steps if step.instead_of == name), None)
+        done = self._stood_for(name)
+        place = [step.name for step in self.steps].index(name)
+        later = (step for step in self.steps[place + 1 :] if not step.instead_of)
+        return next((step for step in later if step.name not in done), None)
+
+    def _stood_for(self, name: str) -> set[str]:
+        """This step, and those in whose place it was done."""
+        names = {name}
+        while (step := next(one for one in self.steps if one.name == name)).instead_of:
+            name = step.instead_of
+            names.add(name)
+        return names

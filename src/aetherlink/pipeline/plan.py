@@ -1,13 +1,15 @@
 """Stage plan: the first playbook that matches a firing alert, bound to that alert's labels."""
 
 import logging
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from aetherlink.errors import AetherError, BadRequestError
 from aetherlink.model.actions import Plan, Target, Verb
 from aetherlink.model.alerts import StoredAlert
-from aetherlink.model.incidents import Stage
-from aetherlink.model.playbooks import Playbook
+from aetherlink.model.ids import TargetName
+from aetherlink.model.incidents import Incident, Stage
+from aetherlink.model.playbooks import Playbook, PlaybookStep, TargetChoice
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
 from aetherlink.pipeline.strangers import before_the_first_known, call, call_for
@@ -31,47 +33,91 @@ async def run(world: World, case: Case) -> Step:
 
 
 async def _bound(world: World, case: Case, one: StoredAlert, playbook: Playbook) -> Step:
-    target = world.targets.get(playbook.target)
-    if target is None:
-        reason = f"playbook {playbook.name} matches, but no target {playbook.target!r} is configured under `targets`"
-        return _nothing(world, case, reason, planned_through=one.id)
+    if not playbook.steps:
+        return _nothing(world, case, f"playbook {playbook.name} matches, and only observes", planned_through=one.id)
+    step = await planned(world, Occasion(case.incident, one, playbook, playbook.steps[0]))
+    if isinstance(step, str):
+        return _nothing(world, case, f"playbook {playbook.name} matches, but {step}", planned_through=one.id)
+    return replace(step, planned_through=one.id) if isinstance(step.move, Continue) else step
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What a plan is made of: a step of a playbook, for an alert of an incident."""
+
+    incident: Incident
+    alert: StoredAlert
+    playbook: Playbook
+    step: PlaybookStep
+
+
+async def planned(world: World, occasion: Occasion) -> Step | str:
+    """Continue to decide with the plan of this step; wait where the target cannot be seen; or why there is no plan."""
+    playbook, step = occasion.playbook, occasion.step
+    target = chosen(world.targets, step.target, occasion.incident.service)
+    if isinstance(target, str):
+        return target
     try:
-        plan = await _plan(world, one, playbook, target)
+        plan = await _plan(world, occasion, target)
     except BadRequestError as problem:
-        reason = f"playbook {playbook.name} matches, but cannot be bound: {problem}"
-        return _nothing(world, case, reason, planned_through=one.id)
+        return f"cannot be bound: {problem}"
     except AetherError as problem:
         _log.warning("playbook %s waits: %s could not be looked at: %s", playbook.name, target.name, problem)
         return Step(Wait(world.clock.now() + world.options.redecide_interval))
     text = f"playbook {playbook.name}: {plan.words} when `{plan.when}`"
     facts = {"playbook": playbook.name, "target": target.name, "verb": plan.verb.value, "verify": plan.verify}
-    planned = Entry(EventKind.PLANNED, world.clock.now(), text, facts)
-    return Step(Continue(Stage.DECIDE), (planned,), plan=plan, planned_through=one.id)
+    entry = Entry(EventKind.PLANNED, world.clock.now(), text, facts if not step.name else {**facts, "step": step.name})
+    return Step(Continue(Stage.DECIDE), (entry,), plan=plan)
 
 
-async def _plan(world: World, one: StoredAlert, playbook: Playbook, target: Target) -> Plan:
-    labels = one.alert.labels
+def chosen(targets: Mapping[TargetName, Target], choice: TargetChoice, service: str) -> Target | str:
+    """The one declared target that the step is for, or why there is none: never several, never all."""
+    if choice.name is not None:
+        return targets.get(choice.name) or f"no target {choice.name!r} is configured under `targets`"
+    found = [
+        target
+        for target in targets.values()
+        if service and service in (target.name, target.service) and choice.executor in ("", target.executor)
+    ]
+    match found:
+        case [target]:
+            return target
+        case []:
+            return f"no target under `targets` has the name or the service {service!r} that the alert's labels name"
+        case _:
+            names = ", ".join(sorted(target.name for target in found))
+            return f"several targets have the service {service!r} that the alert's labels name: {names}"
+
+
+async def _plan(world: World, occasion: Occasion, target: Target) -> Plan:
+    playbook, step, labels = occasion.playbook, occasion.step, occasion.alert.alert.labels
     return Plan(
-        verb=playbook.verb,
+        verb=step.verb,
         target=target.name,
         playbook=playbook.name,
-        replicas=await _replicas(world, playbook, target),
-        when=bind_query(playbook.when, playbook.bind, labels),
-        verify=bind_query(playbook.verify, playbook.bind, labels),
-        verify_for_seconds=playbook.verify_for.total_seconds(),
-        verify_within_seconds=playbook.verify_within.total_seconds(),
+        replicas=await _replicas(world, step, target),
+        when=bind_query(step.when, playbook.bind, labels),
+        verify=bind_query(step.verify, playbook.bind, labels),
+        verify_for_seconds=step.verify_for.total_seconds(),
+        verify_within_seconds=step.verify_within.total_seconds(),
         cooldown_seconds=playbook.cooldown.total_seconds(),
         per_hour=playbook.per_hour,
-        alert_id=one.id,
+        alert_id=occasion.alert.id,
+        tenant=occasion.incident.tenant,
+        step=step.name,
+        unless=playbook.unless,
+        undo=step.undo,
+        escalate_after=playbook.escalate_after,
+        silence=playbook.silence,
     )
 
 
-async def _replicas(world: World, playbook: Playbook, target: Target) -> int | None:
-    """The number wanted by a scale playbook: what is wanted now, and `by` more or less."""
-    if playbook.verb is not Verb.SCALE:
+async def _replicas(world: World, step: PlaybookStep, target: Target) -> int | None:
+    """The number wanted by a scale step: what is wanted now, and `by` more or less."""
+    if step.verb is not Verb.SCALE or step.scale is None:
         return None
     seen = await world.executors[target.executor].observe(target, deadline=world.options.action_deadline)
-    return seen.wanted + playbook.scale_by
+    return step.scale.applied(seen.wanted)
 
 
 def _nothing(world: World, case: Case, reason: str, *, planned_through: int) -> Step:

@@ -11,7 +11,7 @@ from aetherlink.lib.option_types import Duration, PromQL
 from aetherlink.model.actions import Verb
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, TargetName
-from aetherlink.model.playbooks import Matcher, MatchOperator, Playbook
+from aetherlink.model.playbooks import Matcher, MatchOperator, Playbook, PlaybookStep, ScaleBy, TargetChoice
 
 _NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
@@ -123,15 +123,19 @@ class PlaybookForm(_Strict):
         return Playbook(
             name=PlaybookName(self.name),
             match=tuple(Matcher(label, *split_matcher(value)) for label, value in self.match.items()),
-            target=TargetName(self.target),
-            verb=self.action.verb,
             mode=Mode(self.mode),
             bind=self.bind,
-            when=self.when,
-            verify=self.verify.query,
-            verify_for=self.verify.for_,
-            verify_within=self.verify.within,
+            steps=(
+                PlaybookStep(
+                    target=TargetChoice(TargetName(self.target)),
+                    verb=self.action.verb,
+                    when=self.when,
+                    verify=self.verify.query,
+                    verify_for=self.verify.for_,
+                    verify_within=self.verify.within,
+                    scale=None if self.action.scale is None else ScaleBy(self.action.scale.by),
+                ),
+            ),
             cooldown=self.cooldown,
             per_hour=self.limits.per_hour,
-            scale_by=0 if self.action.scale is None else self.action.scale.by,
         )

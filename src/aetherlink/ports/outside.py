@@ -52,6 +52,11 @@ class Executor(Protocol):
     @property
     def verbs(self) -> frozenset[Verb]: ...
 
+    @property
+    def is_rolling(self) -> bool:
+        """Whether it replaces replicas one after another, so that at most one is away at a time."""
+        ...
+
     async def observe(self, target: Target, *, deadline: timedelta) -> Observation:
         """What is. Raises UnreachableError, NotFoundError or AnswerError."""
         ...

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from aetherlink.model.actions import Action
 from aetherlink.model.alerts import Alert, AlertFilter, Episode, Standing, StoredAlert
 from aetherlink.model.audit import AuditRow, HeadRow
+from aetherlink.model.brakes import Brake
 from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentFilter, IncidentHead
@@ -18,6 +19,7 @@ from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
 from aetherlink.model.principals import TokenRecord
+from aetherlink.model.silences import OwnSilence
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
 
 T = TypeVar("T")
@@ -159,6 +161,10 @@ class IncidentRows(Protocol):
 
     def open_by_severity(self) -> dict[str, int]: ...
 
+    def open_services(self, among: Collection[str]) -> frozenset[str]:
+        """Those of these services that an open incident stands for."""
+        ...
+
 
 class ActionRows(Protocol):
     """The actions, inside one transaction."""
@@ -168,6 +174,10 @@ class ActionRows(Protocol):
 
     def started_since(self, target: TargetName, since: datetime) -> list[Action]:
         """Actions on the target whose intent was committed at or after that moment, newest first."""
+        ...
+
+    def started_anywhere(self, since: datetime, *, limit: int) -> list[Action]:
+        """As started_since, but on any target, so many at most."""
         ...
 
     def by_idempotency_key(self, requested_by: str, key: str) -> Action | None:
@@ -199,12 +209,37 @@ class PauseRows(Protocol):
 
     def all(self) -> list[Pause]: ...
 
-    def in_force(self, now: datetime) -> Pause | None:
-        """A pause that holds now; what cannot be read raises, and then nobody may act."""
+    def in_force(self, now: datetime, among: frozenset[str] = frozenset()) -> Pause | None:
+        """A pause that holds now, of everything or of one of these scopes; what cannot be read raises: act on nothing.
+
+        A scope of a kind that this version does not know counts as everything.
+        """
         ...
 
     def put(self, pause: Pause) -> None: ...
     def end(self, scope: str) -> None: ...
+
+
+class BrakeRows(Protocol):
+    """The brakes, inside one transaction: at most one a scope."""
+
+    def all(self) -> list[Brake]: ...
+
+    def put(self, brake: Brake) -> bool:
+        """Set the brake. False when its scope has one already: that one stays, unless the new one is stricter."""
+        ...
+
+    def release(self, scope: str) -> bool:
+        """Let go of it. False when there is none."""
+        ...
+
+
+class SilenceRows(Protocol):
+    """The silences that the agent has set and not taken away yet, inside one transaction."""
+
+    def all(self) -> list[OwnSilence]: ...
+    def put(self, silence: OwnSilence) -> None: ...
+    def forget(self, silence_id: str) -> None: ...
 
 
 class HealthRows(Protocol):
@@ -270,6 +305,10 @@ class Transaction(Protocol):
     def quarantine(self) -> QuarantineRows: ...
     @property
     def pauses(self) -> PauseRows: ...
+    @property
+    def brakes(self) -> BrakeRows: ...
+    @property
+    def own_silences(self) -> SilenceRows: ...
     @property
     def health(self) -> HealthRows: ...
     @property

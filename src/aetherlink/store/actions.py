@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Outcome, Plan
+from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Approval, Outcome, Plan
 from aetherlink.model.decisions import Decision
 from aetherlink.model.ids import ActionId, TargetName
 from aetherlink.store import rows
@@ -20,6 +20,12 @@ _STARTED_SINCE = (
     sa.select(actions)
     .where(actions.c.target == sa.bindparam("its_target"), actions.c.started_at >= sa.bindparam("since"))
     .order_by(actions.c.started_at.desc())
+)
+_STARTED_ANYWHERE = (
+    sa.select(actions)
+    .where(actions.c.started_at >= sa.bindparam("since"))
+    .order_by(actions.c.started_at.desc())
+    .limit(sa.bindparam("most"))
 )
 
 
@@ -47,6 +53,11 @@ class SqlActionRows:
     def started_since(self, target: TargetName, since: datetime) -> list[Action]:
         """Actions on the target whose intent was committed at or after that moment, newest first."""
         found = self._connection.execute(_STARTED_SINCE, {"its_target": target, "since": since})
+        return [_action(row) for row in found]
+
+    def started_anywhere(self, since: datetime, *, limit: int) -> list[Action]:
+        """See ports.ActionRows."""
+        found = self._connection.execute(_STARTED_ANYWHERE, {"since": since, "most": limit})
         return [_action(row) for row in found]
 
     def page(self, *, limit: int, before: str | None) -> tuple[list[Action], str | None]:
@@ -77,6 +88,7 @@ def _values(action: Action) -> dict[str, object]:
         "finished_at": action.finished_at,
         "outcome": rows.to_json(action.outcome),
         "facts": dict(action.facts),
+        "approval": rows.to_json(action.approval),
     }
 
 
@@ -89,5 +101,6 @@ def _action(row: sa.Row[Any]) -> Action:
         "decision": rows.from_json(row.decision, Decision),
         "state": ActionState(row.state),
         "outcome": None if row.outcome is None else rows.from_json(row.outcome, Outcome),
+        "approval": None if row.approval is None else rows.from_json(row.approval, Approval),
     }
     return Action(**values)

@@ -41,6 +41,7 @@ _DUE = (
     .limit(sa.bindparam("most"))
 )
 _NEXT_WAKE = sa.select(sa.func.min(incidents.c.wake_at)).where(heads.IS_OPEN)
+_OF_SERVICE = sa.select(sa.literal(1)).where(heads.IS_OPEN, incidents.c.service == sa.bindparam("its_service")).limit(1)
 _BY_SEVERITY = (
     sa.select(incidents.c.severity, sa.func.count().label("open")).where(heads.IS_OPEN).group_by(incidents.c.severity)
 )
@@ -194,6 +195,12 @@ class SqlIncidentRows:
             self._connection, incidents.c.id, fits, most=_MOST_READ, limit=limit, before=before
         )
         return [_incident(row) for row in found], cursor
+
+    def open_services(self, among: Collection[str]) -> frozenset[str]:
+        """See ports.IncidentRows."""
+        return frozenset(
+            service for service in among if self._connection.execute(_OF_SERVICE, {"its_service": service}).first()
+        )
 
     def open_by_severity(self) -> dict[str, int]:
         """How many are open, by severity."""

@@ -19,9 +19,9 @@ class SqlPauseRows:
         found = self._connection.execute(sa.select(pauses).order_by(pauses.c.scope))
         return [Pause(row.scope, row.since, row.reason, row.paused_by, row.until) for row in found]
 
-    def in_force(self, now: datetime) -> Pause | None:
-        """A pause that holds, whatever its scope: one that this version does not know stops everything."""
-        return next((pause for pause in self.all() if pause.holds(now)), None)
+    def in_force(self, now: datetime, among: frozenset[str] = frozenset()) -> Pause | None:
+        """See ports.PauseRows."""
+        return next((pause for pause in self.all() if pause.holds(now) and pause.covers(among)), None)
 
     def put(self, pause: Pause) -> None:
         """Insert or replace the pause of its scope."""

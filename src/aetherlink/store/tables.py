@@ -92,6 +92,7 @@ incidents = sa.Table(
     sa.Index("incidents_open_key", "key", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
     sa.Index("incidents_due", "status", "wake_at", "priority", "severity", "id"),  # all that the pipeline looks at
     sa.Index("incidents_key", "key", "id"),
+    sa.Index("incidents_open_service", "service", sqlite_where=_OPEN, postgresql_where=_OPEN),
     sa.Index("incidents_list", "id", "status", "severity", "source", "tenant", "service", "vip", "origin"),
 )
 
@@ -127,7 +128,9 @@ actions = sa.Table(
     sa.Column("finished_at", Instant),
     sa.Column("outcome", _MaybeJson),
     sa.Column("facts", sa.JSON, nullable=False),
+    sa.Column("approval", _MaybeJson),
     sa.Index("actions_started", "target", "started_at"),
+    sa.Index("actions_started_anywhere", "started_at"),
     sa.UniqueConstraint("requested_by", "idempotency_key", name="actions_idempotency"),
 )
 
@@ -196,6 +199,26 @@ pauses = sa.Table(
     sa.Column("until", Instant),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("paused_by", sa.Text, nullable=False),
+)
+
+brakes = sa.Table(  # what automation is kept from until a person lets go of it
+    "brakes",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("set_by", sa.Text, nullable=False),
+    sa.Column("effect", sa.Text, nullable=False),
+)
+
+own_silences = sa.Table(  # those that the agent has set in an Alertmanager and has still to take away
+    "own_silences",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("alertmanager", sa.Text, nullable=False),
+    sa.Column("action_id", sa.Text, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False),
 )
 
 agent_state = sa.Table(  # single facts of the agent as a whole, by name

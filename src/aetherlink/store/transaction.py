@@ -4,11 +4,13 @@ from functools import cached_property
 
 from aetherlink.store.actions import SqlActionRows
 from aetherlink.store.alerts import SqlAlertRows
+from aetherlink.store.brakes import SqlBrakeRows
 from aetherlink.store.health_readings import SqlHealthRows
 from aetherlink.store.incidents import SqlIncidentRows
 from aetherlink.store.journal import SqlJournalRows
 from aetherlink.store.layer import Layer
 from aetherlink.store.ledger import SqlLedgerRows
+from aetherlink.store.own_silences import SqlSilenceRows
 from aetherlink.store.pauses import SqlPauseRows
 from aetherlink.store.quarantine import SqlQuarantineRows
 from aetherlink.store.tokens import SqlTokenRows
@@ -49,6 +51,16 @@ class SqlTransaction:
     def pauses(self) -> SqlPauseRows:
         """The pauses."""
         return SqlPauseRows(self._layer.connection)
+
+    @cached_property
+    def brakes(self) -> SqlBrakeRows:
+        """The brakes."""
+        return SqlBrakeRows(self._layer.connection)
+
+    @cached_property
+    def own_silences(self) -> SqlSilenceRows:
+        """The silences that the agent has set."""
+        return SqlSilenceRows(self._layer.connection)
 
     @cached_property
     def health(self) -> SqlHealthRows:

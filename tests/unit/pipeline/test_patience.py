@@ -10,10 +10,10 @@ from aetherlink.model.actions import OutcomeStatus, Verb
 from aetherlink.model.decisions import EvidenceStatus, Mode
 from aetherlink.model.ids import PlaybookName
 from aetherlink.model.incidents import IncidentStatus, Stage
-from aetherlink.model.playbooks import Matcher, MatchOperator
+from aetherlink.model.playbooks import Matcher, MatchOperator, ScaleBy
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.options import PipelineOptions
-from rigs.pipeline import NoWaker, Rig
+from rigs.pipeline import NoWaker, Rig, with_step
 
 STRANGER = "CrmHighErrorRate"
 VERIFIED_AFTER = 3  # seconds, as the playbook of CrmApiDown says
@@ -41,7 +41,7 @@ def other_playbook(rig: Rig, alertname: str, mode: Mode) -> None:
     """One more playbook, for alerts of this name."""
     [first] = rig.world.playbooks
     known = (Matcher("alertname", MatchOperator.EQUAL, alertname),)
-    other = replace(first, name=PlaybookName("other"), verb=Verb.ROLLBACK, match=known)
+    other = replace(with_step(first, verb=Verb.ROLLBACK), name=PlaybookName("other"), match=known)
     rig.change(playbooks=(first, other), modes={**rig.world.modes, other.name: mode})
 
 
@@ -164,7 +164,7 @@ async def test_one_repair_after_another_does_not_make_the_time_longer(rig: Rig) 
 
 async def test_a_repair_that_was_not_needed_gives_nobody_time(rig: Rig) -> None:
     [playbook] = rig.world.playbooks
-    rig.change(playbooks=(replace(playbook, verb=Verb.SCALE, scale_by=0),))
+    rig.change(playbooks=(with_step(playbook, verb=Verb.SCALE, scale=ScaleBy(0)),))
     await repair(rig, while_it_is_repaired=STRANGER)
     await rig.run_for(1)
 

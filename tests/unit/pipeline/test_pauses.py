@@ -78,7 +78,7 @@ async def test_a_pause_that_cannot_be_read_stops_everything(rig: Rig, damage: st
 
 
 async def test_a_pause_of_a_scope_that_nobody_knows_stops_everything(rig: Rig) -> None:
-    await rig.store.write(lambda tx: tx.pauses.put(Pause("tenant:acme", START, "unknown", "a later version")))
+    await rig.store.write(lambda tx: tx.pauses.put(Pause("galaxy:acme", START, "unknown", "a later version")))
     await rig.hear()
     await rig.run_for(30)
 

@@ -5,7 +5,6 @@ Here time is real, because the runner really waits; the bounds are far from what
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from aetherlink.pipeline.runner import _AFTER_A_TOUCH, _IN_A_STORM, Runner, _loa
 from aetherlink.pipeline.step import Finish, Step, Wait
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock
-from rigs.pipeline import Rig, build_rig
+from rigs.pipeline import Rig, build_rig, with_step
 
 
 class RunningClock(ManualClock):
@@ -105,7 +104,7 @@ async def _is(value: bool) -> bool:
 async def test_a_timer_is_kept_without_a_wake_up(rig: Rig, start: Callable[[], Runner]) -> None:
     [playbook] = rig.world.playbooks
     rig.change(
-        playbooks=(replace(playbook, verify_for=timedelta(seconds=0.3)),),
+        playbooks=(with_step(playbook, verify_for=timedelta(seconds=0.3)),),
         options=PipelineOptions(verify_interval=timedelta(seconds=0.1)),
     )
     await rig.hear()

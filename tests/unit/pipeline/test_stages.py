@@ -13,11 +13,11 @@ from aetherlink.model.actions import ActionState, OutcomeStatus, Plan, StartedAf
 from aetherlink.model.decisions import Effect, Evidence, EvidenceStatus, Mode
 from aetherlink.model.ids import PlaybookName, SourceName
 from aetherlink.model.incidents import IncidentStatus, Stage
-from aetherlink.model.playbooks import Matcher, MatchOperator
+from aetherlink.model.playbooks import Matcher, MatchOperator, ScaleBy
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.pipeline.runner import advance
-from rigs.pipeline import API, Rig
+from rigs.pipeline import API, Rig, with_step
 
 
 async def test_an_alert_is_planned_decided_acted_on_verified_and_resolved(rig: Rig) -> None:
@@ -388,7 +388,7 @@ async def test_a_target_that_cannot_be_looked_at_while_planning_is_looked_at_aga
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [playbook] = rig.world.playbooks
-    rig.change(playbooks=(replace(playbook, verb=Verb.SCALE, scale_by=1),))
+    rig.change(playbooks=(with_step(playbook, verb=Verb.SCALE, scale=ScaleBy(1)),))
 
     async def away(*_: object, **__: object) -> None:
         raise UnreachableError("the lab is away")
@@ -421,9 +421,8 @@ async def test_a_verdict_that_comes_late_is_still_a_good_one(rig: Rig) -> None:
 async def test_a_plan_that_waits_for_a_person_is_never_swapped_under_him(rig: Rig) -> None:
     [playbook] = rig.world.playbooks
     other = replace(
-        playbook,
+        with_step(playbook, verb=Verb.ROLLBACK),
         name=PlaybookName("other"),
-        verb=Verb.ROLLBACK,
         match=(Matcher("alertname", MatchOperator.EQUAL, "B"),),
     )
     modes = {PlaybookName("restart-crm-api"): Mode.APPROVE, PlaybookName("other"): Mode.APPROVE}
@@ -561,7 +560,7 @@ async def test_a_scale_left_running_is_done_only_when_the_target_shows_it(
     rig: Rig, replicas: int, status: OutcomeStatus
 ) -> None:
     [playbook] = rig.world.playbooks
-    rig.change(playbooks=(replace(playbook, verb=Verb.SCALE, scale_by=1),))
+    rig.change(playbooks=(with_step(playbook, verb=Verb.SCALE, scale=ScaleBy(1)),))
     await crash_during_the_call(rig, after_the_effect=False)
     rig.executor.world[API] = replace(rig.executor.world[API], wanted=replicas, ready=replicas)
     await rig.run()
@@ -598,7 +597,7 @@ async def test_a_firing_that_comes_while_closing_keeps_the_incident_open(rig: Ri
 
 async def test_a_scale_playbook_adds_to_what_is_wanted_now(rig: Rig) -> None:
     [playbook] = rig.world.playbooks
-    scaling = replace(playbook, verb=Verb.SCALE, scale_by=1)
+    scaling = with_step(playbook, verb=Verb.SCALE, scale=ScaleBy(1))
     rig.change(playbooks=(scaling,), modes={PlaybookName("restart-crm-api"): Mode.AUTO})
     await rig.hear()
     await rig.run_for(5)
@@ -608,7 +607,7 @@ async def test_a_scale_playbook_adds_to_what_is_wanted_now(rig: Rig) -> None:
 
 async def test_a_rollback_goes_to_the_release_before(rig: Rig) -> None:
     [playbook] = rig.world.playbooks
-    rig.change(playbooks=(replace(playbook, verb=Verb.ROLLBACK),))
+    rig.change(playbooks=(with_step(playbook, verb=Verb.ROLLBACK),))
     await rig.hear()
     await rig.run_for(5)
 

@@ -29,7 +29,7 @@ def test_a_playbook_observes_until_it_says_otherwise(tmp_path: Path) -> None:
     playbook = load_playbook(written(tmp_path, GOOD))
 
     assert playbook.mode is Mode.OBSERVE
-    assert playbook.verify_within.total_seconds() == 90
+    assert playbook.steps[0].verify_within.total_seconds() == 90
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, old: str, new: str
 def test_a_window_that_leaves_time_to_hold_is_taken(tmp_path: Path, query: str) -> None:
     path = written(tmp_path, GOOD.replace("query: up == 1", f"query: '{query}'"))
 
-    assert load_playbook(path).verify == query
+    assert load_playbook(path).steps[0].verify == query
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "{", "a: !!python/object/apply:os.getcwd []"])
@@ -112,7 +112,7 @@ def test_a_users_playbook_replaces_the_builtin_one_of_its_name(tmp_path: Path) -
 
     found = {playbook.name: playbook for playbook in load_playbooks(tmp_path)}
 
-    assert found["restart-crm-api"].target == "thing"
+    assert [step.target.name for step in found["restart-crm-api"].steps] == ["thing"]
 
 
 def test_two_files_with_one_name_are_refused(tmp_path: Path) -> None:
