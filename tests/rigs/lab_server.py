@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -34,7 +34,10 @@ _CARRIED_OUT = (Mishap.REPLY_LOST, Mishap.LATE, Mishap.NO_AFTER_THE_ACT, Mishap.
 
 @dataclass
 class LabServer:
-    """One service, `crm` at first, of one to four replicas, releases 1.0.0 and 1.1.0; `told` lies over its view."""
+    """One service, `crm` at first, of one to four replicas, releases 1.0.0 and 1.1.0; `told` lies over its view.
+
+    `before` and `after` are called around every change; `changes` were asked for, `restarts` were really made.
+    """
 
     socket: Path
     mishap: Mishap | None = None
@@ -45,6 +48,9 @@ class LabServer:
     state: str = "ready"
     release: str = "1.1.0"
     previous_release: str | None = "1.0.0"
+    restarts: int = 0
+    before: Callable[[], None] = lambda: None
+    after: Callable[[], None] = lambda: None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
 
@@ -77,9 +83,11 @@ class LabServer:
         if method == "GET":
             return _json("200 OK", self._view())
         self.changes.append((parts[3], wish))
+        self.before()
         if self.mishap is not None:
             return await self._go_wrong(self.mishap, parts[3], wish)
         problem = self._change(parts[3], wish)
+        self.after()
         return _problem("409 Conflict", problem) if problem else _json("200 OK", self._view())
 
     async def _go_wrong(self, mishap: Mishap, verb: str, wish: dict[str, object]) -> bytes:
@@ -109,6 +117,7 @@ class LabServer:
         match verb, wish:
             case "restart", {"started_after": str() as after}:
                 instant = datetime.fromisoformat(after)
+                self.restarts += any(at <= instant for at in self.started)
                 self.started = [max(at, instant) if at > instant else _now_after(instant) for at in self.started]
             case "scale", {"replicas": int() as count} if 1 <= count <= 4:
                 self.started = (self.started + [datetime.now(UTC)] * 4)[:count]
