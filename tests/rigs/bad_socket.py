@@ -44,6 +44,7 @@ class BadSocket:
     only: str = "crm"
     looks_too: bool = False
     then: bool = False
+    hanging: int = 0
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
 
@@ -79,6 +80,7 @@ class BadSocket:
     async def _spoiled(self, spoil: Spoil, lab: LabServer, request: bytes, client: "_Client") -> bool:
         """Whether the connection goes on."""
         if spoil is Spoil.HANG:
+            self.hanging += 1
             await client.gone()
         if spoil is Spoil.KILLED:
             await lab.stop()

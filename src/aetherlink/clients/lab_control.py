@@ -100,7 +100,10 @@ class LabControl:
 
     async def service(self, name: str, *, deadline: timedelta) -> LabService:
         """One service. Raises NotFoundError, UnreachableError or AnswerError."""
-        return self._service(name, await self._ask("GET", _path(name), deadline=deadline))
+        try:
+            return self._service(name, await self._ask("GET", _path(name), deadline=deadline))
+        except ConflictError as error:  # nothing was assumed that could have changed: it makes no sense
+            raise AnswerError(str(error)) from error
 
     async def restart(self, name: str, *, started_after: datetime, deadline: timedelta) -> LabService:
         """Every wanted replica one that started after that instant; answers once the service is ready.

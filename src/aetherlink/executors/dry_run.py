@@ -6,6 +6,7 @@ Called by the pipeline as any executor. Nothing outside this process is ever cha
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from aetherlink.errors import AetherError, NotFoundError
 from aetherlink.executors.bounds import refusal
@@ -21,7 +22,7 @@ from aetherlink.model.actions import (
     Wish,
 )
 from aetherlink.model.ids import TargetName
-from aetherlink.ports import Clock, Executor
+from aetherlink.ports import Clock
 
 _NOTHING = "dry run: nothing was changed"
 _FIRST_RELEASES = ("imagined-1", "imagined-2")
@@ -32,20 +33,32 @@ def _forget(_target: Target, _wish: Wish) -> None:
     """What is only imagined leaves no trace in what is real."""
 
 
+class Eyes(Protocol):
+    """What a dry run needs of an executor: everything but its hands."""
+
+    @property
+    def verbs(self) -> frozenset[Verb]: ...
+    @property
+    def is_rolling(self) -> bool: ...
+    async def observe(self, target: Target, *, deadline: timedelta) -> Observation:
+        """See ports.Executor."""
+        ...
+
+
 class DryRun:
-    """See ports.Executor. Looks as the executor inside does, refuses as any executor, and calls nothing.
+    """See ports.Executor. Looks as what is inside does, refuses as any executor, and calls nothing.
 
     `imagine` is told every wish that would have been sent.
     """
 
-    def __init__(self, inside: Executor, imagine: Callable[[Target, Wish], None] = _forget) -> None:
+    def __init__(self, inside: Eyes, imagine: Callable[[Target, Wish], None] = _forget) -> None:
         self.verbs = inside.verbs
         self.is_rolling = inside.is_rolling
         self._inside = inside
         self._imagine = imagine
 
     async def observe(self, target: Target, *, deadline: timedelta) -> Observation:
-        """What is, as the executor inside sees it. Raises UnreachableError, NotFoundError or AnswerError."""
+        """What is, as it is seen from inside. Raises UnreachableError, NotFoundError or AnswerError."""
         return await self._inside.observe(target, deadline=deadline)
 
     async def converge(self, target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:
@@ -75,10 +88,6 @@ class ImaginedWorld:
     async def observe(self, target: Target, *, deadline: timedelta) -> Observation:  # noqa: ARG002 - answers at once
         """What is imagined. Raises NotFoundError for a target that was not declared."""
         return self._find(target.name)
-
-    async def converge(self, target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:  # noqa: ARG002 - as above
-        """Only a dry run is made over it: there is nothing to change."""
-        return Outcome(OutcomeStatus.FAILED, f"{target.name} is imagined: there is nothing to carry out {wish} on")
 
     def become(self, target: Target, wish: Wish) -> None:
         """Imagine the wish true. Raises NotFoundError for a target that was not declared."""
