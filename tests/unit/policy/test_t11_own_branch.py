@@ -147,3 +147,42 @@ def test_t11_every_host_of_the_database_is_one_of_the_names(url: str, host: str 
     own = found - own_names(prometheus=[], alertmanagers=[], database_url=None, protected=[])
 
     assert host in own if host else own == frozenset()
+
+
+AROUND = (
+    "{}",
+    "/{}",
+    " {} ",
+    "{}-1",
+    "{}_1",
+    "{}.2",
+    "{}.service",
+    "shop-{}",
+    "shop_{}_1",
+    "monitoring/{}",
+    "registry.example.org:5000/acme/{}:1.2.3",
+    f"acme/{{}}@{DIGEST}",
+    "deployment/{}",
+    "{}-7d9f8b6c5d-x2x4z",
+    "{}.monitoring.svc.cluster.local",
+    "\u200b{}\ufeff",
+)
+WRITTEN = {
+    "as it is": str,
+    "in capitals": str.upper,
+    "with underscores": lambda name: name.replace("-", "_"),
+    "without dashes": lambda name: name.replace("-", ""),
+    "with accents": lambda name: name.replace("o", "o\u0308").replace("a", "a\u0301"),
+    "in wide letters": lambda name: "".join(chr(ord(each) + 0xFEE0) if each.isalnum() else each for each in name),
+    "in Cyrillic": lambda name: name.translate(str.maketrans("aeopcx", "\u0430\u0435\u043e\u0440\u0441\u0445")),
+}
+
+
+@pytest.mark.parametrize("way", WRITTEN)
+@pytest.mark.parametrize("around", AROUND)
+def test_t11_every_built_in_name_is_told_in_every_way_within_everything_around_it(around: str, way: str) -> None:
+    # Of a name with a dot Kubernetes makes no host name: what comes after the dot would be the cluster's.
+    names = [name for name in BUILTIN_NAMES if "." not in name or "svc" not in around]
+    spellings = [around.format(WRITTEN[way](name)) for name in names]
+
+    assert [each for each in spellings if protected_name(target(each), frozenset()) is None] == []
