@@ -18,8 +18,10 @@ from aetherlink import outside
 from aetherlink.access.gate import Gate, check_listen
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
+from aetherlink.agent_record import AgentRecord
 from aetherlink.api.app import build_api
 from aetherlink.api.services import ApiServices
+from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import ANCHORS_FILE, AnchorFile
 from aetherlink.audit.anchoring import Anchoring
 from aetherlink.audit.metrics import AuditMetrics
@@ -370,6 +372,13 @@ class Agent:
             tokens=self._tokens,
             commands=commands,
             incident_commands=IncidentCommands(self.store, clock=self._clock, waker=self._runner),
+            approval_commands=ApprovalCommands(
+                self.store,
+                clock=self._clock,
+                waker=self._runner,
+                record=AgentRecord(ids=self._ids, source=settings.main_source),
+                requester_may_approve=settings.approvals.requester_may_approve,
+            ),
             health=self._health,
             anchors=self._anchoring,
             ledger=self._reception,

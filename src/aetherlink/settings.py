@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
 from aetherlink.access.options import AuthOptions
+from aetherlink.approval_commands import ApprovalOptions
 from aetherlink.audit.options import AuditOptions
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.source_options import SourceOptions
@@ -158,6 +159,7 @@ class Settings(BaseSettings):
     )
     heartbeat: HeartbeatOptions = Field(default=HeartbeatOptions(), description="The alert that always fires.")
     labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")
+    approvals: ApprovalOptions = Field(default=ApprovalOptions(), description="Who may approve what.")
     pipeline: PipelineOptions = Field(default=PipelineOptions(), description="How patient the pipeline is.")
     retention: RetentionOptions = Field(default=RetentionOptions(), description="How long things are kept.")
     probes: ProbeOptions = Field(default=ProbeOptions(), description="What counts as fresh evidence.")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from aetherlink.model.actions import Action
+from aetherlink.model.actions import Action, ActionFilter
 from aetherlink.model.alerts import Alert, AlertFilter, Episode, Standing, StoredAlert
 from aetherlink.model.audit import AuditRow, HeadRow
 from aetherlink.model.brakes import Brake
@@ -188,7 +188,9 @@ class ActionRows(Protocol):
         """The action that this principal requested under this key: requested_by and facts["idempotency_key"]."""
         ...
 
-    def page(self, *, limit: int, before: str | None) -> tuple[list[Action], str | None]: ...
+    def page(self, *, limit: int, before: str | None, only: ActionFilter = ...) -> tuple[list[Action], str | None]:
+        """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        ...
 
 
 class TokenRows(Protocol):

@@ -1,11 +1,12 @@
 """The actions: what was asked or planned, how it was decided, what came of it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Approval, Outcome, Plan
+from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionFilter, ActionState, Approval, Outcome, Plan
 from aetherlink.model.decisions import Decision
 from aetherlink.model.ids import ActionId, TargetName
 from aetherlink.store import rows
@@ -27,6 +28,8 @@ _STARTED_ANYWHERE = (
     .order_by(actions.c.started_at.desc())
     .limit(sa.bindparam("most"))
 )
+_NO_FILTER = ActionFilter()
+_MOST_READ = 10_000  # rows, for one page
 
 
 class SqlActionRows:
@@ -60,16 +63,29 @@ class SqlActionRows:
         found = self._connection.execute(_STARTED_ANYWHERE, {"since": since, "most": limit})
         return [_action(row) for row in found]
 
-    def page(self, *, limit: int, before: str | None) -> tuple[list[Action], str | None]:
-        """Newest first, with the cursor of the next page or None."""
-        found, cursor = rows.page_of(
-            self._connection, sa.select(actions), order=actions.c.id, limit=limit, before=before
+    def page(
+        self, *, limit: int, before: str | None, only: ActionFilter = _NO_FILTER
+    ) -> tuple[list[Action], str | None]:
+        """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        fits = tuple(_conditions(only))
+        found, cursor = rows.bounded_page(
+            self._connection, actions.c.id, fits, most=_MOST_READ, limit=limit, before=before
         )
         return [_action(row) for row in found], cursor
 
     def _one(self, condition: sa.ColumnElement[bool]) -> Action | None:
         row = self._connection.execute(sa.select(actions).where(condition)).first()
         return None if row is None else _action(row)
+
+
+def _conditions(only: ActionFilter) -> Iterable[sa.ColumnElement[bool]]:
+    for column, wanted in (
+        (actions.c.state, only.state),
+        (actions.c.incident_id, only.incident_id),
+        (rows.unindexed(actions.c.target), only.target),
+    ):
+        if wanted is not None:
+            yield column == wanted
 
 
 def _values(action: Action) -> dict[str, object]:
