@@ -13,11 +13,12 @@ from aetherlink.model.alerts import Alert, AlertFilter, Episode, Standing, Store
 from aetherlink.model.audit import AuditRow, HeadRow
 from aetherlink.model.brakes import Brake
 from aetherlink.model.health import HealthReading
-from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, SourceName, TargetName
+from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, PlaybookName, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentFilter, IncidentHead
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
+from aetherlink.model.precision import Precision
 from aetherlink.model.principals import TokenRecord
 from aetherlink.model.silences import OwnSilence
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
@@ -190,6 +191,10 @@ class ActionRows(Protocol):
 
     def page(self, *, limit: int, before: str | None, only: ActionFilter = ...) -> tuple[list[Action], str | None]:
         """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        ...
+
+    def precision(self, playbook: PlaybookName, *, since: datetime, most: int) -> Precision:
+        """How good the playbook was, by its actions decided at or after that moment: the newest, so many at most."""
         ...
 
 

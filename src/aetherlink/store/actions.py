@@ -1,14 +1,25 @@
 """The actions: what was asked or planned, how it was decided, what came of it."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionFilter, ActionState, Approval, Outcome, Plan
-from aetherlink.model.decisions import Decision
-from aetherlink.model.ids import ActionId, TargetName
+from aetherlink.model.actions import (
+    IDEMPOTENCY_FACT,
+    WRONG_FACT,
+    Action,
+    ActionFilter,
+    ActionState,
+    Approval,
+    Outcome,
+    Plan,
+)
+from aetherlink.model.decisions import Decision, Effect
+from aetherlink.model.ids import ActionId, PlaybookName, TargetName
+from aetherlink.model.precision import THEN_FACT, VERDICT_FACT, Precision
 from aetherlink.store import rows
 from aetherlink.store.tables import actions
 
@@ -28,6 +39,24 @@ _STARTED_ANYWHERE = (
     .order_by(actions.c.started_at.desc())
     .limit(sa.bindparam("most"))
 )
+_OF_PLAYBOOK = (
+    sa.select(
+        actions.c.started_at.is_not(None).label("is_executed"),
+        actions.c.decision["effect"].as_string().label("effect"),
+        actions.c.facts[VERDICT_FACT].as_string().label("verdict"),
+        actions.c.facts[THEN_FACT].as_string().label("then"),
+        actions.c.facts[WRONG_FACT].as_string().is_not(None).label("is_wrong"),
+    )
+    .where(
+        actions.c.playbook == sa.bindparam("its_playbook"),
+        actions.c.created_at >= sa.bindparam("since"),
+        actions.c.plan["undo_of"].as_string().is_(None),
+    )
+    .order_by(actions.c.created_at.desc())
+    .limit(sa.bindparam("most"))
+    .subquery()
+)
+_PRECISION = sa.select(_OF_PLAYBOOK, sa.func.count().label("number")).group_by(*_OF_PLAYBOOK.c)
 _NO_FILTER = ActionFilter()
 _MOST_READ = 10_000  # rows, for one page
 
@@ -73,6 +102,11 @@ class SqlActionRows:
         )
         return [_action(row) for row in found], cursor
 
+    def precision(self, playbook: PlaybookName, *, since: datetime, most: int) -> Precision:
+        """See ports.ActionRows."""
+        values = {"its_playbook": playbook, "since": since, "most": most}
+        return _precision(self._connection.execute(_PRECISION, values).all())
+
     def _one(self, condition: sa.ColumnElement[bool]) -> Action | None:
         row = self._connection.execute(sa.select(actions).where(condition)).first()
         return None if row is None else _action(row)
@@ -86,6 +120,17 @@ def _conditions(only: ActionFilter) -> Iterable[sa.ColumnElement[bool]]:
     ):
         if wanted is not None:
             yield column == wanted
+
+
+def _precision(groups: Sequence[sa.Row[Any]]) -> Precision:
+    verdicts, would_be = Counter[str](), Counter[str]()
+    for group in groups:
+        if group.is_executed:
+            verdicts[group.verdict or ""] += group.number
+        elif group.effect == Effect.OBSERVE.value:
+            would_be[group.then or ""] += group.number
+    wrong = sum(group.number for group in groups if group.is_wrong)
+    return Precision(verdicts.total(), wrong, dict(verdicts), dict(would_be))
 
 
 def _values(action: Action) -> dict[str, object]:
@@ -105,12 +150,13 @@ def _values(action: Action) -> dict[str, object]:
         "outcome": rows.to_json(action.outcome),
         "facts": dict(action.facts),
         "approval": rows.to_json(action.approval),
+        "playbook": action.plan.playbook,
     }
 
 
 def _action(row: sa.Row[Any]) -> Action:
     values = {**row._mapping}  # noqa: SLF001 - SQLAlchemy's documented way to a row's names
-    for name in ("target", "idempotency_key"):  # both are held by the plan and the facts
+    for name in ("target", "idempotency_key", "playbook"):  # they are held by the plan and the facts
         del values[name]
     values |= {
         "plan": rows.from_json(row.plan, Plan),
