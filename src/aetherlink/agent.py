@@ -49,7 +49,7 @@ from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceKind
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.runner import Runner
-from aetherlink.pipeline.step import World
+from aetherlink.pipeline.step import Consent, World
 from aetherlink.policy.decide import decide
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
@@ -270,6 +270,10 @@ class Agent:
             ids=self._ids,
             options=settings.pipeline,
             restraints=self._restraints(),
+            consent=Consent(
+                expires_after=settings.approvals.expires_after,
+                second_person_for_vip=settings.approvals.second_person_for_vip,
+            ),
         )
 
     def _restraints(self) -> Restraints:

@@ -8,13 +8,14 @@ import hmac
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from aetherlink.agent_record import AgentRecord, Subject
 from aetherlink.errors import AetherError, ConflictError, ForbiddenError, GoneError, NotFoundError
 from aetherlink.lib.given_words import checked
+from aetherlink.lib.option_types import Duration
 from aetherlink.model import lifecycle
 from aetherlink.model.actions import WRONG_FACT, Action, ActionState, Approval, Grant, Outcome, OutcomeStatus
 from aetherlink.model.approvals import granted
@@ -37,10 +38,19 @@ _LOOKED_THROUGH = 200  # entries, for the same refusal to the same person
 
 
 class ApprovalOptions(BaseModel):
-    """Who may approve what."""
+    """Who may approve what, and for how long."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    expires_after: Duration = Field(
+        default=timedelta(minutes=30),
+        ge=timedelta(seconds=10),
+        le=timedelta(days=1),
+        description="For how long a request may be approved; then it is taken back and a person is called.",
+    )
+    second_person_for_vip: bool = Field(
+        default=False, description="Whether what is done for a VIP tenant has to be approved by two people."
+    )
     requester_may_approve: bool = Field(
         default=True,
         description="Whether whoever asked for an action may approve it too. Two tokens of one name are one person; a "

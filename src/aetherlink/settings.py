@@ -159,7 +159,7 @@ class Settings(BaseSettings):
     )
     heartbeat: HeartbeatOptions = Field(default=HeartbeatOptions(), description="The alert that always fires.")
     labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")
-    approvals: ApprovalOptions = Field(default=ApprovalOptions(), description="Who may approve what.")
+    approvals: ApprovalOptions = Field(default=ApprovalOptions(), description="Who may approve what, for how long.")
     pipeline: PipelineOptions = Field(default=PipelineOptions(), description="How patient the pipeline is.")
     retention: RetentionOptions = Field(default=RetentionOptions(), description="How long things are kept.")
     probes: ProbeOptions = Field(default=ProbeOptions(), description="What counts as fresh evidence.")

@@ -100,7 +100,7 @@ async def test_precision_counts_what_ran_what_would_have_and_what_was_wrong(stor
         an_action(2, started_at=START, facts={"verdict": "not_recovered"}),
         an_action(3, started_at=START, facts={"verdict": "cannot_tell"}),
         an_action(4, started_at=START),
-        an_action(5, decision=observed, facts={"then": "resolved"}),
+        an_action(5, decision=observed, facts={"then": {"how": "resolved by itself", "after_seconds": 7.5}}),
         an_action(6, decision=observed, facts={"wrong": wrong}),
         an_action(7, decision=denied),
         an_action(8, started_at=START, plan=replace(plan, undo_of=ActionId("act-0002"))),
@@ -112,7 +112,7 @@ async def test_precision_counts_what_ran_what_would_have_and_what_was_wrong(stor
         executed=5,
         wrong=2,
         verdicts={"recovered": 2, "not_recovered": 1, "cannot_tell": 1, "": 1},
-        would_be={"resolved": 1, "": 1},
+        would_be={"resolved by itself": 1, "": 1},
     )
     assert await precision(store, minute=6) == Precision(wrong=1, would_be={"": 1})
     assert (await precision(store, most=5)).executed == 2, "of the newest five two ran"

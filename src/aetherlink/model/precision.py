@@ -3,12 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-VERDICT_FACT = "verdict"
-"""The key of Action.facts that says whether an action that ran helped: recovered, not_recovered or cannot_tell."""
-
-THEN_FACT = "then"
-"""The key of Action.facts that says what happened instead of an action that was only observed."""
-
 
 @dataclass(frozen=True, slots=True)
 class Precision:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from aetherlink.model.actions import (
     IDEMPOTENCY_FACT,
+    VERDICT_FACT,
     WRONG_FACT,
     Action,
     ActionFilter,
@@ -19,7 +20,8 @@ from aetherlink.model.actions import (
 )
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, PlaybookName, TargetName
-from aetherlink.model.precision import THEN_FACT, VERDICT_FACT, Precision
+from aetherlink.model.precision import Precision
+from aetherlink.model.would_be import HOW, THEN_FACT
 from aetherlink.store import rows
 from aetherlink.store.tables import actions
 
@@ -44,7 +46,7 @@ _OF_PLAYBOOK = (
         actions.c.started_at.is_not(None).label("is_executed"),
         actions.c.decision["effect"].as_string().label("effect"),
         actions.c.facts[VERDICT_FACT].as_string().label("verdict"),
-        actions.c.facts[THEN_FACT].as_string().label("then"),
+        actions.c.facts[THEN_FACT, HOW].as_string().label("then"),
         actions.c.facts[WRONG_FACT].as_string().is_not(None).label("is_wrong"),
     )
     .where(
