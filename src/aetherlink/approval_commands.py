@@ -30,11 +30,13 @@ from aetherlink.ports import Clock, Store, Transaction, Waker
 
 _log = logging.getLogger("aetherlink.commands")
 
+MOST_NOTED = 50
+"""So many tries in vain are in the timeline of one incident; of more the log tells."""
+
 _UNSETTLED = frozenset({State.OPEN, State.ACKNOWLEDGED})
 _BY = "by"
 _WHY = "reason"
 _ACTION = "action_id"
-_LOOKED_THROUGH = 200  # entries, for the same refusal to the same person
 
 
 class ApprovalOptions(BaseModel):
@@ -307,14 +309,14 @@ def _released(brake: Brake, words: str, by: str, now: datetime) -> Entry:
 
 
 def _note_refusal(transaction: Transaction, action: Action, refusal: AetherError, *, by: str, now: datetime) -> None:
-    """Once for each person and reason: who tries again and again fills no timeline."""
+    """In the log, and in the timeline once for each person and reason: who tries again and again does not fill it."""
     incident = _incident_of(transaction, action)
     text = f"{by} could not approve: {refusal}"
     _log.warning("action %s: %s", action.id, text)
     if incident is None:
         return
     kind = EventKind.NOT_APPROVED
-    noted = transaction.incidents.latest_entries(incident.id, limit=_LOOKED_THROUGH, kind=kind)
-    if all(stored.entry.text != text for stored in noted):
+    noted = transaction.incidents.latest_entries(incident.id, limit=MOST_NOTED, kind=kind)
+    if len(noted) < MOST_NOTED and all(stored.entry.text != text for stored in noted):
         entry = Entry(kind, now, text, {**_facts(action, by), _WHY: str(refusal)})
         transaction.incidents.update(replace(incident, updated_at=now), [entry])

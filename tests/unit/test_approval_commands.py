@@ -1,13 +1,16 @@
 """Approving, denying, taking back, calling wrong, letting go: on the real store, with time that is moved by hand."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from aetherlink.agent_record import SPAN
+from aetherlink.approval_commands import MOST_NOTED, ApprovalOptions
 from aetherlink.errors import (
     AetherError,
     BadRequestError,
@@ -284,6 +287,46 @@ async def test_who_tries_again_and_again_fills_no_timeline(desk: Desk) -> None:
 
     tried = await desk.entries(asked.incident_id)
     assert [entry.facts["by"] for entry in tried] == ["ann", "bob", "ann"]
+
+
+async def test_of_very_many_who_try_the_timeline_holds_some_and_the_log_all(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = await desk.asked()
+    for number in range(MOST_NOTED + 5):
+        with pytest.raises(ConflictError):
+            await desk.commands().approve(asked.id, "other", by=f"person-{number:02d}")
+
+    tried = await desk.entries(asked.incident_id)
+    assert [entry.facts["by"] for entry in tried] == [f"person-{number:02d}" for number in range(MOST_NOTED)]
+    assert len([line for line in caplog.messages if "could not approve: action act-0001 drifted" in line]) == 55
+
+
+async def test_who_tries_what_has_no_incident_is_in_the_log(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    asked = await desk.asked(incident_id=None)
+    with pytest.raises(ConflictError):
+        await desk.commands().approve(asked.id, hash_of(asked), by="ann")
+
+    assert [line for line in caplog.messages if line.startswith("action act-0001: ann could not approve")]
+
+
+async def test_what_is_entered_is_in_the_log_too(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "aetherlink.commands")
+    asked = await desk.asked()
+    await desk.commands().approve(asked.id, hash_of(asked), by="ann")
+
+    assert caplog.messages == ["incident inc-0002: restart crm-api: approved by ann"]
+
+
+def test_the_settings_of_approvals_know_no_other_key_and_no_endless_request() -> None:
+    assert ApprovalOptions() == ApprovalOptions(
+        requester_may_approve=True, second_person_for_vip=False, expires_after=timedelta(minutes=30)
+    )
+    for wrong in ({"anybody_may": True}, {"expires_after": "0s"}, {"expires_after": "2d"}):
+        with pytest.raises(ValidationError):
+            ApprovalOptions.model_validate(wrong)
+    with pytest.raises(ValidationError):
+        ApprovalOptions().requester_may_approve = False
 
 
 async def test_nobody_approves_what_is_not_there(desk: Desk) -> None:
