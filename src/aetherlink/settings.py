@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
 from aetherlink.access.options import AuthOptions
+from aetherlink.approval_commands import ApprovalOptions
 from aetherlink.audit.options import AuditOptions
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.source_options import SourceOptions
@@ -36,8 +37,8 @@ from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.playbooks import form_problems, strict_yaml
-from aetherlink.policy.options import ApprovalOptions, BudgetOptions, ProtectedName
-from aetherlink.policy.protection import own_names
+from aetherlink.policy.options import BudgetOptions, ProtectedName
+from aetherlink.policy.protection import own_names, protected_name
 from aetherlink.probes.options import ProbeOptions
 from aetherlink.store.options import DatabaseUrl, has_password
 from aetherlink.store.retention_options import RetentionOptions
@@ -122,7 +123,6 @@ class Settings(BaseSettings):
         description="How many actions an hour a target may have before a person's request is denied.",
     )
     budgets: BudgetOptions = Field(default=BudgetOptions(), description="How much may be done in all.")
-    approvals: ApprovalOptions = Field(default=ApprovalOptions(), description="How a person says yes.")
     vip_tenants: tuple[str, ...] = Field(
         default=("vip-*",), description="Tenants that come first, by name or pattern (* and ?)."
     )
@@ -163,6 +163,7 @@ class Settings(BaseSettings):
     )
     heartbeat: HeartbeatOptions = Field(default=HeartbeatOptions(), description="The alert that always fires.")
     labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")
+    approvals: ApprovalOptions = Field(default=ApprovalOptions(), description="Who may approve what, for how long.")
     pipeline: PipelineOptions = Field(default=PipelineOptions(), description="How patient the pipeline is.")
     retention: RetentionOptions = Field(default=RetentionOptions(), description="How long things are kept.")
     probes: ProbeOptions = Field(default=ProbeOptions(), description="What counts as fresh evidence.")
@@ -244,6 +245,12 @@ class Settings(BaseSettings):
             database_url=None if self.database_url is None else self.database_url.get_secret_value(),
             protected=self.protected,
         )
+
+    @property
+    def protected_targets(self) -> dict[TargetName, str]:
+        """The targets that the agent itself lives on, with the name that tells."""
+        told = {name: protected_name(target, self.own_names) for name, target in self.declared_targets.items()}
+        return {name: f"what the agent lives on ({word})" for name, word in told.items() if word is not None}
 
     @property
     def modes(self) -> dict[PlaybookName, Mode]:

@@ -90,13 +90,16 @@ def test_the_executors_that_a_target_may_name_are_those_that_there_are() -> None
 
 def test_budgets_and_approvals_are_as_the_model_has_them_unless_set(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
-    path.write_text("budgets: {running: 1, per_hour: 7}\napprovals: {expire: 10m, second_person_for_vip: true}\n")
+    path.write_text(
+        "budgets: {running: 1, per_hour: 7}\napprovals: {expires_after: 10m, second_person_for_vip: true}\n"
+    )
 
     first, changed = settings.load(), settings.load(path)
 
     assert first.budgets.bounds == Budgets()
     assert changed.budgets.bounds == Budgets(running=1, per_hour=7)
-    assert (first.approvals.expire, changed.approvals.expire) == (timedelta(minutes=30), timedelta(minutes=10))
+    assert first.approvals.expires_after == timedelta(minutes=30)
+    assert changed.approvals.expires_after == timedelta(minutes=10)
     assert (first.vip_mode, first.dry_run, changed.approvals.second_person_for_vip) == (Mode.APPROVE, False, True)
 
 
@@ -172,7 +175,7 @@ def test_the_seeds_variables_lie_over_the_first_source_of_a_file(file: Path, mon
         ("budgets: {per_ten_minutes: 2}", r"vip_reserve \(2\) leaves nothing to others of per_ten_minutes \(2\)"),
         ("budgets: {suspect_share: 0}", r"budgets\.suspect_share"),
         ("budgets: {pr_hour: 3}", r"budgets\.pr_hour: unknown key: did you mean `per_hour`\?"),
-        ("approvals: {expire: 1s}", r"approvals\.expire"),
+        ("approvals: {expires_after: 1s}", r"approvals\.expires_after"),
         ("protected: ['--']", "'--' is no name: it has no letter and no digit"),
         ("vip_mode: ask", "vip_mode: .*'observe', 'approve' or 'auto'"),
         ("sources: [{name: a, prometheus: 'http://a', headers: {'a b': c}}]", r"headers\.a b"),

@@ -1,11 +1,9 @@
-"""Settings of what policy keeps to: budgets over all that is done, and how approvals are given."""
+"""Settings of what policy keeps to: budgets over all that is done, and what it never touches."""
 
-from datetime import timedelta
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from aetherlink.lib.option_types import Duration
 from aetherlink.model.budgets import Budgets
 from aetherlink.policy.protection import is_name
 
@@ -55,20 +53,3 @@ class BudgetOptions(BaseModel):
     def bounds(self) -> Budgets:
         """The budgets in the words of the model."""
         return Budgets(**self.model_dump())
-
-
-class ApprovalOptions(BaseModel):
-    """How a person says yes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    expire: Duration = Field(
-        default=timedelta(minutes=30),
-        ge=timedelta(seconds=10),
-        le=timedelta(days=1),
-        description="How long a request for approval may be granted.",
-    )
-    second_person_for_vip: bool = Field(default=False, description="Whether a VIP tenant's takes two people.")
-    requester_may_approve: bool = Field(
-        default=True, description="Whether whoever asked for an action may approve it too."
-    )
