@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from rigs.agent_process import environment, serving, wait_until, wait_until_ready
-from rigs.lab_thread import LabThread, lab_thread
+from rigs.lab_server import LabServer
+from rigs.lab_thread import lab_thread
 from rigs.scripted_prometheus import ScriptedPrometheus, scripted_prometheus
 
 IN_TIME = 30.0
@@ -35,7 +37,7 @@ mode: auto
 class Scene:
     settings: dict[str, str]
     folder: Path
-    lab: LabThread
+    lab: LabServer
     prometheus: ScriptedPrometheus
 
     @property
@@ -50,11 +52,11 @@ class Scene:
         answer = httpx.post(f"{self.url}/alertmanager", json={"version": "4", "alerts": [alert]})
         assert answer.status_code == 200
 
-    def items(self, path: str) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = httpx.get(f"{self.url}/api/v1/{path}").json()["items"]
+    def items(self, path: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = httpx.get(f"{self.url}/api/v1/{path}").json()["items"]
         return found
 
-    def action(self) -> dict[str, object]:
+    def action(self) -> dict[str, Any]:
         actions = self.items("actions")
         return actions[0] if actions else {"state": None, "outcome": None}
 
@@ -156,7 +158,7 @@ def check(folder: Path, reach: Callable[[Scene], None], *, twice: bool) -> None:
             action = world.action()
     if reach is acting:
         assert action["outcome"] is not None
-        assert action["outcome"]["status"] == "done"  # type: ignore[index] - JSON
+        assert action["outcome"]["status"] == "done"
 
 
 @pytest.mark.parametrize("reach", BRIEF, ids=lambda reach: reach.__name__)

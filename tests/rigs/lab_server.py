@@ -48,6 +48,8 @@ class LabServer:
     state: str = "ready"
     release: str = "1.1.0"
     previous_release: str | None = "1.0.0"
+    delay: float = 0.0
+    refuses: bool = False
     restarts: int = 0
     before: Callable[[], None] = lambda: None
     after: Callable[[], None] = lambda: None
