@@ -31,6 +31,7 @@ from aetherlink.store.audit import SqlAudit, auditing
 from aetherlink.store.restore import Restored
 
 _BACKLOG = 2048
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 _SWITCH = 0.0005  # seconds; at Python's 0.005 the writer waits that long for the interpreter after each statement
 _YOUNG = 20_000  # new objects until the garbage collector looks: one group of alerts makes as many
 
@@ -117,15 +118,25 @@ async def _serve(settings: Settings) -> int:
     try:
         await agent.start()
         server = BoundedServer(agent.asgi, door=agent.asgi, grace=GRACE)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ENDING:
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         _log.info("Listening on http://%s in mode %s", settings.listen, settings.mode)
         await server.serve(sockets=[listener])
     finally:
         await agent.stop()
         listener.close()
+        _end_undisturbed()
     _log.info("Stopped")
     return 0
+
+
+def _end_undisturbed() -> None:
+    """Who asked for the end may ask again, until the very last: that is no reason to end as if it had been killed."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    for number in _ENDING:
+        asyncio.get_running_loop().remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def _listen(settings: Settings) -> socket.socket:

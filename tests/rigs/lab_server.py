@@ -88,8 +88,9 @@ class LabServer:
         self.before()
         if self.mishap is not None:
             return await self._go_wrong(self.mishap, parts[3], wish)
-        problem = self._change(parts[3], wish)
+        problem = "it refuses" if self.refuses else self._change(parts[3], wish)
         self.after()
+        await asyncio.sleep(self.delay)
         return _problem("409 Conflict", problem) if problem else _json("200 OK", self._view())
 
     async def _go_wrong(self, mishap: Mishap, verb: str, wish: dict[str, object]) -> bytes:
