@@ -44,6 +44,8 @@ from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceKind
+from aetherlink.pause_commands import PauseCommands
+from aetherlink.pausing.outside_pause import PauseFile
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.runner import Runner
 from aetherlink.pipeline.step import World
@@ -51,6 +53,8 @@ from aetherlink.policy.decide import decide
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.settings import Settings
+from aetherlink.silencing.metrics import SilenceMetrics
+from aetherlink.silencing.silences import Silences
 from aetherlink.store import backup, folder
 from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
@@ -95,6 +99,9 @@ class Agent:
         self._prometheus = {name: outside.prometheus(one, settings.clients) for name, one in sources.items()}
         self._alertmanagers = {name: outside.alertmanagers(one, settings.clients) for name, one in sources.items()}
         self._anchoring = self._anchors()
+        self._playbooks = outside.playbooks(settings)
+        self._outside_pause = PauseFile(settings.pause_file, is_set=settings.paused)
+        self._silences = self._own_silences()
         self._executors = outside.executors(settings)
         self._pipeline_metrics = PipelineMetrics(self.registry)
         self._runner = Runner(self._world(), self._pipeline_metrics)
@@ -144,8 +151,11 @@ class Agent:
         await self._tokens.reload()
         await self._reception.start()
         self._cleanups.append(("reception", self._reception.flush))
+        await self._silences.load()
         await self._heartbeats.start()
         self._cleanups.append(("heartbeats", self._heartbeats.stop))
+        self._silences.start()
+        self._cleanups.append(("silences", self._silences.stop))
         self._runner.start()
         self._cleanups.append(("pipeline", lambda: self._runner.stop(grace=GRACE)))
         for name, room in self._watches().items():
@@ -247,6 +257,30 @@ class Agent:
             metrics=AuditMetrics(self.registry),
         )
 
+    def _own_silences(self) -> Silences:
+        return Silences(
+            self.store,
+            self._alertmanagers,
+            clock=self._clock,
+            metrics=SilenceMetrics(self.registry),
+            action_deadline=self._settings.pipeline.action_deadline,
+        )
+
+    def _pause_commands(self) -> PauseCommands:
+        settings = self._settings
+        return PauseCommands(
+            self.store,
+            clock=self._clock,
+            ids=self._ids,
+            waker=self._runner,
+            source=settings.main_source,
+            known=lambda: {
+                "target": settings.targets,
+                "source": self._prometheus,
+                "playbook": [playbook.name for playbook in self._playbooks],
+            },
+        )
+
     def _world(self) -> World:
         settings = self._settings
         probe = PrometheusProbe(
@@ -257,7 +291,7 @@ class Agent:
             probe=probe,
             executors={name: opened.executor for name, opened in self._executors.items()},
             targets=settings.declared_targets,
-            playbooks=outside.playbooks(settings),
+            playbooks=self._playbooks,
             decide=decide,
             ceiling=settings.mode,
             modes=settings.modes,
@@ -324,6 +358,7 @@ class Agent:
                 heartbeats=self._heartbeats,
                 clock=self._clock,
                 metrics=metrics,
+                own_silences=self._silences.ids,
             )
             for watched in self._watched()
         }
@@ -359,6 +394,8 @@ class Agent:
             tokens=self._tokens,
             commands=commands,
             incident_commands=IncidentCommands(self.store, clock=self._clock, waker=self._runner),
+            pause_commands=self._pause_commands(),
+            outside_pause=self._outside_pause,
             health=self._health,
             anchors=self._anchoring,
             ledger=self._reception,

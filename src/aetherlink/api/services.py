@@ -11,7 +11,8 @@ from aetherlink.commands import Commands
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceState
-from aetherlink.ports import AnchorView, HealthView, LedgerView, QueryClient, Store
+from aetherlink.pause_commands import PauseCommands
+from aetherlink.ports import AnchorView, HealthView, LedgerView, OutsidePause, QueryClient, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class ApiServices:
     tokens: TokenBook
     commands: Commands
     incident_commands: IncidentCommands
+    pause_commands: PauseCommands
+    outside_pause: OutsidePause
     health: HealthView
     anchors: AnchorView
     ledger: LedgerView

@@ -4,11 +4,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from aetherlink.model.actions import Action
 from aetherlink.model.alerts import Alert
 from aetherlink.model.audit import Anchor
 from aetherlink.model.decisions import Decision
 from aetherlink.model.health import HealthReading
-from aetherlink.model.ids import SourceName
+from aetherlink.model.ids import ActionId, SourceName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, Way
 from aetherlink.model.questions import Question
@@ -108,6 +109,21 @@ class Waker(Protocol):
 
 
 Decider = Callable[[Question], Decision]
+
+OutsidePause = Callable[[], str | None]
+"""Why everything is paused from outside the store, in words; None: it is not. Asked at the moment of deciding."""
+
+
+class Silencer(Protocol):
+    """Who keeps Alertmanager from calling people about an alert while it is being repaired. Never raises."""
+
+    async def silence(self, action: Action, alert: Alert) -> None:
+        """Have the alert silenced for as long as the action and its verification may take; returns at once."""
+        ...
+
+    async def lift(self, action_id: ActionId) -> None:
+        """Have the silence of the action taken away, if there is one; returns at once."""
+        ...
 
 
 class TenantNames(Protocol):
