@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version as version_of
@@ -42,7 +43,9 @@ from aetherlink.intake.reconcile_metrics import ReconcileMetrics
 from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
+from aetherlink.model.decisions import Decision
 from aetherlink.model.ids import SourceName
+from aetherlink.model.questions import Question
 from aetherlink.model.sources import SourceKind
 from aetherlink.pause_commands import PauseCommands
 from aetherlink.pausing.outside_pause import PauseFile
@@ -257,6 +260,11 @@ class Agent:
             metrics=AuditMetrics(self.registry),
         )
 
+    def _decide(self, question: Question) -> Decision:
+        """With what pauses from outside, looked at now."""
+        outside_pause = self._outside_pause()
+        return decide(question if outside_pause is None else replace(question, paused=outside_pause))
+
     def _own_silences(self) -> Silences:
         return Silences(
             self.store,
@@ -292,7 +300,7 @@ class Agent:
             executors={name: opened.executor for name, opened in self._executors.items()},
             targets=settings.declared_targets,
             playbooks=self._playbooks,
-            decide=decide,
+            decide=self._decide,
             ceiling=settings.mode,
             modes=settings.modes,
             clock=self._clock,
@@ -377,7 +385,7 @@ class Agent:
         settings = self._settings
         commands = Commands(
             self.store,
-            decide,
+            self._decide,
             clock=self._clock,
             ids=self._ids,
             waker=self._runner,
