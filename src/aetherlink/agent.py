@@ -7,7 +7,6 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version as version_of
@@ -24,6 +23,7 @@ from aetherlink.api.services import ApiServices
 from aetherlink.audit.anchor_file import ANCHORS_FILE, AnchorFile
 from aetherlink.audit.anchoring import Anchoring
 from aetherlink.audit.metrics import AuditMetrics
+from aetherlink.briefing import Restraints
 from aetherlink.commands import Commands
 from aetherlink.health.heartbeat import Heartbeats
 from aetherlink.health.loop import HealthLoop
@@ -43,9 +43,8 @@ from aetherlink.intake.reconcile_metrics import ReconcileMetrics
 from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
-from aetherlink.model.decisions import Decision
+from aetherlink.model import windows
 from aetherlink.model.ids import SourceName
-from aetherlink.model.questions import Question
 from aetherlink.model.sources import SourceKind
 from aetherlink.pause_commands import PauseCommands
 from aetherlink.pausing.outside_pause import PauseFile
@@ -107,7 +106,9 @@ class Agent:
         self._silences = self._own_silences()
         self._executors = outside.executors(settings)
         self._pipeline_metrics = PipelineMetrics(self.registry)
-        self._runner = Runner(self._world(), self._pipeline_metrics)
+        world = self._world()
+        self._briefing = world.briefing
+        self._runner = Runner(world, self._pipeline_metrics)
         health_metrics = HealthMetrics(self.registry)
         self._health = self._health_loop(health_metrics)
         self._sources = self._source_watch(health_metrics)
@@ -260,11 +261,6 @@ class Agent:
             metrics=AuditMetrics(self.registry),
         )
 
-    def _decide(self, question: Question) -> Decision:
-        """With what pauses from outside, looked at now."""
-        outside_pause = self._outside_pause()
-        return decide(question if outside_pause is None else replace(question, paused=outside_pause))
-
     def _own_silences(self) -> Silences:
         return Silences(
             self.store,
@@ -300,13 +296,27 @@ class Agent:
             executors={name: opened.executor for name, opened in self._executors.items()},
             targets=settings.declared_targets,
             playbooks=self._playbooks,
-            decide=self._decide,
+            decide=decide,
             ceiling=settings.mode,
             modes=settings.modes,
             clock=self._clock,
             ids=self._ids,
             options=settings.pipeline,
+            restraints=self._restraints(),
+            silencer=self._silences,
         )
+
+    def _restraints(self) -> Restraints:
+        return Restraints(
+            outside_pause=self._outside_pause,
+            freeze=partial(windows.in_force, self._settings.windows),
+            blindness=self._blindness,
+        )
+
+    def _blindness(self, source: SourceName) -> str | None:
+        if source not in self._heartbeats.blind_sources:
+            return None
+        return f"monitoring of {source} is blind: its heartbeat has stopped"
 
     def _alert_reception(self) -> Reception:
         settings = self._settings
@@ -385,12 +395,11 @@ class Agent:
         settings = self._settings
         commands = Commands(
             self.store,
-            self._decide,
+            decide,
+            self._briefing,
             clock=self._clock,
             ids=self._ids,
             waker=self._runner,
-            mode=settings.mode,
-            targets=settings.declared_targets,
             actions=settings.actions,
             source=settings.main_source,
             per_hour=settings.requests_per_hour,

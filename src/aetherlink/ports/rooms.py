@@ -114,18 +114,6 @@ OutsidePause = Callable[[], str | None]
 """Why everything is paused from outside the store, in words; None: it is not. Asked at the moment of deciding."""
 
 
-class Silencer(Protocol):
-    """Who keeps Alertmanager from calling people about an alert while it is being repaired. Never raises."""
-
-    async def silence(self, action: Action, alert: Alert) -> None:
-        """Have the alert silenced for as long as the action and its verification may take; returns at once."""
-        ...
-
-    async def lift(self, action_id: ActionId) -> None:
-        """Have the silence of the action taken away, if there is one; returns at once."""
-        ...
-
-
 class TenantNames(Protocol):
     """What the settings say of tenants."""
 
@@ -178,6 +166,18 @@ class SourceView(Protocol):
 
     @property
     def states(self) -> tuple[SourceState, ...]: ...
+
+
+class Silencer(Protocol):
+    """Silences an alert in its Alertmanagers while something is done about it. Neither call raises or waits long."""
+
+    async def silence(self, action: Action, alert: Alert) -> None:
+        """Set it, for as long as the action and its verification may take at most."""
+        ...
+
+    async def lift(self, action_id: ActionId) -> None:
+        """Take it away again; where there is none nothing happens."""
+        ...
 
 
 class AnchorView(Protocol):
