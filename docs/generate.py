@@ -72,6 +72,8 @@ TIMELINE: Mapping[EventKind, str] = {
     EventKind.ACKNOWLEDGED: "A person has taken it over.",
     EventKind.NOTE: "A person wrote this down.",
     EventKind.CLOSED: "A person closed it by hand, and why.",
+    EventKind.PAUSED: "A person paused the agent or a part of it: what, until when, why.",
+    EventKind.RESUMED: "A person ended a pause, and which.",
 }
 
 

@@ -45,8 +45,11 @@ from aetherlink.intake.reconcile_metrics import ReconcileMetrics
 from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
+from aetherlink.model import windows
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceKind
+from aetherlink.pause_commands import PauseCommands
+from aetherlink.pausing.outside_pause import PauseFile
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.runner import Runner
 from aetherlink.pipeline.step import Consent, World
@@ -54,6 +57,8 @@ from aetherlink.policy.decide import decide
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.settings import Settings
+from aetherlink.silencing.metrics import SilenceMetrics
+from aetherlink.silencing.silences import Silences
 from aetherlink.store import backup, folder
 from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
@@ -91,6 +96,7 @@ class Agent:
             grouping=settings.grouping,
             source_labels=settings.source_labels,
         )
+        self._record = AgentRecord(ids=self._ids, source=settings.main_source)
         self._cleanups: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self.registry = _registry()
         self.store = self._sql_store()
@@ -98,6 +104,9 @@ class Agent:
         self._prometheus = {name: outside.prometheus(one, settings.clients) for name, one in sources.items()}
         self._alertmanagers = {name: outside.alertmanagers(one, settings.clients) for name, one in sources.items()}
         self._anchoring = self._anchors()
+        self._playbooks = outside.playbooks(settings)
+        self._outside_pause = PauseFile(settings.pause_file, is_set=settings.paused)
+        self._silences = self._own_silences()
         self._executors = outside.executors(settings)
         self._pipeline_metrics = PipelineMetrics(self.registry)
         world = self._world()
@@ -149,8 +158,11 @@ class Agent:
         await self._tokens.reload()
         await self._reception.start()
         self._cleanups.append(("reception", self._reception.flush))
+        await self._silences.load()
         await self._heartbeats.start()
         self._cleanups.append(("heartbeats", self._heartbeats.stop))
+        self._silences.start()
+        self._cleanups.append(("silences", self._silences.stop))
         self._runner.start()
         self._cleanups.append(("pipeline", lambda: self._runner.stop(grace=GRACE)))
         for name, room in self._watches().items():
@@ -252,6 +264,29 @@ class Agent:
             metrics=AuditMetrics(self.registry),
         )
 
+    def _own_silences(self) -> Silences:
+        return Silences(
+            self.store,
+            self._alertmanagers,
+            clock=self._clock,
+            metrics=SilenceMetrics(self.registry),
+            action_deadline=self._settings.pipeline.action_deadline,
+        )
+
+    def _pause_commands(self) -> PauseCommands:
+        settings = self._settings
+        return PauseCommands(
+            self.store,
+            clock=self._clock,
+            waker=self._runner,
+            record=self._record,
+            known=lambda: {
+                "target": settings.targets,
+                "source": self._prometheus,
+                "playbook": [playbook.name for playbook in self._playbooks],
+            },
+        )
+
     def _world(self) -> World:
         settings = self._settings
         probe = PrometheusProbe(
@@ -262,7 +297,7 @@ class Agent:
             probe=probe,
             executors={name: opened.executor for name, opened in self._executors.items()},
             targets=settings.declared_targets,
-            playbooks=outside.playbooks(settings),
+            playbooks=self._playbooks,
             decide=decide,
             ceiling=settings.mode,
             modes=settings.modes,
@@ -274,6 +309,7 @@ class Agent:
                 expires_after=settings.approvals.expires_after,
                 second_person_for_vip=settings.approvals.second_person_for_vip,
             ),
+            silencer=self._silences,
         )
 
     def _restraints(self) -> Restraints:
@@ -282,6 +318,8 @@ class Agent:
             budgets=settings.budgets.bounds,
             vip_mode=settings.vip_mode,
             protected=settings.protected_targets,
+            outside_pause=self._outside_pause,
+            freeze=partial(windows.in_force, settings.windows),
             blindness=self._blindness,
         )
 
@@ -348,6 +386,7 @@ class Agent:
                 heartbeats=self._heartbeats,
                 clock=self._clock,
                 metrics=metrics,
+                own_silences=self._silences.ids,
             )
             for watched in self._watched()
         }
@@ -386,9 +425,11 @@ class Agent:
                 self.store,
                 clock=self._clock,
                 waker=self._runner,
-                record=AgentRecord(ids=self._ids, source=settings.main_source),
+                record=self._record,
                 requester_may_approve=settings.approvals.requester_may_approve,
             ),
+            pause_commands=self._pause_commands(),
+            outside_pause=self._outside_pause,
             health=self._health,
             anchors=self._anchoring,
             ledger=self._reception,

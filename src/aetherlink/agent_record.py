@@ -22,6 +22,7 @@ class Subject(StrEnum):
     """What of the agent is written about."""
 
     BRAKES = "brakes"
+    PAUSES = "pauses"
 
     @property
     def key(self) -> str:

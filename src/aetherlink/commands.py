@@ -4,7 +4,6 @@ A command gathers what a decision rests on, decides, and stores request, decisio
 It runs no action itself: the pipeline does, and it trusts stored state only.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,12 +16,9 @@ from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Plan
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
-from aetherlink.model.pauses import EVERYTHING, NO_REASON, Pause
 from aetherlink.model.questions import Seen
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, Decider, Ids, Store, Transaction, Waker
-
-_log = logging.getLogger("aetherlink.commands")
 
 REQUEST_FACT = "request"
 LONGEST_WAIT = timedelta(minutes=2)  # how far back an allowed action that has not begun is looked for
@@ -160,42 +156,6 @@ class Commands:
         if action.decision.is_accepted:
             self._waker.wake()
         return action
-
-    async def pause(self, reason: str | None, *, until: datetime | None, principal: str) -> Pause:
-        """Pause the agent: in force once this returns, restarts included. A pause that holds may only get longer.
-
-        Without a reason the one of a pause that holds stays.
-
-        Raises BadRequestError (an end that is past), StoreError, OverloadedError.
-        """
-        now = self._clock.now()
-        if until is not None and until <= now:
-            raise BadRequestError(f"until: {until:%Y-%m-%d %H:%M:%S} UTC is past: leave it out, or name a later time")
-
-        def work(transaction: Transaction) -> Pause:
-            held = next((one for one in transaction.pauses.all() if one.scope == EVERYTHING and one.holds(now)), None)
-            why = reason or (NO_REASON if held is None else held.reason)
-            wish = Pause(EVERYTHING, now, why, principal, until)
-            pause = wish if held is None else held.joined(wish)
-            transaction.pauses.put(pause)
-            return pause
-
-        stored = await self._store.write(work)
-        _log.warning("the agent is %s", stored.words)
-        self._waker.wake()
-        return stored
-
-    async def resume(self, *, principal: str) -> None:
-        """End the pause; where there is none nothing changes. Raises StoreError, OverloadedError."""
-        await self._store.write(lambda transaction: transaction.pauses.end(EVERYTHING))
-        _log.warning("the agent was resumed by %s", principal)
-        self._waker.wake()
-
-    async def pauses(self) -> list[Pause]:
-        """What is paused now. Raises StoreError."""
-        now = self._clock.now()
-        stored = await self._store.read(lambda transaction: transaction.pauses.all())
-        return [pause for pause in stored if pause.holds(now)]
 
     def _take(
         self,

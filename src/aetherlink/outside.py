@@ -1,7 +1,7 @@
 """What stands outside the process, opened as the settings name it: sources, executors, playbooks, place and key."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.hash_chain import Key
 from aetherlink.lib.ids import SortableIds
 from aetherlink.model.actions import Target
+from aetherlink.model.pauses import scope_problem
 from aetherlink.model.playbooks import Playbook
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.ports import Executor
@@ -117,6 +118,14 @@ def executors(settings: Settings) -> dict[str, Opened]:
     return open_executors(targets, options, clock=SystemClock(), is_dry_run=settings.dry_run)
 
 
+def _check_freezes(settings: Settings, found: Sequence[Playbook]) -> None:
+    """A window of a playbook that is not there would freeze nothing. Raises SettingsError."""
+    known = {"playbook": [playbook.name for playbook in found]}
+    for number, freeze in enumerate(settings.freezes):
+        if problem := scope_problem(freeze.scope, known):
+            raise SettingsError(f"freezes.{number}.scope: {problem}")
+
+
 def playbooks(settings: Settings) -> tuple[Playbook, ...]:
     """Those of the settings' folder, the modes of which are set for playbooks that are there. Raises SettingsError."""
     found = load_playbooks(settings.playbooks_dir)
@@ -124,4 +133,5 @@ def playbooks(settings: Settings) -> tuple[Playbook, ...]:
     if unknown:
         known = ", ".join(playbook.name for playbook in found)
         raise SettingsError(f"playbook_modes names {', '.join(unknown)}, which is no playbook: known are {known}")
+    _check_freezes(settings, found)
     return found

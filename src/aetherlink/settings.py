@@ -35,6 +35,9 @@ from aetherlink.lib.option_types import Name, Url
 from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
+from aetherlink.model.pauses import scope_problem
+from aetherlink.model.windows import Window
+from aetherlink.pausing.freeze_options import FreezeOptions
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.playbooks import form_problems, strict_yaml
 from aetherlink.policy.options import BudgetOptions, ProtectedName
@@ -123,6 +126,19 @@ class Settings(BaseSettings):
         description="How many actions an hour a target may have before a person's request is denied.",
     )
     budgets: BudgetOptions = Field(default=BudgetOptions(), description="How much may be done in all.")
+    paused: bool = Field(
+        default=False,
+        description="Whether everything is paused as long as the agent runs with this setting. It only ever adds a "
+        "pause.",
+    )
+    pause_file: Path | None = Field(
+        default=None,
+        description="A file that pauses everything as long as it is there; what stands in it is the reason. A file "
+        "that cannot be read, or a folder that is not there, pauses as well.",
+    )
+    freezes: tuple[FreezeOptions, ...] = Field(
+        default=(), max_length=200, description="Windows in which nothing is changed, by the week or once."
+    )
     vip_tenants: tuple[str, ...] = Field(
         default=("vip-*",), description="Tenants that come first, by name or pattern (* and ?)."
     )
@@ -199,6 +215,14 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _freezes_have_scopes(self) -> Self:
+        known = {"target": self.targets, "source": [source.name for source in self.sources]}
+        for number, freeze in enumerate(self.freezes):
+            if problem := scope_problem(freeze.scope, known):
+                raise ValueError(f"freezes.{number}.scope: {problem}")
+        return self
+
+    @model_validator(mode="after")
     def _one_password(self) -> Self:
         if self.database_password_file is not None and (self.database_url is None or has_password(self.database_url)):
             raise ValueError("database_password_file goes with a database_url that holds no password itself")
@@ -251,6 +275,11 @@ class Settings(BaseSettings):
         """The targets that the agent itself lives on, with the name that tells."""
         told = {name: protected_name(target, self.own_names) for name, target in self.declared_targets.items()}
         return {name: f"what the agent lives on ({word})" for name, word in told.items() if word is not None}
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """`freezes` in the words of the model."""
+        return tuple(freeze.window for freeze in self.freezes)
 
     @property
     def modes(self) -> dict[PlaybookName, Mode]:

@@ -86,6 +86,15 @@ async def test_a_pause_is_one_a_scope_and_holds_until_its_end(store: SqlStore) -
     assert await store.read(lambda transaction: transaction.pauses.in_force(START)) == second
     assert await store.read(lambda transaction: transaction.pauses.in_force(START + MINUTE)) is None
 
+    planned = [replace(first, begins=START + MINUTE), replace(first, begins=START + 2 * MINUTE, until=START)]
+    for pause in (*planned, replace(planned[1], reason="another one")):
+        await store.write(lambda transaction, it=pause: transaction.pauses.put(it))
+    stored = await store.read(lambda transaction: transaction.pauses.all())
+    assert stored == [second, other, planned[0], replace(planned[1], reason="another one")]
+    assert await store.read(lambda transaction: transaction.pauses.in_force(START + MINUTE)) == planned[0]
+    await store.write(lambda transaction: transaction.pauses.drop(planned[0]))
+    assert await store.read(lambda transaction: transaction.pauses.in_force(START + MINUTE)) is None
+
     await store.write(lambda transaction: transaction.pauses.end(EVERYTHING))
     await store.write(lambda transaction: transaction.pauses.end(EVERYTHING))
     assert await store.read(lambda transaction: transaction.pauses.all()) == [other]

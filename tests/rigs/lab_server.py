@@ -175,10 +175,10 @@ def _problem(status: str, detail: str) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def lab_server() -> AsyncIterator[LabServer]:
+async def lab_server(kind: type[LabServer] = LabServer) -> AsyncIterator[LabServer]:
     """A thin lab that runs until the block ends, in a folder whose name is short enough for a socket."""
     with tempfile.TemporaryDirectory(prefix="lab-", dir="/tmp") as folder:
-        server = LabServer(Path(folder) / "control.sock")
+        server = kind(Path(folder) / "control.sock")
         await server.start()
         try:
             yield server

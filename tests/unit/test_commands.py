@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -201,32 +200,3 @@ async def test_every_decision_is_counted_once_and_a_repeat_not_again(desk: Desk)
     refused = await commands.request_action(ActionRequest("scale", "no replicas"), principal="local")
 
     assert [action.id for action in desk.counted] == [first.id, refused.id]
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "kept"),
-    [
-        ("we move the database", None, "we move the database"),
-        ("we move the database", "it takes longer", "it takes longer"),
-        (None, None, "no reason was given"),
-        (None, "we move the database", "we move the database"),
-    ],
-)
-async def test_a_pause_without_a_reason_keeps_the_one_that_was_given(
-    desk: Desk, first: str | None, second: str | None, kept: str
-) -> None:
-    commands = desk.commands()
-    await commands.pause(first, until=None, principal="ann")
-    await commands.pause(second, until=None, principal="bob")
-
-    [pause] = await commands.pauses()
-    assert pause.reason == kept
-
-
-async def test_the_reason_of_a_pause_that_is_over_is_not_kept(desk: Desk) -> None:
-    commands = desk.commands()
-    await commands.pause("deploy", until=desk.clock.now() + timedelta(minutes=1), principal="ann")
-    desk.clock.move(61)
-    pause = await commands.pause(None, until=None, principal="bob")
-
-    assert pause.reason == "no reason was given"

@@ -12,7 +12,8 @@ from aetherlink.commands import Commands
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceState
-from aetherlink.ports import AnchorView, HealthView, LedgerView, QueryClient, Store
+from aetherlink.pause_commands import PauseCommands
+from aetherlink.ports import AnchorView, HealthView, LedgerView, OutsidePause, QueryClient, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class ApiServices:
     commands: Commands
     incident_commands: IncidentCommands
     approval_commands: ApprovalCommands
+    pause_commands: PauseCommands
+    outside_pause: OutsidePause
     health: HealthView
     anchors: AnchorView
     ledger: LedgerView

@@ -1,5 +1,6 @@
 """How domain objects look as JSON. Times are RFC 3339 in UTC with Z; a key that is there once is there always."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -222,20 +223,25 @@ class NewToken(TokenShape):
 
 
 class PauseShape(Shape):
-    """One pause that holds."""
+    """One pause that holds, or will."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
     scope: str = Field(examples=["all"])
-    since: Instant
+    in_force: bool = Field(description="Whether it holds now; false: it is planned.")
+    since: Instant = Field(description="When it was asked for.")
+    begins: Instant | None = Field(alias="from", description="When it begins; null: at once.")
     until: Instant | None = Field(description="When it ends by itself; null: when it is resumed.")
     reason: str = Field(examples=["we move the database"])
     paused_by: str = Field(examples=["operator"])
 
 
 class PauseState(BaseModel):
-    """Whether anything is paused, and what."""
+    """Whether anything is paused now, and what is or will be."""
 
     paused: bool
     pauses: list[PauseShape]
+    outside: str | None = Field(description="Why the file or the setting pauses everything; null: neither does.")
 
 
 class BrakeShape(Shape):
@@ -331,9 +337,22 @@ def entry(one: StoredEntry) -> EntryShape:
     )
 
 
-def pauses(held: list[Pause]) -> PauseState:
-    """The pauses that hold."""
-    return PauseState(paused=bool(held), pauses=[PauseShape.model_validate(one) for one in held])
+def pauses(stored: Sequence[tuple[Pause, bool]], outside: str | None) -> PauseState:
+    """The pauses, each with whether it is in force, and what pauses from outside."""
+    is_paused = outside is not None or any(in_force for _, in_force in stored)
+    return PauseState(paused=is_paused, pauses=[_pause(*one) for one in stored], outside=outside)
+
+
+def _pause(one: Pause, in_force: bool) -> PauseShape:
+    return PauseShape(
+        scope=one.scope,
+        in_force=in_force,
+        since=one.since,
+        begins=one.begins,
+        until=one.until,
+        reason=one.reason,
+        paused_by=one.paused_by,
+    )
 
 
 def brake(one: Brake) -> BrakeShape:

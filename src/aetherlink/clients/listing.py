@@ -4,7 +4,7 @@ All of it comes from outside: one alert that is not as it should be makes the wh
 from a list matters as much as what is in it. A list may be large, so labels stay as they came until somebody asks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Literal
@@ -56,6 +56,18 @@ class _WireStatus(msgspec.Struct):
     cluster: _Cluster
 
 
+class _SilenceState(msgspec.Struct):
+    state: str
+
+
+class _WireSilence(msgspec.Struct):
+    status: _SilenceState
+
+
+class _NewSilence(msgspec.Struct):
+    silenceID: str  # noqa: N815 - its name there
+
+
 # Whole lists are decoded in two ways only, both quick: the interpreter's lock is held for as long as one call takes.
 _KEYS = msgspec.json.Decoder(list[_Key])
 _SLICES = msgspec.json.Decoder(list[msgspec.Raw])
@@ -63,6 +75,8 @@ _ALERT = msgspec.json.Decoder(_WireAlert)
 _LABELS = msgspec.json.Decoder(_Labels)
 _STATUS = msgspec.json.Decoder(_WireStatus)
 _RECEIVERS = msgspec.json.Decoder(list[_Receiver])
+_SILENCE = msgspec.json.Decoder(_WireSilence)
+_NEW_SILENCE = msgspec.json.Decoder(_NewSilence)
 
 
 class ListedAlert(msgspec.Struct, frozen=True, gc=False):
@@ -94,7 +108,9 @@ class AlertmanagerState(msgspec.Struct, frozen=True):
     is_settled: bool
 
 
-def read_alerts(body: bytes, *, receiver: str | None, most: int) -> dict[Fingerprint, ListedAlert]:
+def read_alerts(
+    body: bytes, *, receiver: str | None, most: int, own_silences: Collection[str] = ()
+) -> dict[Fingerprint, ListedAlert]:
     """Every alert that goes to this receiver (to any when None). Raises AnswerError when the list cannot be used.
 
     May take long for a large list, in steps between which other threads get their turn.
@@ -104,7 +120,7 @@ def read_alerts(body: bytes, *, receiver: str | None, most: int) -> dict[Fingerp
         if count > most:
             raise AnswerError(f"it lists {count} alerts, more than {most} (reconcile.max_alerts)")
         wires = map(_ALERT.decode, _SLICES.decode(body))
-        listed = [_listed(wire) for wire in wires if _goes_to(wire.receivers, receiver)]
+        listed = [_listed(wire, own_silences) for wire in wires if _goes_to(wire.receivers, receiver)]
     except _UNREADABLE as problem:
         raise AnswerError(f"its list of alerts cannot be read: {str(problem)[:300]}") from problem
     return {alert.fingerprint: alert for alert in listed}
@@ -129,28 +145,47 @@ def read_receivers(body: bytes) -> list[str]:
         raise AnswerError(f"its receivers cannot be read: {str(problem)[:300]}") from problem
 
 
+def read_silence_id(body: bytes) -> str:
+    """The id of a silence that was just set. Raises AnswerError."""
+    try:
+        return _NEW_SILENCE.decode(body).silenceID
+    except _UNREADABLE as problem:
+        raise AnswerError(f"its answer names no silence: {str(problem)[:300]}") from problem
+
+
+def is_expired(body: bytes) -> bool:
+    """Whether this silence has ended; one that cannot be read has not, for all that is known."""
+    try:
+        return _SILENCE.decode(body).status.state == "expired"
+    except _UNREADABLE:
+        return False
+
+
 def _goes_to(receivers: Iterable[_Receiver], name: str | None) -> bool:
     return name is None or any(receiver.name == name for receiver in receivers)
 
 
-def _listed(wire: _WireAlert) -> ListedAlert:
+def _listed(wire: _WireAlert, own_silences: Collection[str]) -> ListedAlert:
     _LABELS.decode(wire.annotations)  # only to see that they are what they should be
     return ListedAlert(
         fingerprint=Fingerprint(wire.fingerprint),
         name=_LABELS.decode(wire.labels).get("alertname", ""),
         starts_at=_aware(wire.starts_at),
         ends_at=_aware(wire.ends_at),
-        suppressed=_suppression(wire.status),
+        suppressed=_suppression(wire.status, own_silences),
         raw_labels=wire.labels,
         raw_annotations=wire.annotations,
     )
 
 
-def _suppression(status: _Status) -> Suppression:
+def _suppression(status: _Status, own_silences: Collection[str]) -> Suppression:
     """Suppressed in a way that is not told counts as silenced: somebody did not want it acted upon."""
-    if status.inhibited_by and not status.silenced_by:
+    if any(each not in own_silences for each in status.silenced_by):
+        return Suppression.SILENCED
+    if status.inhibited_by:
         return Suppression.INHIBITED
-    return Suppression.SILENCED if status.silenced_by or status.state == "suppressed" else Suppression.NONE
+    is_told = bool(status.silenced_by)  # by our own silences only
+    return Suppression.SILENCED if status.state == "suppressed" and not is_told else Suppression.NONE
 
 
 def _aware(instant: datetime) -> datetime:

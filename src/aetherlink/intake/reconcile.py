@@ -6,7 +6,7 @@ fires or ends while nobody listens is never told again. The work is the same whe
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -46,7 +46,7 @@ class Watched:
 
 
 class Reconciler:
-    """One source's; `start` and `stop` bound its life."""
+    """One source's; `start` and `stop` bound its life. `own_silences` are the agent's, and no suppression."""
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class Reconciler:
         heartbeats: HeartbeatEar,
         clock: Clock,
         metrics: ReconcileMetrics,
+        own_silences: Collection[str] = (),
     ) -> None:
         self._source = source
         self._options = options
@@ -70,6 +71,7 @@ class Reconciler:
         self._heartbeats = heartbeats
         self._clock = clock
         self._metrics = metrics
+        self._own_silences = own_silences
         every = options.interval
         self._loop = Periodic(f"reconcile {source.name}", self._look, every=every, log=_log, breath=min(every, _BREATH))
         self._problems: dict[str, str] = {}
@@ -125,7 +127,10 @@ class Reconciler:
         options, party = self._options, f"Alertmanager at {alertmanager.address}"
         try:
             alerts = await alertmanager.alerts(
-                receiver=self._source.receiver, max_bytes=options.max_bytes, max_alerts=options.max_alerts
+                receiver=self._source.receiver,
+                max_bytes=options.max_bytes,
+                max_alerts=options.max_alerts,
+                own_silences=self._own_silences,
             )
             told = Told(alerts, await alertmanager.state(self._clock))
         except AetherError as problem:

@@ -40,6 +40,8 @@ class EventKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     NOTE = "note"
     CLOSED = "closed"
+    PAUSED = "paused"
+    RESUMED = "resumed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,9 @@ class Waker(Protocol):
 
 Decider = Callable[[Question], Decision]
 
+OutsidePause = Callable[[], str | None]
+"""Why everything is paused from outside the store, in words; None: it is not. Asked at the moment of deciding."""
+
 
 class TenantNames(Protocol):
     """What the settings say of tenants."""

@@ -216,7 +216,7 @@ class QuarantineRows(Protocol):
 
 
 class PauseRows(Protocol):
-    """The pauses, inside one transaction: at most one a scope."""
+    """The pauses, inside one transaction: at most one a scope that was set at once, and those that were planned."""
 
     def all(self) -> list[Pause]: ...
 
@@ -227,8 +227,17 @@ class PauseRows(Protocol):
         """
         ...
 
-    def put(self, pause: Pause) -> None: ...
-    def end(self, scope: str) -> None: ...
+    def put(self, pause: Pause) -> None:
+        """Insert it, or replace the one of its scope that begins when it does."""
+        ...
+
+    def drop(self, pause: Pause) -> None:
+        """Forget the one of its scope that begins when it does."""
+        ...
+
+    def end(self, scope: str) -> None:
+        """Forget all of the scope."""
+        ...
 
 
 class BrakeRows(Protocol):

@@ -203,6 +203,17 @@ pauses = sa.Table(
     sa.Column("paused_by", sa.Text, nullable=False),
 )
 
+planned_pauses = sa.Table(  # those that begin later, or did: several of one scope, beside the one that was set at once
+    "planned_pauses",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("begins", Instant, primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("until", Instant),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("paused_by", sa.Text, nullable=False),
+)
+
 brakes = sa.Table(  # what automation is kept from until a person lets go of it
     "brakes",
     metadata,

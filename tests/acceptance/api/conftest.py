@@ -51,6 +51,8 @@ from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import SourceName, TargetName
 from aetherlink.model.principals import Scope
 from aetherlink.model.sources import SourceState
+from aetherlink.pause_commands import PauseCommands
+from aetherlink.pausing.outside_pause import PauseFile
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.policy.decide import decide
 from aetherlink.store.database import SqlStore
@@ -261,6 +263,14 @@ def _build(
             record=AgentRecord(ids=ids, source=SOURCE),
             requester_may_approve=requester_may_approve,
         ),
+        pause_commands=PauseCommands(
+            store,
+            clock=clock,
+            waker=world,
+            record=AgentRecord(ids=ids, source=SOURCE),
+            known=lambda: {"target": [CRM.name], "source": [SOURCE], "playbook": ["restart-crm-api"]},
+        ),
+        outside_pause=PauseFile(folder / "pause", is_set=False),
         health=world,
         anchors=Anchoring(
             AnchorFile(folder / "data" / "audit.anchors"),

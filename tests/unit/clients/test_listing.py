@@ -63,6 +63,24 @@ def test_who_wants_it_quiet_is_read(said: dict[str, Any], suppressed: Suppressio
     assert alert.suppressed is suppressed
 
 
+@pytest.mark.parametrize(
+    ("said", "suppressed"),
+    [
+        (status(silencedBy=["ours"]), Suppression.NONE),
+        (status(silencedBy=["ours", "ours-too"]), Suppression.NONE),
+        (status(silencedBy=["ours", "theirs"]), Suppression.SILENCED),
+        (status(silencedBy=["ours"], inhibitedBy=["i"]), Suppression.INHIBITED),
+        (status(), Suppression.SILENCED),
+    ],
+    ids=["one of ours", "several of ours", "somebody else's too", "inhibited too", "nobody says why"],
+)
+def test_our_own_silences_do_not_count(said: dict[str, Any], suppressed: Suppression) -> None:
+    body = json.dumps([wire(status=said)]).encode()
+    [alert] = read_alerts(body, receiver=None, most=10, own_silences={"ours", "ours-too"}).values()
+
+    assert alert.suppressed is suppressed
+
+
 def test_only_alerts_of_the_receiver_count() -> None:
     other = wire(fingerprint="00000000000000bb", receivers=[{"name": "default"}])
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -37,13 +37,15 @@ class Peer:
         self.problem: AetherError | None = None
         self.asked: list[str] = []
 
-    async def alerts(self, *, receiver: str | None, max_bytes: int, max_alerts: int) -> dict[Fingerprint, ListedAlert]:
+    async def alerts(
+        self, *, receiver: str | None, max_bytes: int, max_alerts: int, own_silences: Collection[str]
+    ) -> dict[Fingerprint, ListedAlert]:
         self.asked.append("alerts")
         assert max_bytes == 64 * 1024 * 1024
         if self.problem is not None:
             raise self.problem
         wires = [wire(name, silenced=name in self.silenced) for name in self.listed]
-        return read_alerts(json.dumps(wires).encode(), receiver=receiver, most=max_alerts)
+        return read_alerts(json.dumps(wires).encode(), receiver=receiver, most=max_alerts, own_silences=own_silences)
 
     async def state(self, _clock: Clock) -> AlertmanagerState:
         self.asked.append("state")
@@ -120,6 +122,7 @@ class Rig:
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.world = World()
+        self.own_silences: set[str] = set()
         self.peers = [Peer("http://am-1:9093"), Peer("http://am-2:9093")]
         self.reconciler = self.make(ReconcileOptions(interval=timedelta(milliseconds=100)))
 
@@ -135,6 +138,7 @@ class Rig:
             heartbeats=self.world,
             clock=self.clock,
             metrics=ReconcileMetrics(self.registry, [PROD]),
+            own_silences=self.own_silences,
         )
 
     def list_everywhere(self, *names: str) -> None:
@@ -196,6 +200,17 @@ async def test_an_end_is_never_before_what_is_known(rig: Rig) -> None:
     await rig.poll()
 
     assert rig.world.received[-1].order == (ahead, True)
+
+
+async def test_a_silence_of_our_own_is_no_suppression(rig: Rig) -> None:
+    rig.list_everywhere("a")
+    await rig.poll()
+    rig.own_silences.add("s")
+    rig.peers[0].silenced = {"a"}
+    for _ in range(3):
+        await rig.poll()
+
+    assert [alert.suppressed for alert in rig.world.received] == [""]
 
 
 async def test_a_silence_and_its_end_are_reported_on_change_only(rig: Rig) -> None:

@@ -1,4 +1,4 @@
-"""Approvals, brakes, the agent's own silences; indices for what a decision asks; the playbook of an action.
+"""Approvals, brakes, planned pauses, the agent's own silences; indices for what a decision asks.
 
 Revision ID: 0003
 """
@@ -29,6 +29,16 @@ def upgrade() -> None:
         sa.Column("set_by", sa.Text(), nullable=False),
         sa.Column("effect", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("scope"),
+    )
+    op.create_table(
+        "planned_pauses",
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("begins", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("paused_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "begins"),
     )
     op.create_table(
         "own_silences",

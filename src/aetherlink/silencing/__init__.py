@@ -1,0 +1,1 @@
+"""Silences in Alertmanager for the time of an action: nobody is called for what is being repaired."""
