@@ -7,7 +7,8 @@ AETHER_* variables. Unknown keys are refused, in the file and in the environment
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_origin
@@ -29,7 +30,7 @@ from aetherlink.incidents.options import GroupingOptions, LabelOptions, Receptio
 from aetherlink.intake.options import IntakeOptions
 from aetherlink.intake.reconcile_options import ReconcileOptions
 from aetherlink.lib.logs import LogFormat
-from aetherlink.lib.option_types import Name, Url
+from aetherlink.lib.option_types import Count, Duration, Name, Url
 from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
@@ -75,8 +76,8 @@ class TargetOptions(BaseModel):
 
     executor: Literal["lab"] = Field(description="Which executor acts on it.")
     service: Name = Field(description="Its name as the executor knows it.")
-    min: int = Field(default=1, ge=0, le=1000, description="The least number of replicas.")
-    max: int = Field(default=1, ge=1, le=1000, description="The greatest number of replicas.")
+    min: Count = Field(default=1, ge=0, le=1000, description="The least number of replicas.")
+    max: Count = Field(default=1, ge=1, le=1000, description="The greatest number of replicas.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -112,7 +113,7 @@ class Settings(BaseSettings):
     actions: dict[Name, ActionOptions] = Field(
         default_factory=dict, description="Names for POST /act: each a verb and the target it is for."
     )
-    requests_per_hour: int = Field(
+    requests_per_hour: Count = Field(
         default=6,
         ge=1,
         le=1000,
@@ -123,6 +124,9 @@ class Settings(BaseSettings):
     )
     playbooks_dir: Path | None = Field(
         default=None, description="A folder of your own playbooks; one that has a built-in's name replaces it."
+    )
+    playbooks_reload: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(hours=1))] = Field(
+        default=timedelta(seconds=5), description="How often the files of playbooks_dir are looked at for changes."
     )
     listen: Annotated[str, AfterValidator(_check_listen)] = Field(
         default="127.0.0.1:8088", description="Where the agent listens, host:port."
@@ -245,13 +249,16 @@ def load(config: Path | None = None) -> Settings:
     variables = os.environ
     path = file_of(config)
     where = "the environment" if path is None else str(path)
-    data = {} if path is None else _read(path)
+    document = strict_yaml.Document({}, {}) if path is None else _read(path)
     _check_variables(variables)
     try:
-        return Settings(**_with_seed_variables(data, variables))
+        return Settings(**_with_seed_variables(document.data, variables))
     except ValidationError as problem:
         told = form_problems.lines(problem, Settings)
-        lines = (f"{_variable_of(error['loc'], variables) or where}: {line}" for error, line in told)
+        lines = (
+            f"{_variable_of(error['loc'], variables) or _line(where, document, error['loc'])}: {line}"
+            for error, line in told
+        )
         raise SettingsError("\n".join(lines)) from problem
     except EnvironmentSettingsError as problem:
         raise SettingsError(_no_json(problem, variables)) from problem
@@ -289,16 +296,20 @@ def file_of(config: Path | None = None) -> Path | None:
     return DEFAULT_FILE if DEFAULT_FILE.exists() else None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    data = strict_yaml.read(path)
-    if data is None:
-        return {}
+def _read(path: Path) -> strict_yaml.Document:
+    document = strict_yaml.read(path)
+    data = {} if document.data is None else document.data
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise SettingsError(f"{path}: the settings are a mapping, like `mode: observe`")
-    return data
+    return replace(document, data=data)
 
 
-def _with_seed_variables(data: dict[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
+def _line(where: str, document: strict_yaml.Document, place: form_problems.Place) -> str:
+    """The file, with the line on which the place stands in it."""
+    return f"{where}:{document.line_of(place)}" if place and document.lines else where
+
+
+def _with_seed_variables(data: Any, variables: Mapping[str, str]) -> dict[str, Any]:
     """The seed's four variables laid over the file's values."""
     merged = dict(data)
     if level := variables.get("LOG_LEVEL"):

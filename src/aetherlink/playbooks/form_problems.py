@@ -13,6 +13,8 @@ from pydantic_core import ErrorDetails
 
 Place = tuple[int | str, ...]
 
+_MOST_LISTED = 12
+
 _WORDS: Mapping[str, str] = {  # pydantic speaks of Python's types, the file has YAML's
     "tuple_type": "this has to be a list, like [a, b]",
     "list_type": "this has to be a list, like [a, b]",
@@ -38,13 +40,19 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f": did you mean `{near[0]}`?" if near else ""
 
 
+def _known(keys: Iterable[str]) -> str:
+    return f": known here are {', '.join(f'`{key}`' for key in keys)}" if keys else ": nothing is known here"
+
+
 def _is_below(place: Place, other: Place) -> bool:
     return len(place) > len(other) and place[: len(other)] == other
 
 
 def _words(error: ErrorDetails, form: type[BaseModel]) -> str:
     if error["type"] == "extra_forbidden":
-        return f"unknown key{nearest(str(error['loc'][-1]), _keys_beside(form, error['loc']))}"
+        known = _keys_beside(form, error["loc"])
+        near = nearest(str(error["loc"][-1]), known)
+        return f"unknown key{near or (_known(known) if len(known) <= _MOST_LISTED else '')}"
     return _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
 
 
