@@ -36,6 +36,7 @@ from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.oversized import Oversized
 from aetherlink.incidents.reception import Reception
+from aetherlink.incidents.refused_playbooks import RefusedPlaybooks
 from aetherlink.intake.comparison import Comparison
 from aetherlink.intake.reconcile import Reconciler, Watched
 from aetherlink.intake.reconcile_metrics import ReconcileMetrics
@@ -47,6 +48,7 @@ from aetherlink.model.sources import SourceKind
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.runner import Runner
 from aetherlink.pipeline.step import World
+from aetherlink.playbooks.reload import Reload, ReloadMetrics
 from aetherlink.policy.decide import decide
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
@@ -97,6 +99,7 @@ class Agent:
         self._anchoring = self._anchors()
         self._executors = outside.executors(settings)
         self._pipeline_metrics = PipelineMetrics(self.registry)
+        self._book = outside.book(settings)
         self._runner = Runner(self._world(), self._pipeline_metrics)
         health_metrics = HealthMetrics(self.registry)
         self._health = self._health_loop(health_metrics)
@@ -105,6 +108,7 @@ class Agent:
             self.store, kinds(settings.retention), clock=self._clock, metrics=RetentionMetrics(self.registry)
         )
         self._free_space = self._space()
+        self._reload = self._playbook_reload()
         self._tokens = self._token_book()
         self._heartbeats = self._heartbeat_watch()
         self._alert_metrics = AlertMetrics(self.registry)
@@ -160,6 +164,7 @@ class Agent:
             "watch over large webhooks": self._oversized,
             "watch over the disk": self._free_space,
             "source watch": self._sources,
+            "watch over the playbooks": self._reload,
             **{f"reconciliation of {source}": each for source, each in self._reconcilers.items()},
         }
 
@@ -257,13 +262,31 @@ class Agent:
             probe=probe,
             executors={name: opened.executor for name, opened in self._executors.items()},
             targets=settings.declared_targets,
-            playbooks=outside.playbooks(settings),
+            playbooks=self._book.playbooks,
             decide=decide,
             ceiling=settings.mode,
             modes=settings.modes,
             clock=self._clock,
             ids=self._ids,
             options=settings.pipeline,
+        )
+
+    def _playbook_reload(self) -> Reload:
+        settings = self._settings
+        return Reload(
+            settings.playbooks_dir,
+            partial(outside.playbooks, settings),
+            self._runner.use,
+            book=self._book,
+            every=settings.playbooks_reload,
+            sink=RefusedPlaybooks(
+                self.store,
+                ids=self._ids,
+                source=settings.main_source,
+                reopen_window=settings.grouping.reopen_window,
+            ),
+            clock=self._clock,
+            metrics=ReloadMetrics(self.registry),
         )
 
     def _alert_reception(self) -> Reception:
@@ -362,6 +385,7 @@ class Agent:
             health=self._health,
             anchors=self._anchoring,
             ledger=self._reception,
+            playbooks=self._book,
             queries=self._prometheus,
             metrics=self.registry,
             version=VERSION,

@@ -20,6 +20,7 @@ from aetherlink.lib.hash_chain import Key
 from aetherlink.lib.ids import SortableIds
 from aetherlink.model.actions import Target
 from aetherlink.model.playbooks import Playbook
+from aetherlink.playbooks.book import Book
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.ports import Executor
 from aetherlink.settings import Settings
@@ -124,3 +125,8 @@ def playbooks(settings: Settings) -> tuple[Playbook, ...]:
         known = ", ".join(playbook.name for playbook in found)
         raise SettingsError(f"playbook_modes names {', '.join(unknown)}, which is no playbook: known are {known}")
     return found
+
+
+def book(settings: Settings) -> Book:
+    """Those, with the modes in force. Raises SettingsError."""
+    return Book(playbooks(settings), ceiling=settings.mode, modes=settings.modes)

@@ -11,7 +11,7 @@ from aetherlink.commands import Commands
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceState
-from aetherlink.ports import AnchorView, HealthView, LedgerView, QueryClient, Store
+from aetherlink.ports import AnchorView, HealthView, LedgerView, PlaybookView, QueryClient, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class ApiServices:
     health: HealthView
     anchors: AnchorView
     ledger: LedgerView
+    playbooks: PlaybookView
     queries: Mapping[SourceName, QueryClient]
     metrics: CollectorRegistry
     version: str

@@ -50,6 +50,8 @@ from aetherlink.model.ids import SourceName, TargetName
 from aetherlink.model.principals import Scope
 from aetherlink.model.sources import SourceState
 from aetherlink.pipeline.metrics import PipelineMetrics
+from aetherlink.playbooks.book import Book
+from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.policy.decide import decide
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
@@ -251,6 +253,7 @@ def _build(
             metrics=AuditMetrics(registry),
         ),
         ledger=sink,
+        playbooks=Book(load_playbooks(None), ceiling=mode, modes={}),
         queries={SOURCE: client},
         metrics=registry,
         version="0.0.0-test",
