@@ -17,7 +17,7 @@ REGISTRIES = {
     "stages": (
         "pipeline",
         "pipeline/stages.py",
-        {"stages", "runner", "step", "strangers", "patience", "options", "metrics"},
+        {"stages", "runner", "step", "strangers", "patience", "rehearsal", "options", "metrics"},
     ),
     "commands": (
         "cli",

@@ -18,7 +18,7 @@ from aetherlink.playbooks.matchers import choosing, read_matchers
 from aetherlink.playbooks.step_order import checked, in_order
 
 _NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
-_LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]{0,99}$"
+_LABEL = r"^_?[a-zA-Z][a-zA-Z0-9_]{0,98}$"  # `__name__` and its like are no labels of an alert
 _LONGEST_COOLDOWN = timedelta(days=30)
 _LONGEST_VERIFY = timedelta(days=1)
 _OF_ACTING = ("target", "bind", "when", "unless", "verify", "undo", "cooldown", "limits", "escalate", "silence")
