@@ -106,8 +106,9 @@ def look(query: str) -> tuple[list[object], list[Matchers]]:
     matchers: list[Matchers] = []
 
     def visit(node: promql_parser.Expr) -> bool:
-        name = getattr(node, "name", None)
-        shape.append((type(node).__name__, name, str(getattr(node, "op", "")), str(getattr(node, "range", ""))))
+        function = getattr(getattr(node, "func", None), "name", "")
+        parts = ("name", "op", "range", "val", "modifier", "offset", "at")
+        shape.append((type(node).__name__, function, *(str(getattr(node, part, "")) for part in parts)))
         if isinstance(node, promql_parser.VectorSelector):
             matchers.append(sorted((one.name, str(one.op), one.value) for one in node.matchers.matchers))
             assert not node.matchers.or_matchers
