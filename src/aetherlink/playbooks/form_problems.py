@@ -4,6 +4,7 @@ Called by the loader of the playbooks and by the settings. It prints nothing.
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -14,6 +15,7 @@ from pydantic_core import ErrorDetails
 Place = tuple[int | str, ...]
 
 _MOST_LISTED = 12
+_TIMEDELTA = re.compile(r"datetime\.timedelta\((?:days=(\d+))?(?:, )?(?:seconds=(\d+))?\)")
 
 _WORDS: Mapping[str, str] = {  # pydantic speaks of Python's types, the file has YAML's
     "tuple_type": "this has to be a list, like [a, b]",
@@ -53,7 +55,12 @@ def _words(error: ErrorDetails, form: type[BaseModel]) -> str:
         known = _keys_beside(form, error["loc"])
         near = nearest(str(error["loc"][-1]), known)
         return f"unknown key{near or (_known(known) if len(known) <= _MOST_LISTED else '')}"
-    return _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
+    return _WORDS.get(error["type"]) or _readable(error).removeprefix("Value error, ")
+
+
+def _readable(error: ErrorDetails) -> str:
+    """The message with durations as people write them: pydantic quotes Python."""
+    return _TIMEDELTA.sub(lambda one: f"{int(one[1] or 0) * 86_400 + int(one[2] or 0)}s", error["msg"])
 
 
 def _keys_beside(form: type[BaseModel], place: Place) -> list[str]:
