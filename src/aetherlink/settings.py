@@ -7,7 +7,7 @@ AETHER_* variables. Unknown keys are refused, in the file and in the environment
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -119,8 +119,8 @@ class Settings(BaseSettings):
         le=1000,
         description="How many actions an hour a target may have before a person's request is denied.",
     )
-    vip_tenants: tuple[str, ...] = Field(
-        default=("vip-*",), description="Tenants that come first, by name or pattern (* and ?)."
+    vip_tenants: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(
+        default=("vip-*",), max_length=1000, description="Tenants that come first, by name or pattern (* and ?)."
     )
     playbooks_dir: Path | None = Field(
         default=None, description="A folder of your own playbooks; one that has a built-in's name replaces it."
@@ -298,10 +298,12 @@ def file_of(config: Path | None = None) -> Path | None:
 
 def _read(path: Path) -> strict_yaml.Document:
     document = strict_yaml.read(path)
-    data = {} if document.data is None else document.data
+    data = document.data
+    if data is None:
+        raise SettingsError(f"{path}: the file says nothing: take it away to have the settings of a fresh install")
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise SettingsError(f"{path}: the settings are a mapping, like `mode: observe`")
-    return replace(document, data=data)
+    return document
 
 
 def _line(where: str, document: strict_yaml.Document, place: form_problems.Place) -> str:

@@ -7,7 +7,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,6 +18,7 @@ _MOST_LISTED = 12
 _TIMEDELTA = re.compile(r"datetime\.timedelta\((?:days=(\d+))?(?:, )?(?:seconds=(\d+))?\)")
 
 _WORDS: Mapping[str, str] = {  # pydantic speaks of Python's types, the file has YAML's
+    "time_delta_type": "this has to be a duration, like 30s or 2h",
     "tuple_type": "this has to be a list, like [a, b]",
     "list_type": "this has to be a list, like [a, b]",
     "dict_type": "this has to be a mapping, like {name: value}",
@@ -73,15 +74,28 @@ def _keys_beside(form: type[BaseModel], place: Place) -> list[str]:
 
 def _below(annotation: Any, part: int | str) -> Any:
     """The annotation of what stands at `part` in something of this annotation; None where that is unknown."""
-    if get_origin(annotation) in (dict, tuple, list):
-        inside = get_args(annotation)
-        return inside[1] if get_origin(annotation) is dict else inside[0]
+    for each in _alternatives(annotation):
+        if get_origin(each) in (dict, tuple, list):
+            inside = get_args(each)
+            return inside[1] if get_origin(each) is dict else inside[0]
     return next((below for name, alias, below in _fields(annotation) if part == (alias or name)), None)
 
 
 def _fields(annotation: Any) -> Iterator[tuple[str, str | None, Any]]:
     """Name, alias and annotation of a model's fields, also of one that may be absent; nothing of anything else."""
-    for each in get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,):
+    for each in _alternatives(annotation):
         if isinstance(each, type) and issubclass(each, BaseModel):
             for name, field in each.model_fields.items():
                 yield name, field.alias, field.annotation
+
+
+def _alternatives(annotation: Any) -> Iterator[Any]:
+    """What it may be, one after the other, without what is only said about it."""
+    match get_origin(annotation):
+        case origin if origin in (Union, UnionType):
+            for each in get_args(annotation):
+                yield from _alternatives(each)
+        case origin if origin is Annotated:
+            yield from _alternatives(get_args(annotation)[0])
+        case _:
+            yield annotation

@@ -1,6 +1,6 @@
 """How a playbook is written in YAML, and how it becomes the model's Playbook. Unknown keys are refused."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -200,8 +200,8 @@ class PlaybookForm(_Strict):
             for key in ("target", "when", "verify"):
                 if getattr(step, key) is None and getattr(self, key) is None:
                     raise ValueError(f"{place}{key}: an action needs it")
-        for query in self._queries():
-            _check_can_be_bound(query, self.bind)
+        for place, query in self._queries():
+            _check_can_be_bound(place, query, self.bind)
 
     def _written_steps(self) -> Sequence[StepForm]:
         """Its steps as they stand there; that of a playbook of one step has no name."""
@@ -209,11 +209,15 @@ class PlaybookForm(_Strict):
             return (StepForm.model_construct(name="", action=self.action),)
         return self.steps or ()
 
-    def _queries(self) -> list[str]:
-        steps = self._written_steps()
-        verifies = [self.verify, *(step.verify for step in steps)]
-        asked = [self.when, *(step.when for step in steps), *(one.query for one in verifies if one is not None)]
-        return [query for query in asked if query is not None]
+    def _queries(self) -> Iterator[tuple[str, str]]:
+        """Where each of its queries stands, and the query."""
+        holders: tuple[PlaybookForm | StepForm, ...] = (self, *self._written_steps())
+        for holder in holders:
+            place = f"steps.{holder.name}." if isinstance(holder, StepForm) else ""
+            if holder.when is not None:
+                yield f"{place}when", holder.when
+            if holder.verify is not None:
+                yield f"{place}verify.query", holder.verify.query
 
     def to_playbook(self, *, is_builtin: bool = False) -> Playbook:
         """As the rest of the house knows it."""
@@ -250,10 +254,10 @@ class PlaybookForm(_Strict):
         )
 
 
-def _check_can_be_bound(query: str, names: Sequence[str]) -> None:
+def _check_can_be_bound(place: str, query: str, names: Sequence[str]) -> None:
     try:
         bind_query(query, names, dict.fromkeys(names, "x"))
     except BadRequestError as problem:
-        raise ValueError(f"bind: {problem}") from problem
+        raise ValueError(f"{place}: {problem}") from problem
     if not promql.survey(promql.parse(query)).selectors:
-        raise ValueError(f"`{query}` asks for no metric: it is evidence of nothing")
+        raise ValueError(f"{place}: `{query}` asks for no metric: it is evidence of nothing")

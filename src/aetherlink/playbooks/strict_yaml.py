@@ -1,7 +1,7 @@
 """Reads the YAML that people write, settings and playbooks: safely, and what is ambiguous or too large is refused.
 
-A key that stands there twice, and a key without a value, is a mistake: neither must become a silent default. Called by
-the loader of the playbooks and by the settings. It knows no key's meaning.
+A key that stands there twice, and a key with nothing after it, is a mistake: neither must become a silent default. Who
+means nothing writes `null`. Called by the loader of the playbooks and by the settings. It knows no key's meaning.
 """
 
 from collections.abc import Iterator, Mapping
@@ -116,7 +116,7 @@ def _walked(node: yaml.Node, place: Place) -> Iterator[tuple[Place, int]]:
         here = (*place, key)
         if len(here) > _DEEPEST:
             raise _RefusedError(line, f"nested more than {_DEEPEST} deep, aliases written out")
-        if below.tag == _NULL:
+        if below.tag == _NULL and not below.value:
             named = ".".join(map(str, here))
             raise _RefusedError(line, f"{named}: nothing is given for it: give a value, or take the key out")
         yield here, line

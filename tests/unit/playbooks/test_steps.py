@@ -107,7 +107,7 @@ def test_steps_without_an_order_are_refused_by_name(steps: list[dict[str, object
         ({"verify": None}, "steps.a: verify: an action needs it"),
         ({"bind": []}, "bind: give the labels"),
         ({"bind": ["__name__"]}, "should match pattern"),
-        ({"when": "up offset 5m == 0"}, "bind: `up offset 5m` cannot be bound"),
+        ({"when": "up offset 5m == 0"}, "when: `up offset 5m` cannot be bound"),
         ({"when": "vector(1) == 1"}, "asks for no metric"),
         ({"undo": "perhaps"}, "'auto' or 'never'"),
         ({"limits": {"per_target": 2}}, "less than or equal to 1"),

@@ -39,6 +39,12 @@ def test_an_empty_file_says_nothing(file: Path, text: str) -> None:
     assert strict_yaml.read(file).data is None
 
 
+def test_who_writes_null_means_it(file: Path) -> None:
+    file.write_text("a: null\nb: ~\n")
+
+    assert strict_yaml.read(file).data == {"a": None, "b": None}
+
+
 BILLION = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
 )
@@ -48,8 +54,8 @@ BILLION = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     ("text", "complaint"),
     [
         ("a: 1\nb:\n", ":2: b: nothing is given for it"),
-        ("a: {b: ~}", ":1: a.b: nothing is given"),
-        ("a:\n - 1\n - null\n", ":3: a.1: nothing is given"),
+        ("a: {b: , c: 1}", ":1: a.b: nothing is given"),
+        ("a:\n - 1\n -\n", ":3: a.1: nothing is given"),
         ("a: 1\na: 2\n", ":2: a: the key is given twice, on line 1 as well"),
         ("[" * 200 + "]" * 200, "nested more than 50 deep"),
         ("{a: " * 200 + "1" + "}" * 200, "nested more than 50 deep"),
