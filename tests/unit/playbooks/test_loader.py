@@ -216,3 +216,12 @@ def test_every_builtin_playbook_loads_and_acts_on_nothing_by_itself() -> None:
 
     assert len(builtin) == len(list(BUILTIN.glob("*.yaml"))) > 0
     assert {playbook.mode for playbook in builtin} == {Mode.OBSERVE}
+
+
+def test_the_example_of_the_page_about_writing_playbooks_is_one(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs/how-to/write-a-playbook.md"
+    example = page.read_text().split("```yaml\n")[1].split("```")[0]
+
+    playbook = load_playbook(written(tmp_path, example))
+
+    assert (playbook.name, playbook.mode, playbook.unless) == ("restart-shop", Mode.OBSERVE, ("shop-db",))
