@@ -135,9 +135,9 @@ class LimitsForm(_Strict):
 
 
 class EscalateForm(_Strict):
-    """`{after: 2}`"""
+    """`{after: 1}`"""
 
-    after: Annotated[Count, Field(ge=1, le=10)] = 2
+    after: Annotated[Count, Field(ge=1, le=10)] = 1
 
 
 class StepForm(_Strict):
