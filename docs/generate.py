@@ -32,6 +32,7 @@ from aetherlink.commands import ALWAYS_KNOWN
 from aetherlink.lab.drills.catalogue import DRILLS
 from aetherlink.model.lifecycle import TRANSITIONS, State
 from aetherlink.model.timeline import EventKind
+from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.playbooks.schema import PlaybookForm
 from aetherlink.policy.rules import RULES
 from aetherlink.settings import PREFIX, Settings
@@ -161,13 +162,29 @@ def playbooks() -> str:
     return page(
         "Playbooks",
         "One YAML file each, built in or in `playbooks_dir`; one of yours with the name of a built-in replaces it. "
-        "Unknown keys are refused.",
+        "Unknown keys are refused. [How to write one](../how-to/write-a-playbook.md).",
         table(("Key", "Default"), ((key, default) for key, default, _ in settings_rows(PlaybookForm))),
-        "`match` takes exact values, or `=~`, `!~`, `!=` before one, as Alertmanager has them. The labels in `bind` "
+        '`match` takes exact values, or `=~`, `!~`, `!=` before one, or a list like `alertname="CrmApiDown"`, as '
+        "Alertmanager has them. With neither `action` nor `steps` a playbook only observes; with one of them it needs "
+        "`target`, `bind`, `when` and `verify`. Steps take the last two, `target` and `undo` from the playbook where "
+        "they have none of their own. The labels in `bind` "
         "are taken from the alert and put as matchers into every query, by a PromQL parser. `when` has to hold on "
         "fresh data at the moment of acting; `verify.query` has to hold for `verify.for` within `verify.within`, on "
         "samples newer than the action: its windows and `verify.for` together have to be shorter than `verify.within`. "
-        "[An example](../how-to/allow-a-repair.md).",
+        "Limits of numbers: `scale.by` 10, `cooldown` 1 s to 30 days, `verify.within` a day, `limits.per_hour` 60, "
+        "`escalate.after` 10; 8 steps, 20 matchers, files of 64 KiB.",
+        "Built in, in the order in which they are asked:",
+        table(
+            ("Playbook", "Alerts", "What it does"),
+            (
+                (
+                    code(playbook.name),
+                    ", ".join(code(each) for each in sorted(playbook.match[0].only_values or ())),
+                    ", ".join(f"{step.verb} {step.target.words}" for step in playbook.steps) or "only observes",
+                )
+                for playbook in load_playbooks(None)
+            ),
+        ),
     )
 
 

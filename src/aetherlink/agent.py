@@ -39,6 +39,7 @@ from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.oversized import Oversized
 from aetherlink.incidents.reception import Reception
+from aetherlink.incidents.refused_playbooks import RefusedPlaybooks
 from aetherlink.intake.comparison import Comparison
 from aetherlink.intake.reconcile import Reconciler, Watched
 from aetherlink.intake.reconcile_metrics import ReconcileMetrics
@@ -53,6 +54,7 @@ from aetherlink.pausing.outside_pause import PauseFile
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.runner import Runner
 from aetherlink.pipeline.step import Consent, World
+from aetherlink.playbooks.reload import Reload, ReloadMetrics
 from aetherlink.policy.decide import decide
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
@@ -104,11 +106,11 @@ class Agent:
         self._prometheus = {name: outside.prometheus(one, settings.clients) for name, one in sources.items()}
         self._alertmanagers = {name: outside.alertmanagers(one, settings.clients) for name, one in sources.items()}
         self._anchoring = self._anchors()
-        self._playbooks = outside.playbooks(settings)
         self._outside_pause = PauseFile(settings.pause_file, is_set=settings.paused)
         self._silences = self._own_silences()
         self._executors = outside.executors(settings)
         self._pipeline_metrics = PipelineMetrics(self.registry)
+        self._book = outside.book(settings)
         world = self._world()
         self._briefing = world.briefing
         self._runner = Runner(world, self._pipeline_metrics)
@@ -119,6 +121,7 @@ class Agent:
             self.store, kinds(settings.retention), clock=self._clock, metrics=RetentionMetrics(self.registry)
         )
         self._free_space = self._space()
+        self._reload = self._playbook_reload()
         self._tokens = self._token_book()
         self._heartbeats = self._heartbeat_watch()
         self._alert_metrics = AlertMetrics(self.registry)
@@ -177,6 +180,7 @@ class Agent:
             "watch over large webhooks": self._oversized,
             "watch over the disk": self._free_space,
             "source watch": self._sources,
+            "watch over the playbooks": self._reload,
             **{f"reconciliation of {source}": each for source, each in self._reconcilers.items()},
         }
 
@@ -283,7 +287,7 @@ class Agent:
             known=lambda: {
                 "target": settings.targets,
                 "source": self._prometheus,
-                "playbook": [playbook.name for playbook in self._playbooks],
+                "playbook": [playbook.name for playbook in self._book.playbooks],
             },
         )
 
@@ -297,7 +301,7 @@ class Agent:
             probe=probe,
             executors={name: opened.executor for name, opened in self._executors.items()},
             targets=settings.declared_targets,
-            playbooks=self._playbooks,
+            playbooks=self._book.playbooks,
             decide=decide,
             ceiling=settings.mode,
             modes=settings.modes,
@@ -310,6 +314,24 @@ class Agent:
                 second_person_for_vip=settings.approvals.second_person_for_vip,
             ),
             silencer=self._silences,
+        )
+
+    def _playbook_reload(self) -> Reload:
+        settings = self._settings
+        return Reload(
+            settings.playbooks_dir,
+            partial(outside.playbooks, settings),
+            self._runner.use,
+            book=self._book,
+            every=settings.playbooks_reload,
+            sink=RefusedPlaybooks(
+                self.store,
+                ids=self._ids,
+                source=settings.main_source,
+                reopen_window=settings.grouping.reopen_window,
+            ),
+            clock=self._clock,
+            metrics=ReloadMetrics(self.registry),
         )
 
     def _restraints(self) -> Restraints:
@@ -433,6 +455,7 @@ class Agent:
             health=self._health,
             anchors=self._anchoring,
             ledger=self._reception,
+            playbooks=self._book,
             queries=self._prometheus,
             metrics=self.registry,
             version=VERSION,

@@ -23,6 +23,7 @@ from aetherlink.audit.anchor_file import ANCHORS_FILE
 from aetherlink.errors import SettingsError, UnreachableError
 from aetherlink.lib import logs
 from aetherlink.lib.clock import SystemClock
+from aetherlink.model.decisions import Mode
 from aetherlink.model.playbooks import Playbook
 from aetherlink.settings import Settings
 from aetherlink.store import backup, folder, restore
@@ -54,8 +55,8 @@ def check(settings: Settings) -> Iterator[str]:
     yield f"mode {settings.mode}, listening on {settings.listen}, data in {settings.data_dir}"
     if warning:
         yield f"WARNING: {warning}"
-    for playbook in outside.playbooks(settings):
-        yield f"playbook {playbook.name}: {_what_it_does(settings, playbook)}"
+    for playbook, mode in outside.book(settings).in_force:
+        yield f"playbook {playbook.name}: {_what_it_does(settings, playbook, mode)}"
     executors = outside.executors(settings)
     asked = asyncio.run(outside.ask(settings, executors))
     if database is not None:
@@ -68,10 +69,9 @@ def check(settings: Settings) -> Iterator[str]:
         raise UnreachableError(f"not reached: {', '.join(away)}")
 
 
-def _what_it_does(settings: Settings, playbook: Playbook) -> str:
+def _what_it_does(settings: Settings, playbook: Playbook, mode: Mode) -> str:
     if not playbook.steps:
         return "only observes"
-    mode = min(settings.mode, settings.modes.get(playbook.name, playbook.mode), key=lambda each: each.rank)
     steps = ", ".join(f"{step.verb} {step.target.words}" for step in playbook.steps)
     named = {step.target.name for step in playbook.steps if step.target.name is not None}
     is_declared = named <= settings.declared_targets.keys()

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
 from aetherlink.audit import key_file
 from aetherlink.clients.alertmanager import AlertmanagerClient
 from aetherlink.clients.credentials import connection_of
@@ -15,14 +17,21 @@ from aetherlink.errors import AetherError, SettingsError, StoreError
 from aetherlink.executors.options import ExecutorOptions
 from aetherlink.executors.registry import Opened, open_executors
 from aetherlink.health.sources import problem_of
+from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.hash_chain import Key
 from aetherlink.lib.ids import SortableIds
 from aetherlink.model.actions import Target
+from aetherlink.model.alerts import Alert, AlertStatus
+from aetherlink.model.decisions import Evidence
+from aetherlink.model.ids import Fingerprint
 from aetherlink.model.pauses import scope_problem
 from aetherlink.model.playbooks import Playbook
+from aetherlink.playbooks.book import Book
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.ports import Executor
+from aetherlink.probes.metrics import ProbeMetrics
+from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.settings import Settings
 from aetherlink.store.place import Place
 from aetherlink.store.postgres import PostgresPlace
@@ -135,3 +144,32 @@ def playbooks(settings: Settings) -> tuple[Playbook, ...]:
         raise SettingsError(f"playbook_modes names {', '.join(unknown)}, which is no playbook: known are {known}")
     _check_freezes(settings, found)
     return found
+
+
+def book(settings: Settings) -> Book:
+    """Those, with the modes in force. Raises SettingsError."""
+    return Book(playbooks(settings), ceiling=settings.mode, modes=settings.modes)
+
+
+def service_of(settings: Settings, labels: Mapping[str, str]) -> str:
+    """The service that these labels name, by the settings."""
+    names = LabelMapping(settings.labels, settings.vip_tenants, grouping=settings.grouping)
+    now = SystemClock().now()
+    alert = Alert(settings.main_source, Fingerprint(""), AlertStatus.FIRING, now, None, dict(labels), {})
+    return names.meaning(alert).service
+
+
+def shown(settings: Settings, queries: Sequence[str]) -> list[Evidence]:
+    """What the first source's Prometheus shows for these queries now, as the agent would judge it. Never raises."""
+    return asyncio.run(_shown(settings, queries))
+
+
+async def _shown(settings: Settings, queries: Sequence[str]) -> list[Evidence]:
+    name = settings.main_source
+    client = prometheus(settings.sources[0], settings.clients)
+    metrics = ProbeMetrics(CollectorRegistry())
+    probe = PrometheusProbe({name: client}, settings.probes, clock=SystemClock(), metrics=metrics)
+    try:
+        return [await probe.check(name, query) for query in queries]
+    finally:
+        await client.aclose()

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_origin
@@ -31,7 +32,7 @@ from aetherlink.incidents.options import GroupingOptions, LabelOptions, Receptio
 from aetherlink.intake.options import IntakeOptions
 from aetherlink.intake.reconcile_options import ReconcileOptions
 from aetherlink.lib.logs import LogFormat
-from aetherlink.lib.option_types import Name, Url
+from aetherlink.lib.option_types import Count, Duration, Name, Url
 from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
@@ -119,7 +120,7 @@ class Settings(BaseSettings):
     actions: dict[Name, ActionOptions] = Field(
         default_factory=dict, description="Names for POST /act: each a verb and the target it is for."
     )
-    requests_per_hour: int = Field(
+    requests_per_hour: Count = Field(
         default=6,
         ge=1,
         le=1000,
@@ -139,11 +140,14 @@ class Settings(BaseSettings):
     freezes: tuple[FreezeOptions, ...] = Field(
         default=(), max_length=200, description="Windows in which nothing is changed, by the week or once."
     )
-    vip_tenants: tuple[str, ...] = Field(
-        default=("vip-*",), description="Tenants that come first, by name or pattern (* and ?)."
+    vip_tenants: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(
+        default=("vip-*",), max_length=1000, description="Tenants that come first, by name or pattern (* and ?)."
     )
     playbooks_dir: Path | None = Field(
         default=None, description="A folder of your own playbooks; one that has a built-in's name replaces it."
+    )
+    playbooks_reload: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(hours=1))] = Field(
+        default=timedelta(seconds=5), description="How often the files of playbooks_dir are looked at for changes."
     )
     listen: Annotated[str, AfterValidator(_check_listen)] = Field(
         default="127.0.0.1:8088", description="Where the agent listens, host:port."
@@ -292,13 +296,16 @@ def load(config: Path | None = None) -> Settings:
     variables = os.environ
     path = file_of(config)
     where = "the environment" if path is None else str(path)
-    data = {} if path is None else _read(path)
+    document = strict_yaml.Document({}, {}) if path is None else _read(path)
     _check_variables(variables)
     try:
-        return Settings(**_with_seed_variables(data, variables))
+        return Settings(**_with_seed_variables(document.data, variables))
     except ValidationError as problem:
         told = form_problems.lines(problem, Settings)
-        lines = (f"{_variable_of(error['loc'], variables) or where}: {line}" for error, line in told)
+        lines = (
+            f"{_variable_of(error['loc'], variables) or _line(where, document, error['loc'])}: {line}"
+            for error, line in told
+        )
         raise SettingsError("\n".join(lines)) from problem
     except EnvironmentSettingsError as problem:
         raise SettingsError(_no_json(problem, variables)) from problem
@@ -336,16 +343,22 @@ def file_of(config: Path | None = None) -> Path | None:
     return DEFAULT_FILE if DEFAULT_FILE.exists() else None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    data = strict_yaml.read(path)
+def _read(path: Path) -> strict_yaml.Document:
+    document = strict_yaml.read(path)
+    data = document.data
     if data is None:
-        return {}
+        raise SettingsError(f"{path}: the file says nothing: take it away to have the settings of a fresh install")
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise SettingsError(f"{path}: the settings are a mapping, like `mode: observe`")
-    return data
+    return document
 
 
-def _with_seed_variables(data: dict[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
+def _line(where: str, document: strict_yaml.Document, place: form_problems.Place) -> str:
+    """The file, with the line on which the place stands in it."""
+    return f"{where}:{document.line_of(place)}" if place and document.lines else where
+
+
+def _with_seed_variables(data: Any, variables: Mapping[str, str]) -> dict[str, Any]:
     """The seed's four variables laid over the file's values."""
     merged = dict(data)
     if level := variables.get("LOG_LEVEL"):

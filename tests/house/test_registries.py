@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.playbooks.schema import PlaybookForm
 from aetherlink.policy import rules
 
@@ -16,7 +17,10 @@ REGISTRIES = {
     "stages": (
         "pipeline",
         "pipeline/stages.py",
-        {"stages", "runner", "step", "strangers", "patience", "options", "metrics", "aftermath", "snapshots"},
+        {
+            *("stages", "runner", "step", "strangers", "patience", "options", "metrics", "aftermath", "snapshots"),
+            "rehearsal",
+        },
     ),
     "commands": (
         "cli",
@@ -63,6 +67,32 @@ def test_every_built_in_playbook_is_valid_and_carries_the_name_of_its_file(root:
     for file in files:
         assert file.suffix == ".yaml"
         assert PlaybookForm.model_validate(yaml.safe_load(file.read_text())).name == file.stem
+
+
+def test_every_alert_rule_has_a_built_in_playbook_that_matches_it(root: Path) -> None:
+    groups = [
+        group
+        for file in (root / "monitoring/rules").glob("*.yml")
+        for group in yaml.safe_load(file.read_text())["groups"]
+    ]
+    rules = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    playbooks = load_playbooks(None)
+
+    unmatched = [
+        rule["alert"]
+        for rule in rules
+        if not any(one.matches({**rule["labels"], "alertname": rule["alert"]}) for one in playbooks)
+    ]
+    assert len(rules) > 10
+    assert unmatched == []
+
+
+def test_every_built_in_playbook_that_does_nothing_says_why(root: Path) -> None:
+    observing = [playbook.name for playbook in load_playbooks(None) if not playbook.steps]
+    texts = {name: (root / f"src/aetherlink/playbooks/builtin/{name}.yaml").read_text() for name in observing}
+
+    assert texts
+    assert [name for name, text in texts.items() if not text.startswith("# It only observes.")] == []
 
 
 def test_every_built_in_playbook_observes_until_a_person_raises_it(root: Path) -> None:

@@ -149,7 +149,7 @@ def test_the_seeds_variables_lie_over_the_first_source_of_a_file(file: Path, mon
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("mdoe: auto", r"given\.yaml: mdoe: unknown key: did you mean `mode`\?"),
+        ("mdoe: auto", r"given\.yaml:1: mdoe: unknown key: did you mean `mode`\?"),
         ("health: {intervall: 5s}", r"health\.intervall: unknown key: did you mean `interval`\?"),
         ("sources: [{name: a, prometheus: 'http://a', promtheus: b}]", r"promtheus: unknown key: .*`prometheus`"),
         ("targets: {a: {executor: lab, service: a, maxx: 2}}", r"targets\.a\.maxx: unknown key: .*`max`"),
@@ -357,7 +357,7 @@ def test_a_mistake_of_the_file_is_not_blamed_on_a_variable(file: Path, monkeypat
     monkeypatch.setenv("AETHER_HEALTH__INTERVAL", "5s")
     file.write_text("health: {threshold: x}")
 
-    with pytest.raises(SettingsError, match=r"given\.yaml: health\.threshold: "):
+    with pytest.raises(SettingsError, match=r"given\.yaml:1: health\.threshold: "):
         settings.load(file)
 
 

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     DISK = "disk"
     BLIND = "blind"
     OVERSIZED = "oversized"
+    PLAYBOOKS = "playbooks"
 
 
 _LONGEST = 500  # characters: an index of PostgreSQL takes 2,704 bytes

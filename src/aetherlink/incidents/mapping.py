@@ -11,8 +11,6 @@ from aetherlink.lib.plain_text import plain
 from aetherlink.model.alerts import Alert, AlertSeverity
 from aetherlink.model.ids import SourceName
 from aetherlink.model.incidents import Severity
-from aetherlink.model.playbooks import Matcher
-from aetherlink.playbooks.schema import split_matcher
 
 NONE = AlertSeverity.NONE.value
 _MOST_REMEMBERED = 10_000
@@ -76,8 +74,7 @@ class LabelMapping:
         self._heartbeats = frozenset(options.heartbeat)
         self.is_vip = _any_of(vip_tenants)
         self._is_symptom = _any_of(grouping.symptoms)
-        self._rules = [([Matcher(name, *split_matcher(value)) for name, value in rule.match.items()], rule.by)
-                       for rule in grouping.rules]  # fmt: skip
+        self._rules = [(rule.match, rule.by) for rule in grouping.rules]
         self._by = grouping.by
         self._source_labels = source_labels or {}
         self._read = _labels_read(options, grouping)
@@ -153,7 +150,7 @@ class _Patterns:
 
 def _labels_read(options: LabelOptions, grouping: GroupingOptions) -> tuple[str, ...]:
     """The labels that have a say in what an alert means."""
-    matched = [name for rule in grouping.rules for name in (*rule.match, *rule.by)]
+    matched = [name for rule in grouping.rules for name in (*(one.label for one in rule.match), *rule.by)]
     named = (*options.tenant, *options.service, *options.severity, *grouping.by, *matched)
     return tuple(dict.fromkeys(("alertname", *named)))
 

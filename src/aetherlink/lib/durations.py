@@ -41,5 +41,7 @@ def read_duration(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError(_complaint(str(value)))  # noqa: TRY004 - validators report ValueError with its place
     if isinstance(value, int | float):
+        if not 0 <= value <= _LONGEST.total_seconds():  # also what is no number
+            raise ValueError(_complaint(f"{value:g}"))
         return parse_duration(f"{value:f}")
     return parse_duration(value) if isinstance(value, str) else value

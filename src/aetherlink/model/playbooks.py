@@ -1,5 +1,6 @@
 """A playbook: which alerts it is for, what it may do, and what proves that it worked."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,11 @@ from enum import StrEnum
 from aetherlink.model.actions import Verb
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, TargetName
+
+LONGEST_MATCHED = 1000
+"""Characters of a label that a pattern is matched against. A longer one satisfies no pattern, `!~` neither."""
+
+_NAMES = re.compile(r"\w+(?:\|\w+)*", re.ASCII)
 
 
 class MatchOperator(StrEnum):
@@ -37,9 +43,26 @@ class Matcher:
             case MatchOperator.NOT_EQUAL:
                 return actual != self.value
             case MatchOperator.PATTERN:
-                return re.fullmatch(self.value, actual) is not None
+                return len(actual) <= LONGEST_MATCHED and self._fits(actual)
             case MatchOperator.NOT_PATTERN:
-                return re.fullmatch(self.value, actual) is None
+                return len(actual) <= LONGEST_MATCHED and not self._fits(actual)
+
+    def _fits(self, actual: str) -> bool:
+        """Whether the pattern does; a dot is also a line's end, as Prometheus has it: else `!~` could be got around."""
+        return re.fullmatch(self.value, actual, re.DOTALL) is not None
+
+    @property
+    def words(self) -> str:
+        """As Alertmanager writes it."""
+        return f"{self.label}{self.operator.value}{json.dumps(self.value, ensure_ascii=False)}"
+
+    @property
+    def only_values(self) -> frozenset[str] | None:
+        """The values that satisfy it where they can be listed; None: any may."""
+        if self.operator is MatchOperator.EQUAL:
+            return frozenset([self.value])
+        is_list = self.operator is MatchOperator.PATTERN and _NAMES.fullmatch(self.value)
+        return frozenset(self.value.split("|")) if is_list else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +140,11 @@ class Playbook:
 
     @property
     def alert_names(self) -> frozenset[str] | None:
-        """The alert names that it can match at all; None: any."""
-        wanted = [one.value for one in self.match if (one.label, one.operator) == ("alertname", MatchOperator.EQUAL)]
-        return frozenset(wanted[:1]) if wanted else None
+        """The alert names that it can do something about; None: any."""
+        if not self.steps:
+            return frozenset()
+        listed = [one.only_values for one in self.match if one.label == "alertname"]
+        return next((names for names in listed if names is not None), None)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether every matcher is satisfied."""

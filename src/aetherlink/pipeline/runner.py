@@ -16,6 +16,7 @@ from aetherlink.model.actions import Action, ActionState, Verdict
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus, Stage
 from aetherlink.model.lifecycle import State
+from aetherlink.model.playbooks import Playbook
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import patience, strangers
 from aetherlink.pipeline.metrics import PipelineMetrics
@@ -58,6 +59,10 @@ class Runner:
         self._loop = Periodic("pipeline", self._dispatch, every=_RETRY, log=_log, breath=_BREATH)
         self._busy: dict[IncidentId, asyncio.Task[None]] = {}
         self._resting: dict[IncidentId, float] = {}
+
+    def use(self, playbooks: tuple[Playbook, ...]) -> None:
+        """These playbooks from now on; an incident that is being worked on keeps to those that it began with."""
+        self._world = replace(self._world, playbooks=playbooks)
 
     def wake(self) -> None:
         """Look at the store now."""

@@ -46,7 +46,10 @@ def _with_matchers(selector: promql_parser.VectorSelector, extra: Parts) -> prom
         raise BadRequestError(f"`{selector.prettify()}` cannot be bound: take out offset, @ and `or`")
     meant = sorted(_parts(selector) + extra)
     inside = ", ".join(f"{label}{operator}{json.dumps(value, ensure_ascii=False)}" for label, operator, value in meant)
-    written = promql_parser.parse(f"{selector.name or ''}{{{inside}}}")
+    try:
+        written = promql_parser.parse(f"{selector.name or ''}{{{inside}}}")
+    except ValueError:  # half of a surrogate pair, for instance, is no text
+        written = None
     if isinstance(written, promql_parser.VectorSelector) and (written.name, sorted(_parts(written))) == (
         selector.name,
         meant,

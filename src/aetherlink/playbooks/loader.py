@@ -1,5 +1,7 @@
-"""Reads playbooks from files: the built-in ones, then the user's, whose names may not clash with each other."""
+"""Reads playbooks from files: the user's, then the built-in ones that the user does not replace."""
 
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,38 +13,81 @@ from aetherlink.playbooks import form_problems, strict_yaml
 from aetherlink.playbooks.schema import PlaybookForm
 
 BUILTIN = Path(__file__).parent / "builtin"
+MOST_FILES = 500
+_LARGEST_FILE = 64 << 10
+_SUFFIXES = frozenset({".yaml", ".yml"})
 
 
 def load_playbooks(folder: Path | None) -> tuple[Playbook, ...]:
-    """Every playbook, in order of name; a user's playbook replaces the built-in one of the same name.
+    """Every playbook in the order in which they are asked: the user's, then the built-in ones, each by name.
 
-    Raises SettingsError that says file, key and what is wrong.
+    What only observes comes last, for it would keep an alert from those that act. A user's playbook replaces the
+    built-in one of the same name. Raises SettingsError that says file, line, key and what is wrong.
     """
-    playbooks = _load_folder(BUILTIN)
+    playbooks = _load_folder(BUILTIN, is_builtin=True)
     if folder is not None:
+        playbooks |= _load_folder(folder)
+    return tuple(sorted(playbooks.values(), key=lambda one: (not one.steps, one.is_builtin, one.name)))
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The playbook files of a folder, by name; hidden ones are an editor's. Raises SettingsError."""
+    try:
         if not folder.is_dir():
             raise SettingsError(f"playbooks_dir {folder} is not a folder: make it, or take the setting out")
-        playbooks |= _load_folder(folder)
-    return tuple(playbooks[name] for name in sorted(playbooks))
-
-
-def _load_folder(folder: Path) -> dict[PlaybookName, Playbook]:
-    found: dict[PlaybookName, Playbook] = {}
-    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-        playbook = load_playbook(path)
-        if playbook.name in found:
-            raise SettingsError(f"{path}: name: another file of this folder has a playbook {playbook.name!r} already")
-        found[playbook.name] = playbook
+        found = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.name[0] != ".")
+    except (OSError, ValueError) as problem:  # ValueError: no file system has such a name
+        raise SettingsError(f"playbooks_dir {str(folder)!r} cannot be read: {problem}") from problem
+    if len(found) > MOST_FILES:
+        raise SettingsError(f"playbooks_dir {folder} holds {len(found)} files; at most {MOST_FILES} are read")
     return found
 
 
-def load_playbook(path: Path) -> Playbook:
-    """The playbook of one file. Raises SettingsError that says file, key and what is wrong."""
-    data = strict_yaml.read(path)
-    if not isinstance(data, dict):
+def _load_folder(folder: Path, *, is_builtin: bool = False) -> dict[PlaybookName, Playbook]:
+    """All of them. Raises SettingsError for all that is wrong in the folder, not for the first file only."""
+    found: dict[PlaybookName, Playbook] = {}
+    problems = []
+    for path in files_of(folder):
+        try:
+            playbook = load_playbook(path, is_builtin=is_builtin)
+        except SettingsError as problem:
+            problems.append(str(problem))
+            continue
+        if playbook.name in found:
+            problems.append(f"{path}: name: another file of this folder has a playbook {playbook.name!r} already")
+        found[playbook.name] = playbook
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return found
+
+
+def load_playbook(path: Path, *, is_builtin: bool = False) -> Playbook:
+    """The playbook of one file. Raises SettingsError that says file, line, key and what is wrong."""
+    _refuse_what_is_no_file(path)
+    document = strict_yaml.read(path, largest=_LARGEST_FILE)
+    if not isinstance(document.data, dict):
         raise SettingsError(f"{path}: a playbook is a mapping with name, match, target, bind, when, action and verify")
     try:
-        return PlaybookForm.model_validate(data).to_playbook()
+        return PlaybookForm.model_validate(document.data).to_playbook(is_builtin=is_builtin)
     except ValidationError as problem:
-        lines = (f"{path}: {line}" for _, line in form_problems.lines(problem, PlaybookForm))
-        raise SettingsError("\n".join(lines)) from problem
+        raise SettingsError("\n".join(_lines(path, document, problem))) from problem
+
+
+def _lines(path: Path, document: strict_yaml.Document, problem: ValidationError) -> Iterator[str]:
+    for error, line in form_problems.lines(problem, PlaybookForm):
+        yield f"{path}:{document.line_of(error['loc'] or _first_place(line))}: {line}"
+
+
+def _first_place(line: str) -> strict_yaml.Place:
+    """The key that a check of the whole names first: `bind: give the labels ...`."""
+    return (line.partition(":")[0].partition(".")[0],)
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """Links are followed: folders that are mounted into a container are full of them. A pipe would never end."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # said by who reads it
+    if not stat.S_ISREG(mode):
+        raise SettingsError(f"{path}: this is no plain file")

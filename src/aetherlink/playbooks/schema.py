@@ -1,47 +1,61 @@
 """How a playbook is written in YAML, and how it becomes the model's Playbook. Unknown keys are refused."""
 
-import re
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
+from aetherlink.errors import BadRequestError
 from aetherlink.lib import promql
-from aetherlink.lib.option_types import Duration, PromQL
+from aetherlink.lib.option_types import Count, Duration, Name, PromQL
 from aetherlink.model.actions import Verb
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, TargetName
-from aetherlink.model.playbooks import Matcher, MatchOperator, Playbook, PlaybookStep, ScaleBy, TargetChoice
+from aetherlink.model.playbooks import Matcher, Playbook, PlaybookStep, ScaleBy, TargetChoice
+from aetherlink.playbooks.binding import bind_query
+from aetherlink.playbooks.matchers import choosing, read_matchers
+from aetherlink.playbooks.step_order import checked, in_order
 
 _NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
-_LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+_LABEL = r"^_?[a-zA-Z][a-zA-Z0-9_]{0,98}$"  # `__name__` and its like are no labels of an alert
+_LONGEST_COOLDOWN = timedelta(days=30)
+_LONGEST_VERIFY = timedelta(days=1)
+_OF_ACTING = ("target", "bind", "when", "unless", "verify", "undo", "cooldown", "limits", "escalate", "silence")
 
-
-def _check_pattern(matchers: dict[str, str]) -> dict[str, str]:
-    for label, value in matchers.items():
-        operator, pattern = split_matcher(value)
-        if operator in (MatchOperator.PATTERN, MatchOperator.NOT_PATTERN):
-            try:
-                re.compile(pattern)
-            except re.error as problem:
-                raise ValueError(f"the pattern {pattern!r} of label {label!r} does not compile: {problem}") from problem
-    return matchers
-
-
-def split_matcher(value: str) -> tuple[MatchOperator, str]:
-    """`=~vip-.*` as operator and value; a value without an operator is matched exactly."""
-    for operator in (MatchOperator.PATTERN, MatchOperator.NOT_PATTERN, MatchOperator.NOT_EQUAL, MatchOperator.EQUAL):
-        if value.startswith(operator.value):
-            return operator, value.removeprefix(operator.value)
-    return MatchOperator.EQUAL, value
-
-
-Matchers = Annotated[dict[str, str], Field(min_length=1), AfterValidator(_check_pattern)]
+PlainName = Annotated[str, Field(pattern=_NAME)]
 LabelName = Annotated[str, Field(pattern=_LABEL)]
+Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(read_matchers)]
+Undo = Literal["auto", "never"]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TargetForm(_Strict):
+    """A declared target by its name, or `{from: labels, executor: lab}`: the one that the alert's labels name."""
+
+    name: Name | None = None
+    from_: Annotated[Literal["labels"] | None, Field(alias="from")] = None
+    executor: Name | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "TargetForm":
+        if (self.name is None) is (self.from_ is None):
+            raise ValueError("give the name of a declared target, or {from: labels}")
+        if self.executor is not None and self.from_ is None:
+            raise ValueError("`executor` goes with `from: labels`: a declared target has its own")
+        return self
+
+    def to_choice(self) -> TargetChoice:
+        """As the rest of the house knows it."""
+        return TargetChoice(None if self.name is None else TargetName(self.name), self.executor or "")
 
 
 class RestartForm(_Strict):
@@ -53,9 +67,19 @@ class RollbackForm(_Strict):
 
 
 class ScaleForm(_Strict):
-    """`scale: {by: 1}`"""
+    """`scale: {by: 1, min: 1, max: 4}`"""
 
-    by: Annotated[int, Field(ge=-10, le=10)]
+    by: Annotated[Count, Field(ge=-10, le=10)]
+    min: Annotated[Count, Field(ge=0, le=1000)] | None = None
+    max: Annotated[Count, Field(ge=1, le=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> "ScaleForm":
+        if self.by == 0:
+            raise ValueError("`by` is 0: that changes nothing")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+        return self
 
 
 class ActionForm(_Strict):
@@ -76,13 +100,18 @@ class ActionForm(_Strict):
         """The verb that was given."""
         return Verb(next(iter(self.model_fields_set)))
 
+    @property
+    def scale_by(self) -> ScaleBy | None:
+        """How scale changes the number; None for the other verbs."""
+        return None if self.scale is None else ScaleBy(self.scale.by, self.scale.min, self.scale.max)
+
 
 class VerifyForm(_Strict):
     """`{query: 'up == 1', for: 3s, within: 60s}`"""
 
     query: PromQL
     for_: Annotated[Duration, Field(alias="for")] = timedelta(0)
-    within: Duration = timedelta(seconds=60)
+    within: Annotated[Duration, Field(le=_LONGEST_VERIFY)] = timedelta(seconds=60)
 
     @model_validator(mode="after")
     def _fits(self) -> "VerifyForm":
@@ -99,43 +128,136 @@ class VerifyForm(_Strict):
 
 
 class LimitsForm(_Strict):
-    """`{per_hour: 3}`"""
+    """`{per_hour: 3, per_target: 1}`"""
 
-    per_hour: Annotated[int, Field(ge=1, le=60)] = 3
+    per_hour: Annotated[Count, Field(ge=1, le=60)] = 3
+    per_target: Annotated[Count, Field(ge=1, le=1)] = 1
+
+
+class EscalateForm(_Strict):
+    """`{after: 1}`"""
+
+    after: Annotated[Count, Field(ge=1, le=10)] = 1
+
+
+class StepForm(_Strict):
+    """One of several steps. What it does not say of target, when, verify and undo, the playbook says."""
+
+    name: PlainName
+    action: ActionForm
+    target: TargetForm | None = None
+    when: PromQL | None = None
+    verify: VerifyForm | None = None
+    undo: Undo | None = None
+    after: tuple[PlainName, ...] = Field(default=(), max_length=8)
+    instead_of: PlainName | None = None
+
+
+Steps = Annotated[tuple[StepForm, ...], Field(min_length=1, max_length=8), AfterValidator(checked)]
 
 
 class PlaybookForm(_Strict):
-    """One playbook file."""
+    """One playbook file. Without `action` and `steps` it only observes."""
 
-    name: Annotated[str, Field(pattern=_NAME)]
-    match: Matchers
-    target: Annotated[str, Field(pattern=_NAME)]
-    bind: tuple[LabelName, ...] = Field(min_length=1)
-    when: PromQL
-    action: ActionForm
-    verify: VerifyForm
+    name: PlainName
+    match: Annotated[Matchers, AfterValidator(choosing)]
+    target: TargetForm | None = None
+    bind: tuple[LabelName, ...] = Field(default=(), max_length=10)
+    when: PromQL | None = None
+    unless: tuple[Name, ...] = Field(default=(), max_length=10)
+    action: ActionForm | None = None
+    verify: VerifyForm | None = None
+    undo: Undo = "auto"
     mode: Literal["observe", "approve", "auto"] = "observe"
-    cooldown: Duration = timedelta(minutes=10)
+    cooldown: Annotated[Duration, Field(ge=timedelta(seconds=1), le=_LONGEST_COOLDOWN)] = timedelta(minutes=10)
     limits: LimitsForm = LimitsForm()
+    escalate: EscalateForm = EscalateForm()
+    silence: StrictBool = False
+    steps: Steps | None = None
 
-    def to_playbook(self) -> Playbook:
+    @model_validator(mode="after")
+    def _acts_or_observes(self) -> "PlaybookForm":
+        if self.action is not None and self.steps is not None:
+            raise ValueError("`action` is for a playbook of one step, `steps` for one of several: take one of them out")
+        if self.action is None and self.steps is None:
+            self._check_observing()
+        elif not self.bind:
+            raise ValueError("bind: give the labels of the alert that its queries are bound to, like [job, instance]")
+        else:
+            self._check_acting()
+        return self
+
+    def _check_observing(self) -> None:
+        given = [key for key in _OF_ACTING if key in self.model_fields_set]
+        if given:
+            raise ValueError(f"{given[0]}: this playbook only observes, for it has neither `action` nor `steps`")
+        if self.mode != "observe":
+            raise ValueError(f"mode: {self.mode} needs an `action` or `steps`: without, a playbook only observes")
+
+    def _check_acting(self) -> None:
+        for step in self._written_steps():
+            place = f"steps.{step.name}: " if step.name else ""
+            for key in ("target", "when", "verify"):
+                if getattr(step, key) is None and getattr(self, key) is None:
+                    raise ValueError(f"{place}{key}: an action needs it")
+        for place, query in self._queries():
+            _check_can_be_bound(place, query, self.bind)
+
+    def _written_steps(self) -> Sequence[StepForm]:
+        """Its steps as they stand there; that of a playbook of one step has no name."""
+        if self.action is not None:
+            return (StepForm.model_construct(name="", action=self.action),)
+        return self.steps or ()
+
+    def _queries(self) -> Iterator[tuple[str, str]]:
+        """Where each of its queries stands, and the query."""
+        holders: tuple[PlaybookForm | StepForm, ...] = (self, *self._written_steps())
+        for holder in holders:
+            place = f"steps.{holder.name}." if isinstance(holder, StepForm) else ""
+            if holder.when is not None:
+                yield f"{place}when", holder.when
+            if holder.verify is not None:
+                yield f"{place}verify.query", holder.verify.query
+
+    def to_playbook(self, *, is_builtin: bool = False) -> Playbook:
         """As the rest of the house knows it."""
         return Playbook(
             name=PlaybookName(self.name),
-            match=tuple(Matcher(label, *split_matcher(value)) for label, value in self.match.items()),
+            match=self.match,
             mode=Mode(self.mode),
             bind=self.bind,
-            steps=(
-                PlaybookStep(
-                    target=TargetChoice(TargetName(self.target)),
-                    verb=self.action.verb,
-                    when=self.when,
-                    verify=self.verify.query,
-                    verify_for=self.verify.for_,
-                    verify_within=self.verify.within,
-                    scale=None if self.action.scale is None else ScaleBy(self.action.scale.by),
-                ),
-            ),
+            steps=tuple(self._step(form) for form in in_order(self._written_steps())),
             cooldown=self.cooldown,
             per_hour=self.limits.per_hour,
+            unless=tuple(TargetName(name) for name in self.unless),
+            escalate_after=self.escalate.after,
+            silence=self.silence,
+            is_builtin=is_builtin,
         )
+
+    def _step(self, form: StepForm) -> PlaybookStep:
+        target, when, verify = form.target or self.target, form.when or self.when, form.verify or self.verify
+        if target is None or when is None or verify is None:
+            raise ValueError(f"step {form.name!r} lacks target, when or verify")  # checked when it was read
+        return PlaybookStep(
+            target=target.to_choice(),
+            verb=form.action.verb,
+            when=when,
+            verify=verify.query,
+            verify_for=verify.for_,
+            verify_within=verify.within,
+            name=form.name,
+            scale=form.action.scale_by,
+            undo=(form.undo or self.undo) == "auto",
+            after=form.after,
+            instead_of=form.instead_of or "",
+        )
+
+
+def _check_can_be_bound(place: str, query: str, names: Sequence[str]) -> None:
+    try:
+        bind_query(query, names, dict.fromkeys(names, "x"))
+    except BadRequestError as problem:
+        raise ValueError(f"{place}: {problem}") from problem
+    if not promql.survey(promql.parse(query)).selectors:
+        raise ValueError(f"{place}: `{query}` asks for no metric: it is evidence of nothing")

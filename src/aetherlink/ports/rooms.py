@@ -7,11 +7,12 @@ from typing import NamedTuple, Protocol
 from aetherlink.model.actions import Action
 from aetherlink.model.alerts import Alert
 from aetherlink.model.audit import Anchor
-from aetherlink.model.decisions import Decision
+from aetherlink.model.decisions import Decision, Mode
 from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import ActionId, SourceName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, Way
+from aetherlink.model.playbooks import Playbook
 from aetherlink.model.questions import Question
 from aetherlink.model.sources import SourceState
 
@@ -159,6 +160,27 @@ class DiskSink(Protocol):
 
     async def low(self, free_bytes: int, *, at: datetime) -> None: ...
     async def recovered(self, free_bytes: int, *, at: datetime) -> None: ...
+
+
+class PlaybookSink(Protocol):
+    """Who is told when playbook files are wrong. Both may be repeated, and raise StoreError or OverloadedError."""
+
+    async def refused(self, why: str, *, at: datetime) -> None:
+        """Those on disk are not in force; `why` has one line for each thing that is wrong."""
+        ...
+
+    async def accepted(self, *, at: datetime) -> None:
+        """Those on disk are in force."""
+        ...
+
+
+class PlaybookView(Protocol):
+    """The playbooks in force."""
+
+    @property
+    def in_force(self) -> Sequence[tuple[Playbook, Mode]]:
+        """Each with its mode, in the order in which they are asked."""
+        ...
 
 
 class SourceView(Protocol):

@@ -54,6 +54,8 @@ from aetherlink.model.sources import SourceState
 from aetherlink.pause_commands import PauseCommands
 from aetherlink.pausing.outside_pause import PauseFile
 from aetherlink.pipeline.metrics import PipelineMetrics
+from aetherlink.playbooks.book import Book
+from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.policy.decide import decide
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
@@ -280,6 +282,7 @@ def _build(
             metrics=AuditMetrics(registry),
         ),
         ledger=sink,
+        playbooks=Book(load_playbooks(None), ceiling=mode, modes={}),
         queries={SOURCE: client},
         metrics=registry,
         version="0.0.0-test",

@@ -1,12 +1,13 @@
 """Playbooks are read strictly: what is wrong is said with file and key."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from aetherlink.errors import SettingsError
 from aetherlink.model.decisions import Mode
-from aetherlink.playbooks.loader import BUILTIN, load_playbook, load_playbooks
+from aetherlink.playbooks.loader import BUILTIN, MOST_FILES, load_playbook, load_playbooks
 
 GOOD = """
 name: restart-thing
@@ -55,7 +56,30 @@ def test_matchers_are_exact_or_anchored_patterns(tmp_path: Path, labels: dict[st
         ("when: up == 0", "when: up ==", "when: the query is not PromQL"),
         ("action: {restart: {}}", "action: {restart: {}, rollback: {}}", "exactly one verb"),
         ("action: {restart: {}}", "action: {explode: {}}", "explode"),
-        ("for: 3s", "for: soon", "verify.for"),
+        ("for: 3s", "for: soon", "thing.yaml:8: verify.for"),
+        (
+            "target: thing",
+            "target: thing\ncooldown: 99d",
+            "thing.yaml:5: cooldown: Input should be less than or equal to",
+        ),
+        ("target: thing", "target: thing\ncooldown: 0.5", "greater than or equal to 1s"),
+        (
+            "target: thing",
+            "target: thing\nlimits: {per_huor: 1}",
+            "per_huor: unknown key: did you mean `per_hour`?",
+        ),
+        (
+            "action: {restart: {}}",
+            "action: {http: {}}",
+            ":7: action.http: unknown key: known here are `restart`",
+        ),
+        (
+            "action: {restart: {}}",
+            "action: {restart: {}, scale: }",
+            ":7: action.scale: nothing is given",
+        ),
+        ("name: restart-thing", "mode: auto", "thing.yaml:2: name: Field required"),
+        ("action: {restart: {}}", "mode: auto", "thing.yaml:4: target: this playbook only observes"),
         ("for: 3s", "for: 2h", "shorter than `within`"),
         ("query: up == 1", "query: 'rate(x[30m]) > 0'", "verify: `query` looks back 1800 s"),
         ("query: up == 1", "query: 'max_over_time(up[60s:5s]) + min_over_time(up[87s]) > 0'", "looks back 87 s"),
@@ -84,6 +108,65 @@ def test_a_window_that_leaves_time_to_hold_is_taken(tmp_path: Path, query: str) 
     path = written(tmp_path, GOOD.replace("query: up == 1", f"query: '{query}'"))
 
     assert load_playbook(path).steps[0].verify == query
+
+
+def test_everything_that_is_wrong_in_a_folder_is_said_at_once(tmp_path: Path) -> None:
+    written(tmp_path, GOOD.replace("when:", "whne:"), "one.yaml")
+    written(tmp_path, GOOD.replace("bind: [job]", "bind: job"), "two.yaml")
+
+    with pytest.raises(SettingsError) as caught:
+        load_playbooks(tmp_path)
+
+    assert "one.yaml:6: whne: unknown key" in str(caught.value)
+    assert "two.yaml:5: bind: this has to be a list" in str(caught.value)
+
+
+def test_an_editors_leftovers_are_no_playbooks(tmp_path: Path) -> None:
+    for name in (".#thing.yaml", ".thing.yaml.swp", "thing.yaml~", "notes.txt"):
+        written(tmp_path, "no: [", name)
+
+    assert load_playbooks(tmp_path) == load_playbooks(None)
+
+
+def test_a_pipe_is_no_playbook_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "thing.yaml")
+
+    with pytest.raises(SettingsError, match="no plain file"):
+        load_playbooks(tmp_path)
+
+
+def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
+    data = tmp_path / "..data"
+    data.mkdir()
+    (tmp_path / "thing.yaml").symlink_to(written(data, GOOD))
+
+    assert [one.name for one in load_playbooks(tmp_path) if not one.is_builtin] == ["restart-thing"]
+
+
+@pytest.mark.parametrize("folder", ["a\0b", "x" * 5000])
+def test_a_folder_that_cannot_be_is_refused(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(SettingsError, match="playbooks_dir"):
+        load_playbooks(tmp_path / folder)
+
+
+def test_more_files_than_anybody_writes_are_refused(tmp_path: Path) -> None:
+    for number in range(MOST_FILES + 1):
+        (tmp_path / f"{number}.yaml").touch()
+
+    with pytest.raises(SettingsError, match=f"at most {MOST_FILES}"):
+        load_playbooks(tmp_path)
+
+
+def test_the_users_are_asked_before_the_built_in_ones_and_what_only_observes_last(tmp_path: Path) -> None:
+    written(tmp_path, GOOD.replace("restart-thing", "zz-acts"), "acts.yaml")
+    written(tmp_path, "name: aa-observes\nmatch: {alertname: X}\n", "observes.yaml")
+
+    found = load_playbooks(tmp_path)
+
+    assert found[0].name == "zz-acts"
+    acting = [one for one in found if one.steps]
+    assert found[: len(acting)] == tuple(acting)
+    assert found[len(acting)].name == "aa-observes"
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "{", "a: !!python/object/apply:os.getcwd []"])
@@ -133,3 +216,12 @@ def test_every_builtin_playbook_loads_and_acts_on_nothing_by_itself() -> None:
 
     assert len(builtin) == len(list(BUILTIN.glob("*.yaml"))) > 0
     assert {playbook.mode for playbook in builtin} == {Mode.OBSERVE}
+
+
+def test_the_example_of_the_page_about_writing_playbooks_is_one(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs/how-to/write-a-playbook.md"
+    example = page.read_text().split("```yaml\n")[1].split("```")[0]
+
+    playbook = load_playbook(written(tmp_path, example))
+
+    assert (playbook.name, playbook.mode, playbook.unless) == ("restart-shop", Mode.OBSERVE, ("shop-db",))

@@ -1,0 +1,240 @@
+"""`aether playbook list | check | test | explain`: which there are, and what they would do. Nothing is touched."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aetherlink.cli.parameters import Config, GivenToken, Json, Token, Url
+
+if TYPE_CHECKING:  # what runs imports it when it runs
+    from aetherlink.model.decisions import Evidence, Mode
+    from aetherlink.pipeline.rehearsal import Rehearsal
+    from aetherlink.settings import Settings
+
+group = typer.Typer()
+playbook_commands = typer.Typer(help="Playbooks: list, check, try out.", no_args_is_help=True)
+group.add_typer(playbook_commands, name="playbook")
+
+_BETWEEN = re.compile(r",(?=[a-zA-Z_][a-zA-Z0-9_]*=)")
+_MOST_ALERTS = 20
+
+
+@playbook_commands.command("list")
+def list_playbooks(config: Config = None, url: Url = None, token: Token = None, as_json: Json = False) -> None:
+    """List the playbooks in force in the running agent, in the order in which they are asked."""
+    from aetherlink.cli.connection import talk
+    from aetherlink.cli.printing import print_json, print_table
+
+    answer = talk(lambda agent: agent.ask("GET", "/api/v1/playbooks"), config=config, url=url, token=token)
+    if as_json:
+        print_json(answer)
+        return
+    rows = [
+        (
+            item.get("name"),
+            item.get("mode"),
+            "built in" if item.get("is_builtin") else "yours",
+            " ".join(item.get("match", [])),
+            ", ".join(map(_step_words, item.get("steps", []))) or "only observes",
+        )
+        for item in answer.get("items", [])
+    ]
+    print_table(("name", "mode", "from", "matches", "does"), rows, none="no playbooks")
+
+
+@playbook_commands.command()
+def check(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Playbook files.")]) -> None:
+    """Read playbook files and say what is wrong with them: file, line, key. Exits 1 when something is."""
+    from aetherlink.cli.printing import print_line
+    from aetherlink.errors import SettingsError
+    from aetherlink.playbooks.loader import load_playbook
+
+    is_well = True
+    for file in files:
+        try:
+            playbook = load_playbook(file)
+        except SettingsError as problem:
+            is_well = False
+            for line in str(problem).splitlines():
+                print_line(line)
+        else:
+            does = ", ".join(f"{step.verb} {step.target.words}" for step in playbook.steps) or "only observes"
+            print_line(f"{file}: {playbook.name}: {does}, mode {playbook.mode}")
+    raise typer.Exit(0 if is_well else 1)
+
+
+@playbook_commands.command("test")
+def try_out(
+    file: Annotated[Path, typer.Argument(help="The playbook file.")],
+    *,
+    alert: Annotated[
+        str | None,
+        typer.Option(help="An invented alert: alertname=CrmApiDown,service=crm,...", show_default=False),
+    ] = None,
+    incident: Annotated[
+        str | None, typer.Option(help="A recorded incident's id; the running agent is asked.", show_default=False)
+    ] = None,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask the first source's Prometheus the bound queries.")] = False,
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Try a playbook out on an alert, and touch nothing. Exits 0 when an action would be planned, else 1.
+
+    With --ask it exits 1 when `when` does not hold now, and 3 when Prometheus could not be asked.
+    """
+    from aetherlink import settings
+    from aetherlink.cli.printing import print_json
+    from aetherlink.errors import SettingsError
+    from aetherlink.playbooks.loader import load_playbook
+
+    if (alert is None) is (incident is None):
+        raise SettingsError("give either --alert or --incident")
+    playbook, found = load_playbook(file), settings.load(config)
+    if incident is not None:
+        recorded = list(_recorded(incident, config=config, url=url, token=token))
+    else:
+        recorded = [(_labels(alert or ""), None)]
+    tried = [_rehearsed(found, playbook, labels, service) for labels, service in recorded]
+    shown = [_asked(found, one) if ask else [] for one in tried]
+    mode = _mode(found, tried[0])
+    if as_json:
+        print_json({"mode": mode, "alerts": [_as_json(one, asked) for one, asked in zip(tried, shown, strict=True)]})
+    else:
+        for (labels, _), one, asked in zip(recorded, tried, shown, strict=True):
+            _print(labels, one, asked, mode)
+    raise typer.Exit(_exit_code(tried, shown))
+
+
+@playbook_commands.command()
+def explain(
+    alert: Annotated[str, typer.Argument(help="An alert's name, or labels: alertname=CrmApiDown,severity=critical")],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Say of every playbook whether it would match an alert, and why not. Exits 1 when none would."""
+    from aetherlink import outside, settings
+    from aetherlink.cli.printing import print_json, print_table
+    from aetherlink.pipeline.rehearsal import compared
+
+    labels = _labels(alert if "=" in alert else f"alertname={alert}")
+    rows: list[tuple[str, str, str]] = []
+    taken = ""
+    for playbook, mode in outside.book(settings.load(config)).in_force:
+        missed = [one.words for one in compared(playbook, labels) if not one.fits]
+        verdict = "no" if missed else "later" if taken else "yes"
+        why = "; ".join(missed) if missed else f"{taken} is asked before it" if taken else f"mode {mode}"
+        rows.append((playbook.name, verdict, why))
+        taken = taken or ("" if missed else playbook.name)
+    if as_json:
+        print_json({"items": [dict(zip(("playbook", "matches", "why"), row, strict=True)) for row in rows]})
+    else:
+        print_table(("playbook", "matches", "why"), rows, none="no playbooks")
+    raise typer.Exit(0 if taken else 1)
+
+
+def _step_words(step: Mapping[str, Any]) -> str:
+    target = step.get("target", {}).get("name") or "by labels"
+    return f"{step.get('verb')} {target}"
+
+
+def _labels(text: str) -> dict[str, str]:
+    """`a=b,c=d` as labels. Raises SettingsError."""
+    from aetherlink.errors import SettingsError
+
+    pairs = [pair.partition("=") for pair in _BETWEEN.split(text)]
+    wrong = next((name for name, equals, _ in pairs if not equals or not re.fullmatch(r"[a-zA-Z_]\w*", name)), None)
+    if wrong is not None:
+        raise SettingsError(f"{wrong!r} is no label: write for instance alertname=CrmApiDown,service=crm")
+    return {name: value for name, _, value in pairs}
+
+
+def _recorded(
+    incident_id: str, *, config: Path | None, url: str | None, token: GivenToken | None
+) -> Iterator[tuple[dict[str, str], str | None]]:
+    """The labels of the incident's alerts, and its service. Raises NotFoundError when it has none."""
+    from aetherlink.cli import lookups
+    from aetherlink.cli.connection import talk
+    from aetherlink.errors import NotFoundError
+
+    answer = talk(lambda agent: lookups.incident(agent, incident_id), config=config, url=url, token=token)
+    alerts = answer.get("alerts", [])
+    if not alerts:
+        raise NotFoundError(f"incident {incident_id} has no alerts: it is what the agent saw by itself")
+    for one in alerts[:_MOST_ALERTS]:
+        yield dict(one.get("labels", {})), answer.get("service")
+
+
+def _rehearsed(found: "Settings", playbook: Any, labels: Mapping[str, str], service: str | None) -> "Rehearsal":
+    from aetherlink import outside
+    from aetherlink.pipeline.rehearsal import rehearse
+
+    meant = outside.service_of(found, labels) if service is None else service
+    return rehearse(playbook, labels, service=meant, targets=found.declared_targets)
+
+
+def _asked(found: "Settings", tried: "Rehearsal") -> "Sequence[Evidence]":
+    """What the queries of the first step show now."""
+    from aetherlink import outside
+
+    first = next((each for each in tried.steps if each.when), None)
+    return [] if first is None or not tried.is_match else outside.shown(found, (first.when, first.verify))
+
+
+def _mode(found: "Settings", tried: "Rehearsal") -> "Mode":
+    from aetherlink.playbooks.book import Book
+
+    return Book((tried.playbook,), ceiling=found.mode, modes=found.modes).mode_of(tried.playbook)
+
+
+def _exit_code(tried: "Sequence[Rehearsal]", shown: "Sequence[Sequence[Evidence]]") -> int:
+    from aetherlink.model.decisions import EvidenceStatus
+
+    if any(one.status is EvidenceStatus.ERROR for asked in shown for one in asked):
+        return 3
+    planned = [not one.problems for one in tried]
+    held = [not asked or asked[0].status is EvidenceStatus.HOLDS for asked in shown]
+    return 0 if any(fits and holds for fits, holds in zip(planned, held, strict=True)) else 1
+
+
+def _print(labels: Mapping[str, str], tried: "Rehearsal", asked: "Sequence[Evidence]", mode: "Mode") -> None:
+    from aetherlink.cli.printing import labels as as_promql
+    from aetherlink.cli.printing import print_line, print_table
+    from aetherlink.pipeline.rehearsal import needs
+
+    print_line(f"{tried.playbook.name} on {as_promql(labels)}")
+    rows: list[tuple[str, str]] = [("matches" if one.fits else "DOES NOT MATCH", one.words) for one in tried.compared]
+    for each in tried.steps if tried.is_match else ():
+        name = f"{each.step.name}: " if each.step.name else ""
+        rows.append(("would plan", f"{name}{each.step.verb} {each.target or each.step.target.words}"))
+        rows += [("when", each.when), ("verify", each.verify)] if each.when else []
+        rows += [("CANNOT", each.problem)] if each.problem else []
+    if tried.is_match and not tried.steps:
+        rows.append(("observes", "a person is called"))
+    rows += [("now", f"{one.status}: `{one.query}` {one.detail}") for one in asked]
+    rows += [("needs", line) for line in needs(tried.playbook, mode)] if tried.is_match and tried.steps else []
+    print_table(("", ""), rows, none="")
+
+
+def _as_json(tried: "Rehearsal", asked: "Sequence[Evidence]") -> dict[str, object]:
+    return {
+        "playbook": tried.playbook.name,
+        "matches": tried.is_match,
+        "problems": list(tried.problems),
+        "steps": [
+            {
+                "name": each.step.name,
+                "verb": each.step.verb,
+                "target": each.target,
+                "when": each.when,
+                "verify": each.verify,
+                "problem": each.problem,
+            }
+            for each in tried.steps
+        ],
+        "evidence": [{"query": one.query, "status": one.status, "detail": one.detail} for one in asked],
+    }

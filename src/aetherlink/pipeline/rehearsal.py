@@ -1,0 +1,101 @@
+"""A playbook tried on labels without touching anything: what matches, which target is chosen, what would be asked.
+
+Called by the command line. It goes the same way as the stage plan, and stops where that would look at the outside.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from aetherlink.errors import BadRequestError
+from aetherlink.model.actions import Target
+from aetherlink.model.decisions import Mode
+from aetherlink.model.ids import TargetName
+from aetherlink.model.playbooks import Matcher, Playbook, PlaybookStep
+from aetherlink.pipeline.plan import chosen
+from aetherlink.playbooks.binding import bind_query
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One matcher, and what the labels say."""
+
+    matcher: Matcher
+    actual: str
+    fits: bool
+
+    @property
+    def words(self) -> str:
+        """Both in one line."""
+        said = f"the alert says {self.actual!r}" if self.actual else "the alert has no such label"
+        return self.matcher.words if self.fits else f"{self.matcher.words}: {said}"
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsedStep:
+    """One step with its target and its bound queries, or why it could not be planned."""
+
+    step: PlaybookStep
+    target: TargetName | None
+    when: str
+    verify: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What would come of one alert."""
+
+    playbook: Playbook
+    compared: tuple[Compared, ...]
+    steps: tuple[RehearsedStep, ...]
+
+    @property
+    def is_match(self) -> bool:
+        """Whether every matcher fits."""
+        return all(one.fits for one in self.compared)
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """Why nothing would be planned; empty: it would."""
+        if not self.is_match:
+            return [one.words for one in self.compared if not one.fits]
+        if not self.steps:
+            return ["it only observes: a person is called"]
+        return [each.problem for each in self.steps if each.problem]
+
+
+def rehearse(
+    playbook: Playbook, labels: Mapping[str, str], *, service: str, targets: Mapping[TargetName, Target]
+) -> Rehearsal:
+    """The playbook on these labels; `service` is what they mean by the settings."""
+    return Rehearsal(playbook, compared(playbook, labels), tuple(_steps(playbook, labels, service, targets)))
+
+
+def compared(playbook: Playbook, labels: Mapping[str, str]) -> tuple[Compared, ...]:
+    """Each matcher with what the labels say."""
+    return tuple(Compared(one, labels.get(one.label, ""), one.matches(labels)) for one in playbook.match)
+
+
+def needs(playbook: Playbook, mode: Mode) -> Iterator[str]:
+    """What policy would want before the first step runs, one thing a line."""
+    hourly = f"fewer than {playbook.per_hour} of its actions on the target within an hour"
+    yield f"mode {mode}" + ("" if mode is Mode.AUTO else ": it does not act by itself")
+    yield "`when` holds on fresh data at the moment of acting"
+    yield f"{playbook.cooldown.total_seconds():g} s since its last action on the target, and {hourly}"
+    if playbook.unless:
+        yield f"none of these is broken itself: {', '.join(playbook.unless)}"
+    yield "no action runs on the target, no pause and no other rule stands against it (docs/reference/policy.md)"
+
+
+def _steps(
+    playbook: Playbook, labels: Mapping[str, str], service: str, targets: Mapping[TargetName, Target]
+) -> Iterator[RehearsedStep]:
+    for step in playbook.steps:
+        target = chosen(targets, step.target, service)
+        name, problem = (None, target) if isinstance(target, str) else (target.name, "")
+        when = verify = ""
+        try:
+            when, verify = (bind_query(query, playbook.bind, labels) for query in (step.when, step.verify))
+        except BadRequestError as unbound:
+            problem = "; ".join(filter(None, (problem, str(unbound))))
+        yield RehearsedStep(step, name, when, verify, problem)
