@@ -85,6 +85,7 @@ async def come_back(folder: Path, lab: LabServer) -> Found:
 
 async def nothing_happens_twice(folder: Path, *points: Point) -> None:
     async with lab_server() as lab:
+        lab.state = "exited"
         for point in points:
             await crash(folder, lab, point)
         found = await come_back(folder, lab)
@@ -106,6 +107,16 @@ async def test_t02_an_agent_killed_again_when_it_knows_what_came_of_it_does_noth
     tmp_path: Path, point: Point
 ) -> None:
     await nothing_happens_twice(tmp_path, point, Point.IN_OUTCOME)
+
+
+@pytest.mark.parametrize("point", [Point.AFTER_INTENT, Point.CALL_LOST])
+async def test_t02_what_never_arrived_at_a_target_that_is_well_is_decided_anew(tmp_path: Path, point: Point) -> None:
+    async with lab_server() as lab:
+        await crash(tmp_path, lab, point)
+        found = await come_back(tmp_path, lab)
+
+    assert (lab.restarts, found.started, found.escalations) == (0, 1, 0)
+    assert (found.outcomes[0], found.states) == ("not_done", ["finished", "refused"])  # for now its cooldown is against
 
 
 @pytest.mark.long

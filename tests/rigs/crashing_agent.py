@@ -30,6 +30,7 @@ from rigs.pipeline import API, Rig, build_rig
 
 _OVER = (ActionState.FINISHED, ActionState.REFUSED)
 FOUND = "found.json"
+ACTION_DEADLINE = timedelta(seconds=3)
 
 _QUIET = 15  # looks in a row at which nothing was left to do
 _PAUSE = 0.02
@@ -110,6 +111,7 @@ def crashing_rig(folder: Path, socket: Path, point: Point | None) -> Rig:
         executors={"lab": CrashingExecutor(LabControl(socket), point)},
         targets={API: replace(rig.world.targets[API], executor="lab")},
         modes={PlaybookName("restart-crm-api"): Mode.AUTO},
+        options=rig.world.options.model_copy(update={"action_deadline": ACTION_DEADLINE}),
     )
     return rig
 

@@ -1,7 +1,9 @@
 """T11: what the agent lives on is told in any spelling of its name, and what only sounds like it is left alone."""
 
 import pytest
+from pydantic import SecretStr
 
+from aetherlink.executors.target_options import TargetOptions
 from aetherlink.model.actions import Target
 from aetherlink.model.ids import TargetName
 from aetherlink.policy.protection import BUILTIN_NAMES, own_names, protected_name
@@ -122,13 +124,14 @@ def test_t11_the_agent_of_a_lab_has_a_name_that_means_it_there_only() -> None:
 
 
 def test_t11_the_labs_own_targets_may_be_acted_on_unless_the_agents_database_is_there() -> None:
-    api = Target(TargetName("crm-api"), executor="lab", service="crm")
-    database = Target(TargetName("crm-db"), executor="lab", service="postgres")
-    elsewhere = Settings(database_url="postgresql://aether@127.0.0.1:5432/aether")
-    there = Settings(database_url="postgresql://aether@postgres/aether")
+    targets = {
+        "crm-api": TargetOptions(executor="lab", service="crm", depends_on=("crm-db",)),
+        "crm-db": TargetOptions(executor="lab", service="postgres"),
+    }
+    elsewhere = Settings(targets=targets, database_url=SecretStr("postgresql://aether@127.0.0.1:5432/aether"))
+    there = Settings(targets=targets, database_url=SecretStr("postgresql://aether@postgres/aether"))
 
-    assert [protected_name(each, elsewhere.own_names) for each in (api, database)] == [None, None]
-    assert [protected_name(each, there.own_names) for each in (api, database)] == [None, "postgres"]
+    assert (list(elsewhere.protected_targets), list(there.protected_targets)) == ([], ["crm-db"])
 
 
 @pytest.mark.parametrize(
