@@ -57,6 +57,7 @@ ADMITTED: dict[str, frozenset[str]] = {
     "GET /api/v1/actions": READERS,
     "GET /api/v1/actions/{action_id}": READERS,
     "GET /api/v1/audit": READERS,
+    "GET /api/v1/playbooks": READERS,
     "GET /api/v1/health": READERS,
     "GET /api/v1/health/history": READERS,
     "GET /api/v1/ledger": READERS,
