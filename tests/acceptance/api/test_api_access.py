@@ -63,6 +63,7 @@ ADMITTED: dict[str, frozenset[str]] = {
     "GET /api/v1/brakes": READERS,
     "DELETE /api/v1/brakes/{scope}": ADMINS | {"approve token"},
     "GET /api/v1/audit": READERS,
+    "GET /api/v1/playbooks": READERS,
     "GET /api/v1/health": READERS,
     "GET /api/v1/health/history": READERS,
     "GET /api/v1/ledger": READERS,
