@@ -139,7 +139,7 @@ class Silences:
 
     async def _set(self, action: Action, alert: Alert) -> None:
         now = self._clock.now()
-        ends_at = now + self._action_deadline + timedelta(seconds=action.plan.verify_within_seconds) + MARGIN
+        ends_at = now + self._action_deadline + _verification(action) + MARGIN
         try:
             client, silence_id = await self._set_somewhere(action, alert, now, ends_at)
             self._ids[silence_id] = None
@@ -209,9 +209,13 @@ class Silences:
         action = transaction.actions.get(one.action_id)
         if action is None or action.state is ActionState.REFUSED:
             return True
-        verified = timedelta(seconds=action.plan.verify_within_seconds) + MARGIN
-        return action.finished_at is not None and action.finished_at + verified <= now
+        return action.finished_at is not None and action.finished_at + _verification(action) + MARGIN <= now
 
     def _failed(self, what: str, why: str) -> None:
         self._metrics.count(SilenceEvent.FAILED)
         _log.warning("%s: %s", what, why)
+
+
+def _verification(action: Action) -> timedelta:
+    """How long it may take: a target that is still on its way up gets as much time once more."""
+    return 2 * timedelta(seconds=action.plan.verify_within_seconds)

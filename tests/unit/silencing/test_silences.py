@@ -109,7 +109,7 @@ async def test_it_is_set_for_exactly_this_alert_and_ends_by_itself(rig: Rig) -> 
     await rig.settle()
 
     [(silence_id, made)] = rig.peers[0].standing.items()
-    ends_at = START + timedelta(seconds=30 + 60 + 60)
+    ends_at = START + timedelta(seconds=30 + 2 * 60 + 60)
     assert made == Set(LABELS, START, ends_at, "restart crm-api, action act-1", "aetherlink")
     assert await rig.stored() == [OwnSilence(silence_id, PROD, "am-1", ONE, ends_at)]
     assert list(rig.silences.ids) == [silence_id]
@@ -229,7 +229,7 @@ async def test_a_look_leaves_one_whose_action_runs_or_is_being_verified(rig: Rig
     await rig.silences.look()
     done = replace(ACTION, state=ActionState.FINISHED, finished_at=START)
     await rig.store.write(lambda rows: rows.actions.put(done))
-    rig.clock.move(119)
+    rig.clock.move(179)
     await rig.silences.look()
     assert len(rig.peers[0].standing) == 1
 
@@ -244,7 +244,7 @@ async def test_a_look_takes_away_what_is_left_over(rig: Rig, change: str) -> Non
     if change == "refused":
         await rig.store.write(lambda rows: rows.actions.put(replace(ACTION, state=ActionState.REFUSED)))
     else:
-        rig.clock.move(150)
+        rig.clock.move(210)
     await rig.silences.look()
 
     assert (rig.peers[0].standing, await rig.stored(), rig.count("lifted")) == ({}, [], 1)
@@ -267,7 +267,7 @@ async def test_what_could_not_be_lifted_is_tried_at_every_look(rig: Rig) -> None
 async def test_one_that_nobody_can_take_away_is_forgotten_long_after_its_end(rig: Rig) -> None:
     await set_one_and_die(rig)
     rig.peers[0].problem = NotSentError("gone for ever")
-    rig.clock.move(150)
+    rig.clock.move(210)
     await rig.silences.look()
     assert len(await rig.stored()) == 1
 
@@ -281,7 +281,7 @@ async def test_it_looks_from_time_to_time(rig: Rig, monkeypatch: pytest.MonkeyPa
     await set_one_and_die(rig)
     rig.silences.start()
     await rig.silences.load()
-    rig.clock.move(150)
+    rig.clock.move(210)
     async with asyncio.timeout(30):
         await rig.peers[0].lifted.wait()
 
