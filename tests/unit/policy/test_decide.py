@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aetherlink.model.actions import Target, Verb, Verdict
 from aetherlink.model.brakes import Brake, playbook_scope, target_scope
-from aetherlink.model.decisions import Decision, Effect, EvidenceStatus, Mode, Objection
+from aetherlink.model.decisions import Effect, EvidenceStatus, Mode, Objection
 from aetherlink.model.questions import Question, Seen
 from aetherlink.policy import decide as deciding
 from aetherlink.policy.decide import ALLOWED, decide
