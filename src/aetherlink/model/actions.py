@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from aetherlink.model.decisions import Decision, Mode
@@ -16,6 +16,9 @@ VERDICT_FACT = "verdict"
 
 WRONG_FACT = "wrong"
 """The key of Action.facts that holds who said that the action was wrong, when and why: `by`, `at`, `reason`."""
+
+
+_LITTLE = timedelta(seconds=30)  # by which clocks are set right every day
 
 
 class Verb(StrEnum):
@@ -209,6 +212,15 @@ class Approval:
     def is_complete(self) -> bool:
         """Whether everybody who is needed has said yes."""
         return len({grant.by for grant in self.grants}) >= self.needed
+
+    @property
+    def completed_at(self) -> datetime:
+        """When the last yes came; when it was asked for while there is none."""
+        return max((grant.at for grant in self.grants), default=self.asked_at)
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether nobody may say yes any more. A clock that was set back to before it was asked for extends nothing."""
+        return now >= self.expires_at or self.asked_at - now > _LITTLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,8 @@ async def run(world: World, case: Case) -> Step:
     if action.plan.alert_id and case.planned is None:
         return _withdrawn(action, now, "its alert does not fire any more, or is silenced or inhibited")
     if action.approval is not None and action.approval.is_complete:
-        return _allowed(action, now)
-    if action.approval is not None and now >= action.approval.expires_at:
+        return _allowed(action, action.approval)
+    if action.approval is not None and action.approval.is_over(now):
         return _expired(action, now)
     step = await _waiting(world, case.incident, action)
     return beside(world, case, step) or step if isinstance(step.move, Wait) else step
@@ -108,8 +108,8 @@ def _asked(world: World, incident: Incident, action: Action, now: Approval) -> S
     return Step(Wait(min(now.expires_at, again)), (entry,), action=requested)
 
 
-def _allowed(action: Action, now: datetime) -> Step:
-    facts = {**action.facts, ALLOWED_AT: now.isoformat()}
+def _allowed(action: Action, approval: Approval) -> Step:
+    facts = {**action.facts, ALLOWED_AT: approval.completed_at.isoformat()}
     return Step(Continue(Stage.ACT), action=replace(action, state=ActionState.ALLOWED, facts=facts))
 
 

@@ -157,7 +157,7 @@ def _count(metrics: PipelineMetrics, case: Case, step: Step, now: datetime) -> N
         return
     metrics.judged(verdict)
     if verdict is Verdict.RECOVERED:
-        metrics.recovered_after(now - case.incident.opened_at)
+        metrics.recovered_after(max(now - case.incident.opened_at, timedelta(0)))  # a clock may be set back
 
 
 def _is_told_of(stage: Stage, action: Action) -> bool:

@@ -31,7 +31,7 @@ async def run(world: World, case: Case) -> Step:
 
 async def _over(world: World, case: Case) -> Step:
     now = world.clock.now()
-    seconds = (now - await _opened_last(world, case.incident)).total_seconds()
+    seconds = max(0.0, (now - await _opened_last(world, case.incident)).total_seconds())  # a clock may be set back
     again = f", opened {case.incident.reopened + 1} times" if case.incident.reopened else ""
     is_alert = case.incident.origin is Origin.ALERT
     text = f"resolved after {seconds:.1f} s{again}" if is_alert else "the request is done with"

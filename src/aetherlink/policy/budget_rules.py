@@ -24,7 +24,7 @@ def few_run_at_a_time(question: Question) -> Objection | None:
 def fleet_budget_holds(question: Question) -> Objection | None:
     """Only so many actions start in ten minutes and in an hour, on all targets together; some are kept for VIPs."""
     budgets = question.budgets
-    reserve = 0 if question.vip else min(budgets.vip_reserve, budgets.per_ten_minutes - 1)
+    reserve = 0 if question.vip else max(0, min(budgets.vip_reserve, budgets.per_ten_minutes - 1))
     for span, limit, name in (
         (_TEN_MINUTES, budgets.per_ten_minutes - reserve, "budgets.per_ten_minutes, less vip_reserve"),
         (_HOUR, budgets.per_hour, "budgets.per_hour"),

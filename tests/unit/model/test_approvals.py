@@ -1,0 +1,99 @@
+"""What the hash of a request for approval binds, and what it leaves open."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from aetherlink.model import approvals
+from aetherlink.model.actions import Approval, Grant, Observation, Plan, Target, Verb
+from aetherlink.model.ids import PlaybookName, TargetName
+from aetherlink.testing import START
+
+API = TargetName("crm-api")
+TARGET = Target(API, "memory", "crm", minimum=1, maximum=4)
+SEEN = Observation(ready=1, wanted=2, oldest_start=START, release="1.1.0", previous_release="1.0.0")
+PLAN = Plan(Verb.SCALE, API, PlaybookName("grow"), replicas=3, when="up == 0", undo=True, alert_id=7)
+
+
+def shown(**changes: object) -> dict[str, object]:
+    given = {"plan": PLAN, "target": TARGET, "seen": SEEN, "evidence": "e", "undo": "u", **changes}
+    plan, target, seen = given.pop("plan"), given.pop("target"), given.pop("seen")
+    return dict(approvals.shown_of(plan, target, seen, **given))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"plan": replace(PLAN, replicas=4)},
+        {"plan": replace(PLAN, verb=Verb.RESTART)},
+        {"plan": replace(PLAN, when="up == 1")},
+        {"plan": replace(PLAN, unless=(API,))},
+        {"target": replace(TARGET, maximum=9)},
+        {"target": replace(TARGET, is_break_glass=True)},
+        {"seen": replace(SEEN, wanted=3)},
+        {"seen": replace(SEEN, release="1.2.0")},
+        {"seen": replace(SEEN, oldest_start=START + timedelta(seconds=1))},
+        {"seen": replace(SEEN, oldest_start=None)},
+        {"undo": "nothing"},
+    ],
+)
+def test_the_hash_binds_plan_target_what_was_seen_and_what_undo_would_do(changes: dict[str, object]) -> None:
+    assert approvals.hash_of(shown(**changes)) != approvals.hash_of(shown())
+
+
+@pytest.mark.parametrize("changes", [{"evidence": "other words"}, {"plan": replace(PLAN, alert_id=8)}])
+def test_the_hash_binds_neither_the_words_of_the_evidence_nor_which_alert_asked(changes: dict[str, object]) -> None:
+    assert approvals.hash_of(shown(**changes)) == approvals.hash_of(shown())
+
+
+def test_what_is_shown_is_json_and_leaves_nothing_out() -> None:
+    found = shown(plan=replace(PLAN, unless=(API,)))
+
+    assert found["observed"] == {
+        "ready": 1,
+        "wanted": 2,
+        "oldest_start": START.isoformat(),
+        "release": "1.1.0",
+        "previous_release": "1.0.0",
+    }
+    assert found["plan"]["verb"] == "scale"
+    assert found["plan"]["unless"] == ["crm-api"]
+    assert found["plan"]["undo"] is True
+    assert (found["plan"]["replicas"], found["plan"]["undo_of"]) == (3, None)
+    assert found["plan"]["verify_within_seconds"] == 60.0
+    assert "alert_id" not in found["plan"]
+    assert found["target"]["mode"] == "auto"
+    assert (found["evidence"], found["undo"]) == ("e", "u")
+    assert len(approvals.hash_of(found)) == 64
+
+
+def test_the_hash_of_what_is_shown_does_not_change_from_version_to_version() -> None:
+    """An upgrade in between must not make every open request drift."""
+    assert approvals.hash_of({"b": "ü", "a": [1, None]}) == (
+        "e0cdee824cd756c78168d7aaabd92cc983a178a444bffd8597b2c61b51f4b1ce"
+    )
+
+
+def test_a_yes_is_added_and_nothing_else_changes() -> None:
+    approval = Approval("hash", START, START, {"a": 1}, 2, (Grant("ann", START),))
+
+    assert approvals.granted(approval, Grant("bob", START)) == replace(
+        approval, grants=(Grant("ann", START), Grant("bob", START))
+    )
+
+
+@pytest.mark.parametrize(("seconds", "is_over"), [(-31, True), (-30, False), (0, False), (59, False), (60, True)])
+def test_a_request_is_over_at_its_end_and_when_the_clock_lies_before_its_beginning(
+    seconds: float, *, is_over: bool
+) -> None:
+    approval = Approval("hash", START, START + timedelta(seconds=60), {})
+
+    assert approval.is_over(START + timedelta(seconds=seconds)) is is_over
+
+
+def test_a_request_is_complete_with_the_last_yes() -> None:
+    first, last = Grant("ann", START + timedelta(seconds=9)), Grant("bob", START + timedelta(seconds=5))
+
+    assert Approval("hash", START, START, {}, 2, (first, last)).completed_at == first.at
+    assert Approval("hash", START, START, {}).completed_at == START

@@ -1,0 +1,176 @@
+"""What is made of a repair: it helped, it did not, or nobody can tell, which is neither."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from aetherlink.model.actions import Verb, Verdict
+from aetherlink.model.decisions import EvidenceStatus
+from aetherlink.model.incidents import Stage
+from aetherlink.model.playbooks import ScaleBy
+from aetherlink.model.timeline import EventKind
+from aetherlink.testing import START
+from rigs.pipeline import API, Rig
+from rigs.repairs import FAILS, HOLDS, NO_DATA, Signal, braked, playbook_of, release, said, signal_of, wishes
+
+ERROR = EvidenceStatus.ERROR
+VERDICTS = (EventKind.VERIFIED, EventKind.NOT_RECOVERED, EventKind.CANNOT_TELL, EventKind.UNDONE)
+
+
+async def verdicts(rig: Rig) -> list[EventKind]:
+    return [entry.kind for entry in await said(rig, *VERDICTS)]
+
+
+def after(rig: Rig, seconds: float, then: EvidenceStatus, before: EvidenceStatus = FAILS):
+    """A signal that changes so long after the start."""
+    return lambda: then if rig.clock.now() >= START + timedelta(seconds=seconds) else before
+
+
+async def test_a_repair_that_helped_is_recovered(rig: Rig) -> None:
+    signal_of(rig)
+    await rig.hear()
+    await rig.run_for(10)
+
+    [action] = await rig.actions()
+    assert (action.verdict, await verdicts(rig)) == (Verdict.RECOVERED, [EventKind.VERIFIED])
+    assert await braked(rig) == []
+
+
+async def test_a_repair_that_did_not_help_is_not_recovered_when_its_time_is_over(rig: Rig) -> None:
+    signal_of(rig, FAILS)
+    await rig.hear()
+    await rig.run_for(59)
+    assert await verdicts(rig) == []
+
+    await rig.run_for(2)
+    [action] = await rig.actions()
+    assert (action.verdict, await verdicts(rig)) == (Verdict.NOT_RECOVERED, [EventKind.NOT_RECOVERED])
+    assert await braked(rig) == ["target:crm-api"]
+    incident = await rig.incident()
+    assert (incident.stage, incident.hands_off, incident.escalated) == (Stage.WATCH, True, True)
+
+
+@pytest.mark.parametrize("status", [NO_DATA, ERROR])
+async def test_without_data_nobody_can_tell_and_nothing_is_undone(rig: Rig, status: EvidenceStatus) -> None:
+    playbook_of(rig, verb=Verb.SCALE, scale=ScaleBy(2))
+    signal_of(rig, status)
+    await rig.hear()
+    await rig.run_for(300)
+
+    [action] = await rig.actions()
+    assert (action.verdict, await verdicts(rig)) == (Verdict.CANNOT_TELL, [EventKind.CANNOT_TELL])
+    assert rig.executor.world[API].wanted == 3
+    assert await braked(rig) == ["target:crm-api"]
+    assert len(await said(rig, EventKind.ESCALATED)) == 1
+
+
+@pytest.mark.parametrize("last", [NO_DATA, ERROR])
+async def test_data_that_ends_with_the_time_is_no_failure_and_no_success(rig: Rig, last: EvidenceStatus) -> None:
+    playbook_of(rig, verb=Verb.SCALE, scale=ScaleBy(1))
+    signal = signal_of(rig)
+    signal.verify = after(rig, 59, last)
+    await rig.hear()
+    await rig.run_for(200)
+
+    assert await verdicts(rig) == [EventKind.CANNOT_TELL]
+    assert rig.executor.world[API].wanted == 2
+
+
+async def test_seven_minutes_of_errors_before_a_good_repair_do_not_undo_it(rig: Rig) -> None:
+    """The signal is asked on samples newer than the action: what went wrong before has no say."""
+    playbook_of(rig, verb=Verb.SCALE, scale=ScaleBy(1))
+    signal = signal_of(rig)
+    signal.when = FAILS
+    await rig.hear()
+    await rig.run_for(7 * 60)
+    assert wishes(rig) == []
+
+    acted_at = rig.clock.now()
+    signal.when = HOLDS
+    signal.verify = lambda: HOLDS if rig.clock.now() >= acted_at + timedelta(seconds=45) else FAILS
+    await rig.run_for(300)
+
+    assert await verdicts(rig) == [EventKind.VERIFIED]
+    assert rig.executor.world[API].wanted == 2
+    assert await braked(rig) == []
+
+
+async def test_what_recovers_while_we_look_gets_the_time_to_hold(rig: Rig) -> None:
+    """It began to hold just before the end: that is no failure."""
+    signal = signal_of(rig)
+    signal.verify = after(rig, 59, HOLDS)
+    await rig.hear()
+    await rig.run_for(70)
+
+    assert await verdicts(rig) == [EventKind.VERIFIED]
+
+
+async def test_a_signal_that_flickers_past_the_end_has_failed(rig: Rig) -> None:
+    signal = signal_of(rig)
+    signal.verify = lambda: HOLDS if rig.clock.now().second % 3 else FAILS
+    await rig.hear()
+    await rig.run_for(120)
+
+    assert await verdicts(rig) == [EventKind.NOT_RECOVERED]
+
+
+async def coming_up(rig: Rig, signal: Signal) -> None:
+    """The executor has done its part, and the replica is still on its way."""
+    signal.verify = FAILS
+    await rig.hear()
+    await rig.run_for(1)
+    rig.executor.world[API] = replace(rig.executor.world[API], ready=0)
+
+
+async def test_a_target_that_is_still_coming_up_gets_as_much_time_once_more(rig: Rig) -> None:
+    signal = signal_of(rig)
+    await coming_up(rig, signal)
+    await rig.run_for(100)
+    assert await verdicts(rig) == []
+
+    rig.executor.world[API] = replace(rig.executor.world[API], ready=1)
+    signal.verify = HOLDS
+    await rig.run_for(10)
+    assert await verdicts(rig) == [EventKind.VERIFIED]
+
+
+async def test_a_target_that_never_comes_up_has_failed_after_twice_the_time(rig: Rig) -> None:
+    signal = signal_of(rig)
+    await coming_up(rig, signal)
+    await rig.run_for(118)
+    assert await verdicts(rig) == []
+
+    await rig.run_for(3)
+    assert await verdicts(rig) == [EventKind.NOT_RECOVERED]
+
+
+async def test_a_target_that_cannot_be_looked_at_gets_no_more_time(rig: Rig) -> None:
+    signal = signal_of(rig)
+    await coming_up(rig, signal)
+    rig.executor.world.clear()
+    await rig.run_for(62)
+
+    assert await verdicts(rig) == [EventKind.NOT_RECOVERED]
+
+
+async def test_an_alert_that_resolves_during_verification_does_not_count_as_proof(rig: Rig) -> None:
+    """No alert is no news: a target that is gone has none either."""
+    signal_of(rig, NO_DATA)
+    await rig.hear()
+    await rig.run_for(5)
+    await rig.hear(firing=False)
+    await rig.run_for(120)
+
+    assert EventKind.VERIFIED not in await verdicts(rig)
+    assert await braked(rig) == ["target:crm-api"]
+
+
+async def test_each_verdict_is_counted_once(rig: Rig) -> None:
+    signal_of(rig, FAILS)
+    await rig.hear()
+    await rig.run_for(120)
+    await release(rig, "target:crm-api")
+
+    value = rig.metrics._verdicts.labels(verdict="not_recovered")._value.get()
+    assert value == 1
