@@ -170,9 +170,11 @@ class MemoryIncidentRows:
 
     def _put(self, earlier: Incident | None, incident: Incident) -> None:
         opened = self._table.open
-        if earlier is not None and opened.get(earlier.key) == incident.id:
+        was_open = earlier is not None and earlier.status is _OPEN
+        stays = was_open and earlier is not None and earlier.key == incident.key and incident.status is _OPEN
+        if earlier is not None and was_open and not stays:
             self._undo.drop(opened, earlier.key)
-        if incident.status is _OPEN:
+        if incident.status is _OPEN and not stays:
             if incident.key in opened:
                 raise StoreError(f"incident {opened[incident.key]} is open under the key {incident.key!r} already")
             self._undo.put(opened, incident.key, incident.id)

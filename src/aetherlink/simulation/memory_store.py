@@ -7,9 +7,10 @@ changed is taken back when it raises. The rows outlive the store: another one on
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from aetherlink.errors import AetherError, UnfitError
+from aetherlink.model.ids import ActionId, IncidentId
 from aetherlink.ports import Transaction
 from aetherlink.simulation.alert_rows import AlertTable, MemoryAlertRows
 from aetherlink.simulation.incident_rows import IncidentTable, MemoryIncidentRows
@@ -40,6 +41,13 @@ class Tables:
     records: RecordTables = field(default_factory=RecordTables)
 
 
+class Changed(NamedTuple):
+    """Which rows a transaction has written."""
+
+    incidents: tuple[IncidentId, ...]
+    actions: tuple[ActionId, ...]
+
+
 class MemoryTransaction:
     """See ports.Transaction."""
 
@@ -47,6 +55,12 @@ class MemoryTransaction:
         self._tables = tables
         self._undo = Undo(may_write=may_write)
         self._staged = Staged(tables.alerts.index)
+
+    @property
+    def changed(self) -> Changed:
+        """What was written so far."""
+        incidents, actions = self._tables.incidents.rows, self._tables.records.actions.rows
+        return Changed(self._undo.keys_of(incidents), self._undo.keys_of(actions))
 
     def commit(self) -> None:
         """Make visible what is known of alerts; the rows are so already."""
@@ -113,18 +127,10 @@ class MemoryTransaction:
 
 
 class MemoryStore:
-    """See ports.Store. `before_commit` and `after_commit` may raise: nothing is stored then, or everything was."""
+    """See ports.Store."""
 
-    def __init__(
-        self,
-        tables: Tables | None = None,
-        *,
-        before_commit: Callable[[], None] = lambda: None,
-        after_commit: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, tables: Tables | None = None) -> None:
         self.tables = tables or Tables()
-        self._before_commit = before_commit
-        self._after_commit = after_commit
 
     @property
     def standings(self) -> AlertIndex:
@@ -136,13 +142,19 @@ class MemoryStore:
         transaction = MemoryTransaction(self.tables, may_write=True)
         try:
             result = _done(work, transaction)
-            self._before_commit()
+            self.before_commit()
         except BaseException:
             transaction.roll_back()
             raise
         transaction.commit()
-        self._after_commit()
+        self.after_commit(transaction.changed)
         return result
+
+    def before_commit(self) -> None:
+        """Whatever is raised here undoes the transaction."""
+
+    def after_commit(self, changed: Changed) -> None:
+        """Whatever is raised here finds everything stored."""
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """See ports.Store."""

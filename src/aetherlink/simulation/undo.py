@@ -30,6 +30,10 @@ class Undo:
         self._note(rows, key)
         return rows.pop(key, _ABSENT) is not _ABSENT
 
+    def keys_of(self, rows: dict[K, V]) -> tuple[K, ...]:
+        """What was changed among these rows, each once, in the order of the changes."""
+        return tuple(dict.fromkeys(key for changed, key, _ in self._steps if changed is rows))
+
     def back(self) -> None:
         """Make everything as it was."""
         for rows, key, earlier in reversed(self._steps):

@@ -1,0 +1,82 @@
+"""What people do, at any moment and in any order, through the real commands. PERSONS is the list."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from random import Random
+
+from aetherlink.commands import ActionRequest
+from aetherlink.model.ids import IncidentId
+from aetherlink.simulation.clockwork import SimulatedClock
+from aetherlink.simulation.process import Process
+
+Person = Callable[["Scene"], Awaitable[object]]
+
+_NAMES = ("ann", "bob")
+_LONGEST_PAUSE = 600.0  # seconds
+
+
+class Scene:
+    """What a person has before him."""
+
+    def __init__(self, process: Process, clock: SimulatedClock, dice: Random) -> None:
+        self.process = process
+        self.clock = clock
+        self.dice = dice
+        self.by = dice.choice(_NAMES)
+
+    @property
+    def incident(self) -> IncidentId:
+        """Any incident that is open, or one that is not there."""
+        opened = sorted(self.process.store.tables.incidents.open.values())
+        return self.dice.choice(opened) if opened else IncidentId("inc-none")
+
+
+async def pauses(scene: Scene) -> None:
+    """For a while, or until somebody resumes."""
+    seconds = scene.dice.choice((None, *[scene.dice.random() * _LONGEST_PAUSE + 1] * 3))
+    until = None if seconds is None else scene.clock.now() + timedelta(seconds=seconds)
+    await scene.process.commands.pause("a look at it", until=until, principal=scene.by)
+
+
+async def resumes(scene: Scene) -> None:
+    """Whether it was paused or not."""
+    await scene.process.commands.resume(principal=scene.by)
+
+
+async def asks_for_an_action(scene: Scene) -> None:
+    """Of anything, for anything, sometimes twice under one key."""
+    dice = scene.dice
+    name = dice.choice(("restart", "scale", "rollback"))
+    service = dice.choice(("crm-api", "billing", "search", "nowhere"))
+    replicas = dice.choice((0, 1, 2, 3, 4)) if name == "scale" else None
+    request = ActionRequest(name, "it looks bad", service=service, replicas=replicas)
+    key = None if dice.random() < 0.5 else f"{name}/{service}/{replicas}/{scene.clock.now():%Y%m%d%H}"
+    await scene.process.commands.request_action(request, principal=scene.by, idempotency_key=key)
+
+
+async def acknowledges(scene: Scene) -> None:
+    """An incident."""
+    await scene.process.incident_commands.acknowledge(scene.incident, by=scene.by)
+
+
+async def closes(scene: Scene) -> None:
+    """An incident, whatever fires or runs."""
+    await scene.process.incident_commands.close(scene.incident, reason="it is over", by=scene.by)
+
+
+async def notes(scene: Scene) -> None:
+    """Something about an incident."""
+    await scene.process.incident_commands.add_note(scene.incident, "seen", by=scene.by)
+
+
+PERSONS: tuple[Person, ...] = (
+    pauses,
+    resumes,
+    resumes,
+    resumes,
+    asks_for_an_action,
+    asks_for_an_action,
+    acknowledges,
+    closes,
+    notes,
+)
