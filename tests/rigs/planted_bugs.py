@@ -110,7 +110,7 @@ def begin_whatever_is_stored(patch: pytest.MonkeyPatch) -> None:
 
 
 def act_for_an_alert_that_is_over(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(act, "_still_fires", lambda transaction, alert_id: True)
+    patch.setattr(act, "_still_fires", lambda *_: True)
 
 
 def call_nobody(patch: pytest.MonkeyPatch) -> None:

@@ -155,6 +155,12 @@ def the_ledger_is_balanced(witness: Witness) -> Iterator[str]:
         yield f"{total} are counted; {mail.acknowledged} were acknowledged, {mail.in_doubt} are in doubt"
 
 
+def nothing_is_touched(witness: Witness) -> Iterator[str]:
+    """For a world in which nothing is wrong: whatever fires, the agent does nothing."""
+    for call in witness.calls:
+        yield f"{call.wish} was sent to {call.target.name}"
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     nothing_unexpected_is_raised,
     an_action_is_sent_once,

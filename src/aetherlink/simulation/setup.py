@@ -4,7 +4,7 @@ Not every world has everything: a fault that happens all the time hides what onl
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from random import Random
@@ -78,7 +78,10 @@ TROUBLES = (
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One world. `lag` is how often something waits a moment where it could go on at once."""
+    """One world. `lag` is how often something waits a moment where it could go on at once.
+
+    `bad_hands` is how often a call to the executor goes wrong, `longest_jump` how far time moves where nothing is due.
+    """
 
     targets: Mapping[TargetName, Target]
     playbooks: tuple[Playbook, ...]
@@ -88,6 +91,7 @@ class Setup:
     lag: float = 0.1
     bad_hands: float = 0.3
     alert_for: timedelta = timedelta(seconds=15)
+    longest_jump: timedelta = timedelta(minutes=2)
 
 
 def drawn(dice: Random) -> Setup:
@@ -108,10 +112,14 @@ def drawn(dice: Random) -> Setup:
 
 
 def healthy(dice: Random) -> Setup:
-    """A world in which nothing is ever wrong: alerts fire for nothing, and the agent may do whatever it likes."""
-    weights = dict.fromkeys(Event, 0.0) | {Event.TIME: 30, Event.STAGE: 30, Event.WEBHOOK: 20, Event.SIGHT: 0.3}
-    weights[Event.BLIP] = dice.choice((0.0, 1.0, 3.0))
-    return Setup(_targets(3), _playbooks(dice), weights, lag=0.0, bad_hands=0.0)
+    """A world in which nothing is ever wrong: alerts fire for nothing, and the agent may do whatever it likes.
+
+    In some of them nothing fires at all. Time moves an hour at once where nothing is to happen.
+    """
+    weights = dict.fromkeys(Event, 0.0) | {Event.TIME: 30, Event.STAGE: 60, Event.WEBHOOK: 60, Event.SIGHT: 0.5}
+    weights[Event.BLIP] = dice.choice((0, 10, 30))
+    playbooks = tuple(replace(each, mode=Mode.AUTO) for each in _playbooks(dice))
+    return Setup(_targets(3), playbooks, weights, lag=0.0, bad_hands=0.0, longest_jump=timedelta(hours=1))
 
 
 def _targets(count: int) -> Mapping[TargetName, Target]:

@@ -32,7 +32,6 @@ from aetherlink.simulation.witness import Settings, Witness
 _REST = 5.0  # seconds, after a stage that failed, as the runner has it
 _WORKERS = 8
 _LATE = 1.0  # seconds that pass at most while something is due
-_LONGEST = 120.0  # seconds, where nothing is to happen
 _MOST_BROKEN = 3
 _REMEMBERED = 30
 _DOWN = 30.0  # seconds, at most, until a dead agent is started again
@@ -153,7 +152,7 @@ class Simulation:
 
     def _time_passes(self) -> None:
         now, dice = self._clock.now(), self._dice
-        seconds = min(self._until_next(now), _LONGEST)
+        seconds = self._until_next(now)
         if dice.random() < 0.1:
             seconds *= dice.random()
         if self._due():
@@ -171,7 +170,7 @@ class Simulation:
         change = self._alertmanager.next_change(now)
         instants = [*wakes, change] if change is not None else wakes
         ahead = [(each - now).total_seconds() for each in instants if each > now]
-        return min([_LONGEST, *ahead, *([] if self._wait is None else [self._wait])])
+        return min([self._setup.longest_jump.total_seconds(), *ahead, *([] if self._wait is None else [self._wait])])
 
     def _due(self) -> list[IncidentId]:
         process, now = self._process, self._clock.monotonic()
