@@ -23,6 +23,7 @@ from aetherlink.api.services import ApiServices
 from aetherlink.audit.anchor_file import ANCHORS_FILE, AnchorFile
 from aetherlink.audit.anchoring import Anchoring
 from aetherlink.audit.metrics import AuditMetrics
+from aetherlink.briefing import Restraints
 from aetherlink.commands import Commands
 from aetherlink.health.heartbeat import Heartbeats
 from aetherlink.health.loop import HealthLoop
@@ -97,7 +98,9 @@ class Agent:
         self._anchoring = self._anchors()
         self._executors = outside.executors(settings)
         self._pipeline_metrics = PipelineMetrics(self.registry)
-        self._runner = Runner(self._world(), self._pipeline_metrics)
+        world = self._world()
+        self._briefing = world.briefing
+        self._runner = Runner(world, self._pipeline_metrics)
         health_metrics = HealthMetrics(self.registry)
         self._health = self._health_loop(health_metrics)
         self._sources = self._source_watch(health_metrics)
@@ -264,7 +267,16 @@ class Agent:
             clock=self._clock,
             ids=self._ids,
             options=settings.pipeline,
+            restraints=self._restraints(),
         )
+
+    def _restraints(self) -> Restraints:
+        return Restraints(blindness=self._blindness)
+
+    def _blindness(self, source: SourceName) -> str | None:
+        if source not in self._heartbeats.blind_sources:
+            return None
+        return f"monitoring of {source} is blind: its heartbeat has stopped"
 
     def _alert_reception(self) -> Reception:
         settings = self._settings
@@ -343,11 +355,10 @@ class Agent:
         commands = Commands(
             self.store,
             decide,
+            self._briefing,
             clock=self._clock,
             ids=self._ids,
             waker=self._runner,
-            mode=settings.mode,
-            targets=settings.declared_targets,
             actions=settings.actions,
             source=settings.main_source,
             per_hour=settings.requests_per_hour,

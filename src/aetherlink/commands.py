@@ -11,20 +11,20 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from aetherlink.briefing import Briefing
 from aetherlink.errors import BadRequestError, ConflictError
 from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Plan, Target, Verb
-from aetherlink.model.decisions import Decision, Effect, Mode
+from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
 from aetherlink.model.pauses import EVERYTHING, NO_REASON, Pause
-from aetherlink.model.questions import Question
+from aetherlink.model.questions import Seen
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, Decider, Ids, Store, Transaction, Waker
 
 _log = logging.getLogger("aetherlink.commands")
 
 REQUEST_FACT = "request"
-HISTORY = timedelta(hours=1)
 LONGEST_WAIT = timedelta(minutes=2)  # how far back an allowed action that has not begun is looked for
 _PAGE = 20
 ALWAYS_KNOWN: Mapping[str, Verb] = {
@@ -86,6 +86,14 @@ class ActionRequest:
         return {"action": self.name, "reason": self.reason, "service": self.service, "replicas": self.replicas}
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A request as understood; `refusal` says what is wrong with it before anything else is asked."""
+
+    plan: Plan
+    refusal: Decision | None
+
+
 class Commands:
     """Requests of people.
 
@@ -97,12 +105,11 @@ class Commands:
         self,
         store: Store,
         decide: Decider,
+        briefing: Briefing,
         *,
         clock: Clock,
         ids: Ids,
         waker: Waker,
-        mode: Mode,
-        targets: Mapping[TargetName, Target],
         actions: Mapping[str, ActionOptions],
         source: SourceName,
         per_hour: int,
@@ -110,11 +117,11 @@ class Commands:
     ) -> None:
         self._store = store
         self._decide = decide
+        self._briefing = briefing
         self._clock = clock
         self._ids = ids
         self._waker = waker
-        self._mode = mode
-        self._targets = targets
+        self._targets = briefing.targets
         self._actions = actions
         self._source = source
         self._per_hour = per_hour
@@ -136,17 +143,21 @@ class Commands:
         if request.name not in self.known:
             raise BadRequestError(f"unknown action {request.name!r}: known are {', '.join(self.known)}")
 
+        wish = self._understood(request)
+        seen = {} if wish.refusal else await self._briefing.seen(wish.plan)
+
         def work(transaction: Transaction) -> tuple[Action, bool]:
             if idempotency_key is not None:
                 earlier = transaction.actions.by_idempotency_key(principal, idempotency_key)
                 if earlier is not None:
                     return _repeated(earlier, request), False
-            return self._take(transaction, request, principal, idempotency_key), True
+            decision = wish.refusal or self._decided(transaction, wish.plan, seen)
+            return self._take(transaction, request, wish.plan, decision, (principal, idempotency_key)), True
 
         action, is_new = await self._store.write(work)
         if is_new:
             self._count(action)
-        if action.decision.effect is Effect.ALLOW:
+        if action.decision.is_accepted:
             self._waker.wake()
         return action
 
@@ -186,8 +197,15 @@ class Commands:
         stored = await self._store.read(lambda transaction: transaction.pauses.all())
         return [pause for pause in stored if pause.holds(now)]
 
-    def _take(self, transaction: Transaction, request: ActionRequest, principal: str, key: str | None) -> Action:
-        plan, decision = self._ask(transaction, request)
+    def _take(
+        self,
+        transaction: Transaction,
+        request: ActionRequest,
+        plan: Plan,
+        decision: Decision,
+        asked_by: tuple[str, str | None],
+    ) -> Action:
+        principal, key = asked_by
         facts: dict[str, object] = {REQUEST_FACT: request.facts}
         if key is not None:
             facts[IDEMPOTENCY_FACT] = key
@@ -201,33 +219,24 @@ class Commands:
             created_at=self._clock.now(),
             facts=facts,
         )
-        if decision.effect is Effect.ALLOW:
+        if decision.is_accepted:
             action = replace(action, incident_id=self._open_incident(transaction, action))
         transaction.actions.put(action)
         return action
 
-    def _ask(self, transaction: Transaction, request: ActionRequest) -> tuple[Plan, Decision]:
+    def _understood(self, request: ActionRequest) -> _Wish:
         verb, target = self._resolve(request)
         if isinstance(target, Decision):
-            return Plan(verb=verb, target=TargetName(request.service or ""), replicas=request.replicas), target
+            nobody = Plan(verb=verb, target=TargetName(request.service or ""), replicas=request.replicas)
+            return _Wish(nobody, target)
         plan = Plan(verb=verb, target=target.name, replicas=request.replicas, per_hour=self._per_hour)
-        refusal = _size_refusal(plan, target)
-        if refusal is not None:
-            return plan, refusal
-        now = self._clock.now()
-        pause = transaction.pauses.in_force(now)
-        recent = _not_begun(transaction, target, now) + transaction.actions.started_since(target.name, now - HISTORY)
-        question = Question(
-            plan=plan,
-            ceiling=self._mode,
-            mode=self._mode,
-            targets=self._targets,
-            recent=tuple(recent),
-            evidence=None,
-            now=now,
-            paused=None if pause is None else pause.words,
-        )
-        return plan, self._decide(question)
+        return _Wish(plan, _size_refusal(plan, target))
+
+    def _decided(self, transaction: Transaction, plan: Plan, seen: Mapping[TargetName, Seen]) -> Decision:
+        standing = self._briefing.standing(transaction, plan, self._source)
+        waiting = _not_begun(transaction, plan.target, self._clock.now())
+        standing = replace(standing, recent=(*waiting, *standing.recent))
+        return self._decide(self._briefing.question(plan, standing, seen, mode=self._briefing.ceiling, incident=None))
 
     def _resolve(self, request: ActionRequest) -> tuple[Verb, Target | Decision]:
         """The verb, with the target or with the refusal that says what to set."""
@@ -276,7 +285,7 @@ class Commands:
             severity=Severity.INFO,
             vip=False,
             status=IncidentStatus.OPEN,
-            stage=Stage.ACT,
+            stage=Stage.ACT if action.decision.effect is Effect.ALLOW else Stage.APPROVE,
             opened_at=action.created_at,
             updated_at=action.created_at,
             action_id=action.id,
@@ -294,13 +303,13 @@ def _repeated(earlier: Action, request: ActionRequest) -> Action:
     return earlier
 
 
-def _not_begun(transaction: Transaction, target: Target, now: datetime) -> list[Action]:
+def _not_begun(transaction: Transaction, target: TargetName, now: datetime) -> list[Action]:
     """Actions on the target that were allowed a moment ago: two requests at once must not both find it free."""
     found: list[Action] = []
     cursor: str | None = None
     while True:
         page, cursor = transaction.actions.page(limit=_PAGE, before=cursor)
-        found += [one for one in page if one.plan.target == target.name and one.state is ActionState.ALLOWED]
+        found += [one for one in page if one.plan.target == target and one.state is ActionState.ALLOWED]
         if cursor is None or page[-1].created_at < now - LONGEST_WAIT:
             return found
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from aetherlink.errors import BadRequestError, ConflictError, NotFoundError
-from aetherlink.model import lifecycle
+from aetherlink.model import lifecycle, would_be
 from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident
@@ -80,6 +80,8 @@ class IncidentCommands:
             marked = lifecycle.closed(known, by=by, at=now, is_acting=is_acting)
             if action is not None and action.state in _NOT_BEGUN:
                 transaction.actions.put(_withdrawn(action, marked))
+            elif would := would_be.followed(action, would_be.BY_A_PERSON, now):
+                transaction.actions.put(would)
             facts: dict[str, object] = {_BY: by, "reason": words, "waits_for_action": is_acting}
             return _stored(transaction, marked, Entry(EventKind.CLOSED, now, f"closed by {by}: {words}", facts))
 

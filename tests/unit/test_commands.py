@@ -18,6 +18,7 @@ from aetherlink.model.timeline import EventKind
 from aetherlink.policy.decide import decide
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock, fixed_key
+from rigs.briefing import briefing_of
 
 CRM = Target(TargetName("crm-api"), "lab", "crm", minimum=1, maximum=4)
 ACTIONS = {"restart_api": ActionOptions(restart=CRM.name), "grow": ActionOptions(scale=CRM.name)}
@@ -45,11 +46,10 @@ class Desk:
         return Commands(
             self.store,
             listening,
+            briefing_of(targets, self.clock, mode),
             clock=self.clock,
             ids=self.ids,
             waker=self,
-            mode=mode,
-            targets={target.name: target for target in targets},
             actions=actions,
             source=SourceName("lab"),
             per_hour=6,
@@ -86,13 +86,19 @@ async def test_an_allowed_request_is_an_incident_at_the_stage_that_acts(desk: De
     assert desk.wakes == 1
 
 
-@pytest.mark.parametrize(
-    ("mode", "state"), [(Mode.OBSERVE, ActionState.REFUSED), (Mode.APPROVE, ActionState.WAITING_APPROVAL)]
-)
-async def test_what_is_not_allowed_is_recorded_and_starts_nothing(desk: Desk, mode: Mode, state: ActionState) -> None:
-    action = await desk.commands(mode=mode).request_action(RESTART, principal="local")
+async def test_what_needs_a_person_is_an_incident_that_waits_for_one(desk: Desk) -> None:
+    action = await desk.commands(mode=Mode.APPROVE).request_action(RESTART, principal="local")
 
-    assert (action.state, action.incident_id) == (state, None)
+    [incident], _ = await desk.store.read(lambda rows: rows.incidents.page(limit=9, before=None))
+    assert (action.state, action.incident_id) == (ActionState.WAITING_APPROVAL, incident.id)
+    assert (incident.stage, incident.action_id) == (Stage.APPROVE, action.id)
+    assert desk.wakes == 1
+
+
+async def test_what_is_not_allowed_is_recorded_and_starts_nothing(desk: Desk) -> None:
+    action = await desk.commands(mode=Mode.OBSERVE).request_action(RESTART, principal="local")
+
+    assert (action.state, action.incident_id) == (ActionState.REFUSED, None)
     assert await desk.stored() == [action]
     assert await desk.store.read(lambda rows: rows.incidents.page(limit=9, before=None)) == ([], None)
     assert desk.wakes == 0

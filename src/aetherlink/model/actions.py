@@ -11,6 +11,9 @@ from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, TargetName
 IDEMPOTENCY_FACT = "idempotency_key"
 """The key of Action.facts that holds the caller's Idempotency-Key."""
 
+VERDICT_FACT = "verdict"
+"""The key of Action.facts that holds what was found out of a repair, once it is known: see Verdict."""
+
 
 class Verb(StrEnum):
     """What can be done to a target."""
@@ -108,12 +111,24 @@ class ActionState(StrEnum):
 
 
 class OutcomeStatus(StrEnum):
-    """What came of a wish: `unknown` means that nobody can tell, and that it is not sent again blindly."""
+    """What came of a wish: `unknown` means that nobody can tell, and that it is not sent again blindly.
+
+    `not_done` is known not to have been carried out at all: it may be decided anew.
+    """
 
     DONE = "done"
     NOT_NEEDED = "not_needed"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    NOT_DONE = "not_done"
+
+
+class Verdict(StrEnum):
+    """Whether a repair helped. `cannot_tell` is never success."""
+
+    RECOVERED = "recovered"
+    NOT_RECOVERED = "not_recovered"
+    CANNOT_TELL = "cannot_tell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +170,7 @@ class Plan:
     undo: bool = False
     undo_of: ActionId | None = None
     release: str = ""
-    escalate_after: int = 2
+    escalate_after: int = 1
     silence: bool = False
 
     @property
@@ -213,3 +228,16 @@ class Action:
     outcome: Outcome | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
     approval: Approval | None = None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Whether it helped; None while nobody knows yet, or when nobody looked."""
+        stored = self.facts.get(VERDICT_FACT)
+        return next((verdict for verdict in Verdict if verdict == stored), None)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended without help: it could not be done, nobody can tell, or it did not help."""
+        if self.outcome is not None and self.outcome.status in (OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN):
+            return self.started_at is not None
+        return self.verdict in (Verdict.NOT_RECOVERED, Verdict.CANNOT_TELL)

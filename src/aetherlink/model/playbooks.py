@@ -111,7 +111,7 @@ class Playbook:
     cooldown: timedelta
     per_hour: int
     unless: tuple[TargetName, ...] = ()
-    escalate_after: int = 2
+    escalate_after: int = 1
     silence: bool = False
     is_builtin: bool = False
 

@@ -64,6 +64,12 @@ class Question:
     approval: Approval | None = None
 
     @property
+    def target(self) -> Target:
+        """The plan's target; one that nobody declared can do nothing."""
+        name = self.plan.target
+        return self.targets.get(name) or Target(name, executor="", service="", maximum=0, mode=Mode.OBSERVE)
+
+    @property
     def is_automatic(self) -> bool:
         """Whether a playbook asks, and not a person."""
         return self.plan.playbook is not None

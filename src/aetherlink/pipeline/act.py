@@ -1,13 +1,14 @@
 """Stage act: decides once more, commits the intent, calls the executor once, and brings back the outcome.
 
 The second decision is made inside the transaction that commits the intent, on what is true there: of several
-incidents that want the same target at the same moment, one gets it. An action found running at the start of the stage
-is one whose caller died between call and reply. It is looked at, never sent again: done when the target shows what was
-wished, else unknown, and a person is called.
+incidents that want the same target at the same moment, one gets it. What was approved is compared with the target as it
+is now. An action found running at the start of the stage is one whose caller died between call and reply. It is looked
+at, never sent again: done when the target shows what was wished; not done, and decided anew, when the call's time is
+over and the target stands there well without it; else unknown, and a person is called.
 """
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from aetherlink.errors import AetherError, ConflictError
@@ -17,23 +18,26 @@ from aetherlink.model.actions import (
     Outcome,
     OutcomeStatus,
     Release,
-    Replicas,
-    StartedAfter,
     Target,
-    Verb,
-    Wish,
 )
-from aetherlink.model.decisions import Decision, Effect, Evidence
+from aetherlink.model.brakes import Brake, target_scope
+from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline import decide
-from aetherlink.pipeline.step import Case, Continue, Step, World
+from aetherlink.pipeline import approve, decide
+from aetherlink.pipeline.decide import Findings
+from aetherlink.pipeline.snapshots import wish_of, with_snapshot
+from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
+from aetherlink.pipeline.undo import undone
 from aetherlink.ports import Executor, Transaction
 
 _FRESH = timedelta(seconds=30)
 _GOOD = frozenset({OutcomeStatus.DONE, OutcomeStatus.NOT_NEEDED})
 _REFUSAL = "refusal"  # the key of Action.facts: why it was not carried out when its turn came
-_RELEASE = "release"  # the key of Action.facts: which release a rollback wishes
+
+
+class _ImpossibleError(Exception):
+    """There is nobody who could do it, or nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,58 +54,81 @@ async def run(world: World, case: Case) -> Step:
     if action is None or action.state not in (ActionState.ALLOWED, ActionState.RUNNING):
         return Step(Continue(Stage.WATCH))
     if action.state is ActionState.RUNNING:
-        return _finished(world, action, await _look(world, action))
-    if world.clock.now() - action.created_at > _FRESH:
+        return await _taken_up(world, action)
+    if world.clock.now() - _allowed_at(action) > _FRESH:
         return _refused(world, action, "the decision was too old when its turn came")
     try:
-        hands, ready = await _prepare(world, action)
-    except AetherError as problem:
+        return await _carried_out(world, case, action, _hands(world, action))
+    except _ImpossibleError as problem:
         return _finished(world, action, Outcome(OutcomeStatus.FAILED, f"nothing was sent: {problem}"))
-    evidence = await decide.evidence(world, case.incident.source, action.plan)
-    started = await world.store.write(
-        partial(_begin, world=world, incident=case.incident, action=ready, evidence=evidence)
-    )
+
+
+async def _carried_out(world: World, case: Case, action: Action, hands: _Hands) -> Step:
+    findings = await decide.find_out(world, case.incident.source, action.plan, anew=action.approval is not None)
+    if drift := _drift(world, case.incident, action, findings):
+        return drift
+    ready = _prepared(action, findings)
+    work = partial(_begin, world=world, incident=case.incident, action=ready, findings=findings)
+    started = await world.store.write(work)
     if isinstance(started, Decision):
         return _refused(world, action, started.reason)
-    outcome = await hands.executor.converge(hands.target, _wish(started), deadline=world.options.action_deadline)
+    await _silenced(world, case, started)
+    outcome = await hands.executor.converge(hands.target, wish_of(started), deadline=world.options.action_deadline)
     return _finished(world, started, outcome)
 
 
+def _allowed_at(action: Action) -> datetime:
+    """When it was decided, or approved."""
+    stored = action.facts.get(approve.ALLOWED_AT)
+    return action.created_at if stored is None else datetime.fromisoformat(str(stored))
+
+
 def _hands(world: World, action: Action) -> _Hands:
-    """Raises ConflictError for a target or executor that the settings do not have any more, or not for this verb."""
+    """Raises _ImpossibleError for a target or executor that the settings do not have any more, or not for this verb."""
     target = world.targets.get(action.plan.target)
     if target is None:
-        raise ConflictError(f"the target {action.plan.target} is not in the settings any more")
+        raise _ImpossibleError(f"the target {action.plan.target} is not in the settings any more")
     executor = world.executors[target.executor]
     if action.plan.verb not in executor.verbs:
-        raise ConflictError(f"the executor {target.executor} cannot {action.plan.verb}")
+        raise _ImpossibleError(f"the executor {target.executor} cannot {action.plan.verb}")
     return _Hands(executor, target)
 
 
-async def _prepare(world: World, action: Action) -> tuple[_Hands, Action]:
-    """The hands, and the action with everything that its wish rests on."""
-    hands = _hands(world, action)
-    if action.plan.verb is not Verb.ROLLBACK:
-        return hands, action
-    seen = await hands.executor.observe(hands.target, deadline=world.options.action_deadline)
-    if not seen.previous_release:
-        raise ConflictError(f"{hands.target.name} has no previous release to roll back to")
-    return hands, replace(action, facts={**action.facts, _RELEASE: seen.previous_release})
+def _drift(world: World, incident: Incident, action: Action, findings: Findings) -> Step | None:
+    """The request for approval made anew, when the target is not as it was shown to whoever approved."""
+    target, seen = world.targets.get(action.plan.target), findings.seen[action.plan.target].observation
+    if action.approval is None or target is None or seen is None:
+        return None  # without a look nothing is done anyway: the rules see to that
+    if approve.is_as_shown(action.approval, action.plan, target, seen):
+        return None
+    return approve.drifted(action, approve.asked(world, incident, action, seen, findings.evidence))
+
+
+def _prepared(action: Action, findings: Findings) -> Action:
+    """The action with everything that its wish and its undoing rest on. Raises _ImpossibleError."""
+    seen = findings.seen[action.plan.target].observation
+    if seen is None:
+        return action  # the rules refuse it
+    ready = with_snapshot(action, seen)
+    if wish_of(ready) == Release(""):
+        raise _ImpossibleError(f"{action.plan.target} has no previous release to roll back to")
+    return ready
 
 
 def _begin(
-    transaction: Transaction, world: World, incident: Incident, action: Action, evidence: Evidence | None
+    transaction: Transaction, world: World, incident: Incident, action: Action, findings: Findings
 ) -> Action | Decision:
     """The intent, on record before the call; or the decision that is against it now."""
     stored = transaction.incidents.get(incident.id)
     known = transaction.actions.get(action.id)
     if stored is None or stored.stage is not Stage.ACT or known is None or known.state is not ActionState.ALLOWED:
         raise ConflictError(f"incident {incident.id} was moved by somebody else: action {action.id} is not called")
-    if action.plan.alert_id and not _still_fires(transaction, action.plan.alert_id):
+    if _needs_its_alert(action) and not _still_fires(transaction, action.plan.alert_id):
         return Decision(Effect.DENY, "alert_fires", "its alert does not fire any more, or is silenced or inhibited")
     now = world.clock.now()
-    standing = decide.standing_of(transaction, world, action.plan)
-    decision = world.decide(decide.question(world, action.plan, standing, evidence))
+    standing = world.briefing.standing(transaction, action.plan, incident.source)
+    asked = decide.question(world, stored, action.plan, standing, findings, approval=action.approval)
+    decision = world.decide(asked)
     if decision.effect is not Effect.ALLOW:
         return decision
     started = replace(action, state=ActionState.RUNNING, started_at=now)
@@ -111,31 +138,51 @@ def _begin(
     return started
 
 
+def _needs_its_alert(action: Action) -> bool:
+    """Taking back does not wait for the alert to go on firing."""
+    return bool(action.plan.alert_id) and action.plan.undo_of is None
+
+
 def _still_fires(transaction: Transaction, alert_id: int) -> bool:
     found = transaction.alerts.get(alert_id)
     return found is not None and found.may_be_acted_on
 
 
-def _wish(action: Action) -> Wish:
-    """The plan as a wish about state, for an action whose intent is on record."""
-    match action.plan.verb:
-        case Verb.RESTART:
-            return StartedAfter(action.started_at or action.created_at)
-        case Verb.SCALE:
-            return Replicas(action.plan.replicas or 0)
-        case Verb.ROLLBACK:
-            return Release(str(action.facts.get(_RELEASE, "")))
+async def _silenced(world: World, case: Case, action: Action) -> None:
+    """Its alert is silenced while it acts and verifies, where the playbook wants that."""
+    if world.silencer is not None and action.plan.silence and case.planned is not None:
+        await world.silencer.silence(action, case.planned.alert)
 
 
-async def _look(world: World, action: Action) -> Outcome:
+async def _taken_up(world: World, action: Action) -> Step:
+    """What became of a call whose caller died."""
     try:
         hands = _hands(world, action)
         seen = await hands.executor.observe(hands.target, deadline=world.options.action_deadline)
-    except AetherError as problem:
-        return Outcome(OutcomeStatus.UNKNOWN, f"the agent stopped during the call, and now cannot look: {problem}")
-    if seen.shows(_wish(action)):
-        return Outcome(OutcomeStatus.DONE, "the agent stopped during the call; the target shows its effect")
-    return Outcome(OutcomeStatus.UNKNOWN, "the agent stopped during the call; the target does not show its effect")
+    except (AetherError, _ImpossibleError) as problem:
+        reason = f"the agent stopped during the call, and now cannot look: {problem}"
+        return _finished(world, action, Outcome(OutcomeStatus.UNKNOWN, reason))
+    if seen.shows(wish_of(action)):
+        reason = "the agent stopped during the call; the target shows its effect"
+        return _finished(world, action, Outcome(OutcomeStatus.DONE, reason))
+    over = (action.started_at or action.created_at) + world.options.action_deadline
+    if world.clock.now() < over:
+        return Step(Wait(over))  # the call may still be on its way
+    if seen.ready < seen.wanted or action.plan.undo_of is not None:
+        reason = "the agent stopped during the call; the target does not show its effect"
+        return _finished(world, action, Outcome(OutcomeStatus.UNKNOWN, reason))
+    return _not_done(world, action)
+
+
+def _not_done(world: World, action: Action) -> Step:
+    """The call never arrived: the plan is decided anew, as a new action."""
+    outcome = Outcome(OutcomeStatus.NOT_DONE, "the agent stopped before the call; the target is as it was")
+    now = world.clock.now()
+    over = replace(action, state=ActionState.FINISHED, finished_at=now, outcome=outcome)
+    facts = {**_facts(action), "outcome": outcome.status.value, "reason": outcome.reason}
+    entry = Entry(EventKind.ACTION_FINISHED, now, f"{action.plan.words}: {outcome.reason}", facts)
+    move = Continue(Stage.DECIDE if action.plan.playbook else Stage.WATCH)
+    return Step(move, (entry,), action=over)
 
 
 def _refused(world: World, action: Action, reason: str) -> Step:
@@ -146,6 +193,9 @@ def _refused(world: World, action: Action, reason: str) -> Step:
     refused = replace(action, state=ActionState.REFUSED, finished_at=now, outcome=outcome, facts=facts)
     entry = Entry(EventKind.ACTION_FINISHED, now, f"{action.plan.words}: {outcome.reason}", _facts(action))
     is_said = action.facts.get(_REFUSAL) == reason
+    if action.plan.undo_of is not None:
+        called = Entry(EventKind.ESCALATED, now, f"a person has to look: {action.plan.words} was refused ({reason})")
+        return Step(Continue(Stage.WATCH), (entry, called), action=refused, escalated=True, hands_off=True)
     again = Continue(Stage.DECIDE, at=now + world.options.redecide_interval)
     move = again if action.plan.playbook else Continue(Stage.WATCH)
     return Step(move, () if is_said else (entry,), action=refused)
@@ -157,11 +207,23 @@ def _finished(world: World, action: Action, outcome: Outcome) -> Step:
     words = f"{action.plan.words}: {outcome.status}"
     facts = {**_facts(action), "outcome": outcome.status.value, "reason": outcome.reason}
     text = f"{words} ({outcome.reason})" if outcome.reason else words
-    entries = [Entry(EventKind.ACTION_FINISHED, now, text, facts)]
-    if outcome.status in _GOOD:
-        return Step(Continue(Stage.VERIFY), tuple(entries), action=finished)
-    entries.append(Entry(EventKind.ESCALATED, now, f"a person has to look: {outcome.reason}", _facts(action)))
-    return Step(Continue(Stage.WATCH), tuple(entries), action=finished, escalated=True, hands_off=True)
+    ended = Entry(EventKind.ACTION_FINISHED, now, text, facts)
+    if outcome.status not in _GOOD:
+        called = Entry(EventKind.ESCALATED, now, f"a person has to look: {outcome.reason}", _facts(action))
+        held = _held(action, outcome, now)
+        return Step(
+            Continue(Stage.WATCH), (ended, called), action=finished, brakes=held, escalated=True, hands_off=True
+        )
+    if action.plan.undo_of is not None:
+        return Step(Continue(Stage.UNDO), (ended, undone(action, now)), action=finished)
+    return Step(Continue(Stage.VERIFY), (ended,), action=finished)
+
+
+def _held(action: Action, outcome: Outcome, now: datetime) -> tuple[Brake, ...]:
+    """Where nobody can tell what was done, automation keeps off until a person has looked."""
+    if outcome.status is not OutcomeStatus.UNKNOWN or action.plan.playbook is None:
+        return ()
+    return (Brake(target_scope(action.plan.target), now, f"{action.plan.words}: {outcome.reason}", "agent"),)
 
 
 def _facts(action: Action) -> dict[str, object]:

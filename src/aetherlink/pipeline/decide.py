@@ -4,21 +4,23 @@ After an action on the target only samples newer than its end are evidence: a ta
 looks broken in the samples before, and must not be repaired once more for that.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus, Plan
+from aetherlink.briefing import Standing, horizon
+from aetherlink.model.actions import Action, ActionState, Approval, Outcome, OutcomeStatus, Plan
+from aetherlink.model.brakes import Brake, pair_scope
 from aetherlink.model.decisions import Decision, Effect, Evidence
-from aetherlink.model.ids import ActionId, SourceName
-from aetherlink.model.incidents import Stage
-from aetherlink.model.questions import Question
+from aetherlink.model.ids import ActionId, SourceName, TargetName
+from aetherlink.model.incidents import Incident, Stage
+from aetherlink.model.questions import Question, Seen
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import patience
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
-from aetherlink.pipeline.strangers import before_the_first_known, call_for
-from aetherlink.ports import Transaction
+from aetherlink.pipeline.strangers import beside
 
-_HISTORY = timedelta(hours=1)
+_LOOP_RULE = "hourly_limit_holds"
 _STATES = {
     Effect.ALLOW: ActionState.ALLOWED,
     Effect.NEEDS_APPROVAL: ActionState.WAITING_APPROVAL,
@@ -29,16 +31,24 @@ _DENIED_SINCE = "denied_since"  # the key of Action.facts
 _NOT_RUN = frozenset({ActionState.REFUSED, ActionState.WAITING_APPROVAL})
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was looked at outside of the store, for one decision."""
+
+    seen: Mapping[TargetName, Seen]
+    evidence: Evidence | None
+
+
 async def run(world: World, case: Case) -> Step:
-    """Continue to act when allowed; watch when it is a person's turn; decide again later when denied."""
+    """Continue to act when allowed; ask a person, watch when it only observes; decide again later when denied."""
     plan = case.incident.plan
     if plan is None or case.planned is None:
         return Step(Continue(Stage.WATCH))
-    shown = await evidence(world, case.incident.source, plan)
-    standing = await world.store.read(lambda tx: standing_of(tx, world, plan))
-    decision = world.decide(question(world, plan, standing, shown))
+    findings = await find_out(world, case.incident.source, plan)
+    standing = await world.store.read(lambda tx: world.briefing.standing(tx, plan, case.incident.source))
+    decision = world.decide(question(world, case.incident, plan, standing, findings))
     action = _action(world, case, plan, decision)
-    entries = () if _is_repeated(case, decision) else (_entry(world, action, shown),)
+    entries = () if _is_repeated(case, decision) else (entry(world, action, findings.evidence),)
     return replace(_moved(world, case, action, entries), retired=_replaced(case, action))
 
 
@@ -48,7 +58,9 @@ def _moved(world: World, case: Case, action: Action, entries: tuple[Entry, ...])
             return Step(Continue(Stage.ACT), entries, action=action)
         case Effect.DENY:
             return _denied(world, case, action, entries)
-        case Effect.OBSERVE | Effect.NEEDS_APPROVAL:
+        case Effect.NEEDS_APPROVAL:
+            return Step(Continue(Stage.APPROVE), entries, action=action)
+        case Effect.OBSERVE:
             return Step(Continue(Stage.WATCH), entries, action=action)
 
 
@@ -57,17 +69,23 @@ def _denied(world: World, case: Case, action: Action, entries: tuple[Entry, ...]
     now = world.clock.now()
     since = datetime.fromisoformat(str(action.facts.get(_DENIED_SINCE) or now.isoformat()))
     action = replace(action, facts={**action.facts, _DENIED_SINCE: since.isoformat()})
-    step = Step(Wait(now + world.options.redecide_interval), entries, action=action)
-    strangers = before_the_first_known(world, case)
-    if strangers or (case.strangers and not case.fresh):
-        called, escalated = call_for(world, case, strangers)
-        last = case.newest if strangers == len(case.fresh) else case.fresh[strangers - 1].id
-        return replace(step, entries=(*entries, *called), planned_through=last, escalated=escalated)
+    step = Step(Wait(now + world.options.redecide_interval), entries, action=action, brakes=_loop_brake(action, now))
+    if (told := beside(world, case, step)) is not None:
+        return told
     last_call = case.incident.escalated_at
     if now - since < world.options.resolve_within or (last_call is not None and last_call >= since):
         return step
     text = f"a person has to look: {action.plan.words} is denied all the time ({action.decision.reason})"
     return replace(step, entries=(*entries, Entry(EventKind.ESCALATED, now, text)), escalated=True)
+
+
+def _loop_brake(action: Action, now: datetime) -> tuple[Brake, ...]:
+    """A playbook that has used up its hour and is wanted again goes round in circles: only a person ends that."""
+    plan = action.plan
+    if plan.playbook is None or action.decision.rule != _LOOP_RULE:
+        return ()
+    reason = f"{plan.per_hour} actions within an hour, and it is needed again: {action.decision.reason}"
+    return (Brake(pair_scope(plan.playbook, plan.target), now, reason, "agent"),)
 
 
 def _replaced(case: Case, action: Action) -> Action | None:
@@ -79,28 +97,12 @@ def _replaced(case: Case, action: Action) -> Action | None:
     return replace(earlier, state=ActionState.REFUSED, outcome=outcome)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What is stored that has a say in the decision, read in one transaction."""
-
-    recent: tuple[Action, ...]
-    paused: str | None
+async def find_out(world: World, source: SourceName, plan: Plan, *, anew: bool = False) -> Findings:
+    """Look at the target and what it stands on, and ask the plan's condition. `anew`: a look of a moment ago is old."""
+    return Findings(await world.briefing.seen(plan, anew=anew), await _evidence(world, source, plan))
 
 
-def standing_of(transaction: Transaction, world: World, plan: Plan) -> Standing:
-    """The actions on the target, and the pause in force. What cannot be read raises: then nothing is done."""
-    now = world.clock.now()
-    pause = transaction.pauses.in_force(now)
-    recent = transaction.actions.started_since(plan.target, horizon(plan, now))
-    return Standing(tuple(recent), None if pause is None else pause.words)
-
-
-def horizon(plan: Plan, now: datetime) -> datetime:
-    """Since when the actions on the target have a say in the decision."""
-    return now - max(_HISTORY, timedelta(seconds=plan.cooldown_seconds))
-
-
-async def evidence(world: World, source: SourceName, plan: Plan) -> Evidence | None:
+async def _evidence(world: World, source: SourceName, plan: Plan) -> Evidence | None:
     """What the plan's condition shows now, on samples newer than the last action on the target; None without one."""
     if not plan.when:
         return None
@@ -110,18 +112,30 @@ async def evidence(world: World, source: SourceName, plan: Plan) -> Evidence | N
     return await world.probe.check(source, plan.when, newer_than=settled)
 
 
-def question(world: World, plan: Plan, standing: Standing, shown: Evidence | None) -> Question:
+def question(
+    world: World,
+    incident: Incident,
+    plan: Plan,
+    standing: Standing,
+    findings: Findings,
+    *,
+    approval: Approval | None = None,
+) -> Question:
     """Everything that the decision rests on."""
-    return Question(
-        plan=plan,
-        ceiling=world.ceiling,
+    return world.briefing.question(
+        plan,
+        standing,
+        findings.seen,
         mode=world.mode_of(plan),
-        targets=world.targets,
-        recent=standing.recent,
-        evidence=shown,
-        now=world.clock.now(),
-        paused=standing.paused,
+        incident=incident,
+        evidence=findings.evidence,
+        approval=approval,
     )
+
+
+def state_after(decision: Decision) -> ActionState:
+    """The state of an action that was just decided."""
+    return _STATES[decision.effect]
 
 
 def _action(world: World, case: Case, plan: Plan, decision: Decision) -> Action:
@@ -138,6 +152,7 @@ def _action(world: World, case: Case, plan: Plan, decision: Decision) -> Action:
             started_at=None,
             finished_at=None,
             outcome=None,
+            approval=None,
         )
     new = Action(
         id=ActionId(world.ids.new("act")),
@@ -165,13 +180,15 @@ def _is_repeated(case: Case, decision: Decision) -> bool:
     return (last.effect, last.rule) == (decision.effect, decision.rule)
 
 
-def _entry(world: World, action: Action, shown: Evidence | None) -> Entry:
+def entry(world: World, action: Action, shown: Evidence | None) -> Entry:
+    """What the timeline says of a decision."""
     decision = action.decision
     facts: dict[str, object] = {
         "action_id": action.id,
         "decision": decision.effect.value,
         "rule": decision.rule,
         "reason": decision.reason,
+        "objections": [f"{one.rule}: {one.reason}" for one in decision.objections],
     }
     if shown is not None:
         facts["evidence"] = f"{shown.status}: {shown.detail}"

@@ -1,9 +1,14 @@
 """What the pipeline counts."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from datetime import timedelta
 
-from aetherlink.model.actions import Action, ActionState
-from aetherlink.model.incidents import Severity
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from aetherlink.model.actions import Action, ActionState, Verdict
+from aetherlink.model.incidents import Severity, Stage
+
+_STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_RECOVERY_BUCKETS = (5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 14400)
 
 
 class PipelineMetrics:
@@ -25,6 +30,22 @@ class PipelineMetrics:
         self._paused = Gauge(
             "aether_agent_paused", "1 while the agent is paused and acts on nothing.", registry=registry
         )
+        self._stages = Histogram(
+            "aether_agent_stage_seconds",
+            "How long each stage took, from loading its incident to storing the result.",
+            ["stage"],
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )
+        self._verdicts = Counter(
+            "aether_agent_verdicts", "Repairs that were verified, by verdict.", ["verdict"], registry=registry
+        )
+        self._recovery = Histogram(
+            "aether_agent_recovery_seconds",
+            "From the opening of an incident to the verified repair.",
+            buckets=_RECOVERY_BUCKETS,
+            registry=registry,
+        )
         self.incidents_open({})
 
     def action_stored(self, action: Action) -> None:
@@ -42,6 +63,18 @@ class PipelineMetrics:
     def paused(self, *, is_so: bool) -> None:
         """Set whether the agent is paused."""
         self._paused.set(1 if is_so else 0)
+
+    def stage_took(self, stage: Stage, seconds: float) -> None:
+        """Note how long a stage took."""
+        self._stages.labels(stage=stage.value).observe(seconds)
+
+    def judged(self, verdict: Verdict) -> None:
+        """Count what was found out of a repair."""
+        self._verdicts.labels(verdict=verdict.value).inc()
+
+    def recovered_after(self, span: timedelta) -> None:
+        """Note how long a recovery took."""
+        self._recovery.observe(span.total_seconds())
 
     def stage_failed(self, stage: str) -> None:
         """Count a stage that ended in an unexpected error."""

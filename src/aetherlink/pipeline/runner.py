@@ -12,7 +12,7 @@ from functools import partial
 from aetherlink.errors import AetherError, ConflictError
 from aetherlink.lib.periodic import Periodic
 from aetherlink.model import lifecycle
-from aetherlink.model.actions import Action, ActionState
+from aetherlink.model.actions import Action, ActionState, Verdict
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus, Stage
 from aetherlink.model.lifecycle import State
@@ -35,6 +35,7 @@ _IN_A_STORM = timedelta(seconds=5)  # alerts join at every moment then: the rest
 _FEW = 10  # alerts that fire: more of them are a storm
 _MOST_FRESH = 100  # alerts looked at for a playbook at a time
 _MOST_NAMED = 50
+_AGED = timedelta(seconds=30)  # who has waited for longer is taken next, however urgent the others are
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class _View:
     """What one look at the store showed."""
 
     due: list[IncidentId]
+    oldest: list[IncidentId]
     next_wake: datetime | None
     by_severity: dict[str, int]
     is_paused: bool
@@ -88,12 +90,20 @@ class Runner:
         view = await self._world.store.read(partial(_look, now=now, limit=limit))
         self._metrics.incidents_open(view.by_severity)
         self._metrics.paused(is_so=view.is_paused)
-        for incident_id in [each for each in view.due if self._is_free(each)][:room]:
+        for incident_id in self._taken(view, room):
             task = asyncio.create_task(self._work(incident_id), name=f"incident {incident_id}")
             self._busy[incident_id] = task
         if view.next_wake is None or view.next_wake <= now:  # what is due and not started is woken by another's end
             return _POLL
         return min(_POLL, view.next_wake - now)
+
+    def _taken(self, view: _View, room: int) -> list[IncidentId]:
+        """The most urgent ones; and, where there is room for more than one, the one that has waited too long."""
+        urgent = [each for each in view.due if self._is_free(each)]
+        aged = next((each for each in view.oldest if self._is_free(each)), None)
+        if aged is None or room < 2 or aged in urgent[:room]:
+            return urgent[:room]
+        return [*urgent[: room - 1], aged]
 
     def _is_free(self, incident_id: IncidentId) -> bool:
         until = self._resting.get(incident_id)
@@ -121,25 +131,39 @@ async def advance(world: World, incident_id: IncidentId, metrics: PipelineMetric
         case = await world.store.read(lambda transaction: _load(transaction, world, incident_id))
         if case is None or case.incident.stage is Stage.DONE:
             return
+        begun = world.clock.monotonic()
         step = await patience.kept(world, case, await STAGES[case.incident.stage](world, case))
         now = world.clock.now()
         if not await world.store.write(partial(_store, case=case, step=step, now=now)):
             return
+        metrics.stage_took(case.incident.stage, world.clock.monotonic() - begun)
         _say(case.incident, step)
+        _count(metrics, case, step, now)
         if step.action is not None and _is_told_of(case.incident.stage, step.action):
             metrics.action_stored(step.action)
         if not isinstance(step.move, Continue) or step.move.at is not None:
             return
 
 
+def _count(metrics: PipelineMetrics, case: Case, step: Step, now: datetime) -> None:
+    """A verdict that was found just now, and how long it took from the opening to what repaired it."""
+    verdict = None if step.action is None else step.action.verdict
+    if verdict is None or case.incident.stage is not Stage.VERIFY:
+        return
+    metrics.judged(verdict)
+    if verdict is Verdict.RECOVERED:
+        metrics.recovered_after(now - case.incident.opened_at)
+
+
 def _is_told_of(stage: Stage, action: Action) -> bool:
     """Whether the action was decided or has ended just now: the stages after that add facts to it only."""
-    return stage is Stage.DECIDE or (stage is Stage.ACT and action.state is _FINISHED)
+    return stage in (Stage.DECIDE, Stage.UNDO) or (stage is Stage.ACT and action.state is _FINISHED)
 
 
 def _look(transaction: Transaction, now: datetime, limit: int) -> _View:
     return _View(
         due=transaction.incidents.due(now, limit=limit),
+        oldest=transaction.incidents.longest_due(now - _AGED, limit=limit),
         next_wake=transaction.incidents.next_wake(),
         by_severity=transaction.incidents.open_by_severity(),
         is_paused=transaction.pauses.in_force(now) is not None,
@@ -197,13 +221,25 @@ def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> b
         hands_off=stored.hands_off or step.hands_off,
         updated_at=now,
     )
-    moved, entries = _moved(changed, step, now=now, again=again), step.entries
+    braked = _braked(transaction, step, now)
+    if braked and not step.escalated:
+        changed = replace(changed, escalated_at=now)
+    moved, entries = _moved(changed, step, now=now, again=again), step.entries + braked
     if lifecycle.state_of(changed) is State.CLOSING and (step.action is None or step.action.state is not _RUNNING):
         moved, more = _closed(transaction, changed, now)
         entries += more
     if not transaction.incidents.update(moved, entries):
         raise ConflictError(f"incident {case.incident.id} was changed by somebody else in the same transaction")
     return True
+
+
+def _braked(transaction: Transaction, step: Step, now: datetime) -> tuple[Entry, ...]:
+    """The brakes set, and what is said of those that were not set before."""
+    return tuple(
+        Entry(EventKind.BRAKED, now, f"a person has to look: {brake.words}", {"scope": brake.scope})
+        for brake in step.brakes
+        if transaction.brakes.put(brake)
+    )
 
 
 def _pause(incident: Incident) -> timedelta:

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
+from aetherlink.briefing import Briefing, Restraints
 from aetherlink.model.actions import Action, Plan, Target
 from aetherlink.model.alerts import StoredAlert
+from aetherlink.model.brakes import Brake
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, TargetName
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.playbooks import Playbook
 from aetherlink.model.timeline import Entry
 from aetherlink.pipeline.options import PipelineOptions
-from aetherlink.ports import Clock, Decider, Executor, Ids, Probe, Store
+from aetherlink.ports import Clock, Decider, Executor, Ids, Probe, Silencer, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Finish:
 class Step:
     """The result of one stage. What is None stays as it is; `verified_since` is taken as given by a Wait.
 
-    `retired` is an earlier action of the incident that another one replaces.
+    `retired` is an earlier action of the incident that another one replaces. `brakes` are set in the same transaction;
+    each one that was not there before is told, and calls a person.
     """
 
     move: Continue | Wait | Finish
@@ -49,6 +52,7 @@ class Step:
     planned_through: int | None = None
     action: Action | None = None
     retired: Action | None = None
+    brakes: tuple[Brake, ...] = ()
     verified_since: datetime | None = None
     escalated: bool = False
     hands_off: bool = False
@@ -78,6 +82,14 @@ class Case:
         return bool(self.fresh or self.strangers)
 
 
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """How approvals are asked for: for how long one may be granted, and whether a VIP's takes two people."""
+
+    expires_after: timedelta = timedelta(minutes=30)
+    second_person_for_vip: bool = False
+
+
 @dataclass(frozen=True)
 class World:
     """What stages may use. `modes` holds the settings' mode for single playbooks; else a playbook's own counts."""
@@ -93,6 +105,16 @@ class World:
     ids: Ids
     options: PipelineOptions
     modes: Mapping[PlaybookName, Mode] = field(default_factory=dict)
+    restraints: Restraints = field(default_factory=Restraints)
+    consent: Consent = field(default_factory=Consent)
+    silencer: Silencer | None = None
+
+    @cached_property
+    def briefing(self) -> Briefing:
+        """What decisions rest on."""
+        return Briefing(
+            self.targets, self.executors, ceiling=self.ceiling, restraints=self.restraints, clock=self.clock
+        )
 
     @cached_property
     def known_names(self) -> frozenset[str] | None:
@@ -100,9 +122,13 @@ class World:
         names = [playbook.alert_names for playbook in self.playbooks]
         return None if None in names else frozenset().union(*(each for each in names if each is not None))
 
+    def playbook_of(self, plan: Plan) -> Playbook | None:
+        """The plan's playbook, if it is still there."""
+        return next((playbook for playbook in self.playbooks if playbook.name == plan.playbook), None)
+
     def mode_of(self, plan: Plan) -> Mode:
-        """The mode of the plan's playbook; a person's request is at the ceiling."""
+        """The mode of the plan's playbook; one that is gone observes. A person's request is at the ceiling."""
         if plan.playbook is None:
             return self.ceiling
-        own = next((playbook.mode for playbook in self.playbooks if playbook.name == plan.playbook), Mode.OBSERVE)
-        return self.modes.get(plan.playbook, own)
+        playbook = self.playbook_of(plan)
+        return Mode.OBSERVE if playbook is None else self.modes.get(playbook.name, playbook.mode)

@@ -3,10 +3,12 @@
 But not at once for those that a verified repair is about to end: see pipeline.patience.
 """
 
+from dataclasses import replace
+
 from aetherlink.model.alerts import StoredAlert
 from aetherlink.model.incidents import Incident, Severity
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline.step import Case, World
+from aetherlink.pipeline.step import Case, Step, World
 
 _MOST_NAMES = 10  # in one line of the timeline
 
@@ -36,6 +38,16 @@ def call_for(world: World, case: Case, looked_at: int) -> tuple[tuple[Entry, ...
     if not names or not matter(case.incident):
         return (), False
     return call(world, case, f"no playbook matches {', '.join(names)}")
+
+
+def beside(world: World, case: Case, step: Step) -> Step | None:
+    """The step of an incident that waits, with a person called for alerts that no playbook knows; None: for none."""
+    passed = before_the_first_known(world, case)
+    if not passed and (case.fresh or not case.strangers):
+        return None
+    called, escalated = call_for(world, case, passed)
+    last = case.newest if passed == len(case.fresh) else case.fresh[passed - 1].id
+    return replace(step, entries=(*step.entries, *called), planned_through=last, escalated=escalated)
 
 
 def _is_called_for(case: Case, one: StoredAlert) -> bool:

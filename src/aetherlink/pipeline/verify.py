@@ -1,23 +1,29 @@
 """Stage verify: the alarm's own signal, on samples newer than the action, for long enough, within the deadline.
 
-No data is neither good news nor bad news: it never counts as recovered, and when the deadline passes without an answer
-the timeline says that nobody can tell.
+Three verdicts. Recovered: it held for long enough. Not recovered: the time is over and it does not hold; then the next
+step of the playbook is tried, or the repair is undone where it can be, and the target is left alone until a person lets
+go of it. Cannot tell: no data, which is neither good news nor bad news, and never success; nothing is undone for it. A
+target that is still coming up is given as much time once more.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from aetherlink.model.actions import Action, Plan
+from aetherlink.errors import AetherError
+from aetherlink.model.actions import VERDICT_FACT, Action, Plan, Verdict
 from aetherlink.model.decisions import Evidence, EvidenceStatus
 from aetherlink.model.incidents import Stage
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline import patience
+from aetherlink.pipeline import aftermath, patience
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
+from aetherlink.pipeline.undo import undoing
 
 _BLIND = frozenset({EvidenceStatus.NO_DATA, EvidenceStatus.ERROR})
+_LOOK = timedelta(seconds=5)
 
 
 async def run(world: World, case: Case) -> Step:
-    """Continue to watch once it is verified or the deadline has passed; else look again soon."""
+    """Look again soon, until there is a verdict; then on to the next step, to undo, or to watch."""
     action = case.action
     if action is None or action.finished_at is None or not action.plan.verify:
         return Step(Continue(Stage.WATCH))
@@ -25,11 +31,31 @@ async def run(world: World, case: Case) -> Step:
     now = world.clock.now()
     since = (case.incident.verified_since or now) if evidence.status is EvidenceStatus.HOLDS else None
     if since is not None and now - since >= timedelta(seconds=action.plan.verify_for_seconds):
-        return _verified(action, evidence, now)
-    if since is None and now - action.finished_at >= timedelta(seconds=action.plan.verify_within_seconds):
-        return _not_verified(action, evidence, now)
+        return await _ended(world, await _recovered(world, case, action, evidence))
+    within = timedelta(seconds=action.plan.verify_within_seconds)
+    if since is None and now - action.finished_at >= within and not await _is_coming_up(world, action, within):
+        return await _ended(world, await _not_recovered(world, case, action, evidence))
     first = () if case.incident.verified_since or since is None else (_holding(action.plan, evidence, now),)
     return Step(Wait(now + world.options.verify_interval), first, verified_since=since)
+
+
+async def _ended(world: World, step: Step) -> Step:
+    """With the verdict the alert may be heard of again."""
+    if world.silencer is not None and step.action is not None and step.action.plan.silence:
+        await world.silencer.lift(step.action.id)
+    return step
+
+
+async def _is_coming_up(world: World, action: Action, within: timedelta) -> bool:
+    """Whether the target is still on its way up: then it gets as much time once more, and not again."""
+    target = world.targets.get(action.plan.target)
+    if target is None or action.finished_at is None or world.clock.now() - action.finished_at >= 2 * within:
+        return False
+    try:
+        seen = await world.executors[target.executor].observe(target, deadline=_LOOK)
+    except AetherError:
+        return False
+    return seen.ready < seen.wanted
 
 
 def _facts(action: Action, evidence: Evidence) -> dict[str, object]:
@@ -47,21 +73,31 @@ def _holding(plan: Plan, evidence: Evidence, now: datetime) -> Entry:
     return Entry(EventKind.VERIFYING, now, text)
 
 
-def _verified(action: Action, evidence: Evidence, now: datetime) -> Step:
+def _judged(action: Action, verdict: Verdict) -> Action:
+    return replace(action, facts={**action.facts, VERDICT_FACT: verdict.value})
+
+
+async def _recovered(world: World, case: Case, action: Action, evidence: Evidence) -> Step:
+    now = world.clock.now()
     text = f"the repair worked: `{evidence.query}` has held for {action.plan.verify_for_seconds:g} s"
     verified = Entry(EventKind.VERIFIED, now, text, _facts(action, evidence))
-    return Step(Continue(Stage.WATCH), (verified,), action=patience.noted(action, now))
+    judged = patience.noted(_judged(action, Verdict.RECOVERED), now)
+    following = await aftermath.following(world, case, action, helped=True)
+    return aftermath.after(following or Step(Continue(Stage.WATCH)), verified, action=judged)
 
 
-def _not_verified(action: Action, evidence: Evidence, now: datetime) -> Step:
+async def _not_recovered(world: World, case: Case, action: Action, evidence: Evidence) -> Step:
+    now = world.clock.now()
     within = f"within {action.plan.verify_within_seconds:g} s"
+    facts = _facts(action, evidence)
     if evidence.status in _BLIND:
         text = f"nobody can tell whether the repair worked: {evidence.detail} ({within})"
-    else:
-        text = f"the repair did not help: `{evidence.query}` did not hold {within}"
-    facts = _facts(action, evidence)
-    entries = (
-        Entry(EventKind.NOT_RECOVERED, now, text, facts),
-        Entry(EventKind.ESCALATED, now, "a person has to look; this target is not tried again for this incident"),
-    )
-    return Step(Continue(Stage.WATCH), entries, escalated=True, hands_off=True)
+        judged = _judged(action, Verdict.CANNOT_TELL)
+        told = Entry(EventKind.CANNOT_TELL, now, text, facts)
+        return aftermath.after(aftermath.left_alone(judged, text, now), told, action=judged)
+    text = f"the repair did not help: `{evidence.query}` did not hold {within}"
+    judged = _judged(action, Verdict.NOT_RECOVERED)
+    told = Entry(EventKind.NOT_RECOVERED, now, text, facts)
+    if undoing(judged) is not None:
+        return Step(Continue(Stage.UNDO), (told,), action=judged)
+    return aftermath.after(await aftermath.given_up(world, case, judged, text), told, action=judged)

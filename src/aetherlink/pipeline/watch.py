@@ -6,6 +6,7 @@ Nothing waits in silence for ever: a repair that was verified while its alert go
 from dataclasses import replace
 from datetime import datetime
 
+from aetherlink.model import would_be
 from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus
 from aetherlink.model.incidents import Incident, Origin, Stage
 from aetherlink.model.timeline import Entry, EventKind
@@ -35,7 +36,13 @@ async def _over(world: World, case: Case) -> Step:
     is_alert = case.incident.origin is Origin.ALERT
     text = f"resolved after {seconds:.1f} s{again}" if is_alert else "the request is done with"
     resolved = Entry(EventKind.RESOLVED, now, text, {"seconds": seconds})
-    return Step(Finish(), (resolved,), retired=_withdrawn(case.action))
+    return Step(Finish(), (resolved,), retired=_withdrawn(case.action) or _followed(case, now))
+
+
+def _followed(case: Case, now: datetime) -> Action | None:
+    """What would have been done, with what happened then; who was told, or looked after it, is a person."""
+    is_looked_after = case.incident.acknowledged_at is not None
+    return would_be.followed(case.action, would_be.BY_A_PERSON if is_looked_after else would_be.BY_ITSELF, now)
 
 
 async def _opened_last(world: World, incident: Incident) -> datetime:

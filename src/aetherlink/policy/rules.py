@@ -1,112 +1,62 @@
-"""The rules, one undecorated function each; RULES is the list, in the order in which they are asked.
+"""The rules, one undecorated function each; RULES is the list, in the order in which they are asked."""
 
-A rule answers None when it has nothing against the plan. The first decision that any rule gives is the decision.
-"""
-
-from collections.abc import Callable
-from datetime import timedelta
-
-from aetherlink.model.actions import Verb
-from aetherlink.model.decisions import Decision, Effect, EvidenceStatus, Mode
-from aetherlink.model.questions import Question
-
-Rule = Callable[[Question], Decision | None]
-
-_HOUR = timedelta(hours=1)
-
-
-def agent_is_not_paused(question: Question) -> Decision | None:
-    """Nothing is done while the agent is paused, whatever else is true."""
-    if question.paused is None:
-        return None
-    return Decision(Effect.DENY, "agent_is_not_paused", question.paused)
-
-
-def target_is_declared(question: Question) -> Decision | None:
-    """Nothing is done to a target that nobody declared."""
-    target = question.plan.target
-    if target in question.targets:
-        return None
-    reason = f"no target {target!r} is configured: declare it under `targets` in the settings"
-    return Decision(Effect.DENY, "target_is_declared", reason)
-
-
-def scale_is_within_bounds(question: Question) -> Decision | None:
-    """A number of replicas is given, and lies between the target's minimum and maximum."""
-    plan = question.plan
-    if plan.verb is not Verb.SCALE:
-        return None
-    target = question.targets[plan.target]
-    if plan.replicas is not None and target.minimum <= plan.replicas <= target.maximum:
-        return None
-    reason = f"{plan.replicas} replicas are outside {target.minimum} to {target.maximum} of target {target.name}"
-    return Decision(Effect.DENY, "scale_is_within_bounds", reason)
-
-
-def evidence_holds(question: Question) -> Decision | None:
-    """A plan with a condition runs only while the condition holds on fresh data; no data is evidence of nothing."""
-    if not question.plan.when:
-        return None
-    if question.evidence is None:
-        return Decision(Effect.DENY, "evidence_holds", f"the condition `{question.plan.when}` was not asked")
-    if question.evidence.status is EvidenceStatus.HOLDS:
-        return None
-    reason = f"the condition `{question.evidence.query}` shows {question.evidence.status}: {question.evidence.detail}"
-    return Decision(Effect.DENY, "evidence_holds", reason)
-
-
-def target_is_free(question: Question) -> Decision | None:
-    """One action on a target at a time."""
-    running = next((action for action in question.recent if action.finished_at is None), None)
-    if running is None:
-        return None
-    return Decision(Effect.DENY, "target_is_free", f"action {running.id} on {question.plan.target} is still running")
-
-
-def cooldown_is_over(question: Question) -> Decision | None:
-    """A playbook leaves its target alone for a while after it acted."""
-    since = question.now - timedelta(seconds=question.plan.cooldown_seconds)
-    recent = [action for action in question.recent if action.plan.playbook == question.plan.playbook]
-    last = max((action.started_at for action in recent if action.started_at is not None), default=None)
-    if last is None or last <= since:
-        return None
-    left = round((last - since).total_seconds())
-    return Decision(Effect.DENY, "cooldown_is_over", f"it acted on {question.plan.target} before: {left} s to wait")
-
-
-def hourly_limit_holds(question: Question) -> Decision | None:
-    """A target is acted on only so often in an hour, whoever asks."""
-    since = question.now - _HOUR
-    count = sum(1 for action in question.recent if action.started_at is not None and action.started_at > since)
-    if count < question.plan.per_hour:
-        return None
-    setting = (
-        "requests_per_hour in the settings" if question.plan.playbook is None else "limits.per_hour of the playbook"
-    )
-    limit = f"the limit is {question.plan.per_hour} ({setting})"
-    reason = f"{count} actions on {question.plan.target} in the last hour; {limit}"
-    return Decision(Effect.DENY, "hourly_limit_holds", reason)
-
-
-def mode_allows(question: Question) -> Decision | None:
-    """A playbook can only be at or below the global ceiling; below auto, the agent does not act by itself."""
-    mode = min(question.ceiling, question.mode, key=lambda each: each.rank)
-    match mode:
-        case Mode.AUTO:
-            return None
-        case Mode.APPROVE:
-            return Decision(Effect.NEEDS_APPROVAL, "mode_allows", "mode is approve: a person has to approve it")
-        case Mode.OBSERVE:
-            return Decision(Effect.OBSERVE, "mode_allows", "mode is observe: it would have acted, and only says so")
-
+from aetherlink.policy.agent_rules import (
+    agent_is_not_paused,
+    no_window_forbids,
+    target_is_declared,
+    target_is_not_its_own,
+)
+from aetherlink.policy.budget_rules import (
+    circuit_is_closed,
+    few_run_at_a_time,
+    fleet_budget_holds,
+    playbook_budget_holds,
+    tenant_budget_holds,
+)
+from aetherlink.policy.evidence_rules import (
+    evidence_holds,
+    incident_does_not_flap,
+    sensor_is_trusted,
+    source_is_believed,
+)
+from aetherlink.policy.mode_rules import mode_allows, playbook_is_trusted, vip_allows
+from aetherlink.policy.rule import Rule
+from aetherlink.policy.target_rules import (
+    brake_is_released,
+    cooldown_is_over,
+    dependencies_work,
+    floor_holds,
+    hourly_limit_holds,
+    scale_is_within_bounds,
+    target_is_free,
+    target_is_not_stopped,
+    target_is_seen,
+)
 
 RULES: tuple[Rule, ...] = (
     agent_is_not_paused,
     target_is_declared,
+    target_is_not_its_own,
+    no_window_forbids,
     scale_is_within_bounds,
+    source_is_believed,
+    target_is_seen,
+    target_is_not_stopped,
+    floor_holds,
+    dependencies_work,
     evidence_holds,
+    incident_does_not_flap,
+    sensor_is_trusted,
     target_is_free,
+    brake_is_released,
+    circuit_is_closed,
     cooldown_is_over,
     hourly_limit_holds,
+    tenant_budget_holds,
+    playbook_budget_holds,
+    fleet_budget_holds,
+    few_run_at_a_time,
     mode_allows,
+    vip_allows,
+    playbook_is_trusted,
 )

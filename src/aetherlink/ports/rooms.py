@@ -4,11 +4,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from aetherlink.model.actions import Action
 from aetherlink.model.alerts import Alert
 from aetherlink.model.audit import Anchor
 from aetherlink.model.decisions import Decision
 from aetherlink.model.health import HealthReading
-from aetherlink.model.ids import SourceName
+from aetherlink.model.ids import ActionId, SourceName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, Way
 from aetherlink.model.questions import Question
@@ -162,6 +163,18 @@ class SourceView(Protocol):
 
     @property
     def states(self) -> tuple[SourceState, ...]: ...
+
+
+class Silencer(Protocol):
+    """Silences an alert in its Alertmanagers while something is done about it. Neither call raises or waits long."""
+
+    async def silence(self, action: Action, alert: Alert) -> None:
+        """Set it, for as long as the action and its verification may take at most."""
+        ...
+
+    async def lift(self, action_id: ActionId) -> None:
+        """Take it away again; where there is none nothing happens."""
+        ...
 
 
 class AnchorView(Protocol):

@@ -137,6 +137,10 @@ class IncidentRows(Protocol):
         """Open incidents whose timer is due, the most urgent first."""
         ...
 
+    def longest_due(self, since: datetime, *, limit: int) -> list[IncidentId]:
+        """Open incidents whose timer is due since this instant or before; who has waited longest comes first."""
+        ...
+
     def next_wake(self) -> datetime | None:
         """The earliest timer of all open incidents."""
         ...

@@ -40,6 +40,12 @@ _DUE = (
     .order_by(incidents.c.priority, incidents.c.wake_at)
     .limit(sa.bindparam("most"))
 )
+_LONGEST_DUE = (
+    sa.select(incidents.c.id)
+    .where(heads.IS_OPEN, incidents.c.wake_at <= sa.bindparam("since"))
+    .order_by(incidents.c.wake_at)
+    .limit(sa.bindparam("most"))
+)
 _NEXT_WAKE = sa.select(sa.func.min(incidents.c.wake_at)).where(heads.IS_OPEN)
 _OF_SERVICE = sa.select(sa.literal(1)).where(heads.IS_OPEN, incidents.c.service == sa.bindparam("its_service")).limit(1)
 _BY_SEVERITY = (
@@ -171,6 +177,10 @@ class SqlIncidentRows:
         """Open incidents whose timer is due, the most urgent first, then the longest waiting."""
         found = self._connection.scalars(_DUE, {"now": now, "most": limit})
         return [IncidentId(each) for each in found]
+
+    def longest_due(self, since: datetime, *, limit: int) -> list[IncidentId]:
+        """See ports.IncidentRows."""
+        return [row.id for row in self._connection.execute(_LONGEST_DUE, {"since": since, "most": limit})]
 
     def next_wake(self) -> datetime | None:
         """The earliest timer of all open incidents."""

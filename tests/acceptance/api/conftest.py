@@ -53,6 +53,7 @@ from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.policy.decide import decide
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
+from rigs.briefing import briefing_of
 from rigs.reception import build_reception
 
 ROOT = Path(__file__).parents[3]
@@ -224,11 +225,10 @@ def _build(
     commands = Commands(
         store,
         decide,
+        briefing_of(targets, clock, mode),
         clock=clock,
         ids=ids,
         waker=world,
-        mode=mode,
-        targets={target.name: target for target in targets},
         actions=actions,
         source=SOURCE,
         per_hour=100,

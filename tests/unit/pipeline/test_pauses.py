@@ -35,15 +35,15 @@ async def test_a_paused_agent_decides_against_every_plan_and_goes_on_once_resume
 
 
 async def test_a_pause_that_comes_after_the_decision_stops_the_act(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    evidence = deciding.evidence
+    find_out = deciding.find_out
 
-    async def evidence_then_pause(world, source, plan):
-        shown = await evidence(world, source, plan)
+    async def find_out_then_pause(world, source, plan, **how):
+        shown = await find_out(world, source, plan, **how)
         if (await rig.incident()).stage is Stage.ACT:
             await rig.store.write(lambda tx: tx.pauses.put(PAUSE))
         return shown
 
-    monkeypatch.setattr(deciding, "evidence", evidence_then_pause)
+    monkeypatch.setattr(deciding, "find_out", find_out_then_pause)
     await rig.hear()
     await rig.run()
 

@@ -134,7 +134,7 @@ async def test_no_data_after_the_action_is_never_called_recovered(rig: Rig) -> N
 
     kinds = await rig.kinds()
     assert EventKind.VERIFIED not in kinds
-    assert kinds[-2:] == [EventKind.NOT_RECOVERED, EventKind.ESCALATED]
+    assert kinds[-3:] == [EventKind.CANNOT_TELL, EventKind.ESCALATED, EventKind.BRAKED]
     assert (await rig.incident()).escalated
 
 
@@ -225,15 +225,14 @@ async def test_a_target_that_nobody_declared_is_not_touched(rig: Rig) -> None:
     assert (await rig.kinds()).count(EventKind.ESCALATED) == 1
 
 
-async def test_a_target_that_is_gone_is_a_failure_and_a_person_is_called(rig: Rig) -> None:
+async def test_a_target_that_is_gone_is_left_alone_and_a_person_is_called_in_the_end(rig: Rig) -> None:
     rig.executor.world.clear()
     await rig.hear()
-    await rig.run_for(2)
+    await rig.run_for(16 * 60)
 
-    assert EventKind.ESCALATED in await rig.kinds()
+    assert (await rig.kinds()).count(EventKind.ESCALATED) == 1
     [action] = await rig.actions()
-    assert action.outcome is not None
-    assert action.outcome.status is OutcomeStatus.FAILED
+    assert (action.decision.effect, action.decision.rule) == (Effect.DENY, "target_is_seen")
 
 
 class CrashError(Exception):
@@ -268,6 +267,7 @@ async def test_an_action_left_running_that_took_effect_is_verified_and_not_repea
 
 async def test_an_action_left_running_that_nobody_can_tell_of_is_unknown_and_a_person_is_called_once(rig: Rig) -> None:
     await crash_during_the_call(rig, after_the_effect=False)
+    rig.executor.world[API] = replace(rig.executor.world[API], ready=0)
     await rig.run_for(200)
 
     assert len(rig.executor.calls) == 1
@@ -275,6 +275,25 @@ async def test_an_action_left_running_that_nobody_can_tell_of_is_unknown_and_a_p
     assert action.outcome is not None
     assert action.outcome.status is OutcomeStatus.UNKNOWN
     assert (await rig.kinds()).count(EventKind.ESCALATED) == 1
+
+
+async def test_an_action_left_running_may_still_be_on_its_way_until_its_deadline(rig: Rig) -> None:
+    await crash_during_the_call(rig, after_the_effect=False)
+    await rig.run_for(54)
+
+    [action] = await rig.actions()
+    assert action.state is ActionState.RUNNING
+
+
+async def test_an_action_that_never_arrived_is_decided_anew_as_another_one(rig: Rig) -> None:
+    await crash_during_the_call(rig, after_the_effect=False)
+    rig.executor.before = lambda: None
+    await rig.run_for(200)
+
+    first, second = await rig.actions()
+    assert (first.outcome.status, second.outcome.status) == (OutcomeStatus.NOT_DONE, OutcomeStatus.DONE)
+    assert second.started_at - first.started_at >= timedelta(seconds=120)  # the cooldown counts from the first
+    assert EventKind.ESCALATED not in await rig.kinds()
 
 
 async def test_the_intent_is_on_record_before_the_executor_is_called(rig: Rig) -> None:
@@ -432,12 +451,15 @@ async def test_a_plan_that_waits_for_a_person_is_never_swapped_under_him(rig: Ri
     await rig.hear("B")
     await rig.run_for(2)
 
-    first, second = await rig.actions()
-    assert (first.plan.verb, first.state) == (Verb.RESTART, ActionState.REFUSED)
-    assert (second.plan.verb, second.state) == (Verb.ROLLBACK, ActionState.WAITING_APPROVAL)
-    assert (await rig.kinds()).count(EventKind.DECIDED) == 2
+    [first] = await rig.actions()
+    assert (first.plan.verb, first.state) == (Verb.RESTART, ActionState.WAITING_APPROVAL)
 
     await rig.hear(firing=False)
+    await rig.run_for(2)
+    first, second = await rig.actions()
+    assert first.state is ActionState.REFUSED
+    assert (second.plan.verb, second.state) == (Verb.ROLLBACK, ActionState.WAITING_APPROVAL)
+
     await rig.hear("B", firing=False)
     await rig.run()
     assert {action.state for action in await rig.actions()} == {ActionState.REFUSED}
@@ -555,7 +577,7 @@ async def test_a_verb_that_the_executor_cannot_do_is_not_tried(rig: Rig, monkeyp
     assert EventKind.ESCALATED in await rig.kinds()
 
 
-@pytest.mark.parametrize(("replicas", "status"), [(2, OutcomeStatus.DONE), (1, OutcomeStatus.UNKNOWN)])
+@pytest.mark.parametrize(("replicas", "status"), [(2, OutcomeStatus.DONE), (1, OutcomeStatus.NOT_DONE)])
 async def test_a_scale_left_running_is_done_only_when_the_target_shows_it(
     rig: Rig, replicas: int, status: OutcomeStatus
 ) -> None:
@@ -563,9 +585,9 @@ async def test_a_scale_left_running_is_done_only_when_the_target_shows_it(
     rig.change(playbooks=(with_step(playbook, verb=Verb.SCALE, scale=ScaleBy(1)),))
     await crash_during_the_call(rig, after_the_effect=False)
     rig.executor.world[API] = replace(rig.executor.world[API], wanted=replicas, ready=replicas)
-    await rig.run()
+    await rig.run_for(61)
 
-    [action] = await rig.actions()
+    action = (await rig.actions())[0]
     assert action.outcome is not None
     assert action.outcome.status is status
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aetherlink.model.actions import Action, ActionState, Plan, Target, Verb
+from aetherlink.model.actions import Action, ActionState, Observation, Plan, Target, Verb
 from aetherlink.model.decisions import Decision, Effect, Evidence, EvidenceStatus, Mode
 from aetherlink.model.ids import ActionId, PlaybookName, TargetName
-from aetherlink.model.questions import Question
+from aetherlink.model.questions import Question, Seen
 from aetherlink.policy.decide import ALLOWED, decide
 from aetherlink.policy.rules import RULES
 from aetherlink.testing import START
@@ -27,6 +27,7 @@ QUESTION = Question(
     evidence=HOLDS,
     now=START,
     paused=None,
+    seen={API: Seen(Observation(ready=1, wanted=1, oldest_start=START))},
 )
 
 

@@ -1,0 +1,22 @@
+"""What happened after the agent would have acted and only said so: the ground on which people come to trust a playbook.
+
+Kept with the action that was not carried out, once, by whoever saw the incident end.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from aetherlink.model.actions import Action
+from aetherlink.model.decisions import Effect
+
+THEN_FACT = "then"
+BY_ITSELF = "resolved by itself"
+BY_A_PERSON = "a person looked after it"
+
+
+def followed(action: Action | None, how: str, at: datetime) -> Action | None:
+    """The action with what happened then; None where it was carried out, or where that is known already."""
+    if action is None or action.decision.effect is not Effect.OBSERVE or THEN_FACT in action.facts:
+        return None
+    seconds = round((at - action.created_at).total_seconds(), 3)
+    return replace(action, facts={**action.facts, THEN_FACT: {"how": how, "after_seconds": seconds}})

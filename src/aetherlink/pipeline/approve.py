@@ -1,0 +1,167 @@
+"""Stage approve: a person is asked, for exactly this plan on the target as it is now, and waited for.
+
+What binds is a hash over plan, target, observed state and undo. Where the target is not as it was shown any more, the
+request is made anew and what was granted is void. People grant through the commands; this stage only looks at the
+result, and takes the request back when its reason is gone or its time is over.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from aetherlink.model import approvals
+from aetherlink.model.actions import (
+    Action,
+    ActionState,
+    Approval,
+    Observation,
+    Outcome,
+    OutcomeStatus,
+    Plan,
+    Release,
+    Replicas,
+    StartedAfter,
+    Target,
+    Verb,
+    Wish,
+)
+from aetherlink.model.decisions import Evidence, EvidenceStatus
+from aetherlink.model.incidents import Incident, Stage
+from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.pipeline import decide
+from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
+from aetherlink.pipeline.strangers import beside
+
+ALLOWED_AT = "allowed_at"
+"""The key of Action.facts: when the last yes came, for an action that people were asked for."""
+
+
+async def run(world: World, case: Case) -> Step:
+    """Continue to act once everybody who is needed has said yes; ask, ask anew, or take the request back."""
+    action = case.action
+    if action is None or action.state is not ActionState.WAITING_APPROVAL:
+        return Step(Continue(Stage.WATCH))
+    now = world.clock.now()
+    if action.plan.alert_id and case.planned is None:
+        return _withdrawn(action, now, "its alert does not fire any more, or is silenced or inhibited")
+    if action.approval is not None and action.approval.is_complete:
+        return _allowed(action, now)
+    if action.approval is not None and now >= action.approval.expires_at:
+        return _expired(action, now)
+    step = await _waiting(world, case.incident, action)
+    return beside(world, case, step) or step if isinstance(step.move, Wait) else step
+
+
+async def _waiting(world: World, incident: Incident, action: Action) -> Step:
+    """Look whether everything is still as it was shown, or look for the first time."""
+    findings = await decide.find_out(world, incident.source, action.plan, anew=True)
+    shown, now = findings.evidence, world.clock.now()
+    if shown is not None and shown.status is EvidenceStatus.DOES_NOT_HOLD:
+        return _withdrawn(action, now, f"its condition does not hold any more: {shown.detail}")
+    seen = findings.seen[action.plan.target].observation
+    if seen is None or action.plan.target not in world.targets:
+        return Step(Wait(now + world.options.redecide_interval))
+    return _asked(world, incident, action, asked(world, incident, action, seen, shown))
+
+
+def asked(world: World, incident: Incident, action: Action, seen: Observation, evidence: Evidence | None) -> Approval:
+    """The request for approval of the action on its target as it is seen now, granted by nobody yet."""
+    now = world.clock.now()
+    shown = approvals.shown_of(
+        action.plan,
+        world.targets[action.plan.target],
+        seen,
+        evidence="" if evidence is None else f"`{evidence.query}` shows {evidence.status}: {evidence.detail}",
+        undo=_undo_words(action.plan, seen),
+    )
+    needed = 2 if incident.vip and world.consent.second_person_for_vip else 1
+    return Approval(approvals.hash_of(shown), now, now + world.consent.expires_after, shown, needed)
+
+
+def is_as_shown(approval: Approval, plan: Plan, target: Target, seen: Observation) -> bool:
+    """Whether the plan and the target are still what was approved."""
+    shown = approvals.shown_of(plan, target, seen, evidence="", undo=_undo_words(plan, seen))
+    return approvals.hash_of(shown) == approval.plan_hash
+
+
+def drifted(action: Action, anew: Approval) -> Step:
+    """The request made anew, because the target is not as it was shown any more; nothing that was granted counts."""
+    again = replace(action, state=ActionState.WAITING_APPROVAL, approval=anew)
+    text = f"{action.plan.words}: {action.plan.target} is not as it was shown any more; the request is made anew"
+    entry = Entry(EventKind.DRIFTED, anew.asked_at, text, _facts(again))
+    return Step(Continue(Stage.APPROVE), (entry,), action=again)
+
+
+def _asked(world: World, incident: Incident, action: Action, now: Approval) -> Step:
+    """A first request, one that stands as it is, or one made anew."""
+    earlier = action.approval
+    again = world.clock.now() + world.options.redecide_interval
+    if earlier is not None and earlier.plan_hash == now.plan_hash:
+        return Step(Wait(min(earlier.expires_at, again)))
+    if earlier is not None:
+        anew = replace(now, expires_at=earlier.expires_at)  # drifting makes no request live longer
+        return replace(drifted(action, anew), move=Wait(min(anew.expires_at, again)))
+    people = "two people have" if now.needed > 1 else "a person has"
+    until = f"until {now.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+    text = f"{people} to approve {action.plan.words} {until} ({action.decision.reason})"
+    requested = replace(action, approval=now)
+    entry = Entry(EventKind.APPROVAL_ASKED, now.asked_at, text, {**_facts(requested), "incident": incident.id})
+    return Step(Wait(min(now.expires_at, again)), (entry,), action=requested)
+
+
+def _allowed(action: Action, now: datetime) -> Step:
+    facts = {**action.facts, ALLOWED_AT: now.isoformat()}
+    return Step(Continue(Stage.ACT), action=replace(action, state=ActionState.ALLOWED, facts=facts))
+
+
+def _expired(action: Action, now: datetime) -> Step:
+    over = _ended(action, now, "nobody approved it in time")
+    told = (
+        Entry(EventKind.EXPIRED, now, f"{action.plan.words}: nobody approved it in time", _facts(action)),
+        Entry(EventKind.ESCALATED, now, f"a person has to look: nobody approved {action.plan.words} in time"),
+    )
+    return Step(Continue(Stage.WATCH), told, action=over, escalated=True, hands_off=True)
+
+
+def _withdrawn(action: Action, now: datetime, reason: str) -> Step:
+    """The plan is decided again after a while: perhaps its reason comes back."""
+    over = _ended(action, now, reason)
+    entry = Entry(EventKind.DENIED, now, f"{action.plan.words}: the request is taken back, {reason}", _facts(action))
+    return Step(Continue(Stage.DECIDE), (entry,), action=over)
+
+
+def _ended(action: Action, now: datetime, reason: str) -> Action:
+    outcome = Outcome(OutcomeStatus.NOT_NEEDED, f"not carried out: {reason}")
+    return replace(action, state=ActionState.REFUSED, finished_at=now, outcome=outcome)
+
+
+def _undo_words(plan: Plan, seen: Observation) -> str:
+    """What undo would do, for a person to read before saying yes."""
+    if not plan.undo:
+        return "nothing: it is not undone"
+    match seen.restoring(_rough_wish(plan, seen)):
+        case Replicas(count):
+            return f"scale {plan.target} to {count}"
+        case Release(name):
+            return f"roll {plan.target} back to {name}"
+        case _:
+            return f"nothing: {plan.verb} cannot be undone"
+
+
+def _rough_wish(plan: Plan, seen: Observation) -> Wish:
+    """What the plan would wish if it were carried out now."""
+    match plan.verb:
+        case Verb.RESTART:
+            return StartedAfter(seen.oldest_start) if seen.oldest_start else Replicas(seen.wanted)
+        case Verb.SCALE:
+            return Replicas(plan.replicas or 0)
+        case Verb.ROLLBACK:
+            return Release(plan.release or seen.previous_release)
+
+
+def _facts(action: Action) -> dict[str, object]:
+    known: dict[str, object] = {
+        "action_id": action.id,
+        "verb": action.plan.verb.value,
+        "target": action.plan.target,
+    }
+    return known if action.approval is None else {**known, "plan_hash": action.approval.plan_hash}

@@ -1,0 +1,45 @@
+"""What a target was before an action, and what the action wishes of it: kept with it, for looking and undoing."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from aetherlink.model.actions import Action, Observation, Release, Replicas, StartedAfter, Verb, Wish
+
+_BEFORE = "before"  # the keys of Action.facts
+_RELEASE = "release"
+
+
+def with_snapshot(action: Action, seen: Observation) -> Action:
+    """The action with what its target is before it, and with the release that a rollback wishes."""
+    start = None if seen.oldest_start is None else seen.oldest_start.isoformat()
+    before = {"ready": seen.ready, "wanted": seen.wanted, "release": seen.release, "oldest_start": start}
+    facts = {**action.facts, _BEFORE: before}
+    if action.plan.verb is Verb.ROLLBACK:
+        facts[_RELEASE] = action.plan.release or seen.previous_release
+    return replace(action, facts=facts)
+
+
+def before_of(action: Action) -> Observation | None:
+    """What its target was before it; None when that was not kept."""
+    stored = action.facts.get(_BEFORE)
+    if not isinstance(stored, Mapping):
+        return None
+    start = stored.get("oldest_start")
+    return Observation(
+        ready=int(stored["ready"]),
+        wanted=int(stored["wanted"]),
+        oldest_start=None if start is None else datetime.fromisoformat(str(start)),
+        release=str(stored["release"]),
+    )
+
+
+def wish_of(action: Action) -> Wish:
+    """The plan as a wish about state, for an action whose intent is on record."""
+    match action.plan.verb:
+        case Verb.RESTART:
+            return StartedAfter(action.started_at or action.created_at)
+        case Verb.SCALE:
+            return Replicas(action.plan.replicas or 0)
+        case Verb.ROLLBACK:
+            return Release(str(action.facts.get(_RELEASE, "")))
