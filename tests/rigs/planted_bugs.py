@@ -61,11 +61,13 @@ def _forgetful(question: Question) -> Question:
 
 
 def send_again(patch: pytest.MonkeyPatch) -> None:
-    async def look(world: World, action: Action) -> Outcome:
+    async def taken_up(world: World, action: Action) -> Step:
         hands = act._hands(world, action)
-        return await hands.executor.converge(hands.target, act._wish(action), deadline=world.options.action_deadline)
+        wish = act.wish_of(action)
+        outcome = await hands.executor.converge(hands.target, wish, deadline=world.options.action_deadline)
+        return act._finished(world, action, outcome)
 
-    patch.setattr(act, "_look", look)
+    patch.setattr(act, "_taken_up", taken_up)
 
 
 def forget_the_intent(patch: pytest.MonkeyPatch) -> None:
@@ -88,7 +90,7 @@ def send_before_the_intent(patch: pytest.MonkeyPatch) -> None:
         if action is not None and action.state is ActionState.ALLOWED:
             hands = act._hands(world, action)
             early = replace(action, started_at=world.clock.now())
-            await hands.executor.converge(hands.target, act._wish(early), deadline=world.options.action_deadline)
+            await hands.executor.converge(hands.target, act.wish_of(early), deadline=world.options.action_deadline)
         return await rightly(world, case)
 
     patch.setattr(runner, "STAGES", {**runner.STAGES, runner.Stage.ACT: run})

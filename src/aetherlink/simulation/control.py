@@ -9,7 +9,7 @@ from aetherlink.simulation.invariants import INVARIANTS, nothing_is_touched
 from aetherlink.simulation.setup import healthy
 from aetherlink.simulation.simulation import Simulation, Violation
 
-_HOURS = 100  # of one world
+_HOURS = 25  # of one world
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ NOTHING = Control(0.0, 0, 0, 0, ())
 
 
 def healthy_hours(hours: int, *, first_seed: int = 0) -> Control:
-    """At least so many of them, in worlds of a hundred hours each."""
+    """At least so many of them, in worlds of a day or so each."""
     total, seed = NOTHING, first_seed
     while total.hours < hours and not total.violations:
         total += _world(seed, timedelta(hours=min(_HOURS, hours - total.hours)))

@@ -122,6 +122,11 @@ class MemoryIncidentRows:
         found = [(one.priority, one.wake_at, one.id) for one in self._opened() if one.wake_at and one.wake_at <= now]
         return [incident_id for _, _, incident_id in sorted(found)[:limit]]
 
+    def longest_due(self, since: datetime, *, limit: int) -> list[IncidentId]:
+        """See ports.IncidentRows."""
+        found = [(one.wake_at, one.id) for one in self._opened() if one.wake_at and one.wake_at <= since]
+        return [incident_id for _, incident_id in sorted(found)[:limit]]
+
     def next_wake(self) -> datetime | None:
         """See ports.IncidentRows."""
         return min((one.wake_at for one in self._opened() if one.wake_at is not None), default=None)

@@ -53,9 +53,9 @@ def nothing_begins_blindly(witness: Witness) -> Iterator[str]:
 
 
 def nothing_begins_for_an_alert_that_is_over(witness: Witness) -> Iterator[str]:
-    """The alert of the plan still fires, and nobody has silenced it."""
+    """The alert of the plan still fires, and nobody has silenced it. To undo does not wait for that."""
     for intent in witness.intents:
-        if not intent.alert_is_actionable:
+        if not intent.alert_is_actionable and intent.action.plan.undo_of is None:
             yield f"{intent.action.id} began although its alert {intent.action.plan.alert_id} is not to be acted on"
 
 
@@ -68,8 +68,10 @@ def a_target_has_one_action_at_a_time(witness: Witness) -> Iterator[str]:
 
 
 def the_hourly_limit_is_kept(witness: Witness) -> Iterator[str]:
-    """No more actions on a target within an hour than the plan allows, over crashes."""
+    """No more actions on a target within an hour than the plan allows, over crashes. To undo is always allowed."""
     for intent in witness.intents:
+        if intent.action.plan.undo_of is not None:
+            continue
         started = [one.started_at for one in intent.others if one.started_at is not None]
         count = 1 + sum(1 for each in started if each > intent.at - _HOUR)
         if count > intent.action.plan.per_hour:

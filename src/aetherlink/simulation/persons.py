@@ -47,7 +47,7 @@ async def asks_for_an_action(scene: Scene) -> None:
     """Of anything, for anything, sometimes twice under one key."""
     dice = scene.dice
     name = dice.choice(("restart", "scale", "rollback"))
-    service = dice.choice(("crm-api", "billing", "search", "nowhere"))
+    service = dice.choice(("crm-api", "billing", "search", "mail", "nowhere"))
     replicas = dice.choice((0, 1, 2, 3, 4)) if name == "scale" else None
     request = ActionRequest(name, "it looks bad", service=service, replicas=replicas)
     key = None if dice.random() < 0.5 else f"{name}/{service}/{replicas}/{scene.clock.now():%Y%m%d%H}"

@@ -117,11 +117,10 @@ class Process:
         self.commands = Commands(
             self.store,
             self.world.decide,
+            self.world.briefing,
             clock=clock,
             ids=outside.ids,
             waker=_NoWaker(),
-            mode=settings.ceiling,
-            targets=settings.targets,
             actions={},
             source=SOURCE,
             per_hour=3,
@@ -165,6 +164,8 @@ def _world(process: Process, outside: Outside, settings: Settings) -> World:
         ids=outside.ids,
         options=_options(),
         modes=settings.modes,
+        restraints=setup.restraints,
+        consent=setup.consent,
     )
 
 

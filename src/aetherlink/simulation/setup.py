@@ -9,13 +9,17 @@ from datetime import timedelta
 from enum import StrEnum
 from random import Random
 
+from aetherlink.briefing import Restraints
 from aetherlink.model.actions import Target, Verb
+from aetherlink.model.budgets import Budgets
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
 from aetherlink.model.playbooks import Matcher, MatchOperator, Playbook, PlaybookStep, ScaleBy, TargetChoice
+from aetherlink.pipeline.step import Consent
 
 SOURCE = SourceName("lab")
 EXECUTOR = "simulated"
+_NAMES = tuple(TargetName(name) for name in ("crm-api", "billing", "search", "mail"))
 TENANTS = ("acme-corp", "globex", "vip-initech")
 VIPS = ("vip-*",)
 
@@ -86,6 +90,8 @@ class Setup:
     targets: Mapping[TargetName, Target]
     playbooks: tuple[Playbook, ...]
     weights: Mapping[Event, float] = field(default_factory=lambda: dict(_USUAL))
+    restraints: Restraints = field(default_factory=Restraints)
+    consent: Consent = field(default_factory=Consent)
     ceilings: tuple[Mode, ...] = (Mode.AUTO,)
     tenants: tuple[str, ...] = TENANTS
     lag: float = 0.1
@@ -101,9 +107,11 @@ def drawn(dice: Random) -> Setup:
         if event not in _ALWAYS and dice.random() < 0.25:
             weights[event] = 0
     return Setup(
-        targets=_targets(dice.randint(1, 3)),
+        targets=_targets(dice, dice.randint(1, len(_NAMES))),
         playbooks=_playbooks(dice),
         weights=weights,
+        restraints=_restraints(dice),
+        consent=Consent(timedelta(minutes=dice.choice((2, 30))), second_person_for_vip=dice.random() < 0.5),
         ceilings=dice.choice(_CEILINGS),
         tenants=TENANTS[: dice.randint(1, 3)],
         lag=dice.choice((0.0, 0.05, 0.3)),
@@ -119,12 +127,39 @@ def healthy(dice: Random) -> Setup:
     weights = dict.fromkeys(Event, 0.0) | {Event.TIME: 30, Event.STAGE: 60, Event.WEBHOOK: 60, Event.SIGHT: 0.5}
     weights[Event.BLIP] = dice.choice((0, 10, 30))
     playbooks = tuple(replace(each, mode=Mode.AUTO) for each in _playbooks(dice))
-    return Setup(_targets(3), playbooks, weights, lag=0.0, bad_hands=0.0, longest_jump=timedelta(hours=1))
+    return Setup(_targets(dice, 3), playbooks, weights, lag=0.0, bad_hands=0.0, longest_jump=timedelta(hours=1))
 
 
-def _targets(count: int) -> Mapping[TargetName, Target]:
-    names = [TargetName(name) for name in ("crm-api", "billing", "search")[:count]]
-    return {name: Target(name, EXECUTOR, name, minimum=1, maximum=3) for name in names}
+def _targets(dice: Random, count: int) -> Mapping[TargetName, Target]:
+    return {name: _target(dice, name, _NAMES[:place]) for place, name in enumerate(_NAMES[:count])}
+
+
+def _target(dice: Random, name: TargetName, others: tuple[TargetName, ...]) -> Target:
+    return Target(
+        name,
+        EXECUTOR,
+        name,
+        minimum=1,
+        maximum=3,
+        floor=dice.choice((0, 0, 1)),
+        depends_on=(dice.choice(others),) if others and dice.random() < 0.2 else (),
+        mode=dice.choice(_MODES),
+    )
+
+
+def _restraints(dice: Random) -> Restraints:
+    """Budgets that bind now and then."""
+    budgets = Budgets(
+        running=dice.choice((1, 2)),
+        per_ten_minutes=dice.choice((3, 10)),
+        per_hour=dice.choice((6, 30)),
+        tenant_per_hour=dice.choice((3, 10)),
+        playbook_per_hour=dice.choice((3, 10)),
+        vip_reserve=dice.choice((0, 1, 2)),
+        circuit_targets=dice.choice((2, 3)),
+        suspect_targets=dice.choice((3, 5)),
+    )
+    return Restraints(budgets, vip_mode=dice.choice(tuple(Mode)))
 
 
 def _playbooks(dice: Random) -> tuple[Playbook, ...]:
@@ -140,6 +175,7 @@ def _playbook(dice: Random, trouble: Trouble, verb: Verb) -> Playbook:
         verify_for=timedelta(seconds=dice.choice((5, 20))),
         verify_within=timedelta(seconds=dice.choice((30, 90))),
         scale=ScaleBy(trouble.scale) if trouble.scale else None,
+        undo=dice.random() < 0.7,
     )
     return Playbook(
         name=PlaybookName(f"for-{trouble.metric}"),
@@ -149,4 +185,5 @@ def _playbook(dice: Random, trouble: Trouble, verb: Verb) -> Playbook:
         steps=(step,),
         cooldown=timedelta(minutes=dice.choice((0, 2, 20))),
         per_hour=dice.choice((1, 3, 6)),
+        escalate_after=dice.choice((1, 1, 2)),
     )
