@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,18 +60,21 @@ class Server:
 
 
 @asynccontextmanager
-async def running_agent(folder: Path, *, core: int | None = None) -> AsyncIterator[Server]:
-    """`aether serve` with its default settings, its data in folder/data, its log in folder/log."""
+async def running_agent(
+    folder: Path, *, core: int | None = None, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Server]:
+    """`aether serve` with its default settings but these, its data in folder/data, its log in folder/log."""
     port, nobody = _free_port(), f"http://127.0.0.1:{_free_port()}"
-    settings = {
+    variables = {
         "AETHER_LISTEN": f"127.0.0.1:{port}",
         "AETHER_DATA_DIR": str(folder / "data"),
         "PROM_URL": nobody,
         "ALERTMANAGER_URL": nobody,
+        **(settings or {}),
     }
     aether = str(Path(sys.executable).parent / "aether")
     pinned = [] if core is None else ["taskset", "-c", str(core)]
-    async with _running([*pinned, aether, "serve"], folder, port, "/readyz", settings) as server:
+    async with _running([*pinned, aether, "serve"], folder, port, "/readyz", variables) as server:
         yield server
 
 

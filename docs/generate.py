@@ -332,9 +332,10 @@ def policy() -> str:
     rows = ((code(rule.__name__), inspect.getdoc(rule) or "") for rule in RULES)
     return page(
         "Policy",
-        "The rules in the order in which they are asked. The first one that has something against a plan decides; its "
-        "name and its reason reach the timeline, the answer of `/act` and the label of a metric. When none has, the "
-        "rule is `all_rules` and the decision `allow`.",
+        "Every rule is asked, in this order, and all that they have against a plan is kept. The first denial decides; "
+        "else the first that lets the agent only observe; else the first that wants a person's approval. Its name and "
+        "its reason reach the timeline, the answer of `/act` and the label of a metric. When no rule has anything "
+        "against it, the rule is `all_rules` and the decision `allow`.",
         table(("Rule", "What it holds to"), rows),
     )
 

@@ -16,7 +16,7 @@ REGISTRIES = {
     "stages": (
         "pipeline",
         "pipeline/stages.py",
-        {"stages", "runner", "step", "strangers", "patience", "options", "metrics"},
+        {"stages", "runner", "step", "strangers", "patience", "options", "metrics", "aftermath", "snapshots"},
     ),
     "commands": (
         "cli",
@@ -47,9 +47,13 @@ def test_every_file_is_in_its_registry(root: Path, kind: str) -> None:
 
 
 def test_every_policy_rule_is_in_the_list(root: Path) -> None:
-    tree = ast.parse((root / "src/aetherlink/policy/rules.py").read_text())
-    written = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
+    trees = [ast.parse(path.read_text()) for path in (root / "src/aetherlink/policy").glob("*_rules.py")]
+    functions = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    written = {node.name for node in functions if not node.name.startswith("_")}
+
+    assert len(trees) > 1
     assert written == {rule.__name__ for rule in rules.RULES}
+    assert [node.name for node in functions if node.decorator_list] == []
 
 
 def test_every_built_in_playbook_is_valid_and_carries_the_name_of_its_file(root: Path) -> None:

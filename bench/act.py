@@ -1,0 +1,143 @@
+"""From a webhook to the executor's call, in mode auto: every record is on the disk before the call.
+
+Measured from the moment that the webhook is sent to the arrival of the call at the executor's socket. Then how long a
+VIP's action takes while thousands of less urgent incidents wait to be decided again.
+"""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from bench.ground import Ground, fdatasync_row
+from bench.hands import Hands, listening, metrics
+from bench.load import LoadError
+from bench.processes import Server, running_agent
+from bench.table import Row, show
+
+_ACTIONS = 200
+_VIPS = 50
+_WAITING = 5000
+_GROUP = 100  # alerts a webhook, for those that wait
+_PATIENCE = 30  # seconds until a call that never comes is given up
+_SETTLED = 3  # seconds
+_BUDGETS = {"running": 100, "per_ten_minutes": 10_000, "per_hour": 10_000, "vip_reserve": 0}
+_MORE = {"tenant_per_hour": 10_000, "playbook_per_hour": 10_000, "circuit_targets": 100, "suspect_share": 1.0}
+_PLAYBOOK = """
+name: restart-{name}
+match: {{alertname: {kind}}}
+target: {{from: labels}}
+bind: [service]
+{when}
+action: {{restart: {{}}}}
+verify: {{query: 'up == 1', within: 1h}}
+mode: auto
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """An agent with its hands; `client` sends the webhooks."""
+
+    agent: Server
+    hands: Hands
+    client: httpx.AsyncClient
+
+
+async def measure(ground: Ground) -> None:
+    """Print how long it takes, without a query and with one, and what thousands of incidents that wait cost a VIP."""
+    actions, vips = ground.count(_ACTIONS), ground.count(_VIPS)
+    services = [f"svc-{number}" for number in range(2 * actions + 2 * vips)]
+    async with _scene(ground.folder, services) as scene:
+        fresh = iter(services)
+        plain = await _repairs(scene, "Plain", list(itertools.islice(fresh, actions)))
+        asked = await _repairs(scene, "Asked", list(itertools.islice(fresh, actions)))
+        alone = await _repairs(scene, "Asked", list(itertools.islice(fresh, vips)), tenant="vip-1")
+        waiting = ground.count(_WAITING)
+        await _let_wait(scene, waiting)
+        crowded = await _repairs(scene, "Asked", list(itertools.islice(fresh, vips)), tenant="vip-1")
+    show(
+        "from a webhook to the executor's call, milliseconds, p50 / p99",
+        [
+            Row("without a query", _figures(plain), "9 / 20 ms"),
+            Row("with a `when` query", _figures(asked)),
+            Row("for a VIP, with a query", _figures(alone)),
+            Row(f"for a VIP, while {waiting} incidents wait", _figures(crowded), "at most 100 ms more"),
+            fdatasync_row(ground.folder),
+        ],
+    )
+
+
+def _figures(milliseconds: list[float]) -> str:
+    ordered = sorted(milliseconds)
+    p50, p99 = (ordered[int(share * len(ordered))] for share in (0.5, 0.99))
+    return f"{p50:.1f} / {p99:.1f} ms of {len(ordered)}"
+
+
+async def _repairs(scene: _Scene, kind: str, services: list[str], *, tenant: str = "") -> list[float]:
+    """One after the other: the milliseconds of each."""
+    found = []
+    for service in services:
+        begun = time.perf_counter()
+        await _send(scene, [_alert(kind, service, tenant=tenant)])
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                found.append((await scene.hands.until(service) - begun) * 1000)
+        except TimeoutError:
+            raise LoadError(f"the call for {service} never came: see {kind} in the agent's log") from None
+    return found
+
+
+async def _let_wait(scene: _Scene, count: int) -> None:
+    """So many incidents whose condition does not hold: each is decided again and again."""
+    for start in range(0, count, _GROUP):
+        await _send(scene, [_alert("Asked", f"idle-{start + place}", severity="info") for place in range(_GROUP)])
+    await asyncio.sleep(_SETTLED)
+
+
+async def _send(scene: _Scene, alerts: list[dict[str, object]]) -> None:
+    body = {"version": "4", "status": "firing", "groupKey": "bench", "receiver": "aether", "alerts": alerts}
+    answer = await scene.client.post(scene.agent.webhook, content=json.dumps(body))
+    if answer.status_code != httpx.codes.OK:
+        raise LoadError(f"the webhook was answered {answer.status_code}: {answer.text[:200]}")
+
+
+def _alert(name: str, service: str, *, tenant: str = "", severity: str = "critical") -> dict[str, object]:
+    labels = {"alertname": name, "service": service, "severity": severity, "tenant": tenant}
+    return {
+        "status": "firing",
+        "labels": {label: value for label, value in labels.items() if value},
+        "annotations": {"summary": f"{service} is down"},
+        "startsAt": datetime.now(UTC).isoformat(),
+        "endsAt": "0001-01-01T00:00:00Z",
+    }
+
+
+@asynccontextmanager
+async def _scene(folder: Path, services: list[str]) -> AsyncIterator[_Scene]:
+    hands, playbooks = Hands(), folder / "playbooks"
+    playbooks.mkdir()
+    for kind, when in (("Plain", ""), ("Asked", "when: 'up == 1'")):
+        (playbooks / f"restart-{kind.lower()}.yaml").write_text(
+            _PLAYBOOK.format(name=kind.lower(), kind=kind, when=when)
+        )
+    targets = {name: {"executor": "lab", "service": name} for name in services}
+    async with listening(metrics) as prometheus, listening(hands.answer, socket=folder / "hands.sock") as socket:
+        settings = {
+            "AETHER_MODE": "auto",
+            "AETHER_VIP_MODE": "auto",
+            "AETHER_PLAYBOOKS_DIR": str(playbooks),
+            "AETHER_TARGETS": json.dumps(targets),
+            "AETHER_BUDGETS": json.dumps({**_BUDGETS, **_MORE}),
+            "AETHER_LAB__CONTROL_SOCKET": socket,
+            "PROM_URL": prometheus,
+        }
+        async with running_agent(folder, settings=settings) as agent, httpx.AsyncClient() as client:
+            yield _Scene(agent, hands, client)
