@@ -102,10 +102,9 @@ _SLIPS = tuple(grip for grip in Grip if grip is not Grip.GOOD)
 
 
 class SimulatedExecutor:
-    """See ports.Executor. `called` hears of every wish before anything comes of it."""
+    """See ports.Executor. `called` hears of every wish before anything comes of it, `saw` of every look."""
 
     verbs = frozenset(Verb)
-    is_rolling = False
 
     def __init__(
         self,
@@ -116,7 +115,9 @@ class SimulatedExecutor:
         *,
         lag: float,
         slips: float,
+        is_rolling: bool,
         called: Callable[[Target, Wish], None],
+        saw: Callable[[TargetName, Observation], None],
     ) -> None:
         self._truth = truth
         self._clock = clock
@@ -124,18 +125,22 @@ class SimulatedExecutor:
         self._mortality = mortality
         self._lag = lag
         self._slips = slips
+        self.is_rolling = is_rolling
         self._called = called
+        self._saw = saw
 
     async def observe(self, target: Target, *, deadline: timedelta) -> Observation:  # noqa: ARG002 - it is quick
         """What is; or that nobody can tell."""
         self._mortality.pass_by()
         if self._dice.random() < self._lag:
             await asyncio.sleep(self._dice.random() * _LONGEST_LOOK)
-        if self._dice.random() < self._slips / 4:
+        if self._dice.random() < self._slips / 10:
             raise UnreachableError("the executor does not answer")
         if target.name not in self._truth.seen:
             raise NotFoundError(f"there is no {target.name}")
-        return self._truth.seen[target.name]
+        seen = self._truth.seen[target.name]
+        self._saw(target.name, seen)
+        return seen
 
     async def converge(self, target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:
         """Make it so, more or less."""

@@ -1,11 +1,15 @@
 """What people do, at any moment and in any order, through the real commands. PERSONS is the list."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from random import Random
 
 from aetherlink.commands import ActionRequest
+from aetherlink.model.actions import Action, ActionState, Grant
+from aetherlink.model.approvals import granted
 from aetherlink.model.ids import IncidentId
+from aetherlink.ports import Transaction
 from aetherlink.simulation.clockwork import SimulatedClock
 from aetherlink.simulation.process import Process
 
@@ -29,6 +33,13 @@ class Scene:
         """Any incident that is open, or one that is not there."""
         opened = sorted(self.process.store.tables.incidents.open.values())
         return self.dice.choice(opened) if opened else IncidentId("inc-none")
+
+    @property
+    def asked(self) -> Action | None:
+        """An action that people are asked for."""
+        rows = self.process.store.tables.records.actions.rows.values()
+        waiting = [each for each in rows if each.state is ActionState.WAITING_APPROVAL]
+        return self.dice.choice(waiting) if waiting else None
 
 
 async def pauses(scene: Scene) -> None:
@@ -69,11 +80,45 @@ async def notes(scene: Scene) -> None:
     await scene.process.incident_commands.add_note(scene.incident, "seen", by=scene.by)
 
 
+async def approves(scene: Scene) -> None:
+    """What waits for it, as it was shown then or a while ago; or what is not to be approved any more."""
+    asked = scene.asked
+
+    def approve(transaction: Transaction) -> None:
+        action = None if asked is None else transaction.actions.get(asked.id)
+        if action is None or asked is None or asked.approval is None or action.approval is None:
+            return
+        if action.state is ActionState.WAITING_APPROVAL and action.approval.plan_hash == asked.approval.plan_hash:
+            more = granted(action.approval, Grant(scene.by, scene.clock.now()))
+            transaction.actions.put(replace(action, approval=more))
+            _wake(transaction, action, scene.clock.now())
+
+    await scene.process.store.write(approve)
+
+
+def _wake(transaction: Transaction, action: Action, now: datetime) -> None:
+    incident = None if action.incident_id is None else transaction.incidents.get(action.incident_id)
+    if incident is not None:
+        transaction.incidents.update(replace(incident, wake_at=now), [])
+
+
+async def lets_go(scene: Scene) -> None:
+    """Of a brake."""
+    brakes = sorted(scene.process.store.tables.records.brakes)
+    if brakes:
+        scope = scene.dice.choice(brakes)
+        await scene.process.store.write(lambda transaction: transaction.brakes.release(scope))
+
+
 PERSONS: tuple[Person, ...] = (
     pauses,
     resumes,
     resumes,
     resumes,
+    approves,
+    approves,
+    lets_go,
+    lets_go,
     asks_for_an_action,
     asks_for_an_action,
     acknowledges,

@@ -150,7 +150,9 @@ def _world(process: Process, outside: Outside, settings: Settings) -> World:
         process.mortality,
         lag=setup.lag,
         slips=setup.bad_hands,
+        is_rolling=setup.is_rolling,
         called=outside.witness.called,
+        saw=outside.witness.saw,
     )
     return World(
         store=process.store,

@@ -58,7 +58,7 @@ _USUAL: Mapping[Event, float] = {
 _ALWAYS = frozenset({Event.TIME, Event.STAGE, Event.WEBHOOK, Event.BREAK})
 
 _CEILINGS = (*[(Mode.AUTO,)] * 5, (Mode.AUTO, Mode.APPROVE, Mode.OBSERVE), (Mode.OBSERVE,))
-_MODES = (*[Mode.AUTO] * 6, Mode.APPROVE, Mode.OBSERVE)
+_MODES = (*[Mode.AUTO] * 10, Mode.APPROVE, Mode.OBSERVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ class Setup:
     tenants: tuple[str, ...] = TENANTS
     lag: float = 0.1
     bad_hands: float = 0.3
+    is_rolling: bool = False
     alert_for: timedelta = timedelta(seconds=15)
     longest_jump: timedelta = timedelta(minutes=2)
 
@@ -116,6 +117,7 @@ def drawn(dice: Random) -> Setup:
         tenants=TENANTS[: dice.randint(1, 3)],
         lag=dice.choice((0.0, 0.05, 0.3)),
         bad_hands=dice.choice((0.0, 0.3, 0.7)),
+        is_rolling=dice.random() < 0.7,
     )
 
 
@@ -151,10 +153,10 @@ def _restraints(dice: Random) -> Restraints:
     """Budgets that bind now and then."""
     budgets = Budgets(
         running=dice.choice((1, 2)),
-        per_ten_minutes=dice.choice((3, 10)),
-        per_hour=dice.choice((6, 30)),
-        tenant_per_hour=dice.choice((3, 10)),
-        playbook_per_hour=dice.choice((3, 10)),
+        per_ten_minutes=dice.choice((3, 10, 10)),
+        per_hour=dice.choice((6, 30, 30)),
+        tenant_per_hour=dice.choice((3, 10, 10)),
+        playbook_per_hour=dice.choice((3, 10, 10)),
         vip_reserve=dice.choice((0, 1, 2)),
         circuit_targets=dice.choice((2, 3)),
         suspect_targets=dice.choice((3, 5)),

@@ -300,7 +300,9 @@ class Simulation:
         if len(targets) > 1 and self._dice.random() < 0.15:
             del targets[self._dice.choice(list(targets))]
         modes = {playbook.name: playbook.mode for playbook in self._setup.playbooks}
-        return Settings(self._dice.choice(self._setup.ceilings), targets, modes)
+        ceiling = self._dice.choice(self._setup.ceilings)
+        setup = self._setup
+        return Settings(ceiling, targets, modes, setup.restraints, setup.consent, setup.is_rolling)
 
     def _on_exception(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         problem = context.get("exception")

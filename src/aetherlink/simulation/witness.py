@@ -4,19 +4,27 @@ It keeps its own record. Nothing here asks the agent what it has done.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from aetherlink.model.actions import Action, ActionState, StartedAfter, Target, Verb, Wish
+from aetherlink.briefing import Restraints
+from aetherlink.model.actions import Action, ActionState, Observation, Plan, StartedAfter, Target, Verb, Wish
+from aetherlink.model.brakes import Brake
 from aetherlink.model.decisions import Evidence, EvidenceStatus, Mode
 from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, TargetName
+from aetherlink.model.incidents import Incident
 from aetherlink.model.pauses import Pause
 from aetherlink.model.timeline import StoredEntry
+from aetherlink.pipeline.step import Consent
 from aetherlink.simulation.clockwork import SimulatedClock
 from aetherlink.simulation.memory_store import Changed, Tables
 
+_MOST_BEGUN = 200  # far above every budget of an hour
+_MOST_LOOKS = 16
+_LATELY = timedelta(seconds=20)  # for so long a look may be what an intent rests on
+_HOUR = timedelta(hours=1)
 _RUNNING = ActionState.RUNNING
 _FINISHED = ActionState.FINISHED
 
@@ -28,28 +36,54 @@ class Settings:
     ceiling: Mode
     targets: Mapping[TargetName, Target]
     modes: Mapping[PlaybookName, Mode]
+    restraints: Restraints = field(default_factory=Restraints)
+    consent: Consent = field(default_factory=Consent)
+    is_rolling: bool = False
 
-    def mode_of(self, action: Action) -> Mode:
-        """The most that may be done about the action without a person."""
-        playbook = action.plan.playbook
-        own = self.ceiling if playbook is None else self.modes[playbook]
-        return min(self.ceiling, own, key=lambda mode: mode.rank)
+    def mode_of(self, plan: Plan, *, vip: bool) -> Mode:
+        """The most that may be done about the plan without a person."""
+        if plan.playbook is None:
+            return self.ceiling
+        target = self.targets[plan.target].mode
+        modes = [self.ceiling, self.modes[plan.playbook], target, *([self.restraints.vip_mode] if vip else [])]
+        return min(modes, key=lambda mode: mode.rank)
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
     """An action that was committed as running, with what was so at that moment.
 
-    `others` are the actions on the same target that have begun lately. `evidence` is what its condition showed last.
+    `others` are the actions on the same target that have begun lately, `before` those on any target within an hour.
+    `evidence` is what its condition showed last, `looks` what was seen of its target lately.
     """
 
     action: Action
     at: datetime
     settings: Settings
+    incident: Incident | None
     pauses: tuple[Pause, ...]
+    brakes: tuple[Brake, ...]
     others: tuple[Action, ...]
+    before: tuple[Action, ...]
+    running: int
+    looks: tuple[Observation, ...]
     evidence: EvidenceStatus | None
     alert_is_actionable: bool
+
+    @property
+    def is_undo(self) -> bool:
+        """Whether it takes back what the agent did itself."""
+        return self.action.plan.undo_of is not None
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether a playbook asks for it and not a person, and not to take something back."""
+        return self.action.plan.playbook is not None and not self.is_undo
+
+    @property
+    def is_vip(self) -> bool:
+        """Whether it is for a tenant that comes first."""
+        return self.incident is not None and self.incident.vip
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +127,9 @@ class Witness:
     running: dict[ActionId, Action] = field(default_factory=dict)
     times_called: Counter[ActionId] = field(default_factory=Counter)
     times_escalated: Counter[str] = field(default_factory=Counter)
+    times_undone: Counter[ActionId] = field(default_factory=Counter)
+    _began: deque[ActionId] = field(default_factory=lambda: deque(maxlen=_MOST_BEGUN))
+    _looks: dict[TargetName, deque[tuple[datetime, Observation]]] = field(default_factory=dict)
     _read_through: dict[IncidentId, int] = field(default_factory=dict)
     _shown: dict[tuple[int, str], EvidenceStatus] = field(default_factory=dict)
 
@@ -109,6 +146,11 @@ class Witness:
     def told(self, evidence: Evidence) -> None:
         """The probe has answered this to the task that runs."""
         self._shown[_task(), evidence.query] = evidence.status
+
+    def saw(self, target: TargetName, seen: Observation) -> None:
+        """The executor has shown this."""
+        looks = self._looks.setdefault(target, deque(maxlen=_MOST_LOOKS))
+        looks.append((self.clock.now(), seen))
 
     def called(self, target: Target, wish: Wish) -> None:
         """The executor was called."""
@@ -131,22 +173,37 @@ class Witness:
         if action.state is _RUNNING and not was_running:
             self.running[action.id] = action
             self.intents.append(self._intent(action))
+            self._began.append(action.id)
         elif action.state is not _RUNNING and was_running:
             del self.running[action.id]
             self.finished.append(action)
 
     def _intent(self, action: Action) -> Intent:
+        """Called before it is noted as begun, and after it is noted as running."""
         now = self.clock.now()
         alert = self.tables.alerts.rows.get(action.plan.alert_id)
         return Intent(
             action,
             now,
             self.settings,
+            None if action.incident_id is None else self.tables.incidents.rows.get(action.incident_id),
             tuple(self.tables.records.pauses.values()),
-            tuple(self._others(action, now - timedelta(hours=1))),
+            tuple(self.tables.records.brakes.values()),
+            tuple(self._others(action, now - _HOUR)),
+            tuple(self._before(now - _HOUR)),
+            len(self.running),
+            tuple(seen for at, seen in self._looks.get(action.plan.target, ()) if at > now - _LATELY),
             self._shown.get((_task(), action.plan.when)),
             action.plan.alert_id == 0 or (alert is not None and alert.may_be_acted_on),
         )
+
+    def _before(self, since: datetime) -> Iterator[Action]:
+        """Those that were begun since then, as they stand now."""
+        rows = self.tables.records.actions.rows
+        for action_id in self._began:
+            action = rows[action_id]
+            if action.started_at is not None and action.started_at > since:
+                yield action
 
     def _others(self, action: Action, since: datetime) -> Iterator[Action]:
         table = self.tables.records.actions
