@@ -129,6 +129,10 @@ def _of(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def approve_what_has_drifted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(act, "_drift", lambda *_: None)
+
+
 BUGS: tuple[Bug, ...] = (
     Bug("an action that runs is sent again after a crash", send_again, _of("an_action_is_sent_once")),
     Bug("the cooldown is skipped", without_rule("cooldown_is_over"), _of("the_cooldown_is_kept")),
@@ -139,6 +143,16 @@ BUGS: tuple[Bug, ...] = (
     Bug("a busy target is acted on", without_rule("target_is_free"), _of("a_target_has_one_action_at_a_time")),
     Bug("bounds are skipped", without_rule("scale_is_within_bounds"), _of("replicas_stay_within_bounds")),
     Bug("the mode is skipped", without_rule("mode_allows"), _of("a_mode_below_auto_does_nothing_alone")),
+    Bug("a VIP is like everybody", without_rule("vip_allows"), _of("a_mode_below_auto_does_nothing_alone")),
+    Bug("brakes are skipped", without_rule("brake_is_released"), _of("brakes_hold")),
+    Bug("a wrong remedy is spread", without_rule("circuit_is_closed"), _of("a_remedy_that_fails_is_not_spread")),
+    Bug("the fleet's budget is skipped", without_rule("fleet_budget_holds"), _of("budgets_are_kept")),
+    Bug("any number runs at a time", without_rule("few_run_at_a_time"), _of("budgets_are_kept")),
+    Bug("a tenant's budget is skipped", without_rule("tenant_budget_holds"), _of("budgets_are_kept")),
+    Bug("a playbook's budget is skipped", without_rule("playbook_budget_holds"), _of("budgets_are_kept")),
+    Bug("the floor is skipped", without_rule("floor_holds"), _of("the_floor_is_kept")),
+    Bug("what flaps is acted on", without_rule("incident_does_not_flap"), _of("what_flaps_is_left_alone")),
+    Bug("what drifted stays approved", approve_what_has_drifted, _of("what_is_approved_is_what_is_done")),
     Bug("the intent is not stored", forget_the_intent, _of("nothing_is_sent_without_an_intent")),
     Bug("it is sent before the intent", send_before_the_intent, _of("nothing_is_sent_without_an_intent")),
     Bug("who is woken twice acts twice", begin_whatever_is_stored, _of("an_action_is_sent_once"), double_wakes=True),

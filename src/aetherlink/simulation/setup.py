@@ -51,7 +51,7 @@ _USUAL: Mapping[Event, float] = {
     Event.BLIP: 1.5,
     Event.SILENCE: 0.5,
     Event.SIGHT: 1,
-    Event.PERSON: 2,
+    Event.PERSON: 3,
     Event.TROUBLE: 0.5,
     Event.CRASH: 1.5,
 }
@@ -82,9 +82,10 @@ TROUBLES = (
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One world. `lag` is how often something waits a moment where it could go on at once.
+    """One world. `troubles` are those that happen in it.
 
-    `bad_hands` is how often a call to the executor goes wrong, `longest_jump` how far time moves where nothing is due.
+    `lag` is how often something waits a moment where it could go on at once, `bad_hands` how often a call to the
+    executor goes wrong, `longest_jump` how far time moves where nothing is due.
     """
 
     targets: Mapping[TargetName, Target]
@@ -94,11 +95,12 @@ class Setup:
     consent: Consent = field(default_factory=Consent)
     ceilings: tuple[Mode, ...] = (Mode.AUTO,)
     tenants: tuple[str, ...] = TENANTS
+    troubles: tuple[Trouble, ...] = TROUBLES
     lag: float = 0.1
     bad_hands: float = 0.3
     is_rolling: bool = False
     alert_for: timedelta = timedelta(seconds=15)
-    longest_jump: timedelta = timedelta(minutes=2)
+    longest_jump: timedelta = timedelta(minutes=1)
 
 
 def drawn(dice: Random) -> Setup:
@@ -115,6 +117,7 @@ def drawn(dice: Random) -> Setup:
         consent=Consent(timedelta(minutes=dice.choice((2, 30))), second_person_for_vip=dice.random() < 0.5),
         ceilings=dice.choice(_CEILINGS),
         tenants=TENANTS[: dice.randint(1, 3)],
+        troubles=tuple(dice.sample(TROUBLES, dice.randint(1, len(TROUBLES)))),
         lag=dice.choice((0.0, 0.05, 0.3)),
         bad_hands=dice.choice((0.0, 0.3, 0.7)),
         is_rolling=dice.random() < 0.7,
@@ -185,7 +188,7 @@ def _playbook(dice: Random, trouble: Trouble, verb: Verb) -> Playbook:
         mode=dice.choice(_MODES),
         bind=("service",),
         steps=(step,),
-        cooldown=timedelta(minutes=dice.choice((0, 2, 20))),
-        per_hour=dice.choice((1, 3, 6)),
+        cooldown=timedelta(minutes=dice.choice((0, 0, 2, 20))),
+        per_hour=dice.choice((1, 3, 6, 6)),
         escalate_after=dice.choice((1, 1, 2)),
     )

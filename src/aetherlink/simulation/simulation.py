@@ -25,7 +25,7 @@ from aetherlink.simulation.invariants import INVARIANTS, Invariant
 from aetherlink.simulation.memory_store import MemoryTransaction, Tables
 from aetherlink.simulation.persons import PERSONS, Scene
 from aetherlink.simulation.process import Outside, Process
-from aetherlink.simulation.setup import TROUBLES, Event, Setup, drawn
+from aetherlink.simulation.setup import Event, Setup, drawn
 from aetherlink.simulation.truth import Truth
 from aetherlink.simulation.witness import Settings, Witness
 
@@ -217,7 +217,7 @@ class Simulation:
         if len(self._truth.broken) >= _MOST_BROKEN:
             self._target_heals()
         else:
-            target, trouble = self._dice.choice(list(self._truth.seen)), self._dice.choice(TROUBLES)
+            target, trouble = self._dice.choice(list(self._truth.seen)), self._dice.choice(self._setup.troubles)
             self._truth.set(target, trouble.metric, self._clock.now(), wrong=True)
             self._alertmanager.evaluate(self._clock.now())
 

@@ -23,7 +23,7 @@ from aetherlink.simulation.memory_store import Changed, Tables
 
 _MOST_BEGUN = 200  # far above every budget of an hour
 _MOST_LOOKS = 16
-_LATELY = timedelta(seconds=20)  # for so long a look may be what an intent rests on
+_LATELY = timedelta(seconds=12)  # for so long a look may be what an intent rests on
 _HOUR = timedelta(hours=1)
 _RUNNING = ActionState.RUNNING
 _FINISHED = ActionState.FINISHED
