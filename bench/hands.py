@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote_plus
 
+from aetherlink.probes.expression import PART
+
+_PART = re.compile(rf'"{PART}", "([^"]+)", "", ""')
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
 
@@ -47,12 +50,14 @@ class Hands:
 
 
 def metrics(_method: str, path: str, body: bytes) -> object:
-    """One fresh sample for any query: 1, but 0 for services that are called idle."""
+    """Every part of a probe's question with a fresh sample; the query itself holds, but not for what is called idle."""
     asked = unquote_plus(path + body.decode())
-    value = "0" if "idle" in asked else "1"
     now = time.time()
-    sample = {"metric": {"job": "bench"}, "value": [now, f"{now}" if "timestamp(" in asked else value]}
-    return {"status": "success", "data": {"resultType": "vector", "result": [sample]}}
+    values = {part: "1" if part == "value" else f"{now}" for part in _PART.findall(asked)}
+    if "idle" in asked:
+        values.pop("value", None)
+    result = [{"metric": {PART: part}, "value": [now, value]} for part, value in values.items()]
+    return {"status": "success", "data": {"resultType": "vector", "result": result}}
 
 
 @asynccontextmanager

@@ -59,6 +59,7 @@ TIMELINE: Mapping[EventKind, str] = {
     EventKind.WRONG: "A person said that the action was wrong.",
     EventKind.APPROVAL_ASKED: "A person is asked to approve: the plan, what was seen, and the hash that binds both.",
     EventKind.APPROVED: "A person approved exactly this plan.",
+    EventKind.NOT_APPROVED: "A person tried to approve, and may not, or not this: a stale plan, too late, his own.",
     EventKind.DENIED: "A person denied the plan, or took the request back.",
     EventKind.EXPIRED: "Nobody approved in time.",
     EventKind.DRIFTED: "The target is not as it was shown any more: the request is made anew.",

@@ -18,8 +18,10 @@ from aetherlink import outside
 from aetherlink.access.gate import Gate, check_listen
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
+from aetherlink.agent_record import AgentRecord
 from aetherlink.api.app import build_api
 from aetherlink.api.services import ApiServices
+from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import ANCHORS_FILE, AnchorFile
 from aetherlink.audit.anchoring import Anchoring
 from aetherlink.audit.metrics import AuditMetrics
@@ -47,7 +49,7 @@ from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceKind
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.runner import Runner
-from aetherlink.pipeline.step import World
+from aetherlink.pipeline.step import Consent, World
 from aetherlink.policy.decide import decide
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
@@ -268,10 +270,20 @@ class Agent:
             ids=self._ids,
             options=settings.pipeline,
             restraints=self._restraints(),
+            consent=Consent(
+                expires_after=settings.approvals.expires_after,
+                second_person_for_vip=settings.approvals.second_person_for_vip,
+            ),
         )
 
     def _restraints(self) -> Restraints:
-        return Restraints(blindness=self._blindness)
+        settings = self._settings
+        return Restraints(
+            budgets=settings.budgets.bounds,
+            vip_mode=settings.vip_mode,
+            protected=settings.protected_targets,
+            blindness=self._blindness,
+        )
 
     def _blindness(self, source: SourceName) -> str | None:
         if source not in self._heartbeats.blind_sources:
@@ -370,6 +382,13 @@ class Agent:
             tokens=self._tokens,
             commands=commands,
             incident_commands=IncidentCommands(self.store, clock=self._clock, waker=self._runner),
+            approval_commands=ApprovalCommands(
+                self.store,
+                clock=self._clock,
+                waker=self._runner,
+                record=AgentRecord(ids=self._ids, source=settings.main_source),
+                requester_may_approve=settings.approvals.requester_may_approve,
+            ),
             health=self._health,
             anchors=self._anchoring,
             ledger=self._reception,

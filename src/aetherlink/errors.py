@@ -8,6 +8,7 @@
       AnswerError                      it answered, and the answer cannot be used
         RejectedError                  it refused the request and said why
       NotFoundError, ConflictError     what was asked for is not there, or is not so any more
+      GoneError                        it was there, and its time is over
       UnauthenticatedError, ForbiddenError
       BadRequestError                  the caller sent something that cannot be used
       OverloadedError                  a bound is reached; try again
@@ -68,6 +69,10 @@ class NotFoundError(AetherError):
 
 class ConflictError(AetherError):
     """It is not in the state that the request assumed."""
+
+
+class GoneError(AetherError):
+    """Its time is over."""
 
 
 class UnauthenticatedError(AetherError):

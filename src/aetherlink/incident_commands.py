@@ -6,7 +6,8 @@ Each is one transaction with its entry in the timeline, and each is the same whe
 from collections.abc import Callable
 from dataclasses import replace
 
-from aetherlink.errors import BadRequestError, ConflictError, NotFoundError
+from aetherlink.errors import ConflictError, NotFoundError
+from aetherlink.lib.given_words import checked
 from aetherlink.model import lifecycle, would_be
 from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus
 from aetherlink.model.ids import IncidentId
@@ -15,7 +16,6 @@ from aetherlink.model.lifecycle import Event, State
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, Store, Transaction, Waker
 
-LONGEST_TEXT = 4000
 _NOT_BEGUN = frozenset({ActionState.ALLOWED, ActionState.WAITING_APPROVAL})
 _BY = "by"
 _KEY = "idempotency_key"
@@ -38,7 +38,7 @@ class IncidentCommands:
         self, incident_id: IncidentId, text: str, *, by: str, idempotency_key: str | None = None
     ) -> Incident:
         """Add a note; a repeat under the same key adds no other one."""
-        words = _checked(text)
+        words = checked(text)
 
         def note(transaction: Transaction, incident: Incident) -> Incident:
             if idempotency_key is not None:
@@ -68,7 +68,7 @@ class IncidentCommands:
 
     async def close(self, incident_id: IncidentId, *, reason: str, by: str) -> Incident:
         """Say that it is over, whatever still fires. An action that runs is recorded to its end first."""
-        words = _checked(reason)
+        words = checked(reason)
 
         def close(transaction: Transaction, incident: Incident) -> Incident:
             if lifecycle.state_of(incident) in (State.CLOSED, State.CLOSING):
@@ -99,13 +99,6 @@ class IncidentCommands:
             return change(transaction, incident)
 
         return await self._store.write(work)
-
-
-def _checked(text: str) -> str:
-    words = text.strip()
-    if not words or len(words) > LONGEST_TEXT or "\0" in words:
-        raise BadRequestError(f"write 1 to {LONGEST_TEXT} characters (these are {len(words)}), none of them NUL")
-    return words
 
 
 def _stored(transaction: Transaction, changed: Incident, entry: Entry) -> Incident:

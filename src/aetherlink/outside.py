@@ -111,9 +111,10 @@ def alertmanagers(source: SourceOptions, options: ClientOptions) -> list[Alertma
 
 
 def executors(settings: Settings) -> dict[str, Opened]:
-    """Those that the targets name."""
-    names = {target.executor for target in settings.targets.values()}
-    return open_executors(names, ExecutorOptions(lab=settings.lab))
+    """Those that the targets name; with `dry_run` none of them changes anything."""
+    targets = settings.declared_targets.values()
+    options = ExecutorOptions(lab=settings.lab)
+    return open_executors(targets, options, clock=SystemClock(), is_dry_run=settings.dry_run)
 
 
 def playbooks(settings: Settings) -> tuple[Playbook, ...]:

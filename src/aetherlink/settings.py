@@ -12,17 +12,19 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
 from aetherlink.access.options import AuthOptions
+from aetherlink.approval_commands import ApprovalOptions
 from aetherlink.audit.options import AuditOptions
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.commands import ActionOptions
 from aetherlink.errors import SettingsError
 from aetherlink.executors.options import LabExecutorOptions
+from aetherlink.executors.target_options import TargetOptions, check_dependencies
 from aetherlink.health.heartbeat_options import HeartbeatOptions
 from aetherlink.health.options import HealthOptions
 from aetherlink.incidents.options import GroupingOptions, LabelOptions, ReceptionOptions
@@ -35,6 +37,8 @@ from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.playbooks import form_problems, strict_yaml
+from aetherlink.policy.options import BudgetOptions, ProtectedName
+from aetherlink.policy.protection import own_names, protected_name
 from aetherlink.probes.options import ProbeOptions
 from aetherlink.store.options import DatabaseUrl, has_password
 from aetherlink.store.retention_options import RetentionOptions
@@ -53,7 +57,12 @@ _FOREIGN_PREFIXES = ("AETHER_TEST_", "AETHER_AGENT_")
 _OF_EACH_AGENT = _OF_THE_CLI | {
     *("AETHER_LISTEN", "AETHER_DATA_DIR", "AETHER_DATABASE_URL", "AETHER_DATABASE_PASSWORD_FILE")
 }
-_SHOWN = frozenset({"mode", "playbook_modes", "log_level", "log_format", "health", "pipeline", "probes"})
+_SHOWN = frozenset(
+    {
+        *("mode", "playbook_modes", "vip_mode", "dry_run", "budgets", "approvals"),
+        *("log_level", "log_format", "health", "pipeline", "probes"),
+    }
+)
 
 
 def _check_listen(listen: str) -> str:
@@ -66,23 +75,6 @@ def _check_listen(listen: str) -> str:
         if host != "localhost":
             raise ValueError(f"{host!r} is not an IP address of this machine: write for instance 127.0.0.1") from None
     return listen
-
-
-class TargetOptions(BaseModel):
-    """Something that the agent may change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    executor: Literal["lab"] = Field(description="Which executor acts on it.")
-    service: Name = Field(description="Its name as the executor knows it.")
-    min: int = Field(default=1, ge=0, le=1000, description="The least number of replicas.")
-    max: int = Field(default=1, ge=1, le=1000, description="The greatest number of replicas.")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.min > self.max:
-            raise ValueError(f"min ({self.min}) is above max ({self.max})")
-        return self
 
 
 class Settings(BaseSettings):
@@ -99,6 +91,13 @@ class Settings(BaseSettings):
     playbook_modes: dict[str, Mode] = Field(
         default_factory=dict, description="The mode of single playbooks by name, in place of what their files say."
     )
+    dry_run: bool = Field(
+        default=False,
+        description="Every executor looks at its targets and only says what it would do: nothing is ever changed.",
+    )
+    vip_mode: Mode = Field(
+        default=Mode.APPROVE, description="The most that automation may do for VIP tenants: observe, approve or auto."
+    )
     sources: tuple[SourceOptions, ...] = Field(
         default=(
             SourceOptions(name="default", prometheus="http://127.0.0.1:9090", alertmanagers=("http://127.0.0.1:9093",)),
@@ -109,6 +108,11 @@ class Settings(BaseSettings):
     targets: dict[Name, TargetOptions] = Field(
         default_factory=dict, description="What the agent may change, by name. Nothing else is ever touched."
     )
+    protected: tuple[ProtectedName, ...] = Field(
+        default=(),
+        max_length=1000,
+        description="More names of what the agent must never act on, beside itself, its database and its monitoring.",
+    )
     actions: dict[Name, ActionOptions] = Field(
         default_factory=dict, description="Names for POST /act: each a verb and the target it is for."
     )
@@ -118,6 +122,7 @@ class Settings(BaseSettings):
         le=1000,
         description="How many actions an hour a target may have before a person's request is denied.",
     )
+    budgets: BudgetOptions = Field(default=BudgetOptions(), description="How much may be done in all.")
     vip_tenants: tuple[str, ...] = Field(
         default=("vip-*",), description="Tenants that come first, by name or pattern (* and ?)."
     )
@@ -158,6 +163,7 @@ class Settings(BaseSettings):
     )
     heartbeat: HeartbeatOptions = Field(default=HeartbeatOptions(), description="The alert that always fires.")
     labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")
+    approvals: ApprovalOptions = Field(default=ApprovalOptions(), description="Who may approve what, for how long.")
     pipeline: PipelineOptions = Field(default=PipelineOptions(), description="How patient the pipeline is.")
     retention: RetentionOptions = Field(default=RetentionOptions(), description="How long things are kept.")
     probes: ProbeOptions = Field(default=ProbeOptions(), description="What counts as fresh evidence.")
@@ -185,6 +191,11 @@ class Settings(BaseSettings):
                     f"actions.{name}.{action.verb}: there is no target {action.target!r}"
                     f"{near or ': declare it under `targets`'}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _dependencies_end(self) -> Self:
+        check_dependencies(self.targets)
         return self
 
     @model_validator(mode="after")
@@ -223,16 +234,23 @@ class Settings(BaseSettings):
     @property
     def declared_targets(self) -> dict[TargetName, Target]:
         """The targets in the words of the model."""
-        return {
-            TargetName(name): Target(
-                name=TargetName(name),
-                executor=each.executor,
-                service=each.service,
-                minimum=each.min,
-                maximum=each.max,
-            )
-            for name, each in self.targets.items()
-        }
+        return {TargetName(name): each.declared_as(name) for name, each in self.targets.items()}
+
+    @property
+    def own_names(self) -> frozenset[str]:
+        """What the agent itself lives on, by name, as policy.protection compares it."""
+        return own_names(
+            prometheus=[source.prometheus for source in self.sources],
+            alertmanagers=[url for source in self.sources for url in source.alertmanagers],
+            database_url=None if self.database_url is None else self.database_url.get_secret_value(),
+            protected=self.protected,
+        )
+
+    @property
+    def protected_targets(self) -> dict[TargetName, str]:
+        """The targets that the agent itself lives on, with the name that tells."""
+        told = {name: protected_name(target, self.own_names) for name, target in self.declared_targets.items()}
+        return {name: f"what the agent lives on ({word})" for name, word in told.items() if word is not None}
 
     @property
     def modes(self) -> dict[PlaybookName, Mode]:

@@ -49,6 +49,7 @@ def test_t25_nothing_is_wrong_in_many_worlds() -> None:
         assert found == [], told(found)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_t25_a_planted_bug_is_found(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
     bug.plant(monkeypatch)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from aetherlink.executors.options import ExecutorOptions, LabExecutorOptions
-from aetherlink.executors.registry import BUILTIN
+from aetherlink.executors.registry import BUILTIN, Ground
 from aetherlink.model.actions import Target
 from aetherlink.model.ids import TargetName
 from aetherlink.testing import ManualClock, MemoryExecutor
@@ -28,12 +28,24 @@ async def memory_world() -> AsyncIterator[World]:
 @asynccontextmanager
 async def lab_world() -> AsyncIterator[World]:
     async with lab_server() as server:
-        opened = BUILTIN["lab"](ExecutorOptions(lab=LabExecutorOptions(control_socket=server.socket)))
+        opened = BUILTIN["lab"](ground(ExecutorOptions(lab=LabExecutorOptions(control_socket=server.socket))))
         yield World(opened.executor, target("lab"), lambda: datetime.now(UTC))
         await opened.aclose()
 
 
-WORLDS = {"memory": memory_world, "lab": lab_world}
+@asynccontextmanager
+async def dry_run_world() -> AsyncIterator[World]:
+    clock = ManualClock()
+    opened = BUILTIN["dry_run"](Ground(ExecutorOptions(), (target("dry_run"),), clock))
+    yield World(opened.executor, target("dry_run"), clock.now, releases=("imagined-1", "imagined-2"))
+    await opened.aclose()
+
+
+def ground(options: ExecutorOptions) -> Ground:
+    return Ground(options, (), ManualClock())
+
+
+WORLDS = {"memory": memory_world, "lab": lab_world, "dry_run": dry_run_world}
 
 
 def test_every_registered_executor_has_a_world_here() -> None:

@@ -1,5 +1,6 @@
 """What every executor must do, as one suite: subclass it, with a `world` fixture that answers for one executor."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -7,7 +8,16 @@ from datetime import datetime, timedelta
 import pytest
 
 from aetherlink.errors import NotFoundError
-from aetherlink.model.actions import OutcomeStatus, Release, Replicas, StartedAfter, Target, Verb
+from aetherlink.model.actions import (
+    Observation,
+    OutcomeStatus,
+    Release,
+    Replicas,
+    StartedAfter,
+    Target,
+    Verb,
+    Wish,
+)
 from aetherlink.model.ids import TargetName
 from aetherlink.ports import Executor
 
@@ -16,11 +26,15 @@ DEADLINE = timedelta(seconds=40)
 
 @dataclass(frozen=True)
 class World:
-    """An executor, a target that is well with one replica (and may have two), and that world's time of day."""
+    """An executor, a target that is well with one replica (and may have two), and that world's time of day.
+
+    `releases` are two that it can run, the later one last.
+    """
 
     executor: Executor
     target: Target
     now: Callable[[], datetime]
+    releases: tuple[str, str] = ("1.0.0", "1.1.0")
 
     @property
     def nowhere(self) -> Target:
@@ -87,7 +101,8 @@ class ExecutorContract:
     async def test_a_rollback_swaps_the_release_with_the_one_before_and_a_repeat_does_nothing(
         self, world: World
     ) -> None:
-        await world.executor.converge(world.target, Release("1.1.0"), deadline=DEADLINE)
+        old, new = world.releases
+        await world.executor.converge(world.target, Release(new), deadline=DEADLINE)
         before = await world.executor.observe(world.target, deadline=DEADLINE)
         wish = Release(before.previous_release)
 
@@ -95,5 +110,51 @@ class ExecutorContract:
         after = await world.executor.observe(world.target, deadline=DEADLINE)
 
         assert [outcome.status for outcome in outcomes] == ["done", "not_needed"], outcomes
-        assert (before.release, before.previous_release) == ("1.1.0", "1.0.0")
-        assert (after.release, after.previous_release, after.ready) == ("1.0.0", "1.1.0", 1)
+        assert (before.release, before.previous_release) == (new, old)
+        assert (after.release, after.previous_release, after.ready) == (old, new, 1)
+
+    async def test_what_was_seen_before_a_change_of_size_brings_it_back(self, world: World) -> None:
+        before = await world.executor.observe(world.target, deadline=DEADLINE)
+        wish = Replicas(before.wanted + 1)
+        await world.executor.converge(world.target, wish, deadline=DEADLINE)
+
+        back = await self._brought_back(world, before, wish)
+
+        assert (back.ready, back.wanted, back.release) == (before.ready, before.wanted, before.release)
+
+    async def test_what_was_seen_before_a_change_of_release_brings_it_back(self, world: World) -> None:
+        before = await world.executor.observe(world.target, deadline=DEADLINE)
+        wish = Release(next(each for each in world.releases if each != before.release))
+        await world.executor.converge(world.target, wish, deadline=DEADLINE)
+
+        back = await self._brought_back(world, before, wish)
+
+        assert (back.ready, back.wanted, back.release) == (before.ready, before.wanted, before.release)
+
+    async def test_a_restart_cannot_be_brought_back(self, world: World) -> None:
+        before = await world.executor.observe(world.target, deadline=DEADLINE)
+
+        assert before.restoring(StartedAfter(world.now())) is None
+
+    async def test_one_that_says_that_it_rolls_has_at_most_one_replica_away(self, world: World) -> None:
+        await world.executor.converge(world.target, Replicas(2), deadline=DEADLINE)
+        restart = asyncio.ensure_future(
+            world.executor.converge(world.target, StartedAfter(world.now()), deadline=DEADLINE)
+        )
+        ready = []
+        while not restart.done():
+            ready.append((await world.executor.observe(world.target, deadline=DEADLINE)).ready)
+            await asyncio.sleep(0.01)
+        back = await world.executor.converge(world.target, Replicas(1), deadline=DEADLINE)
+
+        assert (restart.result().status, back.status) == (OutcomeStatus.DONE, OutcomeStatus.DONE)
+        assert min(ready) >= (1 if world.executor.is_rolling else 0)
+
+    @staticmethod
+    async def _brought_back(world: World, before: Observation, wish: Wish) -> Observation:
+        """What is there after the wish that takes the other one back."""
+        undo = before.restoring(wish)
+        assert undo is not None
+        outcome = await world.executor.converge(world.target, undo, deadline=DEADLINE)
+        assert outcome.status is OutcomeStatus.DONE, outcome
+        return await world.executor.observe(world.target, deadline=DEADLINE)

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -25,19 +25,32 @@ class Mishap(StrEnum):
     NOT_READY = "reported as not ready in time, and it is not"
     LIE = "reported as done, and it is not"
     NONSENSE = "not carried out, and the reply is no JSON"
+    NO_AFTER_THE_ACT = "carried out, but answered that there is no such service"
+    NO_BEFORE_IT_IS_READY = "carried out, not ready yet, and answered that there is no such service"
+
+
+_CARRIED_OUT = (Mishap.REPLY_LOST, Mishap.LATE, Mishap.NO_AFTER_THE_ACT, Mishap.NO_BEFORE_IT_IS_READY)
 
 
 @dataclass
 class LabServer:
-    """The service `crm`, one to four replicas, releases 1.0.0 and 1.1.0."""
+    """One service, `crm` at first, of one to four replicas, releases 1.0.0 and 1.1.0; `told` lies over its view.
+
+    `before` and `after` are called around every change; `changes` were asked for, `restarts` were really made.
+    """
 
     socket: Path
     mishap: Mishap | None = None
+    name: str = "crm"
+    told: dict[str, object] = field(default_factory=dict)
     changes: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     started: list[datetime] = field(default_factory=lambda: [datetime(2026, 1, 1, tzinfo=UTC)])
     state: str = "ready"
     release: str = "1.1.0"
     previous_release: str | None = "1.0.0"
+    restarts: int = 0
+    before: Callable[[], None] = lambda: None
+    after: Callable[[], None] = lambda: None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
 
@@ -65,23 +78,30 @@ class LabServer:
     async def _answer(self, method: str, path: str, wish: dict[str, object]) -> bytes:
         """The whole reply; empty ends the connection."""
         parts = path.strip("/").split("/")
-        if parts[:2] != ["v1", "services"] or parts[2:3] != ["crm"]:
+        if parts[:2] != ["v1", "services"] or parts[2:3] != [self.name]:
             return _problem("404 Not Found", f"this lab has no service {parts[-1]!r}")
         if method == "GET":
             return _json("200 OK", self._view())
         self.changes.append((parts[3], wish))
+        self.before()
         if self.mishap is not None:
             return await self._go_wrong(self.mishap, parts[3], wish)
         problem = self._change(parts[3], wish)
+        self.after()
         return _problem("409 Conflict", problem) if problem else _json("200 OK", self._view())
 
     async def _go_wrong(self, mishap: Mishap, verb: str, wish: dict[str, object]) -> bytes:
         self.mishap = None
-        if mishap in (Mishap.REPLY_LOST, Mishap.LATE):
+        if mishap in _CARRIED_OUT:
             self._change(verb, wish)
         match mishap:
             case Mishap.LATE | Mishap.NOT_READY:
                 return _problem("504 Gateway Timeout", "crm was starting when the deadline passed")
+            case Mishap.NO_AFTER_THE_ACT:
+                return _problem("404 Not Found", "there is no such service")
+            case Mishap.NO_BEFORE_IT_IS_READY:
+                self.state = "starting"
+                return _problem("404 Not Found", "there is no such service")
             case Mishap.LIE:
                 return _json("200 OK", self._view())
             case Mishap.NONSENSE:
@@ -97,6 +117,7 @@ class LabServer:
         match verb, wish:
             case "restart", {"started_after": str() as after}:
                 instant = datetime.fromisoformat(after)
+                self.restarts += any(at <= instant for at in self.started)
                 self.started = [max(at, instant) if at > instant else _now_after(instant) for at in self.started]
             case "scale", {"replicas": int() as count} if 1 <= count <= 4:
                 self.started = (self.started + [datetime.now(UTC)] * 4)[:count]
@@ -122,7 +143,8 @@ class LabServer:
         ]
         releases = {"release": self.release, "previous_release": self.previous_release}
         bounds = {"min": 1, "max": 4, "wanted": len(self.started)}
-        return {"name": "crm", "state": self.state, "url": None, "log": "", **releases, **bounds, "replicas": replicas}
+        own = {"name": self.name, "state": self.state, "url": None, "log": "", **releases, **bounds}
+        return {**own, "replicas": replicas, **self.told}
 
 
 def _now_after(instant: datetime) -> datetime:

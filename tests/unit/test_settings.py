@@ -1,12 +1,16 @@
 """Settings: one tree, strict; a mistake is named with its place and the nearest known word."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from aetherlink import settings
 from aetherlink.errors import SettingsError
+from aetherlink.executors.registry import BUILTIN
+from aetherlink.model.budgets import Budgets
 from aetherlink.model.decisions import Mode
 
 FILE = """
@@ -18,6 +22,12 @@ targets:
 actions:
   restart_api: {restart: crm-api}
 health: {interval: 5s, threshold: 70}
+"""
+CIRCLE = """
+targets:
+  a: {executor: lab, service: a, depends_on: [b]}
+  b: {executor: lab, service: b, depends_on: [c]}
+  c: {executor: lab, service: c, depends_on: [a]}
 """
 TWO_LOGINS = """
 sources:
@@ -54,6 +64,43 @@ def test_a_file_is_read(file: Path) -> None:
     assert found.sources[0].prometheus == "http://prometheus:9090"
     assert found.declared_targets["crm-api"].maximum == 4
     assert found.health.threshold == 70
+
+
+def test_a_target_says_what_may_be_done_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text("""
+targets:
+  crm-db: {executor: dry_run, service: postgres, mode: observe, break_glass: true}
+  crm-api: {executor: lab, service: crm, min: 1, max: 4, floor: 2, depends_on: [crm-db]}
+""")
+
+    found = settings.load(path).declared_targets
+
+    assert (found["crm-api"].floor, found["crm-api"].depends_on) == (2, ("crm-db",))
+    assert (found["crm-api"].mode, found["crm-api"].is_break_glass) == (Mode.AUTO, False)
+    assert (found["crm-db"].mode, found["crm-db"].is_break_glass) == (Mode.OBSERVE, True)
+
+
+def test_the_executors_that_a_target_may_name_are_those_that_there_are() -> None:
+    annotation = settings.Settings.model_fields["targets"].annotation
+    options = get_args(annotation)[1]
+
+    assert set(get_args(options.model_fields["executor"].annotation)) == set(BUILTIN)
+
+
+def test_budgets_and_approvals_are_as_the_model_has_them_unless_set(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(
+        "budgets: {running: 1, per_hour: 7}\napprovals: {expires_after: 10m, second_person_for_vip: true}\n"
+    )
+
+    first, changed = settings.load(), settings.load(path)
+
+    assert first.budgets.bounds == Budgets()
+    assert changed.budgets.bounds == Budgets(running=1, per_hour=7)
+    assert first.approvals.expires_after == timedelta(minutes=30)
+    assert changed.approvals.expires_after == timedelta(minutes=10)
+    assert (first.vip_mode, first.dry_run, changed.approvals.second_person_for_vip) == (Mode.APPROVE, False, True)
 
 
 def test_a_file_in_the_folder_is_found_and_a_variable_names_another(
@@ -114,7 +161,23 @@ def test_the_seeds_variables_lie_over_the_first_source_of_a_file(file: Path, mon
         ("sources: [{name: a, prometheus: 'prometheus:9090'}]", "not an address like"),
         ("sources: [{name: a, prometheus: 'http://a'}, {name: a, prometheus: 'http://b'}]", "same name"),
         ("targets: {a: {executor: lab, service: a, min: 3, max: 2}}", "above max"),
-        ("targets: {a: {executor: ssh, service: a}}", r"targets\.a\.executor"),
+        ("targets: {a: {executor: ssh, service: a}}", r"targets\.a\.executor: .*'dry_run' or 'lab'"),
+        ("targets: {a: {executor: lab, service: a, max: 2, floor: 3}}", r"floor \(3\) is above max \(2\)"),
+        ("targets: {a: {executor: lab, service: a, mode: never}}", r"targets\.a\.mode: .*'observe', 'approve' or"),
+        ("targets: {a: {executor: lab, service: a, depends_on: [a]}}", "a target cannot depend on itself"),
+        (
+            "targets: {crm-db: {executor: lab, service: b}, a: {executor: lab, service: a, depends_on: [crm-bd]}}",
+            r"targets\.a\.depends_on: there is no target 'crm-bd': did you mean `crm-db`\?",
+        ),
+        ("targets: {a: {executor: lab, service: a, depends_on: [zzz]}}", "'zzz': declare it under `targets`"),
+        (CIRCLE, "these depend on each other in a circle: a -> b -> c -> a|b -> c -> a -> b|c -> a -> b -> c"),
+        ("budgets: {per_ten_minutes: 0}", r"budgets\.per_ten_minutes: .*greater than or equal to 1"),
+        ("budgets: {per_ten_minutes: 2}", r"vip_reserve \(2\) leaves nothing to others of per_ten_minutes \(2\)"),
+        ("budgets: {suspect_share: 0}", r"budgets\.suspect_share"),
+        ("budgets: {pr_hour: 3}", r"budgets\.pr_hour: unknown key: did you mean `per_hour`\?"),
+        ("approvals: {expires_after: 1s}", r"approvals\.expires_after"),
+        ("protected: ['--']", "'--' is no name: it has no letter and no digit"),
+        ("vip_mode: ask", "vip_mode: .*'observe', 'approve' or 'auto'"),
         ("sources: [{name: a, prometheus: 'http://a', headers: {'a b': c}}]", r"headers\.a b"),
         ("sources: [{name: a, prometheus: 'http://a', headers: {Content-Length: '1'}}]", "the HTTP client"),
         (

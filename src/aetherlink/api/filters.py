@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import StringConstraints
 
+from aetherlink.model.actions import ActionFilter, ActionState
 from aetherlink.model.alerts import AlertFilter, AlertSeverity, AlertStatus
 from aetherlink.model.incidents import IncidentFilter, IncidentStatus, Origin, Severity
 
@@ -51,3 +52,15 @@ def incident_filter(
 ) -> IncidentFilter:
     """What a list of incidents is narrowed to."""
     return IncidentFilter(status, severity, source, tenant, service, vip, origin)
+
+
+def action_filter(
+    *,
+    state: Annotated[ActionState | None, Query(description="How far it has come.")] = None,
+    incident_id: Annotated[
+        Text | None, Query(description="Of this incident.", examples=["inc-06f3qk2c8d1v7m4t"])
+    ] = None,
+    target: Annotated[Text | None, Query(description="On this target.", examples=["crm-api"])] = None,
+) -> ActionFilter:
+    """What a list of actions is narrowed to."""
+    return ActionFilter(state, incident_id, target)

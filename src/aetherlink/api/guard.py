@@ -3,6 +3,7 @@
 Every route says what it needs, or says that it is open; a route that says neither cannot be built.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 
 from fastapi import APIRouter, Request, Response
@@ -12,7 +13,12 @@ from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 
 from aetherlink.access.gate import Gate
+from aetherlink.errors import ForbiddenError, UnauthenticatedError
 from aetherlink.model.principals import Principal, Scope
+
+_log = logging.getLogger("aetherlink.api")
+_READING = frozenset({"GET", "HEAD"})
+_LONGEST_PATH = 200  # characters, in the log
 
 
 class Needs(SecurityBase):
@@ -27,7 +33,13 @@ class Needs(SecurityBase):
 
     def __call__(self, request: Request) -> Principal:
         """Who calls. Raises UnauthenticatedError or ForbiddenError."""
-        return self._gate.admit(request.headers.raw, request.client, self.scope, also_local=self._also_local)
+        try:
+            return self._gate.admit(request.headers.raw, request.client, self.scope, also_local=self._also_local)
+        except (UnauthenticatedError, ForbiddenError) as refusal:
+            if request.method not in _READING:  # who tried to change something is on record
+                where = request.client.host if request.client else "a socket"
+                _log.warning("%s %s from %s: %s", request.method, request.url.path[:_LONGEST_PATH], where, refusal)
+            raise
 
 
 def open_to_all() -> None:

@@ -1,6 +1,7 @@
 """Paging as all lists have it: ?limit=&cursor= in, {"items", "next_cursor"} out."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query
@@ -35,6 +36,18 @@ def checked(cursor: str | None, form: re.Pattern[str]) -> str | None:
 def refusal(cursor: str) -> BadRequestError:
     """What to say to a cursor that the list did not give out."""
     return BadRequestError(f"cursor: {cursor!r} is no cursor of this list: take it from next_cursor")
+
+
+def part_of(names: Sequence[str], *, limit: int, cursor: str | None) -> tuple[slice, str | None]:
+    """Where the page behind the cursor lies in a list that is had as a whole, and the next cursor: one of these names.
+
+    Raises BadRequestError for a cursor that is none of them.
+    """
+    if cursor is not None and cursor not in names:
+        raise refusal(cursor)
+    start = 0 if cursor is None else names.index(cursor) + 1
+    end = start + limit
+    return slice(start, end), names[end - 1] if end < len(names) else None
 
 
 class Page(BaseModel):

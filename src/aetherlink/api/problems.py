@@ -22,6 +22,7 @@ _STATUSES: Sequence[tuple[type[errors.AetherError], int]] = (  # the first that 
     (errors.ForbiddenError, 403),
     (errors.NotFoundError, 404),
     (errors.ConflictError, 409),
+    (errors.GoneError, 410),
     (errors.OverloadedError, 503),
     (errors.StoreError, 503),
     (errors.DeadlineError, 504),

@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from fastapi import APIRouter
 
 from aetherlink.api.routers import (
+    action_acts,
     actions,
     alerts,
     audit,
+    brakes,
     docs_page,
     health_history,
     incident_acts,
@@ -29,6 +31,8 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     ledger.router,
     health_history.router,
     actions.router,
+    action_acts.router,
+    brakes.router,
     pause.router,
     tokens.router,
     audit.router,

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from aetherlink.access.gate import Gate
 from aetherlink.access.tokens import TokenBook
+from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.commands import Commands
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.model.ids import SourceName
@@ -28,6 +29,7 @@ class ApiServices:
     tokens: TokenBook
     commands: Commands
     incident_commands: IncidentCommands
+    approval_commands: ApprovalCommands
     health: HealthView
     anchors: AnchorView
     ledger: LedgerView

@@ -6,14 +6,16 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from aetherlink.api.paging import Page
-from aetherlink.model.actions import Action, ActionState, OutcomeStatus, Verb
+from aetherlink.model.actions import WRONG_FACT, Action, ActionState, OutcomeStatus, Verb
 from aetherlink.model.alerts import AlertStatus, StoredAlert, Suppression
+from aetherlink.model.brakes import Brake
 from aetherlink.model.decisions import Effect
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
 from aetherlink.model.pauses import Pause
 from aetherlink.model.principals import Scope, TokenRecord
 from aetherlink.model.timeline import EventKind, StoredEntry
 
+EXAMPLE_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 Instant = Annotated[datetime, Field(examples=["2025-11-02T20:06:26Z"])]
 
 
@@ -90,6 +92,54 @@ class OutcomeShape(Shape):
     reason: str
 
 
+class ObjectionShape(Shape):
+    """What one rule has against an action."""
+
+    effect: Effect
+    rule: str = Field(examples=["mode_allows"])
+    reason: str = Field(examples=["the mode is approve"])
+
+
+class GrantShape(Shape):
+    """One person's yes."""
+
+    by: str = Field(examples=["ann"])
+    at: Instant
+
+
+class ApprovalShape(Shape):
+    """A request for approval: exactly what is approved, until when, by how many people."""
+
+    plan_hash: str = Field(
+        description="SHA-256 over what is shown, its evidence left out: what an approval has to name.",
+        examples=[EXAMPLE_HASH],
+    )
+    asked_at: Instant
+    expires_at: Instant
+    needed: int = Field(description="So many different people have to say yes.", examples=[1])
+    grants: list[GrantShape]
+    shown: dict[str, Any] = Field(
+        description="What is approved: plan, target, observed state, what undo would do; and the evidence.",
+        examples=[
+            {
+                "plan": {"verb": "restart", "target": "crm-api", "playbook": "restart-crm-api"},
+                "target": {"name": "crm-api", "executor": "lab", "service": "crm"},
+                "observed": {"ready": 0, "wanted": 1, "oldest_start": None},
+                "undo": "a restart cannot be undone",
+                "evidence": "up is 0",
+            }
+        ],
+    )
+
+
+class WrongShape(Shape):
+    """What a person said who found the action wrong."""
+
+    by: str = Field(examples=["ann"])
+    at: Instant
+    reason: str = Field(examples=["the API was well, the probe was not"])
+
+
 class ActionShape(Shape):
     """An action: what was asked for, how it was decided, what came of it."""
 
@@ -104,11 +154,14 @@ class ActionShape(Shape):
     decision: Effect
     rule: str = Field(description="The rule that brought the decision.", examples=["all_rules"])
     decision_reason: str = Field(examples=["no rule has anything against it"])
+    objections: list[ObjectionShape] = Field(description="What every rule has against it, not only the first.")
     incident_id: str | None
     created_at: Instant
     started_at: Instant | None
     finished_at: Instant | None
     outcome: OutcomeShape | None
+    approval: ApprovalShape | None = Field(description="Null: none is needed, or the target is still looked at.")
+    wrong: WrongShape | None = Field(description="Somebody said that it was wrong.")
 
 
 class ActionPage(Page):
@@ -185,6 +238,25 @@ class PauseState(BaseModel):
     pauses: list[PauseShape]
 
 
+class BrakeShape(Shape):
+    """What keeps automation from a target or a playbook until a person lets go of it."""
+
+    scope: str = Field(
+        description="target:TARGET, playbook:PLAYBOOK, or playbook:PLAYBOOK@TARGET.",
+        examples=["playbook:restart-crm-api@crm-api"],
+    )
+    since: Instant
+    effect: Effect = Field(description="deny, or needs_approval where a person may still approve.", examples=["deny"])
+    reason: str = Field(examples=["action act-06f3qk2c8d1v7m4t was wrong: the API was well"])
+    set_by: str = Field(description="A person, or the agent itself.", examples=["ann"])
+
+
+class BrakePage(Page):
+    """Brakes, by scope."""
+
+    items: list[BrakeShape]
+
+
 def alert(stored: StoredAlert) -> AlertShape:
     """The alert, with the incident that it is filed under."""
     one = stored.alert
@@ -240,6 +312,9 @@ def action(one: Action) -> ActionShape:
         started_at=one.started_at,
         finished_at=one.finished_at,
         outcome=None if one.outcome is None else OutcomeShape.model_validate(one.outcome),
+        objections=[ObjectionShape.model_validate(each) for each in one.decision.objections],
+        approval=None if one.approval is None else ApprovalShape.model_validate(one.approval),
+        wrong=None if WRONG_FACT not in one.facts else WrongShape.model_validate(one.facts[WRONG_FACT]),
     )
 
 
@@ -259,6 +334,11 @@ def entry(one: StoredEntry) -> EntryShape:
 def pauses(held: list[Pause]) -> PauseState:
     """The pauses that hold."""
     return PauseState(paused=bool(held), pauses=[PauseShape.model_validate(one) for one in held])
+
+
+def brake(one: Brake) -> BrakeShape:
+    """The brake."""
+    return BrakeShape.model_validate(one)
 
 
 def token(one: TokenRecord) -> TokenShape:

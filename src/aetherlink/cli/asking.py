@@ -55,7 +55,8 @@ def act(
         print_json(answer)
     else:
         print_line(f"{details.get('decision')}: {details.get('reason')} ({details.get('rule')})")
-        print_line(f"aether show {details.get('id')}")
+        then = "approve" if details.get("decision") == "needs_approval" else "show"
+        print_line(f"aether {then} {details.get('id')}")
     raise typer.Exit(0 if answer.get("accepted") else 1)
 
 

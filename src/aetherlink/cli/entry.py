@@ -7,9 +7,11 @@ import typer
 
 from aetherlink.cli import (
     alerts,
+    approvals,
     asking,
     audit,
     backup,
+    brakes,
     health,
     incident_acts,
     incidents,
@@ -28,6 +30,8 @@ GROUPS = (
     health.group,
     incidents.group,
     incident_acts.group,
+    approvals.group,
+    brakes.group,
     audit.group,
     alerts.group,
     pause.group,

@@ -71,13 +71,16 @@ def show(
 
 
 def _print_facts(found: Mapping[str, Any]) -> None:
-    from aetherlink.cli.printing import labels, print_table
+    from aetherlink.cli.printing import flat, labels, print_table
 
     facts = {name: value for name, value in found.items() if not isinstance(value, dict | list)}
     if isinstance(found.get("labels"), dict):
         facts["labels"] = labels(found["labels"])
     if isinstance(found.get("outcome"), dict):
         facts["outcome"] = f"{found['outcome'].get('status')}: {found['outcome'].get('reason')}"
+    for name in ("approval", "wrong"):
+        if isinstance(found.get(name), dict):
+            facts |= flat(found[name], f"{name}.")
     print_table(("", ""), list(facts.items()), none="")
     if "timeline" in found:
         rows = [(entry.get("at"), entry.get("kind"), entry.get("text")) for entry in found["timeline"]]

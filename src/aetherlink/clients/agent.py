@@ -10,7 +10,26 @@ import msgspec
 from aetherlink.clients.connection import Connection, with_bearer
 from aetherlink.clients.exchange import UNREADABLE_JSON, Exchange
 from aetherlink.clients.options import ClientOptions
-from aetherlink.errors import AnswerError, RejectedError, SettingsError, UnauthenticatedError, UnreachableError
+from aetherlink.errors import (
+    AetherError,
+    AnswerError,
+    ConflictError,
+    ForbiddenError,
+    GoneError,
+    RejectedError,
+    SettingsError,
+    UnauthenticatedError,
+    UnreachableError,
+)
+
+_REFUSALS: Mapping[int, type[AetherError]] = {
+    **dict.fromkeys((400, 404, 422), SettingsError),
+    401: UnauthenticatedError,
+    403: ForbiddenError,
+    409: ConflictError,
+    410: GoneError,
+    **dict.fromkeys((502, 503, 504), UnreachableError),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +76,8 @@ class AgentClient:
         """The object that it answers with.
 
         Raises SettingsError for a request that it cannot use, UnauthenticatedError where it accepts no token or misses
-        one, RejectedError for any other refusal, UnreachableError when it (or what stands behind it) cannot be reached.
+        one, ForbiddenError where the token lacks the scope, ConflictError and GoneError where it is not so any more,
+        RejectedError for any other refusal, UnreachableError when it (or what stands behind it) cannot be reached.
         """
         reply = await self.send(method, path, body)
         if reply.status < 300:
@@ -76,12 +96,7 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 
 def _refusal(reply: Reply) -> Exception:
-    match reply.status:
-        case 400 | 404 | 422:
-            return SettingsError(reply.detail)
-        case 401:
-            return UnauthenticatedError(reply.detail)
-        case 502 | 503 | 504:
-            return UnreachableError(reply.detail)
-        case status:
-            return RejectedError(f"refused with {status}: {reply.detail}", status=status)
+    kind = _REFUSALS.get(reply.status)
+    if kind is not None:
+        return kind(reply.detail)
+    return RejectedError(f"refused with {reply.status}: {reply.detail}", status=reply.status)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -28,7 +28,8 @@ T = TypeVar("T")
 
 _LONGEST_SOCKET_PATH = 107  # Linux keeps 108 bytes for it, one of them the end
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_OPTIONS = ClientOptions(max_bytes=MEBIBYTE)
+_IN_FLIGHT = 100  # more than the pipeline has workers: services that hang must not keep the others waiting
+_OPTIONS = ClientOptions(max_bytes=MEBIBYTE, in_flight=_IN_FLIGHT)
 # The lab answers at its own deadline; this much later nobody waits for it any more.
 _GRACE = timedelta(seconds=1)
 
@@ -51,7 +52,7 @@ class LabReplica:
     state: ServiceState
     pid: int | None = None
     port: int | None = None
-    started_at: datetime | None = None
+    started_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     exit_code: int | None = None
 
 
@@ -99,7 +100,10 @@ class LabControl:
 
     async def service(self, name: str, *, deadline: timedelta) -> LabService:
         """One service. Raises NotFoundError, UnreachableError or AnswerError."""
-        return self._decode(_SERVICE, await self._ask("GET", _path(name), deadline=deadline))
+        try:
+            return self._service(name, await self._ask("GET", _path(name), deadline=deadline))
+        except ConflictError as error:  # nothing was assumed that could have changed: it makes no sense
+            raise AnswerError(str(error)) from error
 
     async def restart(self, name: str, *, started_after: datetime, deadline: timedelta) -> LabService:
         """Every wanted replica one that started after that instant; answers once the service is ready.
@@ -126,8 +130,13 @@ class LabControl:
     async def _change(self, name: str, verb: str, wish: Mapping[str, object], *, deadline: timedelta) -> LabService:
         """The lab is told a shorter deadline than ours, so that it can still say how far it came."""
         body = msgspec.json.encode({**wish, "deadline_seconds": _seconds_for_the_lab(deadline)})
-        answer = await self._ask("POST", _path(name, verb), deadline=deadline, content=body)
-        return self._decode(_SERVICE, answer)
+        return self._service(name, await self._ask("POST", _path(name, verb), deadline=deadline, content=body))
+
+    def _service(self, name: str, answer: Answer) -> LabService:
+        service = self._decode(_SERVICE, answer)
+        if service.name != name:
+            raise AnswerError(f"the lab was asked of {name} and answered of {service.name[:80]!r}")
+        return service
 
     async def _ask(self, method: str, path: str, *, deadline: timedelta, content: bytes | None = None) -> Answer:
         try:

@@ -1,9 +1,11 @@
 """Acts on the services of the lab through its control API. Called by the pipeline; decides nothing."""
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from aetherlink.clients.lab_control import LabControl, LabService, ServiceState
 from aetherlink.errors import AetherError, ConflictError, NotFoundError, NotSentError, RejectedError
+from aetherlink.executors.bounds import refusal
 from aetherlink.model.actions import (
     Observation,
     Outcome,
@@ -16,15 +18,25 @@ from aetherlink.model.actions import (
     Wish,
 )
 
-_SAID_NO = (NotFoundError, ConflictError, RejectedError, NotSentError)  # the lab said so, or nothing arrived there
+_SAID_NO = (NotFoundError, ConflictError, RejectedError)
 _LOOK = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One wish on its way: what was seen before it was sent, and how long a look may take."""
+
+    target: Target
+    wish: Wish
+    before: Observation
+    look: timedelta
 
 
 class LabExecutor:
     """See ports.Executor. The lab makes a repeat of a wish a no-op, and keeps the deadline itself."""
 
     verbs = frozenset({Verb.RESTART, Verb.SCALE, Verb.ROLLBACK})
-    is_rolling = False
+    is_rolling = True  # of the replicas that are ready; those that are not are replaced all at once
 
     def __init__(self, control: LabControl) -> None:
         self._control = control
@@ -40,22 +52,25 @@ class LabExecutor:
         """
         look = min(deadline / 4, _LOOK)
         try:
-            if (await self.observe(target, deadline=look)).shows(wish):
-                return Outcome(OutcomeStatus.NOT_NEEDED, "it is so already")
+            before = await self.observe(target, deadline=look)
         except AetherError as problem:
             return Outcome(OutcomeStatus.FAILED, f"it could not be looked at, so nothing was sent: {problem}")
-        if refusal := _refusal(target, wish):
-            return Outcome(OutcomeStatus.FAILED, f"nothing was sent: {refusal}")
-        return await self._carry_out(target, wish, call=deadline - 2 * look, look=look)
+        if before.shows(wish):
+            return Outcome(OutcomeStatus.NOT_NEEDED, "it is so already")
+        if reason := refusal(target, wish):
+            return Outcome(OutcomeStatus.FAILED, f"nothing was sent: {reason}")
+        return await self._carry_out(_Attempt(target, wish, before, look), call=deadline - 2 * look)
 
-    async def _carry_out(self, target: Target, wish: Wish, *, call: timedelta, look: timedelta) -> Outcome:
+    async def _carry_out(self, attempt: _Attempt, *, call: timedelta) -> Outcome:
         try:
-            seen = _observation(await self._send(target, wish, call))
+            seen = _observation(await self._send(attempt.target, attempt.wish, call))
+        except NotSentError as problem:
+            return Outcome(OutcomeStatus.FAILED, f"nothing was sent: {problem}")
         except _SAID_NO as problem:
-            return await self._after_no(target, wish, problem, look)
+            return await self._after_no(attempt, problem)
         except AetherError as problem:
-            return await self._after_silence(target, wish, problem, look)
-        if seen.shows(wish):
+            return await self._after_silence(attempt, problem)
+        if seen.shows(attempt.wish):
             return Outcome(OutcomeStatus.DONE, _words(seen))
         return Outcome(OutcomeStatus.FAILED, f"the lab said that it is done, but it shows {_words(seen)}")
 
@@ -68,39 +83,41 @@ class LabExecutor:
             case Release(name):
                 return await self._control.deploy(target.service, release=name, deadline=deadline)
 
-    async def _after_no(self, target: Target, wish: Wish, problem: AetherError, look: timedelta) -> Outcome:
-        """It said no, which is final; or that the time was up, and then it may have become true since."""
+    async def _after_no(self, attempt: _Attempt, problem: AetherError) -> Outcome:
+        """It said no, or that the time was up. What the target shows counts, for a no may come after the act."""
         is_late = isinstance(problem, RejectedError) and problem.kind == "deadline"
-        if is_late and await self._shows(target, wish, look) is True:
-            return Outcome(OutcomeStatus.DONE, f"late, but the target shows it ({problem})")
-        return Outcome(OutcomeStatus.FAILED, str(problem))
+        match await self._look(attempt):
+            case Observation() as seen if seen.shows(attempt.wish):
+                return Outcome(OutcomeStatus.DONE, f"the target shows it, in spite of this: {problem}")
+            case Observation() as seen if is_late or _is_untouched(seen, attempt.before):
+                return Outcome(OutcomeStatus.FAILED, str(problem))
+            case Observation() as seen:
+                words = f"{problem}; but the target has changed since: {_words(seen)}"
+                return Outcome(OutcomeStatus.UNKNOWN, words)
+            case AetherError() as second:
+                return Outcome(OutcomeStatus.UNKNOWN, f"{problem}; and it could not be looked at: {second}")
 
-    async def _after_silence(self, target: Target, wish: Wish, problem: AetherError, look: timedelta) -> Outcome:
+    async def _after_silence(self, attempt: _Attempt, problem: AetherError) -> Outcome:
         """The reply is lost; the wish may have been carried out all the same."""
-        match await self._shows(target, wish, look):
-            case True:
+        match await self._look(attempt):
+            case Observation() as seen if seen.shows(attempt.wish):
                 return Outcome(OutcomeStatus.DONE, f"the reply was lost ({problem}), but the target shows its effect")
-            case False:
+            case Observation():
                 return Outcome(OutcomeStatus.UNKNOWN, f"the target does not show its effect yet: {problem}")
             case AetherError() as second:
                 return Outcome(OutcomeStatus.UNKNOWN, f"{problem}; and it could not be looked at: {second}")
 
-    async def _shows(self, target: Target, wish: Wish, look: timedelta) -> bool | AetherError:
-        """Whether the target is as wished, or why that cannot be told."""
+    async def _look(self, attempt: _Attempt) -> Observation | AetherError:
+        """What the target is now, or why that cannot be told."""
         try:
-            return (await self.observe(target, deadline=look)).shows(wish)
+            return await self.observe(attempt.target, deadline=attempt.look)
         except AetherError as problem:
             return problem
 
 
-def _refusal(target: Target, wish: Wish) -> str:
-    """What is never sent, whoever decided it; empty for all the rest."""
-    match wish:
-        case Replicas(count) if not target.minimum <= count <= target.maximum:
-            return f"{count} replicas of {target.name} are outside its bounds, {target.minimum} to {target.maximum}"
-        case Release(""):
-            return f"there is no release to deploy to {target.name}: it has no previous one"
-    return ""
+def _is_untouched(seen: Observation, before: Observation) -> bool:
+    """Whether nothing was done to it; replicas may have become ready or ceased to be by themselves."""
+    return replace(seen, ready=before.ready) == before
 
 
 def _words(seen: Observation) -> str:

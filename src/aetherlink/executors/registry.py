@@ -1,13 +1,24 @@
 """Every executor by its name. A new one is one new file and one line here."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from aetherlink.clients.lab_control import LabControl
 from aetherlink.errors import SettingsError
+from aetherlink.executors.dry_run import DryRun, imagining
 from aetherlink.executors.lab import LabExecutor
 from aetherlink.executors.options import ExecutorOptions
-from aetherlink.ports import Executor
+from aetherlink.model.actions import Target
+from aetherlink.ports import Clock, Executor
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What an executor may be made from: every executor's options, the targets that are its own, the time."""
+
+    options: ExecutorOptions
+    targets: tuple[Target, ...]
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,23 +29,45 @@ class Opened:
     aclose: Callable[[], Awaitable[None]]
 
 
-def _lab(options: ExecutorOptions) -> Opened:
-    if options.lab.control_socket is None:
+async def _nothing() -> None:
+    """For executors that hold nothing open."""
+
+
+def _lab(ground: Ground) -> Opened:
+    socket = ground.options.lab.control_socket
+    if socket is None:
         raise SettingsError("a target uses the executor `lab`: set lab.control_socket to the lab's socket")
-    control = LabControl(options.lab.control_socket)
+    control = LabControl(socket)
     return Opened(LabExecutor(control), control.aclose)
 
 
-BUILTIN: Mapping[str, Callable[[ExecutorOptions], Opened]] = {
+def _dry_run(ground: Ground) -> Opened:
+    return Opened(imagining(ground.targets, ground.clock), _nothing)
+
+
+BUILTIN: Mapping[str, Callable[[Ground], Opened]] = {
+    "dry_run": _dry_run,
     "lab": _lab,
 }
 
 
-def open_executors(names: Iterable[str], options: ExecutorOptions) -> dict[str, Opened]:
-    """The executors that the targets use. Raises SettingsError for an unknown one, or one that is not set up."""
+def open_executors(
+    targets: Collection[Target], options: ExecutorOptions, *, clock: Clock, is_dry_run: bool = False
+) -> dict[str, Opened]:
+    """The executors that the targets use; in a dry run they look and only say what they would do.
+
+    Raises SettingsError for an unknown one, or one that is not set up.
+    """
     opened = {}
-    for name in sorted(set(names)):
+    for name in sorted({target.executor for target in targets}):
         if name not in BUILTIN:
             raise SettingsError(f"there is no executor {name!r}: known are {', '.join(sorted(BUILTIN))}")
-        opened[name] = BUILTIN[name](options)
+        own = tuple(target for target in targets if target.executor == name)
+        made = BUILTIN[name](Ground(options, own, clock))
+        opened[name] = _without_hands(made) if is_dry_run else made
     return opened
+
+
+def _without_hands(opened: Opened) -> Opened:
+    """One that only imagines already goes on remembering what it imagined."""
+    return opened if isinstance(opened.executor, DryRun) else replace(opened, executor=DryRun(opened.executor))

@@ -212,11 +212,22 @@ class Service:
         ]
 
     async def _roll(self, indexes: set[int], deadline: float) -> None:
-        """Replace those that are not well all at once, then those that are one after another."""
+        """Replace those that are not well all at once, then those that are one after another.
+
+        None is taken away while one that was replaced before it is not well, or has ceased to be.
+        """
         well = [index for index in sorted(indexes) if self._is_ready(index)]
-        await self._replace([index for index in sorted(indexes) if index not in well], deadline)
+        replaced = [index for index in sorted(indexes) if index not in well]
+        await self._replace(replaced, deadline)
         for index in well:
+            await self._all_ready(replaced, deadline)
             await self._replace([index], deadline)
+            replaced.append(index)
+
+    async def _all_ready(self, indexes: Sequence[int], deadline: float) -> None:
+        """Those that are gone altogether were taken away with the lab."""
+        for replica in [self._replicas[index] for index in indexes if index in self._replicas]:
+            await self._until_ready(replica, deadline)
 
     def _is_ready(self, index: int) -> bool:
         return index in self._replicas and self._replicas[index].state is State.READY

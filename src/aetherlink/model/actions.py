@@ -14,6 +14,9 @@ IDEMPOTENCY_FACT = "idempotency_key"
 VERDICT_FACT = "verdict"
 """The key of Action.facts that holds what was found out of a repair, once it is known: see Verdict."""
 
+WRONG_FACT = "wrong"
+"""The key of Action.facts that holds who said that the action was wrong, when and why: `by`, `at`, `reason`."""
+
 
 class Verb(StrEnum):
     """What can be done to a target."""
@@ -241,3 +244,12 @@ class Action:
         if self.outcome is not None and self.outcome.status in (OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN):
             return self.started_at is not None
         return self.verdict in (Verdict.NOT_RECOVERED, Verdict.CANNOT_TELL)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFilter:
+    """What a list of actions is narrowed to; None: not narrowed by this."""
+
+    state: ActionState | None = None
+    incident_id: str | None = None
+    target: str | None = None

@@ -17,6 +17,7 @@ class EventKind(StrEnum):
     DECIDED = "decided"
     APPROVAL_ASKED = "approval_asked"
     APPROVED = "approved"
+    NOT_APPROVED = "not_approved"
     DENIED = "denied"
     EXPIRED = "expired"
     DRIFTED = "drifted"

@@ -10,6 +10,7 @@ from aetherlink.model.actions import Action
 from aetherlink.model.decisions import Effect
 
 THEN_FACT = "then"
+HOW = "how"
 BY_ITSELF = "resolved by itself"
 BY_A_PERSON = "a person looked after it"
 
@@ -19,4 +20,4 @@ def followed(action: Action | None, how: str, at: datetime) -> Action | None:
     if action is None or action.decision.effect is not Effect.OBSERVE or THEN_FACT in action.facts:
         return None
     seconds = round((at - action.created_at).total_seconds(), 3)
-    return replace(action, facts={**action.facts, THEN_FACT: {"how": how, "after_seconds": seconds}})
+    return replace(action, facts={**action.facts, THEN_FACT: {HOW: how, "after_seconds": seconds}})

@@ -8,16 +8,17 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from aetherlink.model.actions import Action
+from aetherlink.model.actions import Action, ActionFilter
 from aetherlink.model.alerts import Alert, AlertFilter, Episode, Standing, StoredAlert
 from aetherlink.model.audit import AuditRow, HeadRow
 from aetherlink.model.brakes import Brake
 from aetherlink.model.health import HealthReading
-from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, SourceName, TargetName
+from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, PlaybookName, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentFilter, IncidentHead
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
+from aetherlink.model.precision import Precision
 from aetherlink.model.principals import TokenRecord
 from aetherlink.model.silences import OwnSilence
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
@@ -188,7 +189,13 @@ class ActionRows(Protocol):
         """The action that this principal requested under this key: requested_by and facts["idempotency_key"]."""
         ...
 
-    def page(self, *, limit: int, before: str | None) -> tuple[list[Action], str | None]: ...
+    def page(self, *, limit: int, before: str | None, only: ActionFilter = ...) -> tuple[list[Action], str | None]:
+        """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        ...
+
+    def precision(self, playbook: PlaybookName, *, since: datetime, most: int) -> Precision:
+        """How good the playbook was, by its actions decided at or after that moment: the newest, so many at most."""
+        ...
 
 
 class TokenRows(Protocol):

@@ -1,15 +1,12 @@
 """What people do, at any moment and in any order, through the real commands. PERSONS is the list."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
 
 from aetherlink.commands import ActionRequest
-from aetherlink.model.actions import Action, ActionState, Grant
-from aetherlink.model.approvals import granted
+from aetherlink.model.actions import Action, ActionState
 from aetherlink.model.ids import IncidentId
-from aetherlink.ports import Transaction
 from aetherlink.simulation.clockwork import SimulatedClock
 from aetherlink.simulation.process import Process
 
@@ -39,6 +36,8 @@ class Scene:
         """An action that people are asked for."""
         rows = self.process.store.tables.records.actions.rows.values()
         waiting = [each for each in rows if each.state is ActionState.WAITING_APPROVAL]
+        if not waiting or self.dice.random() < 0.1:
+            waiting = [each for each in rows if each.approval is not None]
         return self.dice.choice(waiting) if waiting else None
 
 
@@ -83,31 +82,33 @@ async def notes(scene: Scene) -> None:
 async def approves(scene: Scene) -> None:
     """What waits for it, as it was shown then or a while ago; or what is not to be approved any more."""
     asked = scene.asked
-
-    def approve(transaction: Transaction) -> None:
-        action = None if asked is None else transaction.actions.get(asked.id)
-        if action is None or asked is None or asked.approval is None or action.approval is None:
-            return
-        if action.state is ActionState.WAITING_APPROVAL and action.approval.plan_hash == asked.approval.plan_hash:
-            more = granted(action.approval, Grant(scene.by, scene.clock.now()))
-            transaction.actions.put(replace(action, approval=more))
-            _wake(transaction, action, scene.clock.now())
-
-    await scene.process.store.write(approve)
+    if asked is not None and asked.approval is not None:
+        await scene.process.approval_commands.approve(asked.id, asked.approval.plan_hash, by=scene.by)
 
 
-def _wake(transaction: Transaction, action: Action, now: datetime) -> None:
-    incident = None if action.incident_id is None else transaction.incidents.get(action.incident_id)
-    if incident is not None:
-        transaction.incidents.update(replace(incident, wake_at=now), [])
+async def denies(scene: Scene) -> None:
+    """What waits for it, or takes it back."""
+    asked = scene.asked
+    if asked is None:
+        return
+    if scene.dice.random() < 0.5:
+        await scene.process.approval_commands.deny(asked.id, "not now", by=scene.by)
+    else:
+        await scene.process.approval_commands.cancel(asked.id, by=scene.by)
+
+
+async def calls_wrong(scene: Scene) -> None:
+    """Any action at all."""
+    actions = list(scene.process.store.tables.records.actions.rows)
+    if actions:
+        await scene.process.approval_commands.wrong(scene.dice.choice(actions), "it was not needed", by=scene.by)
 
 
 async def lets_go(scene: Scene) -> None:
     """Of a brake."""
     brakes = sorted(scene.process.store.tables.records.brakes)
     if brakes:
-        scope = scene.dice.choice(brakes)
-        await scene.process.store.write(lambda transaction: transaction.brakes.release(scope))
+        await scene.process.approval_commands.release(scene.dice.choice(brakes), "it is looked at", by=scene.by)
 
 
 PERSONS: tuple[Person, ...] = (
@@ -116,6 +117,9 @@ PERSONS: tuple[Person, ...] = (
     resumes,
     resumes,
     *[approves] * 5,
+    denies,
+    calls_wrong,
+    lets_go,
     lets_go,
     lets_go,
     asks_for_an_action,

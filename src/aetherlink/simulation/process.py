@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
 
+from aetherlink.agent_record import AgentRecord
+from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.commands import Commands
 from aetherlink.errors import StoreError
 from aetherlink.incident_commands import IncidentCommands
@@ -114,6 +116,13 @@ class Process:
         self.pipeline_metrics, metrics = _metrics()
         self.reception = _reception(self.store, outside, metrics)
         self.incident_commands = IncidentCommands(self.store, clock=clock, waker=_NoWaker())
+        self.approval_commands = ApprovalCommands(
+            self.store,
+            clock=clock,
+            waker=_NoWaker(),
+            record=AgentRecord(ids=outside.ids, source=SOURCE),
+            requester_may_approve=outside.setup.requester_may_approve,
+        )
         self.commands = Commands(
             self.store,
             self.world.decide,

@@ -1,21 +1,26 @@
 """Actions, and what there is little of: pauses, brakes, silences, tokens, readings, the ledger and kept bodies."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from aetherlink.errors import StoreError
-from aetherlink.model.actions import IDEMPOTENCY_FACT, Action
+from aetherlink.model.actions import IDEMPOTENCY_FACT, VERDICT_FACT, WRONG_FACT, Action, ActionFilter
 from aetherlink.model.brakes import Brake
 from aetherlink.model.decisions import Effect
 from aetherlink.model.health import HealthReading
-from aetherlink.model.ids import ActionId, SourceName, TargetName
+from aetherlink.model.ids import ActionId, PlaybookName, SourceName, TargetName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
+from aetherlink.model.precision import Precision
 from aetherlink.model.principals import TokenRecord
 from aetherlink.model.silences import OwnSilence
+from aetherlink.model.would_be import HOW, THEN_FACT
 from aetherlink.simulation.undo import Undo, page_of
+
+_NO_FILTER = ActionFilter()
 
 
 @dataclass(slots=True)
@@ -65,9 +70,36 @@ class MemoryActionRows:
         found = self._table.by_key.get((requested_by, key))
         return None if found is None else self._table.rows[found]
 
-    def page(self, *, limit: int, before: str | None) -> tuple[list[Action], str | None]:
+    def page(
+        self, *, limit: int, before: str | None, only: ActionFilter = _NO_FILTER
+    ) -> tuple[list[Action], str | None]:
         """See ports.ActionRows."""
-        return page_of(self._table.rows, limit=limit, before=before)
+        return page_of(self._table.rows, limit=limit, before=before, fits=lambda one: _fits(one, only))
+
+    def precision(self, playbook: PlaybookName, *, since: datetime, most: int) -> Precision:
+        """See ports.ActionRows."""
+        newest_first = sorted(self._table.rows.values(), key=lambda one: one.created_at, reverse=True)
+        of_it = [one for one in newest_first if one.plan.playbook == playbook and one.plan.undo_of is None]
+        counted = [one for one in of_it if one.created_at >= since][:most]
+        verdicts = Counter(str(one.facts.get(VERDICT_FACT, "")) for one in counted if one.started_at is not None)
+        would_be = Counter(_then(one) for one in counted if _is_observed(one))
+        wrong = sum(1 for one in counted if WRONG_FACT in one.facts)
+        return Precision(verdicts.total(), wrong, dict(verdicts), dict(would_be))
+
+
+def _fits(one: Action, only: ActionFilter) -> bool:
+    asked = ((one.state, only.state), (one.incident_id, only.incident_id), (one.plan.target, only.target))
+    return all(wanted is None or value == wanted for value, wanted in asked)
+
+
+def _is_observed(one: Action) -> bool:
+    return one.started_at is None and one.decision.effect is Effect.OBSERVE
+
+
+def _then(one: Action) -> str:
+    """What happened instead of it."""
+    then = one.facts.get(THEN_FACT)
+    return str(then.get(HOW, "")) if isinstance(then, dict) else ""
 
 
 def _newest_first(actions: Iterator[Action], since: datetime) -> list[Action]:

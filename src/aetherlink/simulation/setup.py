@@ -99,6 +99,7 @@ class Setup:
     lag: float = 0.1
     bad_hands: float = 0.3
     is_rolling: bool = False
+    requester_may_approve: bool = True
     alert_for: timedelta = timedelta(seconds=15)
     longest_jump: timedelta = timedelta(minutes=1)
 
@@ -121,6 +122,7 @@ def drawn(dice: Random) -> Setup:
         lag=dice.choice((0.0, 0.05, 0.3)),
         bad_hands=dice.choice((0.0, 0.3, 0.7)),
         is_rolling=dice.random() < 0.7,
+        requester_may_approve=dice.random() < 0.5,
     )
 
 

@@ -12,7 +12,16 @@ from itertools import accumulate
 from random import Random
 from typing import Any, Self
 
-from aetherlink.errors import BadRequestError, ConflictError, NotFoundError, OverloadedError, StoreError, UnfitError
+from aetherlink.errors import (
+    BadRequestError,
+    ConflictError,
+    ForbiddenError,
+    GoneError,
+    NotFoundError,
+    OverloadedError,
+    StoreError,
+    UnfitError,
+)
 from aetherlink.model.alerts import Alert
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.ledger import Way
@@ -37,7 +46,7 @@ _REMEMBERED = 30
 _DOWN = 30.0  # seconds, at most, until a dead agent is started again
 _MOST_PLACES = 12
 _EXPECTED = (ConflictError, StoreError, OverloadedError)
-_EXPECTED_BY_PEOPLE = (*_EXPECTED, BadRequestError, NotFoundError)
+_EXPECTED_BY_PEOPLE = (*_EXPECTED, BadRequestError, ForbiddenError, GoneError, NotFoundError)
 
 
 @dataclass(frozen=True, slots=True)

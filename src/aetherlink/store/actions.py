@@ -1,13 +1,27 @@
 """The actions: what was asked or planned, how it was decided, what came of it."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Approval, Outcome, Plan
-from aetherlink.model.decisions import Decision
-from aetherlink.model.ids import ActionId, TargetName
+from aetherlink.model.actions import (
+    IDEMPOTENCY_FACT,
+    VERDICT_FACT,
+    WRONG_FACT,
+    Action,
+    ActionFilter,
+    ActionState,
+    Approval,
+    Outcome,
+    Plan,
+)
+from aetherlink.model.decisions import Decision, Effect
+from aetherlink.model.ids import ActionId, PlaybookName, TargetName
+from aetherlink.model.precision import Precision
+from aetherlink.model.would_be import HOW, THEN_FACT
 from aetherlink.store import rows
 from aetherlink.store.tables import actions
 
@@ -27,6 +41,26 @@ _STARTED_ANYWHERE = (
     .order_by(actions.c.started_at.desc())
     .limit(sa.bindparam("most"))
 )
+_OF_PLAYBOOK = (
+    sa.select(
+        actions.c.started_at.is_not(None).label("is_executed"),
+        actions.c.decision["effect"].as_string().label("effect"),
+        actions.c.facts[VERDICT_FACT].as_string().label("verdict"),
+        actions.c.facts[THEN_FACT, HOW].as_string().label("then"),
+        actions.c.facts[WRONG_FACT].as_string().is_not(None).label("is_wrong"),
+    )
+    .where(
+        actions.c.playbook == sa.bindparam("its_playbook"),
+        actions.c.created_at >= sa.bindparam("since"),
+        actions.c.plan["undo_of"].as_string().is_(None),
+    )
+    .order_by(actions.c.created_at.desc())
+    .limit(sa.bindparam("most"))
+    .subquery()
+)
+_PRECISION = sa.select(_OF_PLAYBOOK, sa.func.count().label("number")).group_by(*_OF_PLAYBOOK.c)
+_NO_FILTER = ActionFilter()
+_MOST_READ = 10_000  # rows, for one page
 
 
 class SqlActionRows:
@@ -60,16 +94,45 @@ class SqlActionRows:
         found = self._connection.execute(_STARTED_ANYWHERE, {"since": since, "most": limit})
         return [_action(row) for row in found]
 
-    def page(self, *, limit: int, before: str | None) -> tuple[list[Action], str | None]:
-        """Newest first, with the cursor of the next page or None."""
-        found, cursor = rows.page_of(
-            self._connection, sa.select(actions), order=actions.c.id, limit=limit, before=before
+    def page(
+        self, *, limit: int, before: str | None, only: ActionFilter = _NO_FILTER
+    ) -> tuple[list[Action], str | None]:
+        """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        fits = tuple(_conditions(only))
+        found, cursor = rows.bounded_page(
+            self._connection, actions.c.id, fits, most=_MOST_READ, limit=limit, before=before
         )
         return [_action(row) for row in found], cursor
+
+    def precision(self, playbook: PlaybookName, *, since: datetime, most: int) -> Precision:
+        """See ports.ActionRows."""
+        values = {"its_playbook": playbook, "since": since, "most": most}
+        return _precision(self._connection.execute(_PRECISION, values).all())
 
     def _one(self, condition: sa.ColumnElement[bool]) -> Action | None:
         row = self._connection.execute(sa.select(actions).where(condition)).first()
         return None if row is None else _action(row)
+
+
+def _conditions(only: ActionFilter) -> Iterable[sa.ColumnElement[bool]]:
+    for column, wanted in (
+        (actions.c.state, only.state),
+        (actions.c.incident_id, only.incident_id),
+        (rows.unindexed(actions.c.target), only.target),
+    ):
+        if wanted is not None:
+            yield column == wanted
+
+
+def _precision(groups: Sequence[sa.Row[Any]]) -> Precision:
+    verdicts, would_be = Counter[str](), Counter[str]()
+    for group in groups:
+        if group.is_executed:
+            verdicts[group.verdict or ""] += group.number
+        elif group.effect == Effect.OBSERVE.value:
+            would_be[group.then or ""] += group.number
+    wrong = sum(group.number for group in groups if group.is_wrong)
+    return Precision(verdicts.total(), wrong, dict(verdicts), dict(would_be))
 
 
 def _values(action: Action) -> dict[str, object]:
@@ -89,12 +152,13 @@ def _values(action: Action) -> dict[str, object]:
         "outcome": rows.to_json(action.outcome),
         "facts": dict(action.facts),
         "approval": rows.to_json(action.approval),
+        "playbook": action.plan.playbook,
     }
 
 
 def _action(row: sa.Row[Any]) -> Action:
     values = {**row._mapping}  # noqa: SLF001 - SQLAlchemy's documented way to a row's names
-    for name in ("target", "idempotency_key"):  # both are held by the plan and the facts
+    for name in ("target", "idempotency_key", "playbook"):  # they are held by the plan and the facts
         del values[name]
     values |= {
         "plan": rows.from_json(row.plan, Plan),

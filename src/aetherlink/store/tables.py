@@ -129,6 +129,8 @@ actions = sa.Table(
     sa.Column("outcome", _MaybeJson),
     sa.Column("facts", sa.JSON, nullable=False),
     sa.Column("approval", _MaybeJson),
+    sa.Column("playbook", sa.Text),
+    sa.Index("actions_of_playbook", "playbook", "created_at"),
     sa.Index("actions_started", "target", "started_at"),
     sa.Index("actions_started_anywhere", "started_at"),
     sa.UniqueConstraint("requested_by", "idempotency_key", name="actions_idempotency"),

@@ -28,8 +28,10 @@ from aetherlink.access.gate import Gate
 from aetherlink.access.options import AuthOptions
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
+from aetherlink.agent_record import AgentRecord
 from aetherlink.api.app import build_api
 from aetherlink.api.services import ApiServices
+from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import AnchorFile
 from aetherlink.audit.anchoring import Anchoring
 from aetherlink.audit.metrics import AuditMetrics
@@ -186,10 +188,19 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
             targets: Sequence[Target] = (CRM,),
             prometheus_url: str = prometheus,
             patience: timedelta = timedelta(seconds=5),
+            requester_may_approve: bool = True,
         ) -> Agent:
             client = PrometheusClient(prometheus_url, ClientOptions(deadline=patience))
             options = auth or AuthOptions()
-            agent, intake = _build(tmp_path, options, client, mode=mode, actions=actions or {}, targets=targets)
+            agent, intake = _build(
+                tmp_path,
+                options,
+                client,
+                mode=mode,
+                actions=actions or {},
+                targets=targets,
+                requester_may_approve=requester_may_approve,
+            )
             stack.callback(agent.store.close)
             stack.enter_context(agent.client)
             stack.enter_context(_served(intake, agent, client))
@@ -212,6 +223,7 @@ def _build(
     mode: Mode,
     actions: dict[str, ActionOptions],
     targets: Sequence[Target],
+    requester_may_approve: bool,
 ) -> tuple[Agent, WebhookIntake]:
     clock, ids, world, registry = SystemClock(), SortableIds(), World(), CollectorRegistry()
     Counter("aether_agent_health_checks", "Health checks.", ["status"], registry=registry).labels("ok")
@@ -242,6 +254,13 @@ def _build(
         tokens=tokens,
         commands=commands,
         incident_commands=IncidentCommands(store, clock=clock, waker=world),
+        approval_commands=ApprovalCommands(
+            store,
+            clock=clock,
+            waker=world,
+            record=AgentRecord(ids=ids, source=SOURCE),
+            requester_may_approve=requester_may_approve,
+        ),
         health=world,
         anchors=Anchoring(
             AnchorFile(folder / "data" / "audit.anchors"),

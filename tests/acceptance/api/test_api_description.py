@@ -1,6 +1,8 @@
 """/openapi.json describes every route, with examples, the webhook included."""
 
+import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from fastapi.routing import APIRoute
@@ -8,7 +10,12 @@ from pydantic import TypeAdapter
 
 from aetherlink.api.problems import Problem
 from aetherlink.api.registry import ROUTERS
+from aetherlink.api.shapes import EXAMPLE_HASH
 from aetherlink.api.webhook_docs import EXAMPLE
+from aetherlink.lib.clock import SystemClock
+from aetherlink.model.actions import ActionState
+from aetherlink.testing import CountingIds
+from rigs.approvals import Desk
 
 
 @pytest.fixture
@@ -66,13 +73,23 @@ def test_every_reference_leads_somewhere(description) -> None:
             node = node[step]
 
 
+async def an_action(desk: Desk, *, has_ended: bool) -> str:
+    """One that waits for the approval of the example's hash, or has ended."""
+    action = await desk.asked()
+    approval = replace(action.approval, plan_hash=EXAMPLE_HASH)
+    state = ActionState.FINISHED if has_ended else action.state
+    return (await desk.put(replace(action, approval=approval, state=state))).id
+
+
 def test_every_body_has_an_example_that_the_agent_takes(agent, description) -> None:
     agent.call("POST", "/alertmanager", json=EXAMPLE).raise_for_status()
     [incident] = agent.call("GET", "/api/v1/incidents").json()["items"]
+    desk = Desk(agent.store, SystemClock(), CountingIds())
     for name, operation in operations(description):
         if "requestBody" not in operation:
             continue
-        method, path = name.format(incident_id=incident["id"], source="lab").split(" ")
+        action_id = asyncio.run(an_action(desk, has_ended=name.endswith("/wrong")))
+        method, path = name.format(incident_id=incident["id"], source="lab", action_id=action_id).split(" ")
         content = operation["requestBody"]["content"]["application/json"]
         reference = content["schema"].get("$ref", "").rpartition("/")[2]
         examples = [content["example"]] if "example" in content else None

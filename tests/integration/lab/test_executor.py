@@ -12,6 +12,7 @@ import pytest
 from aetherlink.executors.options import ExecutorOptions, LabExecutorOptions
 from aetherlink.executors.registry import open_executors
 from aetherlink.lab import remote
+from aetherlink.lib.clock import SystemClock
 from aetherlink.model.actions import OutcomeStatus, StartedAfter, Target
 from aetherlink.model.ids import TargetName
 from rigs.executor_contract import ExecutorContract, World
@@ -25,7 +26,7 @@ async def world(shared_lab: Any) -> AsyncIterator[World]:
     socket = (await remote.status(shared_lab.dir)).control_socket
     assert socket is not None
     options = ExecutorOptions(lab=LabExecutorOptions(control_socket=Path(socket)))
-    opened = open_executors(["lab"], options)["lab"]
+    opened = open_executors([CRM], options, clock=SystemClock())["lab"]
     yield World(opened.executor, CRM, lambda: datetime.now(UTC))
     await opened.aclose()
 

@@ -3,15 +3,12 @@
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from aetherlink.clients.lab_control import LabControl
-from aetherlink.errors import NotSentError, SettingsError
+from aetherlink.errors import AnswerError, NotSentError
 from aetherlink.executors.lab import LabExecutor
-from aetherlink.executors.options import ExecutorOptions, LabExecutorOptions
-from aetherlink.executors.registry import open_executors
 from aetherlink.model.actions import Observation, OutcomeStatus, Release, Replicas, StartedAfter, Target, Wish
 from aetherlink.model.ids import TargetName
 from rigs.lab_server import LabServer, Mishap, lab_server
@@ -88,6 +85,8 @@ async def test_a_lab_that_is_not_there_is_failed_with_nothing_sent(lab: LabServe
         (Mishap.LATE, OutcomeStatus.DONE),
         (Mishap.NOT_READY, OutcomeStatus.FAILED),
         (Mishap.LIE, OutcomeStatus.FAILED),
+        (Mishap.NO_AFTER_THE_ACT, OutcomeStatus.DONE),
+        (Mishap.NO_BEFORE_IT_IS_READY, OutcomeStatus.UNKNOWN),
     ],
 )
 async def test_what_the_target_shows_decides_not_what_was_said(
@@ -138,24 +137,19 @@ async def test_the_oldest_replica_counts(lab: LabServer, executor: LabExecutor) 
     assert seen == Observation(ready=2, wanted=2, oldest_start=old, release="1.1.0", previous_release="1.0.0")
 
 
-async def test_the_registry_opens_what_the_targets_use(lab: LabServer) -> None:
-    options = ExecutorOptions(lab=LabExecutorOptions(control_socket=lab.socket))
+@pytest.mark.parametrize("started", ["2026-01-01T00:00:00", "yesterday", 5])
+async def test_an_instant_that_cannot_be_told_is_an_answer_that_cannot_be_used(
+    lab: LabServer, executor: LabExecutor, started: object
+) -> None:
+    lab.told = {"replicas": [{"index": 0, "state": "ready", "started_at": started}]}
 
-    opened = open_executors(["lab", "lab"], options)["lab"]
-    seen = await opened.executor.observe(API, deadline=DEADLINE)
-    await opened.aclose()
-
-    assert seen.ready == 1
+    with pytest.raises(AnswerError):
+        await executor.observe(API, deadline=DEADLINE)
+    assert (await executor.converge(API, restart(), deadline=DEADLINE)).status is OutcomeStatus.FAILED
 
 
-@pytest.mark.parametrize(
-    ("name", "options", "words"),
-    [
-        ("lab", ExecutorOptions(), r"set lab\.control_socket"),
-        ("docker", ExecutorOptions(), "no executor 'docker': known are lab"),
-        ("lab", ExecutorOptions(lab=LabExecutorOptions(control_socket=Path("/" + "x" * 200))), "longer than 107 bytes"),
-    ],
-)
-def test_an_executor_that_cannot_be_opened_says_what_to_set(name: str, options: ExecutorOptions, words: str) -> None:
-    with pytest.raises(SettingsError, match=words):
-        open_executors([name], options)
+async def test_an_answer_about_another_service_is_no_answer(lab: LabServer, executor: LabExecutor) -> None:
+    lab.told = {"name": "crm-two"}
+
+    with pytest.raises(AnswerError, match="asked of crm and answered of 'crm-two'"):
+        await executor.observe(API, deadline=DEADLINE)

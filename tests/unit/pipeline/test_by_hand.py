@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from aetherlink.errors import BadRequestError, ConflictError, NotFoundError
-from aetherlink.incident_commands import LONGEST_TEXT, IncidentCommands
+from aetherlink.incident_commands import IncidentCommands
+from aetherlink.lib.given_words import LONGEST_TEXT
 from aetherlink.model.actions import ActionState, Outcome, OutcomeStatus, Target, Wish
 from aetherlink.model.alerts import AlertStatus
 from aetherlink.model.decisions import Mode

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
+from aetherlink.model.actions import ActionFilter, ActionState
 from aetherlink.model.alerts import AlertFilter, AlertStatus
-from aetherlink.model.ids import SourceName
+from aetherlink.model.ids import PlaybookName, SourceName
 from aetherlink.model.incidents import IncidentFilter, IncidentStatus
 from aetherlink.ports import Transaction
 from aetherlink.store.database import SqlStore
@@ -21,6 +22,9 @@ PAGES: list[Callable[[Transaction], object]] = [
     lambda rows: rows.incidents.page(limit=50, before=None),
     lambda rows: rows.incidents.page(limit=50, before="inc-5", only=IncidentFilter(status=IncidentStatus.OPEN)),
     lambda rows: rows.incidents.page(limit=50, before="inc-5", only=IncidentFilter(tenant="acme", vip=True)),
+    lambda rows: rows.actions.page(limit=50, before="act-5"),
+    lambda rows: rows.actions.page(limit=50, before="act-5", only=ActionFilter(target="crm-api")),
+    lambda rows: rows.actions.page(limit=50, before="act-5", only=ActionFilter(ActionState.REFUSED, "inc-1")),
 ]
 
 
@@ -75,3 +79,10 @@ async def test_what_began_lately_is_looked_for_among_the_newest(store: SqlStore)
     steps = await plans(store, lambda rows: rows.incidents.open_since(SourceName("lab"), NOW))
 
     assert [step for step in steps if "incidents_due" in step] == []
+
+
+async def test_how_good_a_playbook_was_is_read_from_its_own_latest_actions(store: SqlStore) -> None:
+    steps = await plans(store, lambda rows: rows.actions.precision(PlaybookName("restart"), since=NOW, most=100))
+
+    assert any("USING INDEX actions_of_playbook (playbook=? AND created_at>?)" in step for step in steps), steps
+    assert [step for step in steps if "TEMP B-TREE FOR ORDER" in step] == []

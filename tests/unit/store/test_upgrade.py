@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aetherlink.errors import StoreError
+from aetherlink.model.ids import PlaybookName
 from aetherlink.model.incidents import Stage
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock, fixed_key
@@ -75,3 +76,15 @@ def leave(path: Path, stage: Stage, considered: list[str], plan: object) -> None
             "UPDATE incidents SET action_id = NULL, stage = ?, considered = ?, plan = ?, wake_at = ?",
             (stage, json.dumps(considered), plan and json.dumps(plan), AT),
         )
+
+
+async def test_the_upgrade_says_of_earlier_actions_which_playbook_they_were_of(tmp_path: Path) -> None:
+    path = tmp_path / "aetherlink.db"
+    build(path, alerts=20)
+    store = SqlStore(path, key=fixed_key)
+    store.open()
+    since = datetime.fromtimestamp(AT / 1e6, UTC)
+    counted = await store.read(lambda tx: tx.actions.precision(PlaybookName("restart-crm-api"), since=since, most=100))
+    store.close()
+
+    assert counted.executed == 2

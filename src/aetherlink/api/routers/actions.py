@@ -5,10 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 
 from aetherlink.api import shapes
+from aetherlink.api.filters import SHORT_PAGES, action_filter
 from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit, checked, id_with
 from aetherlink.api.services import ApiServices
 from aetherlink.errors import NotFoundError
+from aetherlink.model.actions import ActionFilter
 from aetherlink.model.ids import ActionId
 from aetherlink.model.principals import Scope
 
@@ -20,10 +22,14 @@ def router(services: ApiServices) -> APIRouter:
     routes = guarded_router(prefix="/api/v1/actions", tag="actions")
     may_read = [Depends(Needs(services.gate, Scope.READ))]
 
-    @routes.get("", summary="Actions, newest first", dependencies=may_read)
-    async def actions(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> shapes.ActionPage:
+    @routes.get("", summary="Actions, newest first", description=SHORT_PAGES, dependencies=may_read)
+    async def actions(
+        only: Annotated[ActionFilter, Depends(action_filter)], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    ) -> shapes.ActionPage:
         before = checked(cursor, _CURSOR)
-        found, next_cursor = await services.store.read(lambda rows: rows.actions.page(limit=limit, before=before))
+        found, next_cursor = await services.store.read(
+            lambda rows: rows.actions.page(limit=limit, before=before, only=only)
+        )
         return shapes.ActionPage(items=[shapes.action(one) for one in found], next_cursor=next_cursor)
 
     @routes.get("/{action_id}", summary="One action", dependencies=may_read)

@@ -10,7 +10,7 @@ from aetherlink.api import shapes
 from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.idempotency import IdempotencyKey
 from aetherlink.api.services import ApiServices
-from aetherlink.incident_commands import LONGEST_TEXT
+from aetherlink.lib.given_words import LONGEST_TEXT
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.principals import Principal, Scope
 

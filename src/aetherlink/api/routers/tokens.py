@@ -9,7 +9,7 @@ from pydantic.config import JsonDict
 from aetherlink.api import shapes
 from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.idempotency import IdempotencyKey
-from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit, refusal
+from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit, part_of
 from aetherlink.api.services import ApiServices
 from aetherlink.model.principals import Principal, Scope
 
@@ -50,7 +50,8 @@ def router(services: ApiServices) -> APIRouter:
     @routes.get("", summary="Tokens, oldest first, without their secrets", dependencies=[Depends(admin)])
     async def tokens(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> shapes.TokenPage:
         items = [shapes.token(one) for one in await services.tokens.records()]
-        return _page(items, limit, cursor)
+        page, next_cursor = part_of([one.id for one in items], limit=limit, cursor=cursor)
+        return shapes.TokenPage(items=items[page], next_cursor=next_cursor)
 
     @routes.delete("/{token_id}", summary="Revoke a token", dependencies=[Depends(admin)])
     async def revoke(
@@ -59,13 +60,3 @@ def router(services: ApiServices) -> APIRouter:
         return shapes.token(await services.tokens.revoke(token_id))
 
     return routes
-
-
-def _page(items: list[shapes.TokenShape], limit: int, cursor: str | None) -> shapes.TokenPage:
-    """A page that begins behind the token which the cursor names."""
-    ids = [one.id for one in items]
-    if cursor is not None and cursor not in ids:
-        raise refusal(cursor)
-    start = 0 if cursor is None else ids.index(cursor) + 1
-    page = items[start : start + limit]
-    return shapes.TokenPage(items=page, next_cursor=page[-1].id if start + limit < len(items) else None)

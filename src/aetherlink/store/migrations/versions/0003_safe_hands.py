@@ -1,4 +1,4 @@
-"""Approvals, brakes, the agent's own silences; indices for what a decision asks.
+"""Approvals, brakes, the agent's own silences; indices for what a decision asks; the playbook of an action.
 
 Revision ID: 0003
 """
@@ -10,11 +10,15 @@ revision = "0003"
 down_revision = "0002"
 
 _OPEN = sa.text("status = 'open'")
+_actions = sa.table("actions", sa.column("plan", sa.JSON), sa.column("playbook", sa.Text))
 
 
 def upgrade() -> None:
     """Everything stored stays as it is."""
     op.add_column("actions", sa.Column("approval", sa.JSON(none_as_null=True), nullable=True))
+    op.add_column("actions", sa.Column("playbook", sa.Text(), nullable=True))
+    op.execute(sa.update(_actions).values(playbook=_actions.c.plan["playbook"].as_string()))
+    op.create_index("actions_of_playbook", "actions", ["playbook", "created_at"])
     op.create_index("actions_started_anywhere", "actions", ["started_at"])
     op.create_index("incidents_open_service", "incidents", ["service"], sqlite_where=_OPEN, postgresql_where=_OPEN)
     op.create_table(

@@ -1,0 +1,175 @@
+"""`aether actions`, `approve`, `deny`, `cancel` and `wrong`: what people say to what the agent wants to do, or did."""
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from aetherlink.cli.listing import Limit, Listing
+from aetherlink.cli.parameters import Config, Json, Token, Url
+
+group = typer.Typer()
+
+_Id = Annotated[str, typer.Argument(metavar="ID", help="The action's id.")]
+_COLUMNS = ("id", "created_at", "state", "decision", "verb", "target", "requested_by", "expires")
+_WAITING = "waiting_approval"
+
+
+def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
+    approval = item.get("approval") or {}
+    expires = approval.get("expires_at") if item.get("state") == _WAITING else None
+    return (*(item.get(column) for column in _COLUMNS[:-1]), expires)
+
+
+_LISTING = Listing("/api/v1/actions", _COLUMNS, _row, none="no actions")
+
+
+@group.command()
+def actions(
+    *,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only those that wait for approval.")] = False,
+    incident: Annotated[str | None, typer.Option(help="Of this incident.", show_default="all")] = None,
+    target: Annotated[str | None, typer.Option(help="On this target.", show_default="all")] = None,
+    limit: Limit = 20,
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """List actions, newest first; `aether show ID` shows one."""
+    filters = {"state": _WAITING if waiting else None, "incident_id": incident, "target": target}
+    _LISTING.show(filters, limit=limit, as_json=as_json, config=config, url=url, token=token)
+
+
+@group.command()
+def approve(
+    id_: _Id,
+    *,
+    hash_: Annotated[
+        str | None, typer.Option("--hash", help="Approve this plan hash only.", show_default=False)
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needs --hash.")] = False,
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show what would be done, to what, and approve exactly that. Needs a token with the scope approve.
+
+    0 approved, 1 not approved, 2 usage, 3 the agent is not reached.
+    """
+    from aetherlink.errors import SettingsError
+
+    where = {"config": config, "url": url, "token": token}
+    given = hash_ if yes else _confirmed(id_, hash_, as_json=as_json, **where)
+    if not given:
+        raise SettingsError("--yes needs --hash: what is approved has to be exactly what was shown")
+    approved = _post(id_, "approve", {"plan_hash": given}, **where)
+    _print(approved, _said(approved), as_json=as_json)
+
+
+@group.command()
+def deny(
+    id_: _Id,
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Say no to an action that waits for approval. Needs a token with the scope approve."""
+    denied = _post(id_, "deny", {"reason": reason}, config=config, url=url, token=token)
+    _print(denied, f"{denied.get('id')} is denied", as_json=as_json)
+
+
+@group.command()
+def cancel(id_: _Id, config: Config = None, url: Url = None, token: Token = None, as_json: Json = False) -> None:
+    """Take an action back that waits for approval."""
+    cancelled = _post(id_, "cancel", None, config=config, url=url, token=token)
+    _print(cancelled, f"{cancelled.get('id')} is taken back", as_json=as_json)
+
+
+@group.command()
+def wrong(
+    id_: _Id,
+    *,
+    reason: Annotated[str, typer.Option(help="What was wrong, for the record.")],
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Say that an action was wrong: its playbook keeps off its target, and asks before it acts elsewhere."""
+    marked = _post(id_, "wrong", {"reason": reason}, config=config, url=url, token=token)
+    said = marked.get("wrong") or {}
+    _print(marked, f"{marked.get('id')} was wrong, says {said.get('by')}: {said.get('reason')}", as_json=as_json)
+
+
+def _confirmed(id_: str, wanted: str | None, *, as_json: bool, **where: Any) -> str:
+    """The hash of what a person has looked at and said yes to. Exits 1 after a no."""
+    from aetherlink.cli import lookups
+    from aetherlink.cli.connection import talk
+    from aetherlink.errors import AnswerError, ConflictError, SettingsError
+    from aetherlink.model.approvals import hash_of
+
+    if as_json or not sys.stdin.isatty():
+        raise SettingsError("there is nobody to ask: look at it with `aether show`, then use --yes with --hash")
+    action = talk(lambda agent: lookups.action(agent, id_), **where)
+    shown = action.get("approval") or {}
+    found = str(shown.get("plan_hash") or "")
+    if action.get("state") != _WAITING or not found:
+        raise ConflictError(f"action {id_} is {action.get('state')}: there is nothing to approve now")
+    if wanted not in (None, found):
+        raise ConflictError(f"action {id_} drifted: it is {found} now; look at it again")
+    if found != hash_of(shown.get("shown") or {}):
+        raise AnswerError(f"what the agent shows of action {id_} is not what its hash stands for: nothing is approved")
+    _show(action, shown)
+    if not typer.confirm("Approve exactly this?"):
+        typer.echo("not approved")
+        raise typer.Exit(1)
+    return found
+
+
+def _show(action: Mapping[str, Any], approval: Mapping[str, Any]) -> None:
+    """Everything that is approved, with ids and names as they are, and who asked for it."""
+    from aetherlink.cli.printing import flat, print_table
+
+    asked = {
+        "action": action.get("id"),
+        "incident": action.get("incident_id"),
+        "asked for by": action.get("requested_by"),
+        "reason": action.get("reason"),
+        "why it is asked": f"{action.get('decision_reason')} ({action.get('rule')})",
+        **dict(flat(approval.get("shown") or {})),
+        "said yes so far": ", ".join(str(grant.get("by")) for grant in approval.get("grants") or []) or "nobody",
+        "people needed": approval.get("needed"),
+        "expires": approval.get("expires_at"),
+        "hash": approval.get("plan_hash"),
+    }
+    print_table(("", ""), [(name, value) for name, value in asked.items() if value is not None], none="")
+
+
+def _said(action: Mapping[str, Any]) -> str:
+    approval = action.get("approval") or {}
+    grants, needed = len(approval.get("grants") or []), approval.get("needed") or 1
+    more = "" if grants >= needed else f": {needed - grants} more of {needed} people have to approve it too"
+    return f"{action.get('id')} is approved{more}"
+
+
+def _post(id_: str, what: str, body: Mapping[str, str] | None, **where: Any) -> Mapping[str, Any]:
+    from aetherlink.cli.connection import talk
+
+    path = f"/api/v1/actions/{quote(id_, safe='')}/{what}"
+    return talk(lambda agent: agent.ask("POST", path, body), **where)
+
+
+def _print(answer: Mapping[str, Any], words: str, *, as_json: bool) -> None:
+    from aetherlink.cli.printing import print_json, print_line
+
+    if as_json:
+        print_json(answer)
+    else:
+        print_line(words)

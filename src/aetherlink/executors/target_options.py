@@ -1,0 +1,81 @@
+"""What may be declared as a target, and what is refused of all targets together."""
+
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from aetherlink.lib.option_types import Name
+from aetherlink.model.actions import Target
+from aetherlink.model.decisions import Mode
+from aetherlink.model.ids import TargetName
+from aetherlink.playbooks import form_problems
+
+
+class TargetOptions(BaseModel):
+    """Something that the agent may change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    executor: Literal["dry_run", "lab"] = Field(
+        description="Which executor acts on it; `dry_run` only says what it would do."
+    )
+    service: Name = Field(description="Its name as the executor knows it.")
+    min: int = Field(default=1, ge=0, le=1000, description="The least number of replicas.")
+    max: int = Field(default=1, ge=1, le=1000, description="The greatest number of replicas.")
+    floor: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="No action may leave fewer replicas ready than this while others are; at most `max`.",
+    )
+    depends_on: tuple[Name, ...] = Field(
+        default=(), max_length=100, description="Targets without which it cannot be well: it waits until they are."
+    )
+    mode: Mode = Field(
+        default=Mode.AUTO, description="The most that automation may do to it: observe, approve or auto."
+    )
+    break_glass: bool = Field(
+        default=False, description="Lets the agent act on what it lives on itself. Leave it out, but for a lab."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+        if self.floor > self.max:
+            raise ValueError(f"floor ({self.floor}) is above max ({self.max})")
+        return self
+
+    def declared_as(self, name: str) -> Target:
+        """The target of this name in the words of the model."""
+        return Target(
+            name=TargetName(name),
+            executor=self.executor,
+            service=self.service,
+            minimum=self.min,
+            maximum=self.max,
+            floor=self.floor,
+            depends_on=tuple(map(TargetName, self.depends_on)),
+            mode=self.mode,
+            is_break_glass=self.break_glass,
+        )
+
+
+def check_dependencies(targets: Mapping[str, TargetOptions]) -> None:
+    """Raises ValueError for a target that depends on itself, on an unknown one, or on one that depends on it."""
+    for name, target in targets.items():
+        for other in target.depends_on:
+            if other == name:
+                raise ValueError(f"targets.{name}.depends_on: a target cannot depend on itself")
+            if other not in targets:
+                near = form_problems.nearest(other, targets)
+                raise ValueError(
+                    f"targets.{name}.depends_on: there is no target {other!r}{near or ': declare it under `targets`'}"
+                )
+    try:
+        TopologicalSorter({name: target.depends_on for name, target in targets.items()}).prepare()
+    except CycleError as problem:
+        circle = " -> ".join(reversed(problem.args[1]))
+        raise ValueError(f"targets: these depend on each other in a circle: {circle}") from None
