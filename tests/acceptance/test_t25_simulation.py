@@ -93,4 +93,4 @@ def test_t25_a_world_has_everything_that_is_to_be_guarded() -> None:
             outcomes |= {one.outcome.status for one in tables.records.actions.rows.values() if one.outcome}
 
     assert {"planned", "decided", "action_started", "verified", "not_recovered", "escalated", "reopened"} <= kinds
-    assert outcomes == {"done", "not_needed", "failed", "unknown"}
+    assert {"done", "failed", "unknown", "not_done"} <= outcomes

@@ -129,10 +129,6 @@ def _of(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def approve_what_has_drifted(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(act, "_drift", lambda *_: None)
-
-
 BUGS: tuple[Bug, ...] = (
     Bug("an action that runs is sent again after a crash", send_again, _of("an_action_is_sent_once")),
     Bug("the cooldown is skipped", without_rule("cooldown_is_over"), _of("the_cooldown_is_kept")),
@@ -152,7 +148,6 @@ BUGS: tuple[Bug, ...] = (
     Bug("a playbook's budget is skipped", without_rule("playbook_budget_holds"), _of("budgets_are_kept")),
     Bug("the floor is skipped", without_rule("floor_holds"), _of("the_floor_is_kept")),
     Bug("what flaps is acted on", without_rule("incident_does_not_flap"), _of("what_flaps_is_left_alone")),
-    Bug("what drifted stays approved", approve_what_has_drifted, _of("what_is_approved_is_what_is_done")),
     Bug("the intent is not stored", forget_the_intent, _of("nothing_is_sent_without_an_intent")),
     Bug("it is sent before the intent", send_before_the_intent, _of("nothing_is_sent_without_an_intent")),
     Bug("who is woken twice acts twice", begin_whatever_is_stored, _of("an_action_is_sent_once"), double_wakes=True),
