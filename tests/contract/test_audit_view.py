@@ -18,6 +18,8 @@ from aetherlink.testing import START, CountingIds, ManualClock, fixed_key
 from rigs.databases import Database
 from rigs.pipeline import NoWaker
 
+pytestmark = pytest.mark.sql
+
 ODD = 'Zoë\'s "café" \\ %s :name 🚨\n\u2028'
 CHANGES = {
     "UPDATE timeline SET text = 'other' WHERE number = 5": 5,

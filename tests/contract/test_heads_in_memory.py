@@ -16,6 +16,8 @@ from aetherlink.ports import Transaction
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import START
 
+pytestmark = pytest.mark.sql
+
 STEPS = 60
 KEYS = [f"key {number}" for number in range(6)]
 Change = Callable[[Transaction], None]

@@ -16,6 +16,8 @@ from aetherlink.store import alerts, incidents
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import START
 
+pytestmark = pytest.mark.sql
+
 Page = tuple[list[Any], str | None]
 
 ROWS = 60

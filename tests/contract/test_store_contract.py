@@ -109,6 +109,7 @@ async def test_a_row_that_the_database_refuses_is_the_error_of_its_job_alone(sto
     assert await store.read(names) == ["a", "b"]
 
 
+@pytest.mark.sql
 async def test_a_table_that_cannot_be_used_is_the_stores_trouble_and_not_the_works(
     store: SqlStore, database: Database
 ) -> None:
@@ -125,6 +126,7 @@ async def test_a_table_that_cannot_be_used_is_the_stores_trouble_and_not_the_wor
     assert {type(problem) for problem in (alone.value, *together)} == {StoreError}
 
 
+@pytest.mark.sql
 async def test_what_no_row_takes_is_the_works_own_fault(store: SqlStore, *, is_brief: bool) -> None:
     def fail(_: Transaction) -> None:
         raise KeyError("a bug")
@@ -139,6 +141,7 @@ async def test_what_no_row_takes_is_the_works_own_fault(store: SqlStore, *, is_b
         assert [type(result) for result in results] == [UnfitError, type(None)]
 
 
+@pytest.mark.sql
 async def test_brief_work_begins_where_it_is_asked_for_unless_it_might_have_to_wait(
     store: SqlStore, database: Database
 ) -> None:
@@ -179,6 +182,7 @@ async def test_a_transaction_that_looks_sees_what_it_has_put_off_itself(store: S
     assert (await store.read(lambda transaction: transaction.ledger.totals())).totals == counted
 
 
+@pytest.mark.sql
 async def test_a_commit_that_was_not_heard_of_is_looked_up_before_the_next_one(
     store: SqlStore, *, is_brief: bool
 ) -> None:
@@ -213,6 +217,7 @@ async def test_a_reader_cannot_write(store: SqlStore) -> None:
         await store.read(put(token("a")))
 
 
+@pytest.mark.sql
 async def test_a_reader_sees_one_view_while_others_write(store: SqlStore) -> None:
     loop = asyncio.get_running_loop()
 
@@ -225,6 +230,7 @@ async def test_a_reader_sees_one_view_while_others_write(store: SqlStore) -> Non
     assert await store.read(names) == ["new"]
 
 
+@pytest.mark.sql
 def test_the_schema_is_the_sum_of_the_migrations(database: Database) -> None:
     database.opened().close()
 
@@ -236,6 +242,7 @@ def test_the_schema_is_the_sum_of_the_migrations(database: Database) -> None:
     assert difference == []
 
 
+@pytest.mark.sql
 def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
     database.opened().close()
     place = database.place()
@@ -247,6 +254,7 @@ def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
         database.opened()
 
 
+@pytest.mark.sql
 def test_a_second_agent_is_kept_off_until_the_first_has_ended(store: SqlStore, database: Database) -> None:
     with pytest.raises(StoreError, match=r"another agent uses .*: stop it, or set `data"):
         database.opened()

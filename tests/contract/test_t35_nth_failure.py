@@ -23,6 +23,8 @@ from aetherlink.testing import START, CountingIds, ManualClock, fixed_key
 from rigs.failing_store import FailingEngine, Fault
 from rigs.reception import build_reception
 
+pytestmark = pytest.mark.sql
+
 LAB = SourceName("lab")
 MOST_TRIES = 5
 LONG_AGO = START - timedelta(days=365)

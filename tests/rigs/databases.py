@@ -1,4 +1,4 @@
-"""Both databases that the store runs on, behind one handle, for tests that hold for both."""
+"""The databases that the store runs on, behind one handle, for tests that hold for all; and the store in memory."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
+from aetherlink.simulation.memory_store import MemoryStore, Tables
 from aetherlink.store.database import SqlStore
 from aetherlink.store.place import Place
 from aetherlink.store.postgres import PostgresPlace
@@ -15,6 +16,7 @@ from aetherlink.testing import fixed_key
 from rigs.postgres_server import PostgresServer
 
 KINDS = ("sqlite", "postgresql")
+MEMORY = "memory"
 
 
 @dataclass
@@ -44,6 +46,29 @@ class Database:
                 store.close()
             else:
                 store.dispose()
+
+
+class ClosableMemoryStore(MemoryStore):
+    """One that is closed like the others: there is nothing to let go of."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+@dataclass
+class MemoryDatabase:
+    """Rows in memory: another store on them is what a restart is."""
+
+    kind: str = MEMORY
+    _tables: Tables = field(default_factory=Tables)
+
+    def opened(self) -> ClosableMemoryStore:
+        """A store on them."""
+        return ClosableMemoryStore(self._tables)
+
+
+AnyDatabase = Database | MemoryDatabase
+AnyStore = SqlStore | ClosableMemoryStore
 
 
 @contextmanager

@@ -41,10 +41,14 @@ def write_all(options: LabOptions, layout: Layout, ports: Mapping[str, int], con
 
 
 def agent_settings(options: LabOptions, layout: Layout, ports: Mapping[str, int], control_socket: Path) -> Config:
-    """What the agent is told: this lab is its one source, the CRM its one target, and here it may act by itself."""
+    """What the agent is told: this lab is its one source, the CRM its target, and here it may act by itself.
+
+    All of the CRM's tenants share one API, so that a VIP is concerned by whatever is done to it.
+    """
     on_crm = {"target": "crm-api"}
     return {
         "mode": "auto",
+        "vip_mode": "auto",
         "listen": f"{HOST}:{ports['agent']}",
         "data_dir": str(layout.data("agent")),
         "sources": [
@@ -55,7 +59,8 @@ def agent_settings(options: LabOptions, layout: Layout, ports: Mapping[str, int]
                 "receiver": "agent",
             }
         ],
-        "targets": {"crm-api": {"executor": "lab", "service": "crm", "min": 1, "max": CRM_REPLICAS_MAX}},
+        "targets": _targets(options),
+        "budgets": {"per_ten_minutes": 60, "per_hour": 200, "tenant_per_hour": 200, "playbook_per_hour": 200},
         "playbooks_dir": str(layout.playbooks),
         "actions": _actions(on_crm["target"]),
         "requests_per_hour": 60,
@@ -73,6 +78,15 @@ def agent_settings(options: LabOptions, layout: Layout, ports: Mapping[str, int]
         "auth": {"webhook_token_file": str(layout.webhook_token)},
         "lab": {"control_socket": str(control_socket)},
     }
+
+
+def _targets(options: LabOptions) -> Config:
+    """The CRM's API, and what it stands on where that is the lab's own: an outage of the database is no API's fault."""
+    api: Config = {"executor": "lab", "service": "crm", "min": 1, "max": CRM_REPLICAS_MAX}
+    if options.database_url is not None:
+        return {"crm-api": api}
+    database = {"executor": "lab", "service": "postgres", "mode": "observe"}
+    return {"crm-api": {**api, "depends_on": ["crm-db"]}, "crm-db": database}
 
 
 def _actions(target: str) -> Config:

@@ -54,7 +54,7 @@ async def run(world: World, case: Case) -> Step:
     if action is None or action.state not in (ActionState.ALLOWED, ActionState.RUNNING):
         return Step(Continue(Stage.WATCH))
     if action.state is ActionState.RUNNING:
-        return await _taken_up(world, action)
+        return await _heard_again(world, await _taken_up(world, action))
     if abs(world.clock.now() - _allowed_at(action)) > _FRESH:  # a clock that was set back makes nothing fresh
         return _refused(world, action, "the decision was too old when its turn came")
     try:
@@ -74,7 +74,7 @@ async def _carried_out(world: World, case: Case, action: Action, hands: _Hands) 
         return _refused(world, action, started.reason)
     await _silenced(world, case, started)
     outcome = await hands.executor.converge(hands.target, wish_of(started), deadline=world.options.action_deadline)
-    return _finished(world, started, outcome)
+    return await _heard_again(world, _finished(world, started, outcome))
 
 
 def _allowed_at(action: Action) -> datetime:
@@ -154,6 +154,15 @@ async def _silenced(world: World, case: Case, action: Action) -> None:
         await world.silencer.silence(action, case.planned.alert)
 
 
+async def _heard_again(world: World, step: Step) -> Step:
+    """Where nothing is verified any more, its alert may be heard of again."""
+    action = step.action
+    is_given_up = action is not None and action.finished_at is not None and step.hands_off
+    if world.silencer is not None and action is not None and is_given_up and action.plan.silence:
+        await world.silencer.lift(action.id)
+    return step
+
+
 async def _taken_up(world: World, action: Action) -> Step:
     """What became of a call whose caller died."""
     try:
@@ -167,7 +176,7 @@ async def _taken_up(world: World, action: Action) -> Step:
         return _finished(world, action, Outcome(OutcomeStatus.DONE, reason))
     over = (action.started_at or action.created_at) + world.options.action_deadline
     if world.clock.now() < over:
-        return Step(Wait(over))  # the call may still be on its way
+        return Step(Wait(over), action=action)  # the call may still be on its way
     if seen.ready < seen.wanted or action.plan.undo_of is not None:
         reason = "the agent stopped during the call; the target does not show its effect"
         return _finished(world, action, Outcome(OutcomeStatus.UNKNOWN, reason))

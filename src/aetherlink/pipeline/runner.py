@@ -12,7 +12,7 @@ from functools import partial
 from aetherlink.errors import AetherError, ConflictError
 from aetherlink.lib.periodic import Periodic
 from aetherlink.model import lifecycle
-from aetherlink.model.actions import Action, ActionState, Verdict
+from aetherlink.model.actions import WRONG_FACT, Action, ActionState, Verdict
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus, Stage
 from aetherlink.model.lifecycle import State
@@ -94,7 +94,7 @@ class Runner:
         limit = room + len(self._busy) + len(self._resting)
         view = await self._world.store.read(partial(_look, now=now, limit=limit))
         self._metrics.incidents_open(view.by_severity)
-        self._metrics.paused(is_so=view.is_paused)
+        self._metrics.paused(is_so=view.is_paused or self._world.restraints.outside_pause() is not None)
         for incident_id in self._taken(view, room):
             task = asyncio.create_task(self._work(incident_id), name=f"incident {incident_id}")
             self._busy[incident_id] = task
@@ -202,10 +202,12 @@ def _load(transaction: Transaction, world: World, incident_id: IncidentId) -> Ca
 def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> bool:
     """The step applied to the incident as it is now: alerts may have come while the stage ran.
 
-    False when a person has closed it meanwhile: there was no action running, and the step does not matter any more.
+    False when a person has closed it meanwhile, or denied what it waited for: then the step does not matter any more.
     """
     stored = transaction.incidents.get(case.incident.id)
     if stored is not None and lifecycle.state_of(stored) is State.CLOSED:
+        return False
+    if stored is not None and _is_refused_meanwhile(transaction, case, stored):
         return False
     if stored is None or stored.stage is not case.incident.stage:
         raise ConflictError(f"incident {case.incident.id} was moved by somebody else while a stage ran")
@@ -215,7 +217,7 @@ def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> b
     again = now + _pause(stored) if was_touched else None
     for action in (step.retired, step.action):
         if action is not None:
-            transaction.actions.put(action)
+            transaction.actions.put(_with_what_people_said(transaction, action))
     changed = replace(
         stored,
         plan=step.plan or stored.plan,
@@ -236,6 +238,24 @@ def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> b
     if not transaction.incidents.update(moved, entries):
         raise ConflictError(f"incident {case.incident.id} was changed by somebody else in the same transaction")
     return True
+
+
+def _is_refused_meanwhile(transaction: Transaction, case: Case, stored: Incident) -> bool:
+    """Whether a person has denied the action, or taken it back, while a stage looked."""
+    if case.incident.stage is not Stage.APPROVE or stored.stage is Stage.APPROVE or case.action is None:
+        return False
+    action = transaction.actions.get(case.action.id)
+    return action is not None and action.state is ActionState.REFUSED
+
+
+def _with_what_people_said(transaction: Transaction, action: Action) -> Action:
+    """The action with the `wrong` that a person may have said of it while a stage ran."""
+    if action.state is not _FINISHED:
+        return action
+    stored = transaction.actions.get(action.id)
+    if stored is None or WRONG_FACT not in stored.facts or WRONG_FACT in action.facts:
+        return action
+    return replace(action, facts={**action.facts, WRONG_FACT: stored.facts[WRONG_FACT]})
 
 
 def _braked(transaction: Transaction, step: Step, now: datetime) -> tuple[Entry, ...]:
