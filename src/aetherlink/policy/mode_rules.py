@@ -6,7 +6,7 @@ from aetherlink.model.questions import Question
 
 def mode_allows(question: Question) -> Objection | None:
     """Playbook and target can only be at or below the global ceiling; below auto, the agent does not act by itself."""
-    if question.is_undo:
+    if question.is_undo and question.ceiling is not Mode.OBSERVE:
         return None
     own = question.target.mode if question.is_automatic else Mode.AUTO
     mode = min(question.ceiling, question.mode, own, key=lambda each: each.rank)

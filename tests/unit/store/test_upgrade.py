@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from aetherlink.briefing import Restraints
 from aetherlink.errors import StoreError
+from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName
 from aetherlink.model.incidents import Stage
 from aetherlink.store.database import SqlStore
@@ -39,6 +41,7 @@ async def test_a_repair_that_was_under_way_is_carried_out_once(
     store = SqlStore(path, key=fixed_key)
     store.open()
     rig = build_rig(store, clock, ids, database=path)
+    rig.change(restraints=Restraints(vip_mode=Mode.AUTO))  # the old incident is a VIP's
     await rig.run_for(5)
 
     assert len(rig.executor.calls) == 1
