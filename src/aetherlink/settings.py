@@ -277,7 +277,8 @@ class Settings(BaseSettings):
     @property
     def protected_targets(self) -> dict[TargetName, str]:
         """The targets that the agent itself lives on, with the name that tells."""
-        told = {name: protected_name(target, self.own_names) for name, target in self.declared_targets.items()}
+        own = self.own_names
+        told = {name: protected_name(target, own) for name, target in self.declared_targets.items()}
         return {name: f"what the agent lives on ({word})" for name, word in told.items() if word is not None}
 
     @property

@@ -278,3 +278,23 @@ async def test_a_timeline_is_numbered_without_a_gap_and_goes_on_after_a_restart(
     assert len({each.hash for each in entries}) == 3
     later = await again.read(lambda transaction: transaction.incidents.timeline(one.id, limit=1, after=1))
     assert [each.sequence for each in later] == [2]
+
+
+async def test_the_services_that_an_open_incident_stands_for_are_told_of_any_number_asked(store: SqlStore) -> None:
+    over = incident(3, service="mail", status=IncidentStatus.RESOLVED, key="over")
+    await store.write(insert(incident(1, service="crm"), incident(2, service=ODD, key="two"), over))
+    asked = ["crm", "mail", ODD, *(f"service-{number}" for number in range(1200))]
+
+    assert await store.read(lambda rows: rows.incidents.open_services(asked)) == {"crm", ODD}
+    assert await store.read(lambda rows: rows.incidents.open_services([])) == frozenset()
+
+
+async def test_who_has_waited_longest_is_told_however_urgent_the_others_are(store: SqlStore) -> None:
+    old = incident(1, wake_at=START, severity=Severity.INFO)
+    older = incident(2, wake_at=START - MINUTE, severity=Severity.INFO, key="two")
+    urgent = incident(3, wake_at=START + timedelta(seconds=1), severity=Severity.CRITICAL, vip=True, key="three")
+    over = incident(4, wake_at=START - MINUTE, status=IncidentStatus.RESOLVED, key="over")
+    await store.write(insert(old, older, urgent, over))
+
+    assert await store.read(lambda rows: rows.incidents.longest_due(START, limit=9)) == [older.id, old.id]
+    assert await store.read(lambda rows: rows.incidents.longest_due(START, limit=1)) == [older.id]

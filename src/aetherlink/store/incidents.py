@@ -47,7 +47,11 @@ _LONGEST_DUE = (
     .limit(sa.bindparam("most"))
 )
 _NEXT_WAKE = sa.select(sa.func.min(incidents.c.wake_at)).where(heads.IS_OPEN)
-_OF_SERVICE = sa.select(sa.literal(1)).where(heads.IS_OPEN, incidents.c.service == sa.bindparam("its_service")).limit(1)
+_OF_SERVICES = (
+    sa.select(incidents.c.service)
+    .where(heads.IS_OPEN, incidents.c.service.in_(sa.bindparam("services", expanding=True)))
+    .distinct()
+)
 _BY_SEVERITY = (
     sa.select(incidents.c.severity, sa.func.count().label("open")).where(heads.IS_OPEN).group_by(incidents.c.severity)
 )
@@ -208,9 +212,8 @@ class SqlIncidentRows:
 
     def open_services(self, among: Collection[str]) -> frozenset[str]:
         """See ports.IncidentRows."""
-        return frozenset(
-            service for service in among if self._connection.execute(_OF_SERVICE, {"its_service": service}).first()
-        )
+        found = (self._connection.execute(_OF_SERVICES, {"services": part}) for part in rows.parts(among))
+        return frozenset(row.service for part in found for row in part)
 
     def open_by_severity(self) -> dict[str, int]:
         """How many are open, by severity."""
