@@ -48,7 +48,11 @@ class LyingPrometheus:
             length = int(head.partition("content-length:")[2].split("\r\n")[0])
             query = parse_qs((await reader.readexactly(length)).decode())["query"][0]
             self.asked += 1
-            await self._answer(writer, self.verify if "== 1" in query else self.when)
+            mode = self.verify if "== 1" in query else self.when
+            if mode == "hang":
+                await reader.read()  # until the client has had enough
+            else:
+                await self._answer(writer, mode)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client has had enough
         finally:
@@ -56,9 +60,7 @@ class LyingPrometheus:
             writer.close()
 
     async def _answer(self, writer: asyncio.StreamWriter, mode: str) -> None:
-        if mode == "hang":
-            await asyncio.sleep(30)
-        elif mode == "slow drip":
+        if mode == "slow drip":
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n")
             for _ in range(300):
                 writer.write(b" ")
