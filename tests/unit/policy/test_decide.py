@@ -93,7 +93,7 @@ QUESTIONS = st.builds(
     protected=SELDOM,
     approval=st.none() | st.just(approval("ann")) | st.just(approval("ann", needed=2)),
 )
-MANY = settings(max_examples=300, deadline=None)
+MANY = settings(max_examples=100, deadline=None)
 
 
 @MANY
