@@ -29,7 +29,7 @@ _MODES = (
         "mode_allows",
         "the ceiling is observe",
         lambda asked: replace(asked, ceiling=Mode.OBSERVE),
-        against=("automatic", "requested"),
+        against=("automatic", "requested", "undo"),
         effect=_WATCH,
         says="mode is observe",
     ),
@@ -89,7 +89,7 @@ _MODES = (
         "mode_allows",
         "observe, and it was approved before",
         lambda asked: replace(asked, ceiling=Mode.OBSERVE, approval=_YES),
-        against=("automatic", "requested"),
+        against=("automatic", "requested", "undo"),
         effect=_WATCH,
     ),
 )
