@@ -15,7 +15,7 @@ UV_COMPILE = $$(scripts/setup.sh uv) pip compile --quiet --universal --python-ve
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down drill setup test test-long lint docs bench lock
+.PHONY: help demo up down drill setup test test-long mutation lint docs bench lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test-long: $(DEV) ## run the full counts, T=T07 for one; a second run goes on wh
 	-@$(TOOLS) --generation stable
 	@$(BIN)/python -m pytest -m long --resume-long=.cache/test-long --timeout 2400 $(if $(T),-k $(T)) $(ARGS)
 
+mutation: $(DEV) ## change the code that decides, bit by bit, and list what no test notices (PART=target_rules alone)
+	@$(BIN)/python scripts/mutation.py $(PART) $(ARGS)
+
 lint: $(DEV) ## check style, types and layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -52,7 +55,7 @@ lint: $(DEV) ## check style, types and layers
 docs: $(DEV) ## write docs/reference anew from the code
 	@$(BIN)/python docs/generate.py
 
-bench: $(DEV) ## measure and print, measured beside asked (PART=intake alone; also demo rest growth group live steady lists)
+bench: $(DEV) ## measure and print, measured beside asked (PART=intake alone; also demo rest growth group live steady lists act decide)
 	-@$(TOOLS) --generation stable
 	@$(BIN)/python -m bench $(PART) $(ARGS)
 

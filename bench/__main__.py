@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import act, demo, group, growth, intake, lists, live, steady
+from bench import act, decide, demo, group, growth, intake, lists, live, steady
 from bench.ground import Ground, load_of_machine
 from bench.load import LoadError
 from bench.processes import PROJECT
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[Ground], Awaitable[None]]] = {
     "steady": steady.measure,
     "lists": lists.measure,
     "act": act.measure,
+    "decide": decide.measure,
 }
 
 

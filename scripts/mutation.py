@@ -30,6 +30,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     },
     "aetherlink.model.approvals": ("tests/unit/model/test_approvals.py", *_YES),
     "aetherlink.pipeline.approve": _YES,
+    "aetherlink.approval_commands": ("tests/unit/test_approval_commands.py",),
 }
 QUICKLY = ("-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--confcutdir", "tests/unit")
 ASKED = 0.90
@@ -113,23 +114,14 @@ def _passed_over(tree: ast.Module) -> set[int]:
 
 def _changes(node: ast.AST, module: ModuleType) -> Iterator[tuple[str, Change]]:
     """What can be changed about one node, in words and as a function of its copy."""
+    yield from _changes_of_values(node)
     match node:
-        case ast.Compare(ops=[op]) | ast.BoolOp(op=op) | ast.BinOp(op=op):
-            for other in _OTHER.get(type(op), ()):
-                yield f"{type(op).__name__} -> {other.__name__}", lambda it, other=other: _with_operator(it, other())
         case ast.UnaryOp(op=ast.Not()):
             yield "not removed", lambda it: it.operand
         case ast.If() | ast.IfExp():
             yield "condition negated", lambda it: _with(it, "test", ast.UnaryOp(ast.Not(), it.test))
         case ast.Return(value=value) if value is not None and not _is_none(value):
             yield "returns None", lambda it: _with(it, "value", ast.Constant(None))
-        case ast.Constant(value=value):
-            if (other := _other_constant(value)) is not None:
-                yield f"{value!r} -> {other!r}", lambda it: _with(it, "value", other)
-        case ast.JoinedStr():
-            yield "f-string emptied", lambda _: ast.Constant("")
-        case ast.Name(id=name, ctx=ast.Load()) if name in _NAMES:
-            yield f"{name} -> {_NAMES[name]}", lambda it: _with(it, "id", _NAMES[it.id])
         case ast.Attribute(value=ast.Name(id=name), attr=attr) if isinstance(vars(module).get(name), EnumType):
             members = list(vars(module)[name].__members__)
             following = members[(members.index(attr) + 1) % len(members)] if attr in members else attr
@@ -139,6 +131,20 @@ def _changes(node: ast.AST, module: ModuleType) -> Iterator[tuple[str, Change]]:
         case ast.Call(keywords=keywords):
             for number, keyword in enumerate(keywords):
                 yield f"argument {keyword.arg} dropped", lambda it, number=number: _without(it, number)
+
+
+def _changes_of_values(node: ast.AST) -> Iterator[tuple[str, Change]]:
+    match node:
+        case ast.Compare(ops=[op]) | ast.BoolOp(op=op) | ast.BinOp(op=op):
+            for other in _OTHER.get(type(op), ()):
+                yield f"{type(op).__name__} -> {other.__name__}", lambda it, other=other: _with_operator(it, other())
+        case ast.Constant(value=value):
+            if (other := _other_constant(value)) is not None:
+                yield f"{value!r} -> {other!r}", lambda it: _with(it, "value", other)
+        case ast.JoinedStr():
+            yield "f-string emptied", lambda _: ast.Constant("")
+        case ast.Name(id=name, ctx=ast.Load()) if name in _NAMES:
+            yield f"{name} -> {_NAMES[name]}", lambda it: _with(it, "id", _NAMES[it.id])
 
 
 def _with(node: ast.AST, name: str, value: object) -> ast.AST:

@@ -18,6 +18,7 @@ from aetherlink.model.queries import QueryAnswer, finite_number
 
 _QUERY_PATH = "/api/v1/query"
 _LONGEST_REASON = 2000
+_REMARK = "PromQL info"  # some versions put remarks about the query among the warnings about the answer
 
 # A point is [unix seconds, "number"]; both stay as they came, so that the result can be passed on unchanged.
 _Point = Annotated[list[int | float | str], msgspec.Meta(min_length=2, max_length=2)]
@@ -45,6 +46,7 @@ class _Envelope(msgspec.Struct):
     data: _Data | None = None
     errorType: str = ""  # noqa: N815 - the name on the wire
     error: str = ""
+    warnings: list[str] = []
 
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
@@ -107,7 +109,8 @@ class PrometheusClient:
             result = _RESULTS[data.resultType].decode(data.result)
         except UNREADABLE_JSON as error:
             raise self._nonsense(answer, f"its result is not a {data.resultType}: {error}") from error
-        return QueryAnswer(data.resultType, result, _first_number(data.resultType, result))
+        warnings = tuple(each[:_LONGEST_REASON] for each in envelope.warnings if not each.startswith(_REMARK))
+        return QueryAnswer(data.resultType, result, _first_number(data.resultType, result), warnings)
 
     def _open(self, answer: Answer) -> _Envelope:
         try:

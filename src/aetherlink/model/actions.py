@@ -137,6 +137,11 @@ class Verdict(StrEnum):
     CANNOT_TELL = "cannot_tell"
 
 
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}  # made once: each decision asks of each recent action
+_WITHOUT_END = (OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN)
+_WITHOUT_HELP = (Verdict.NOT_RECOVERED, Verdict.CANNOT_TELL)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of one wish, with the reason in words."""
@@ -248,14 +253,14 @@ class Action:
     def verdict(self) -> Verdict | None:
         """Whether it helped; None while nobody knows yet, or when nobody looked."""
         stored = self.facts.get(VERDICT_FACT)
-        return next((verdict for verdict in Verdict if verdict == stored), None)
+        return _VERDICTS.get(stored) if isinstance(stored, str) else None
 
     @property
     def has_failed(self) -> bool:
         """Whether it ended without help: it could not be done, nobody can tell, or it did not help."""
-        if self.outcome is not None and self.outcome.status in (OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN):
+        if self.outcome is not None and self.outcome.status in _WITHOUT_END:
             return self.started_at is not None
-        return self.verdict in (Verdict.NOT_RECOVERED, Verdict.CANNOT_TELL)
+        return self.verdict in _WITHOUT_HELP
 
 
 @dataclass(frozen=True, slots=True)

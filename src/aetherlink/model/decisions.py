@@ -15,7 +15,10 @@ class Mode(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the mode that allows least."""
-        return list(Mode).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {mode: rank for rank, mode in enumerate(Mode)}
 
 
 class Effect(StrEnum):

@@ -10,12 +10,14 @@ class QueryAnswer:
     """An instant query's answer.
 
     `kind` is Prometheus' resultType (vector, scalar, string, matrix), `result` its result as decoded JSON. `value` is
-    the first sample's number, None when there is no sample or when the number is NaN or infinite.
+    the first sample's number, None when there is no sample or when the number is NaN or infinite. `warnings` are the
+    source's own words about what may be wrong with the answer, such as a store that it could not ask.
     """
 
     kind: str
     result: list[object]
     value: float | None
+    warnings: tuple[str, ...] = ()
 
     @property
     def samples(self) -> list[tuple[Mapping[str, str], float | None]]:

@@ -14,6 +14,7 @@ from aetherlink.probes.expression import PART, Expression, Selector
 
 _MOST_SHOWN = 3
 _LONGEST_SHOWN = 160
+_MILLISECONDS = 0.005  # what rounding may add
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,12 @@ def read_snapshot(result: list[object]) -> Snapshot:
     """Take a vector apart. Raises AnswerError when it is not the answer to a combined query."""
     samples: list[Sample] = []
     times: dict[str, float] = {}
+    seen: set[frozenset[tuple[str, str]]] = set()
     for labels, number in _pairs(result):
+        series = frozenset(labels.items())
+        if series in seen:
+            raise AnswerError(f"the answer holds the series {_show(labels)} twice: one of them is not true")
+        seen.add(series)
         part = labels.get(PART, "")
         if part == "value":
             samples.append(Sample(_show(labels), number))
@@ -83,6 +89,8 @@ def _staleness(
                 f"samples of {selector.text} are {snapshot.now - current:.1f} s old; "
                 f"at most {max_age.total_seconds():g} s count"
             )
+        if current is not None and current - snapshot.now > _MILLISECONDS:
+            yield f"samples of {selector.text} lie {current - snapshot.now:.1f} s in the future of their own server"
         if newer_than is not None:
             yield from _too_early(selector, snapshot, newer_than)
 

@@ -62,6 +62,8 @@ class PrometheusProbe:
         after = self._clock.now()
         if answer.kind != "vector":
             raise AnswerError(f"the source answered a {answer.kind} where a vector was asked for")
+        if answer.warnings:
+            raise AnswerError(f"the source warns that its answer may not be whole: {answer.warnings[0]}")
         snapshot = read_snapshot(answer.result)
         ahead = _ahead(snapshot.now, before, after)
         limit = None if newer_than is None else newer_than.timestamp() + ahead

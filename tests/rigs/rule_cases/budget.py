@@ -28,7 +28,8 @@ _ON_OTHERS = tuple(replace(AUTOMATIC, target=TargetName(f"other-{number}"), tena
 def _bounded(question: Question, *started: Action, **budgets: float) -> Question:
     wide = Budgets(running=9, per_ten_minutes=99, per_hour=99, tenant_per_hour=99, playbook_per_hour=99)
     changed = replace(wide, circuit_targets=99, vip_reserve=0)
-    return replace(question, started=started, budgets=replace(changed, **budgets))  # type: ignore[arg-type] - named
+    figures = replace(changed, **budgets)  # type: ignore[arg-type] - named by the case
+    return replace(question, started=started, budgets=figures)
 
 
 def _running(count: int) -> tuple[Action, ...]:

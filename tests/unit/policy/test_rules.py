@@ -2,12 +2,13 @@
 
 import pytest
 
+from aetherlink.model.actions import Verb
 from aetherlink.model.decisions import Effect
 from aetherlink.policy import decide as deciding
 from aetherlink.policy.decide import decide
 from aetherlink.policy.rules import RULES
 from rigs.rule_cases import CASES
-from rigs.rule_cases.asking import ASKED, KINDS, Case
+from rigs.rule_cases.asking import ASKED, KINDS, Case, aimed, looked, planned, seen_as
 
 BY_NAME = {rule.__name__: rule for rule in RULES}
 
@@ -97,6 +98,13 @@ def test_the_rules_stand_in_this_order() -> None:
         "vip_allows",
         "playbook_is_trusted",
     ]
+
+
+def test_a_scale_to_nobody_knows_what_leaves_nothing_above_the_floor() -> None:
+    """Its bounds object first; the floor does not rely on that."""
+    vague = looked(planned(aimed(ASKED, floor=1), verb=Verb.SCALE), api=seen_as(2, 2))
+
+    assert [one.rule for one in decide(vague).objections] == ["scale_is_within_bounds", "floor_holds"]
 
 
 def test_asking_changes_nothing() -> None:
