@@ -30,6 +30,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     },
     "aetherlink.model.approvals": ("tests/unit/model/test_approvals.py", *_YES),
     "aetherlink.pipeline.approve": _YES,
+    "aetherlink.approval_commands": ("tests/unit/test_approval_commands.py",),
 }
 QUICKLY = ("-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--confcutdir", "tests/unit")
 ASKED = 0.90

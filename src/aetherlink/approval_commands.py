@@ -238,7 +238,7 @@ def _check_waits(action: Action) -> None:
 
 
 def _check_not_expired(action: Action, approval: Approval, now: datetime) -> None:
-    if now >= approval.expires_at:
+    if approval.is_over(now):
         raise GoneError(
             f"the request to approve action {action.id} expired at {approval.expires_at:%Y-%m-%d %H:%M:%S} UTC"
         )

@@ -1,5 +1,6 @@
 """What holds automation back, and the silences that the agent has set, on every store."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from aetherlink.model.actions import Action, ActionState, Plan, Verb
@@ -67,6 +68,18 @@ def acted(number: int, target: str, *, seconds: float | None) -> Action:
         created_at=START,
         started_at=None if seconds is None else START + timedelta(seconds=seconds),
     )
+
+
+async def test_what_runs_counts_whenever_it_began(store: Store) -> None:
+    """An agent that was away for hours, or whose clock jumped, must not take its target for free."""
+    running = replace(acted(1, "a", seconds=-9999), state=ActionState.RUNNING)
+    for each in (running, acted(2, "a", seconds=3), acted(3, "a", seconds=-9999)):
+        await store.write(lambda rows, each=each: rows.actions.put(each))
+
+    on_it = await store.read(lambda rows: rows.actions.started_since(TargetName("a"), START))
+    assert {each.id for each in on_it} == {"act-1", "act-2"}
+    anywhere = await store.read(lambda rows: rows.actions.started_anywhere(START, limit=1))
+    assert [each.id for each in anywhere] == ["act-1"]
 
 
 async def test_what_started_anywhere_comes_newest_first_and_bounded(store: Store) -> None:

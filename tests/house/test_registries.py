@@ -51,11 +51,11 @@ def test_every_file_is_in_its_registry(root: Path, kind: str) -> None:
 
 
 def test_every_policy_rule_is_in_the_list(root: Path) -> None:
-    trees = [ast.parse(file.read_text()) for file in (root / "src/aetherlink/policy").glob("*_rules.py")]
+    trees = [ast.parse(path.read_text()) for path in (root / "src/aetherlink/policy").glob("*_rules.py")]
     functions = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
     written = {node.name for node in functions if not node.name.startswith("_")}
 
-    assert len(written) > 20
+    assert len(trees) > 1
     assert written == {rule.__name__ for rule in rules.RULES}
     assert [node.name for node in functions if node.decorator_list] == []
 

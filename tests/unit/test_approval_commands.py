@@ -426,6 +426,13 @@ async def test_what_has_expired_cannot_be_denied_or_taken_back(desk: Desk, spoil
     assert await desk.entries(asked.incident_id) == []
 
 
+async def test_a_clock_that_is_set_back_makes_no_request_approvable_again(desk: Desk) -> None:
+    asked = await desk.asked()
+    desk.clock.move(-3600)
+    with pytest.raises(GoneError):
+        await desk.commands().approve(asked.id, hash_of(asked), by="ann")
+
+
 async def test_what_was_denied_in_time_is_decided_also_when_its_time_is_over(desk: Desk) -> None:
     asked = await desk.asked()
     desk.clock.move((PATIENCE - SECOND).total_seconds())

@@ -178,11 +178,14 @@ class ActionRows(Protocol):
     def put(self, action: Action) -> None: ...
 
     def started_since(self, target: TargetName, since: datetime) -> list[Action]:
-        """Actions on the target whose intent was committed at or after that moment, newest first."""
+        """Actions on the target whose intent was committed at or after that moment, newest first.
+
+        And those that run, whenever they began: a clock that jumped, or an agent that was away, hides none.
+        """
         ...
 
     def started_anywhere(self, since: datetime, *, limit: int) -> list[Action]:
-        """As started_since, but on any target, so many at most."""
+        """As started_since, but on any target, so many at most; those that run come first."""
         ...
 
     def by_idempotency_key(self, requested_by: str, key: str) -> Action | None:

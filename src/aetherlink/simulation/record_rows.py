@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from aetherlink.errors import StoreError
-from aetherlink.model.actions import IDEMPOTENCY_FACT, VERDICT_FACT, WRONG_FACT, Action, ActionFilter
+from aetherlink.model.actions import IDEMPOTENCY_FACT, VERDICT_FACT, WRONG_FACT, Action, ActionFilter, ActionState
 from aetherlink.model.brakes import Brake
 from aetherlink.model.decisions import Effect
 from aetherlink.model.health import HealthReading
@@ -63,7 +63,8 @@ class MemoryActionRows:
 
     def started_anywhere(self, since: datetime, *, limit: int) -> list[Action]:
         """See ports.ActionRows."""
-        return _newest_first(iter(self._table.rows.values()), since)[:limit]
+        found = _newest_first(iter(self._table.rows.values()), since)
+        return sorted(found, key=lambda one: one.state is not ActionState.RUNNING)[:limit]
 
     def by_idempotency_key(self, requested_by: str, key: str) -> Action | None:
         """See ports.ActionRows."""
@@ -103,8 +104,14 @@ def _then(one: Action) -> str:
 
 
 def _newest_first(actions: Iterator[Action], since: datetime) -> list[Action]:
-    begun = [(one.started_at, one) for one in actions if one.started_at is not None and one.started_at >= since]
+    """Those that began since then, and those that run."""
+    begun = [(one.started_at, one) for one in actions if one.started_at is not None and _counts(one, since)]
     return [one for _, one in sorted(begun, key=lambda pair: pair[0], reverse=True)]
+
+
+def _counts(action: Action, since: datetime) -> bool:
+    is_recent = action.started_at is not None and action.started_at >= since
+    return is_recent or action.state is ActionState.RUNNING
 
 
 PauseKey = tuple[str, datetime | None]  # scope and beginning

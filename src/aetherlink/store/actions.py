@@ -30,15 +30,17 @@ _ITS_ID = "its_id"
 _GET = sa.select(actions).where(actions.c.id == sa.bindparam(_ITS_ID))
 _UPDATE = sa.update(actions).where(actions.c.id == sa.bindparam(_ITS_ID))
 _INSERT = sa.insert(actions)
+_IS_RUNNING = actions.c.state == sa.literal_column("'running'")  # as the index has it
+_COUNTS = sa.or_(actions.c.started_at >= sa.bindparam("since"), _IS_RUNNING)
 _STARTED_SINCE = (
     sa.select(actions)
-    .where(actions.c.target == sa.bindparam("its_target"), actions.c.started_at >= sa.bindparam("since"))
+    .where(actions.c.target == sa.bindparam("its_target"), _COUNTS)
     .order_by(actions.c.started_at.desc())
 )
 _STARTED_ANYWHERE = (
     sa.select(actions)
-    .where(actions.c.started_at >= sa.bindparam("since"))
-    .order_by(actions.c.started_at.desc())
+    .where(_COUNTS)
+    .order_by(_IS_RUNNING.desc(), actions.c.started_at.desc())
     .limit(sa.bindparam("most"))
 )
 _OF_PLAYBOOK = (

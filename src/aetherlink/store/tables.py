@@ -27,6 +27,7 @@ _Row = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # only INTEGER coun
 
 _MaybeJson = sa.JSON(none_as_null=True)
 _OPEN = sa.text("status = 'open'")
+_RUNNING = sa.text("state = 'running'")
 
 alerts = sa.Table(  # one row an episode: an alert that fires anew is a new row
     "alerts",
@@ -133,6 +134,7 @@ actions = sa.Table(
     sa.Index("actions_of_playbook", "playbook", "created_at"),
     sa.Index("actions_started", "target", "started_at"),
     sa.Index("actions_started_anywhere", "started_at"),
+    sa.Index("actions_running", "state", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
     sa.UniqueConstraint("requested_by", "idempotency_key", name="actions_idempotency"),
 )
 

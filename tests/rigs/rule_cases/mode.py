@@ -5,7 +5,7 @@ from dataclasses import replace
 from aetherlink.model.brakes import Brake, playbook_scope, target_scope
 from aetherlink.model.decisions import Effect, Mode
 from aetherlink.testing import START
-from rigs.rule_cases.asking import API, ASKED, BY_PERSON, PLAYBOOK, Case, aimed, approval, each
+from rigs.rule_cases.asking import API, ASKED, BY_PERSON, EVERYBODY, PLAYBOOK, Case, aimed, approval, each
 
 _ASK = Effect.NEEDS_APPROVAL
 _WATCH = Effect.OBSERVE
@@ -29,7 +29,7 @@ _MODES = (
         "mode_allows",
         "the ceiling is observe",
         lambda asked: replace(asked, ceiling=Mode.OBSERVE),
-        against=("automatic", "requested", "undo"),
+        against=EVERYBODY,
         effect=_WATCH,
         says="mode is observe",
     ),
@@ -89,7 +89,7 @@ _MODES = (
         "mode_allows",
         "observe, and it was approved before",
         lambda asked: replace(asked, ceiling=Mode.OBSERVE, approval=_YES),
-        against=("automatic", "requested", "undo"),
+        against=EVERYBODY,
         effect=_WATCH,
     ),
 )

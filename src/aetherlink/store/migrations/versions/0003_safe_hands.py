@@ -10,6 +10,7 @@ revision = "0003"
 down_revision = "0002"
 
 _OPEN = sa.text("status = 'open'")
+_RUNNING = sa.text("state = 'running'")
 _actions = sa.table("actions", sa.column("plan", sa.JSON), sa.column("playbook", sa.Text))
 
 
@@ -20,6 +21,7 @@ def upgrade() -> None:
     op.execute(sa.update(_actions).values(playbook=_actions.c.plan["playbook"].as_string()))
     op.create_index("actions_of_playbook", "actions", ["playbook", "created_at"])
     op.create_index("actions_started_anywhere", "actions", ["started_at"])
+    op.create_index("actions_running", "actions", ["state"], sqlite_where=_RUNNING, postgresql_where=_RUNNING)
     op.create_index("incidents_open_service", "incidents", ["service"], sqlite_where=_OPEN, postgresql_where=_OPEN)
     op.create_table(
         "brakes",
