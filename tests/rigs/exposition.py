@@ -1,5 +1,6 @@
 """A small target that Prometheus scrapes, and what a test needs to wait for what Prometheus makes of it."""
 
+import contextlib
 import http.server
 import socket
 import threading
@@ -27,7 +28,8 @@ class Exposition:
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(BrokenPipeError):  # who asked has stopped waiting
+                    self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 """Silent."""
