@@ -34,7 +34,8 @@ class CountingWaker:
 
 def approval_of(plan: Plan, *, at: datetime, needed: int = 1) -> Approval:
     """The request as it is made for a target that does not run."""
-    shown = shown_of(plan, API, Observation(0, 1, None), evidence="up is 0", undo="a restart cannot be undone")
+    seen, undo = Observation(0, 1, None), "a restart cannot be undone"
+    shown = shown_of(plan, API, seen, evidence="up is 0", undo=undo, needed=needed, asked_at=at)
     return Approval(hash_of(shown), at, at + PATIENCE, shown, needed)
 
 

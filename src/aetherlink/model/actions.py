@@ -161,7 +161,8 @@ class Plan:
     several. `unless` are targets that must not be broken. With `undo` a repair that did not help is undone where it can
     be; `undo_of` is the action that this plan undoes, `release` the one that it brings back. After `escalate_after`
     repairs in a row that did not help the playbook leaves the target alone. With `silence` its alert is silenced in
-    Alertmanager while it acts and verifies.
+    Alertmanager while it acts and verifies. `planned_from` belongs to scale: the number that was wanted when it was
+    planned.
     """
 
     verb: Verb
@@ -183,6 +184,7 @@ class Plan:
     release: str = ""
     escalate_after: int = 1
     silence: bool = False
+    planned_from: int | None = None
 
     @property
     def words(self) -> str:

@@ -8,15 +8,21 @@ from datetime import datetime
 
 from aetherlink.model.actions import Approval, Grant, Observation, Plan, Target
 
+_PASSING = ("ready", "oldest_start")
 _UNBOUND = frozenset({"alert_id"})  # which of several alerts asked makes no other plan of it
 
 
-def shown_of(plan: Plan, target: Target, seen: Observation, *, evidence: str, undo: str) -> Mapping[str, object]:
+def shown_of(
+    plan: Plan, target: Target, seen: Observation, *, evidence: str, undo: str, needed: int, asked_at: datetime
+) -> Mapping[str, object]:
     """Everything that a person is shown before saying yes; JSON values only.
 
     `evidence` is for reading only: a query's sample changes from look to look, and what it has to show is in the plan.
+    `asked_at` makes each request one of its own: a yes to an earlier one is none to this one.
     """
     return {
+        "asked_at": asked_at.isoformat(),
+        "needed": needed,
         "plan": _plain({key: value for key, value in asdict(plan).items() if key not in _UNBOUND}),
         "target": _plain(asdict(target)),
         "observed": _plain(asdict(seen)),
@@ -30,6 +36,24 @@ def hash_of(shown: Mapping[str, object]) -> str:
     bound = {key: value for key, value in shown.items() if key != "evidence"}
     text = json.dumps(bound, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_still(approval: Approval, shown: Mapping[str, object]) -> bool:
+    """Whether what is shown now, under the same `asked_at`, is what the request shows.
+
+    A target that was not whole when people were asked comes and goes: how much of it is ready, and since when, is not
+    compared then.
+    """
+    then, now = approval.shown.get("observed"), shown.get("observed")
+    if isinstance(then, Mapping) and isinstance(now, Mapping) and not _is_whole(then):
+        passing = {key: then[key] for key in _PASSING if key in then}
+        shown = {**shown, "observed": {**now, **passing}}
+    return hash_of(shown) == approval.plan_hash
+
+
+def _is_whole(observed: Mapping[str, object]) -> bool:
+    ready, wanted = observed.get("ready"), observed.get("wanted")
+    return isinstance(ready, int) and isinstance(wanted, int) and ready >= wanted
 
 
 def granted(approval: Approval, grant: Grant) -> Approval:

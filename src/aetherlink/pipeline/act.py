@@ -27,12 +27,13 @@ from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import approve, decide
 from aetherlink.pipeline.decide import Findings
 from aetherlink.pipeline.snapshots import wish_of, with_snapshot
-from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
+from aetherlink.pipeline.step import PASSING, Case, Continue, Step, Wait, World
 from aetherlink.pipeline.undo import undone
 from aetherlink.ports import Executor, Transaction
 
 _FRESH = timedelta(seconds=30)
 _GOOD = frozenset({OutcomeStatus.DONE, OutcomeStatus.NOT_NEEDED})
+_WAITS_FOR = "waits_for"  # the key of Action.facts: which rule something approved waits for
 _REFUSAL = "refusal"  # the key of Action.facts: why it was not carried out when its turn came
 
 
@@ -71,7 +72,7 @@ async def _carried_out(world: World, case: Case, action: Action, hands: _Hands) 
     work = partial(_begin, world=world, incident=case.incident, action=ready, findings=findings)
     started = await world.store.write(work)
     if isinstance(started, Decision):
-        return _refused(world, action, started.reason)
+        return _against(world, action, started)
     await _silenced(world, case, started)
     outcome = await hands.executor.converge(hands.target, wish_of(started), deadline=world.options.action_deadline)
     return await _heard_again(world, _finished(world, started, outcome))
@@ -96,12 +97,13 @@ def _hands(world: World, action: Action) -> _Hands:
 
 def _drift(world: World, incident: Incident, action: Action, findings: Findings) -> Step | None:
     """The request for approval made anew, when the target is not as it was shown to whoever approved."""
-    target, seen = world.targets.get(action.plan.target), findings.seen[action.plan.target].observation
-    if action.approval is None or target is None or seen is None:
+    seen = findings.seen[action.plan.target].observation
+    if action.approval is None or seen is None:
         return None  # without a look nothing is done anyway: the rules see to that
-    if approve.is_as_shown(action.approval, action.plan, target, seen):
+    if approve.is_as_shown(world, incident, action, seen):
         return None
-    return approve.drifted(action, approve.asked(world, incident, action, seen, findings.evidence))
+    anew = approve.asked(world, incident, action, seen, findings.evidence)
+    return approve.drifted(action, replace(anew, expires_at=action.approval.expires_at))
 
 
 def _prepared(action: Action, findings: Findings) -> Action:
@@ -169,18 +171,40 @@ async def _taken_up(world: World, action: Action) -> Step:
         hands = _hands(world, action)
         seen = await hands.executor.observe(hands.target, deadline=world.options.action_deadline)
     except (AetherError, _ImpossibleError) as problem:
+        over = _over(world, action)
+        if isinstance(problem, AetherError) and world.clock.now() < over:
+            return Step(Wait(min(over, world.clock.now() + world.options.verify_interval)), action=action)
         reason = f"the agent stopped during the call, and now cannot look: {problem}"
         return _finished(world, action, Outcome(OutcomeStatus.UNKNOWN, reason))
     if seen.shows(wish_of(action)):
         reason = "the agent stopped during the call; the target shows its effect"
         return _finished(world, action, Outcome(OutcomeStatus.DONE, reason))
-    over = (action.started_at or action.created_at) + world.options.action_deadline
+    over = _over(world, action)
     if world.clock.now() < over:
         return Step(Wait(over), action=action)  # the call may still be on its way
     if seen.ready < seen.wanted or action.plan.undo_of is not None:
         reason = "the agent stopped during the call; the target does not show its effect"
         return _finished(world, action, Outcome(OutcomeStatus.UNKNOWN, reason))
     return _not_done(world, action)
+
+
+def _over(world: World, action: Action) -> datetime:
+    """When its call cannot be on its way any more."""
+    return (action.started_at or action.created_at) + world.options.action_deadline
+
+
+def _against(world: World, action: Action, decision: Decision) -> Step:
+    """What was approved waits for what passes by itself, as long as its request lasts; the rest is not carried out."""
+    now = world.clock.now()
+    if action.approval is None or action.approval.is_over(now) or decision.rule not in PASSING:
+        return _refused(world, action, decision.reason)
+    is_said = action.facts.get(_WAITS_FOR) == decision.rule
+    facts = {**action.facts, _WAITS_FOR: decision.rule, approve.ALLOWED_AT: now.isoformat()}
+    told = Entry(
+        EventKind.DECIDED, now, f"{action.plan.words} is approved and waits: {decision.reason}", _facts(action)
+    )
+    again = Wait(now + world.options.verify_interval)
+    return Step(again, () if is_said else (told,), action=replace(action, facts=facts))
 
 
 def _not_done(world: World, action: Action) -> Step:
@@ -202,9 +226,10 @@ def _refused(world: World, action: Action, reason: str) -> Step:
     refused = replace(action, state=ActionState.REFUSED, finished_at=now, outcome=outcome, facts=facts)
     entry = Entry(EventKind.ACTION_FINISHED, now, f"{action.plan.words}: {outcome.reason}", _facts(action))
     is_said = action.facts.get(_REFUSAL) == reason
-    if action.plan.undo_of is not None:
+    if action.plan.undo_of is not None or (action.plan.playbook is None and action.approval is not None):
         called = Entry(EventKind.ESCALATED, now, f"a person has to look: {action.plan.words} was refused ({reason})")
-        return Step(Continue(Stage.WATCH), (entry, called), action=refused, escalated=True, hands_off=True)
+        held = _held(action, outcome, now)
+        return Step(Continue(Stage.WATCH), (entry, called), action=refused, brakes=held, escalated=True, hands_off=True)
     again = Continue(Stage.DECIDE, at=now + world.options.redecide_interval)
     move = again if action.plan.playbook else Continue(Stage.WATCH)
     return Step(move, () if is_said else (entry,), action=refused)
@@ -229,8 +254,9 @@ def _finished(world: World, action: Action, outcome: Outcome) -> Step:
 
 
 def _held(action: Action, outcome: Outcome, now: datetime) -> tuple[Brake, ...]:
-    """Where nobody can tell what was done, automation keeps off until a person has looked."""
-    if outcome.status is not OutcomeStatus.UNKNOWN or action.plan.playbook is None:
+    """Where nobody can tell what was done, or it was not taken back, automation keeps off until a person has looked."""
+    is_doubtful = outcome.status is OutcomeStatus.UNKNOWN or action.plan.undo_of is not None
+    if not is_doubtful or action.plan.playbook is None:
         return ()
     return (Brake(target_scope(action.plan.target), now, f"{action.plan.words}: {outcome.reason}", "agent"),)
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from aetherlink.model.actions import Action
 from aetherlink.model.brakes import Brake, target_scope
 from aetherlink.model.incidents import Stage
+from aetherlink.model.playbooks import PlaybookStep
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.plan import Occasion, planned
 from aetherlink.pipeline.step import Case, Continue, Step, World
@@ -25,7 +26,16 @@ async def following(world: World, case: Case, action: Action, *, helped: bool) -
     if step is None:
         return None
     found = await planned(world, Occasion(case.incident, case.planned, playbook, step))
-    return found if isinstance(found, Step) else None
+    if isinstance(found, Step) and isinstance(found.move, Continue):
+        return found
+    return _cannot_go_on(world, step) if helped else None
+
+
+def _cannot_go_on(world: World, step: PlaybookStep) -> Step:
+    """The repair is half done, and its next step cannot be planned: a person goes on."""
+    text = f"a person has to look: the next step, {step.name}, cannot be planned"
+    called = Entry(EventKind.ESCALATED, world.clock.now(), text)
+    return Step(Continue(Stage.WATCH), (called,), escalated=True, hands_off=True)
 
 
 async def given_up(world: World, case: Case, action: Action, why: str) -> Step:

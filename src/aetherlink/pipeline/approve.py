@@ -20,14 +20,15 @@ from aetherlink.model.actions import (
     Release,
     Replicas,
     StartedAfter,
-    Target,
     Verb,
     Wish,
 )
+from aetherlink.model.alerts import StoredAlert
 from aetherlink.model.decisions import Evidence, EvidenceStatus
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import decide
+from aetherlink.pipeline.plan import is_outdated
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
 from aetherlink.pipeline.strangers import beside
 
@@ -45,14 +46,23 @@ async def run(world: World, case: Case) -> Step:
         return _withdrawn(action, now, "its alert does not fire any more, or is silenced or inhibited")
     if action.approval is not None and action.approval.is_complete:
         return _allowed(action, action.approval)
-    if action.approval is not None and action.approval.is_over(now):
+    if _is_over(world, action, now):
         return _expired(action, now)
-    step = await _waiting(world, case.incident, action)
+    step = await _waiting(world, case.incident, case.planned, action)
     return beside(world, case, step) or step if isinstance(step.move, Wait) else step
 
 
-async def _waiting(world: World, incident: Incident, action: Action) -> Step:
+def _is_over(world: World, action: Action, now: datetime) -> bool:
+    """Whether its time is over; one that nobody could be asked for yet has as much, from its beginning."""
+    if action.approval is not None:
+        return action.approval.is_over(now)
+    return now - action.created_at >= world.consent.expires_after
+
+
+async def _waiting(world: World, incident: Incident, planned: StoredAlert | None, action: Action) -> Step:
     """Look whether everything is still as it was shown, or look for the first time."""
+    if await is_outdated(world, incident, planned, action.plan):
+        return _withdrawn(action, world.clock.now(), "its playbook or its target has changed")
     findings = await decide.find_out(world, incident.source, action.plan, anew=True)
     shown, now = findings.evidence, world.clock.now()
     if shown is not None and shown.status is EvidenceStatus.DOES_NOT_HOLD:
@@ -60,27 +70,44 @@ async def _waiting(world: World, incident: Incident, action: Action) -> Step:
     seen = findings.seen[action.plan.target].observation
     if seen is None or action.plan.target not in world.targets:
         return Step(Wait(now + world.options.redecide_interval))
-    return _asked(world, incident, action, asked(world, incident, action, seen, shown))
+    return _asked(world, incident, action, asked(world, incident, action, seen, shown), seen)
 
 
 def asked(world: World, incident: Incident, action: Action, seen: Observation, evidence: Evidence | None) -> Approval:
     """The request for approval of the action on its target as it is seen now, granted by nobody yet."""
-    now = world.clock.now()
+    now, needed = world.clock.now(), _needed(world, incident)
     shown = approvals.shown_of(
         action.plan,
         world.targets[action.plan.target],
         seen,
         evidence="" if evidence is None else f"`{evidence.query}` shows {evidence.status}: {evidence.detail}",
         undo=_undo_words(action.plan, seen),
+        needed=needed,
+        asked_at=now,
     )
-    needed = 2 if incident.vip and world.consent.second_person_for_vip else 1
     return Approval(approvals.hash_of(shown), now, now + world.consent.expires_after, shown, needed)
 
 
-def is_as_shown(approval: Approval, plan: Plan, target: Target, seen: Observation) -> bool:
-    """Whether the plan and the target are still what was approved."""
-    shown = approvals.shown_of(plan, target, seen, evidence="", undo=_undo_words(plan, seen))
-    return approvals.hash_of(shown) == approval.plan_hash
+def _needed(world: World, incident: Incident) -> int:
+    """How many people have to say yes."""
+    return 2 if incident.vip and world.consent.second_person_for_vip else 1
+
+
+def is_as_shown(world: World, incident: Incident, action: Action, seen: Observation) -> bool:
+    """Whether plan, target and the number of people needed are still what the action's request shows."""
+    plan, approval = action.plan, action.approval
+    if approval is None or plan.target not in world.targets:
+        return False
+    shown = approvals.shown_of(
+        plan,
+        world.targets[plan.target],
+        seen,
+        evidence="",
+        undo=_undo_words(plan, seen),
+        needed=_needed(world, incident),
+        asked_at=approval.asked_at,
+    )
+    return approvals.is_still(approval, shown)
 
 
 def drifted(action: Action, anew: Approval) -> Step:
@@ -91,11 +118,11 @@ def drifted(action: Action, anew: Approval) -> Step:
     return Step(Continue(Stage.APPROVE), (entry,), action=again)
 
 
-def _asked(world: World, incident: Incident, action: Action, now: Approval) -> Step:
+def _asked(world: World, incident: Incident, action: Action, now: Approval, seen: Observation) -> Step:
     """A first request, one that stands as it is, or one made anew."""
     earlier = action.approval
     again = world.clock.now() + world.options.redecide_interval
-    if earlier is not None and earlier.plan_hash == now.plan_hash:
+    if earlier is not None and is_as_shown(world, incident, action, seen):
         return Step(Wait(min(earlier.expires_at, again)))
     if earlier is not None:
         anew = replace(now, expires_at=earlier.expires_at)  # drifting makes no request live longer

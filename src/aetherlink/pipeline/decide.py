@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from aetherlink.briefing import Standing, horizon
+from aetherlink.agent_record import Subject
+from aetherlink.briefing import HISTORY, Standing, horizon
 from aetherlink.model.actions import Action, ActionState, Approval, Outcome, OutcomeStatus, Plan
 from aetherlink.model.brakes import Brake, pair_scope
 from aetherlink.model.decisions import Decision, Effect, Evidence
@@ -17,10 +18,13 @@ from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.questions import Question, Seen
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import patience
+from aetherlink.pipeline.plan import renewed
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
 from aetherlink.pipeline.strangers import beside
+from aetherlink.ports import Transaction
 
 _LOOP_RULE = "hourly_limit_holds"
+_MOST_RELEASES = 100
 _STATES = {
     Effect.ALLOW: ActionState.ALLOWED,
     Effect.NEEDS_APPROVAL: ActionState.WAITING_APPROVAL,
@@ -44,12 +48,17 @@ async def run(world: World, case: Case) -> Step:
     plan = case.incident.plan
     if plan is None or case.planned is None:
         return Step(Continue(Stage.WATCH))
+    if case.action is not None:  # decided before: the playbook or the target may have changed since then
+        anew = await renewed(world, case.incident, case.planned, plan)
+        if anew is not None and anew != plan:
+            return Step(Continue(Stage.DECIDE), plan=anew)
     findings = await find_out(world, case.incident.source, plan)
     standing = await world.store.read(lambda tx: world.briefing.standing(tx, plan, case.incident.source))
     decision = world.decide(question(world, case.incident, plan, standing, findings))
     action = _action(world, case, plan, decision)
     entries = () if _is_repeated(case, decision) else (entry(world, action, findings.evidence),)
-    return replace(_moved(world, case, action, entries), retired=_replaced(case, action))
+    step = replace(_moved(world, case, action, entries), retired=_replaced(case, action))
+    return replace(step, brakes=await _loop_brake(world, action, standing))
 
 
 def _moved(world: World, case: Case, action: Action, entries: tuple[Entry, ...]) -> Step:
@@ -69,7 +78,7 @@ def _denied(world: World, case: Case, action: Action, entries: tuple[Entry, ...]
     now = world.clock.now()
     since = datetime.fromisoformat(str(action.facts.get(_DENIED_SINCE) or now.isoformat()))
     action = replace(action, facts={**action.facts, _DENIED_SINCE: since.isoformat()})
-    step = Step(Wait(now + world.options.redecide_interval), entries, action=action, brakes=_loop_brake(action, now))
+    step = Step(Wait(now + world.options.redecide_interval), entries, action=action)
     if (told := beside(world, case, step)) is not None:
         return told
     last_call = case.incident.escalated_at
@@ -79,13 +88,36 @@ def _denied(world: World, case: Case, action: Action, entries: tuple[Entry, ...]
     return replace(step, entries=(*entries, Entry(EventKind.ESCALATED, now, text)), escalated=True)
 
 
-def _loop_brake(action: Action, now: datetime) -> tuple[Brake, ...]:
-    """A playbook that has used up its hour and is wanted again goes round in circles: only a person ends that."""
-    plan = action.plan
+async def _loop_brake(world: World, action: Action, standing: Standing) -> tuple[Brake, ...]:
+    """A playbook that used up its hour by itself and is wanted again goes round in circles: only a person ends that.
+
+    Who lets go of the brake gives it a new hour.
+    """
+    plan, now = action.plan, world.clock.now()
     if plan.playbook is None or action.decision.rule != _LOOP_RULE:
         return ()
+    scope = pair_scope(plan.playbook, plan.target)
+    released = await world.store.read(lambda tx: _released_at(tx, scope))
+    since = now - HISTORY if released is None else max(released, now - HISTORY)
+    if sum(1 for one in standing.recent if _is_a_turn(one, plan, since)) < plan.per_hour:
+        return ()
     reason = f"{plan.per_hour} actions within an hour, and it is needed again: {action.decision.reason}"
-    return (Brake(pair_scope(plan.playbook, plan.target), now, reason, "agent"),)
+    return (Brake(scope, now, reason, "agent"),)
+
+
+def _is_a_turn(action: Action, plan: Plan, since: datetime) -> bool:
+    """Whether the playbook did this very step on its own account since then."""
+    is_same = (action.plan.playbook, action.plan.step, action.plan.undo_of) == (plan.playbook, plan.step, None)
+    return is_same and action.started_at is not None and action.started_at > since
+
+
+def _released_at(transaction: Transaction, scope: str) -> datetime | None:
+    """When a person let go of such a brake last, among the latest times that anybody did."""
+    record = transaction.incidents.latest_by_key(Subject.BRAKES.key)
+    if record is None:
+        return None
+    entries = transaction.incidents.latest_entries(record.id, limit=_MOST_RELEASES, kind=EventKind.RELEASED)
+    return max((one.entry.at for one in entries if one.entry.facts.get("scope") == scope), default=None)
 
 
 def _replaced(case: Case, action: Action) -> Action | None:

@@ -38,7 +38,36 @@ async def _bound(world: World, case: Case, one: StoredAlert, playbook: Playbook)
     step = await planned(world, Occasion(case.incident, one, playbook, playbook.steps[0]))
     if isinstance(step, str):
         return _nothing(world, case, f"playbook {playbook.name} matches, but {step}", planned_through=one.id)
-    return replace(step, planned_through=one.id) if isinstance(step.move, Continue) else step
+    if isinstance(step.move, Continue):
+        return replace(step, planned_through=one.id)
+    return _still_unseen(world, case, one, step)
+
+
+def _still_unseen(world: World, case: Case, one: StoredAlert, step: Step) -> Step:
+    """A person is called, once, when the target could not be looked at for too long."""
+    if world.clock.now() - one.received_at < world.options.resolve_within or case.incident.escalated:
+        return step
+    called, escalated = call(world, case, "its target cannot be looked at, so that nothing can be planned")
+    return replace(step, entries=called, escalated=escalated)
+
+
+async def is_outdated(world: World, incident: Incident, alert: StoredAlert | None, plan: Plan) -> bool:
+    """Whether the playbook would plan otherwise now: its file was changed, or the number that it started from."""
+    playbook = world.playbook_of(plan)
+    if playbook is None or alert is None:
+        return False
+    anew = await renewed(world, incident, alert, plan)
+    return anew is not None and anew != plan
+
+
+async def renewed(world: World, incident: Incident, alert: StoredAlert, plan: Plan) -> Plan | None:
+    """The plan as the playbook makes it now; None where it cannot be made, or where the playbook is gone."""
+    playbook = world.playbook_of(plan)
+    step = None if playbook is None else next((one for one in playbook.steps if one.name == plan.step), None)
+    if playbook is None or step is None:
+        return None
+    found = await planned(world, Occasion(incident, alert, playbook, step))
+    return found.plan if isinstance(found, Step) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +120,12 @@ def chosen(targets: Mapping[TargetName, Target], choice: TargetChoice, service: 
 
 async def _plan(world: World, occasion: Occasion, target: Target) -> Plan:
     playbook, step, labels = occasion.playbook, occasion.step, occasion.alert.alert.labels
+    wanted = await _wanted(world, step, target)
     return Plan(
         verb=step.verb,
         target=target.name,
         playbook=playbook.name,
-        replicas=await _replicas(world, step, target),
+        replicas=None if wanted is None or step.scale is None else step.scale.applied(wanted),
         when=bind_query(step.when, playbook.bind, labels),
         verify=bind_query(step.verify, playbook.bind, labels),
         verify_for_seconds=step.verify_for.total_seconds(),
@@ -109,15 +139,16 @@ async def _plan(world: World, occasion: Occasion, target: Target) -> Plan:
         undo=step.undo,
         escalate_after=playbook.escalate_after,
         silence=playbook.silence,
+        planned_from=wanted,
     )
 
 
-async def _replicas(world: World, step: PlaybookStep, target: Target) -> int | None:
-    """The number wanted by a scale step: what is wanted now, and `by` more or less."""
+async def _wanted(world: World, step: PlaybookStep, target: Target) -> int | None:
+    """The number wanted now, for a step that scales."""
     if step.verb is not Verb.SCALE or step.scale is None:
         return None
     seen = await world.executors[target.executor].observe(target, deadline=world.options.action_deadline)
-    return step.scale.applied(seen.wanted)
+    return seen.wanted
 
 
 def _nothing(world: World, case: Case, reason: str, *, planned_through: int) -> Step:

@@ -17,6 +17,9 @@ from aetherlink.model.timeline import Entry
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.ports import Clock, Decider, Executor, Ids, Probe, Silencer, Store
 
+PASSING = frozenset({"few_run_at_a_time", "fleet_budget_holds", "target_is_free"})
+"""The rules whose objections pass by themselves, soon: what was approved or has to be taken back waits for that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Continue:

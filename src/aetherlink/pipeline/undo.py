@@ -7,13 +7,14 @@ in the hands of a person either way: its target is left alone after that.
 from dataclasses import replace
 from datetime import datetime
 
-from aetherlink.model.actions import Action, ActionState, Observation, Plan, Release, Replicas, Verb
+from aetherlink.briefing import Standing
+from aetherlink.model.actions import Action, ActionState, Observation, Plan, Release, Replicas, Verb, Wish
 from aetherlink.model.ids import ActionId
 from aetherlink.model.incidents import Stage
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import aftermath, decide, patience
 from aetherlink.pipeline.snapshots import before_of, wish_of
-from aetherlink.pipeline.step import Case, Continue, Step, World
+from aetherlink.pipeline.step import PASSING, Case, Continue, Step, Wait, World
 
 
 async def run(world: World, case: Case) -> Step:
@@ -32,8 +33,12 @@ async def run(world: World, case: Case) -> Step:
 async def _taking_back(world: World, case: Case, action: Action, plan: Plan) -> Step:
     findings = await decide.find_out(world, case.incident.source, plan, anew=True)
     standing = await world.store.read(lambda tx: world.briefing.standing(tx, plan, case.incident.source))
-    decision = world.decide(decide.question(world, case.incident, plan, standing, findings))
     now = world.clock.now()
+    if why := _somebody_else_acted(action, standing, findings.seen[plan.target].observation):
+        return aftermath.after(aftermath.left_alone(action, why, now), action=action)
+    decision = world.decide(decide.question(world, case.incident, plan, standing, findings))
+    if decision.rule in PASSING and now - (action.finished_at or now) < world.options.resolve_within:
+        return Step(Wait(now + world.options.redecide_interval))
     fresh = Action(
         id=ActionId(world.ids.new("act")),
         plan=plan,
@@ -50,6 +55,28 @@ async def _taking_back(world: World, case: Case, action: Action, plan: Plan) -> 
         return Step(Continue(Stage.ACT), (entry,), action=undo)
     why = f"{plan.words} may not be done now ({decision.reason})"
     return aftermath.after(aftermath.left_alone(action, why, now), entry, action=undo)
+
+
+def _somebody_else_acted(action: Action, standing: Standing, seen: Observation | None) -> str:
+    """Why taking it back would destroy what somebody else has done meanwhile; empty when nobody has."""
+    began = action.started_at
+    later = next((one for one in standing.recent if one.started_at and began and one.started_at > began), None)
+    if later is not None:
+        return f"{action.plan.words} is not taken back: {later.plan.words} was done after it"
+    if seen is not None and not _is_as_left(seen, wish_of(action)):
+        return f"{action.plan.words} is not taken back: {action.plan.target} was changed by somebody else after it"
+    return ""
+
+
+def _is_as_left(seen: Observation, wish: Wish) -> bool:
+    """Whether the target still wants what the action wished for; what is ready of it may come and go."""
+    match wish:
+        case Replicas(count):
+            return seen.wanted == count
+        case Release(name):
+            return seen.release == name
+        case _:
+            return True
 
 
 def undoing(action: Action) -> Plan | None:

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from aetherlink.model import would_be
 from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus
-from aetherlink.model.incidents import Incident, Origin, Stage
+from aetherlink.model.decisions import Effect
+from aetherlink.model.incidents import Incident, Origin, Severity, Stage
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Finish, Step, Wait, World
 
@@ -61,8 +62,22 @@ def _withdrawn(action: Action | None) -> Action | None:
     return replace(action, state=ActionState.REFUSED, outcome=Outcome(OutcomeStatus.NOT_NEEDED, "it was over before"))
 
 
+def _only_observed(world: World, case: Case, action: Action) -> Step:
+    """What the agent would have repaired, and what does not end by itself, is a person's in the end."""
+    end, now = action.created_at + world.options.resolve_within, world.clock.now()
+    is_a_persons = case.incident.escalated or case.incident.severity is Severity.INFO
+    if is_a_persons or case.planned is None:
+        return Step(Wait())
+    if now < end:
+        return Step(Wait(end))
+    text = f"a person has to look: it still fires, and {action.plan.words} was only observed ({action.decision.rule})"
+    return Step(Wait(), (Entry(EventKind.ESCALATED, now, text),), escalated=True)
+
+
 async def _overdue(world: World, case: Case) -> Step:
     action = case.action
+    if action is not None and action.decision.effect is Effect.OBSERVE:
+        return _only_observed(world, case, action)
     if action is None or action.state is not ActionState.FINISHED or action.finished_at is None:
         return Step(Wait())  # a person's turn, and the timeline says so
     called = case.incident.escalated_at

@@ -200,6 +200,11 @@ class PlaybookForm(_Strict):
             for key in ("target", "when", "verify"):
                 if getattr(step, key) is None and getattr(self, key) is None:
                     raise ValueError(f"{place}{key}: an action needs it")
+        if len(self._written_steps()) > self.limits.per_hour:
+            raise ValueError(
+                f"limits.per_hour: {self.limits.per_hour} actions an hour do not suffice for "
+                f"{len(self._written_steps())} steps: raise it to as many at least"
+            )
         for place, query in self._queries():
             _check_can_be_bound(place, query, self.bind)
 

@@ -3,7 +3,7 @@
 import math
 from datetime import timedelta
 
-from aetherlink.model.actions import Verb
+from aetherlink.model.actions import Action, OutcomeStatus, Verb
 from aetherlink.model.decisions import Effect, Objection
 from aetherlink.model.ids import TargetName
 from aetherlink.model.questions import Question
@@ -88,11 +88,24 @@ def _is_broken(question: Question, name: TargetName) -> str:
 
 
 def target_is_free(question: Question) -> Objection | None:
-    """One action on a target at a time."""
+    """One action on a target at a time; a playbook also waits until it is known whether the last one helped."""
     running = next((action for action in question.recent if action.finished_at is None), None)
-    if running is None:
+    if running is not None:
+        return deny("target_is_free", f"action {running.id} on {question.plan.target} is still running")
+    if not question.is_automatic or question.is_undo:
         return None
-    return deny("target_is_free", f"action {running.id} on {question.plan.target} is still running")
+    judged = next((action for action in question.recent if _is_being_judged(question, action)), None)
+    if judged is None:
+        return None
+    return deny("target_is_free", f"nobody knows yet whether action {judged.id} on {question.plan.target} helped")
+
+
+def _is_being_judged(question: Question, action: Action) -> bool:
+    """Whether its repair is being verified; nobody verifies for longer than twice the time that its plan gives."""
+    is_done = action.outcome is not None and action.outcome.status in (OutcomeStatus.DONE, OutcomeStatus.NOT_NEEDED)
+    if not is_done or not action.plan.verify or action.verdict is not None or action.finished_at is None:
+        return False
+    return question.now < action.finished_at + 2 * timedelta(seconds=action.plan.verify_within_seconds)
 
 
 def brake_is_released(question: Question) -> Objection | None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from aetherlink.model import pauses
 from aetherlink.model.actions import Approval, Observation, OutcomeStatus, Replicas, Verb, Verdict
-from aetherlink.model.approvals import shown_of
+from aetherlink.model.approvals import is_still, shown_of
 from aetherlink.model.brakes import scopes_of
 from aetherlink.model.decisions import Effect, EvidenceStatus, Mode
 from aetherlink.model.timeline import EventKind
@@ -134,8 +134,9 @@ def what_is_approved_is_what_is_done(witness: Witness) -> Iterator[str]:
 
 def _is_shown(approval: Approval, intent: Intent, seen: Observation) -> bool:
     plan, target = intent.action.plan, intent.settings.targets[intent.action.plan.target]
-    shown = shown_of(plan, target, seen, evidence="", undo="")
-    return all(approval.shown[name] == shown[name] for name in ("plan", "target", "observed"))
+    undo = str(approval.shown["undo"])
+    shown = shown_of(plan, target, seen, evidence="", undo=undo, needed=approval.needed, asked_at=approval.asked_at)
+    return is_still(approval, shown)
 
 
 def budgets_are_kept(witness: Witness) -> Iterator[str]:

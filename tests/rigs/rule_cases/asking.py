@@ -109,7 +109,7 @@ def acted(
     *,
     plan: Plan = AUTOMATIC,
     is_running: bool = False,
-    verdict: Verdict | None = None,
+    verdict: Verdict | None = Verdict.RECOVERED,
     status: OutcomeStatus = OutcomeStatus.DONE,
 ) -> Action:
     """An action that began so long ago."""
@@ -125,7 +125,7 @@ def acted(
         started_at=at,
         finished_at=None if is_running else at,
         outcome=None if is_running else Outcome(status, ""),
-        facts={} if verdict is None else {VERDICT_FACT: verdict.value},
+        facts={} if verdict is None or is_running else {VERDICT_FACT: verdict.value},
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from aetherlink.model.actions import Plan, Verb
+from aetherlink.model.actions import OutcomeStatus, Plan, Verb, Verdict
 from aetherlink.model.brakes import Brake, pair_scope, target_scope
 from aetherlink.model.decisions import Effect
 from aetherlink.model.questions import Question, Seen
@@ -175,6 +175,7 @@ _DEPENDENCIES = (
         lambda asked: replace(planned(asked, unless=(WEB,)), seen={**asked.seen, WEB: seen_as(1)}),
     ),
 )
+_VERIFIED = replace(AUTOMATIC, verify="up == 1", verify_within_seconds=120.0)
 _FREE = (
     *each("target_is_free", "one has ended", lambda asked: replace(asked, recent=(acted(121),))),
     *each(
@@ -183,6 +184,39 @@ _FREE = (
         lambda asked: replace(asked, recent=(acted(3000, is_running=True),)),
         against=EVERYBODY,
         says="action act-3000 on crm-api is still running",
+    ),
+    *each(
+        "target_is_free",
+        "nobody knows yet whether the last one helped",
+        lambda asked: replace(asked, recent=(acted(239, plan=_VERIFIED, verdict=None),)),
+        against=("automatic",),
+        says="nobody knows yet whether action act-239 on crm-api helped",
+    ),
+    *each(
+        "target_is_free",
+        "nobody has judged the last one in twice its time",
+        lambda asked: replace(asked, recent=(acted(240, plan=_VERIFIED, verdict=None),)),
+    ),
+    *each(
+        "target_is_free",
+        "the last one did not help",
+        lambda asked: replace(asked, recent=(acted(200, plan=_VERIFIED, verdict=Verdict.NOT_RECOVERED),)),
+    ),
+    *each(
+        "target_is_free",
+        "the last one could not be done",
+        lambda asked: replace(asked, recent=(acted(200, plan=_VERIFIED, verdict=None, status=OutcomeStatus.FAILED),)),
+    ),
+    *each(
+        "target_is_free",
+        "the last one is not verified at all",
+        lambda asked: replace(asked, recent=(acted(200, plan=replace(_VERIFIED, verify=""), verdict=None),)),
+    ),
+    Case(
+        "target_is_free",
+        "the last one was not needed, and is looked at all the same",
+        replace(ASKED, recent=(acted(200, plan=_VERIFIED, verdict=None, status=OutcomeStatus.NOT_NEEDED),)),
+        Effect.DENY,
     ),
 )
 _BRAKES = (

@@ -17,7 +17,8 @@ PLAN = Plan(Verb.SCALE, API, PlaybookName("grow"), replicas=3, when="up == 0", u
 
 
 def shown(**changes: object) -> dict[str, object]:
-    given = {"plan": PLAN, "target": TARGET, "seen": SEEN, "evidence": "e", "undo": "u", **changes}
+    given = {"plan": PLAN, "target": TARGET, "seen": SEEN, "evidence": "e", "undo": "u", "needed": 1, "asked_at": START}
+    given |= changes
     plan, target, seen = given.pop("plan"), given.pop("target"), given.pop("seen")
     return dict(approvals.shown_of(plan, target, seen, **given))
 
@@ -36,6 +37,8 @@ def shown(**changes: object) -> dict[str, object]:
         {"seen": replace(SEEN, oldest_start=START + timedelta(seconds=1))},
         {"seen": replace(SEEN, oldest_start=None)},
         {"undo": "nothing"},
+        {"needed": 2},
+        {"asked_at": START + timedelta(microseconds=1)},
     ],
 )
 def test_the_hash_binds_plan_target_what_was_seen_and_what_undo_would_do(changes: dict[str, object]) -> None:

@@ -407,8 +407,9 @@ async def test_people_read_what_undo_would_do(asking: Rig, changes: dict[str, ob
 
     assert approval.shown["undo"] == words
     assert approval.shown["evidence"] == ""
-    assert approve.is_as_shown(approval, plan, asking.world.targets[API], SEEN)
-    assert not approve.is_as_shown(approval, plan, asking.world.targets[API], replace(SEEN, ready=2))
+    asked = replace(action, approval=approval)
+    assert approve.is_as_shown(asking.world, incident, asked, SEEN)
+    assert not approve.is_as_shown(asking.world, incident, asked, replace(SEEN, wanted=3))
 
 
 async def _an_incident(rig: Rig):

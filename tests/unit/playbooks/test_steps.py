@@ -16,6 +16,7 @@ BASE: dict[str, Any] = {
     "bind": ["job"],
     "when": "up == 0",
     "verify": {"query": "up == 1", "for": "3s", "within": "1m"},
+    "limits": {"per_hour": 8},
 }
 RESTART = {"restart": {}}
 
@@ -160,3 +161,9 @@ def test_an_action_is_one_verb_with_bounded_numbers(action: dict[str, object], c
         read({"name": "a", "action": action})
 
     assert complaint in str(caught.value)
+
+
+def test_more_steps_than_an_hour_allows_are_refused() -> None:
+    with pytest.raises(ValidationError, match=r"limits\.per_hour: 2 actions an hour do not suffice for 3 steps"):
+        read(step("a"), step("b"), step("c"), limits={"per_hour": 2})
+    assert len(read(step("a"), step("b"), limits={"per_hour": 2}).steps) == 2
