@@ -69,7 +69,7 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("mdoe: auto", "aether.yaml: mdoe: unknown key: did you mean `mode`?"),
+        ("mdoe: auto", "aether.yaml:1: mdoe: unknown key: did you mean `mode`?"),
         ("listen: 0.0.0.0:0", "auth.mode"),
         ("playbook_modes: {restart-everything: auto}", "restart-everything"),
         ("targets: {api: {executor: lab, service: crm}}", "lab.control_socket"),

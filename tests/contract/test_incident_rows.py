@@ -203,6 +203,30 @@ async def test_what_is_due_comes_by_urgency_then_by_waiting(store: SqlStore) -> 
     }
 
 
+async def test_a_clock_that_was_set_back_wakes_who_sleeps_longer_and_nobody_else(store: SqlStore) -> None:
+    later = START + timedelta(hours=6)
+    asleep = incident(1, wake_at=later, verified_since=later)
+    since_before = incident(2, wake_at=later, verified_since=START)
+    due = incident(3, wake_at=START - MINUTE, verified_since=later)
+    others = [due, incident(4), incident(5, wake_at=later, status=IncidentStatus.RESOLVED)]
+    await store.write(insert(asleep, since_before, *others))
+    await store.write(lambda rows: rows.incidents.heads(ids=[asleep.id]))  # its head is known from now on
+
+    assert await store.write(lambda rows: rows.incidents.wake_all(START)) == 2
+
+    def all_of_them(transaction: Transaction) -> list[Incident]:
+        return transaction.incidents.page(limit=9, before=None)[0][::-1]
+
+    woken = [
+        replace(asleep, wake_at=START, verified_since=None, version=1),
+        replace(since_before, wake_at=START, version=1),
+    ]
+    assert await store.read(all_of_them) == [*woken, *others]
+    [head] = await store.write(lambda rows: rows.incidents.heads(ids=[asleep.id]))
+    assert (head.wake_at, head.version) == (START, 1)
+    assert await store.write(lambda rows: rows.incidents.wake_all(START)) == 0
+
+
 async def test_nothing_is_due_where_nothing_is_open(store: SqlStore) -> None:
     assert await store.read(lambda transaction: transaction.incidents.next_wake()) is None
     assert await store.read(lambda transaction: transaction.incidents.due(FAR, limit=3)) == []

@@ -55,6 +55,8 @@ def test_t01_what_is_not_durable_is_answered_503(tmp_path: Path, what: str) -> N
     settings = environment(tmp_path)
     database = tmp_path / "data/aetherlink.db"
     acknowledged: set[str] = set()
+    with serving(settings, tmp_path):  # tables are made without a fault: it is to hit webhooks
+        wait_until_ready(settings)
     with serving(settings, tmp_path, under=failing(tmp_path / "trace", FAULTS[what])) as agent:
         wait_until_ready(settings)
 

@@ -30,6 +30,12 @@ class PipelineMetrics:
         self._paused = Gauge(
             "aether_agent_paused", "1 while the agent is paused and acts on nothing.", registry=registry
         )
+        self._clock_steps = Counter(
+            "aether_agent_clock_steps",
+            "How often the wall clock was set while the agent ran, ahead or back, by two seconds or more.",
+            ["direction"],
+            registry=registry,
+        )
         self._stages = Histogram(
             "aether_agent_stage_seconds",
             "How long each stage took, from loading its incident to storing the result.",
@@ -47,6 +53,8 @@ class PipelineMetrics:
             registry=registry,
         )
         self.incidents_open({})
+        for direction in ("ahead", "back"):
+            self._clock_steps.labels(direction=direction)
 
     def action_stored(self, action: Action) -> None:
         """Count the decision of an action just decided, or the outcome of one just finished."""
@@ -63,6 +71,10 @@ class PipelineMetrics:
     def paused(self, *, is_so: bool) -> None:
         """Set whether the agent is paused."""
         self._paused.set(1 if is_so else 0)
+
+    def clock_set(self, step: timedelta) -> None:
+        """Count that the wall clock was set."""
+        self._clock_steps.labels(direction="back" if step < timedelta(0) else "ahead").inc()
 
     def stage_took(self, stage: Stage, seconds: float) -> None:
         """Note how long a stage took."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from aetherlink.errors import AetherError, ConflictError
+from aetherlink.lib.clock_steps import ClockSteps
 from aetherlink.lib.periodic import Periodic
 from aetherlink.model import lifecycle
 from aetherlink.model.actions import WRONG_FACT, Action, ActionState, Verdict
@@ -59,6 +60,7 @@ class Runner:
         self._loop = Periodic("pipeline", self._dispatch, every=_RETRY, log=_log, breath=_BREATH)
         self._busy: dict[IncidentId, asyncio.Task[None]] = {}
         self._resting: dict[IncidentId, float] = {}
+        self._clock_steps = ClockSteps()
 
     def use(self, playbooks: tuple[Playbook, ...]) -> None:
         """These playbooks from now on; an incident that is being worked on keeps to those that it began with."""
@@ -90,6 +92,7 @@ class Runner:
     async def _dispatch(self) -> timedelta:
         """Start what is due and has room; how long to wait for the next timer."""
         now = self._world.clock.now()
+        await self._heed_the_clock(now)
         room = self._world.options.workers - len(self._busy)
         limit = room + len(self._busy) + len(self._resting)
         view = await self._world.store.read(partial(_look, now=now, limit=limit))
@@ -101,6 +104,21 @@ class Runner:
         if view.next_wake is None or view.next_wake <= now:  # what is due and not started is woken by another's end
             return _POLL
         return min(_POLL, view.next_wake - now)
+
+    async def _heed_the_clock(self, now: datetime) -> None:
+        """After a step back timers would sleep until the old time comes again. Should the write fail, it is tried anew.
+
+        A stage that runs meanwhile may store a timer of the old time: it finds the incident touched, and looks again.
+        """
+        step = self._clock_steps.seen(now, self._world.clock.monotonic())
+        if not step:
+            return
+        woken = 0
+        if step < timedelta(0):
+            woken = await self._world.store.write(lambda transaction: transaction.incidents.wake_all(now))
+        self._clock_steps.take(step)
+        self._metrics.clock_set(step)
+        _log.warning("the wall clock was set by %+.1f s: %d sleeping incidents are woken", step.total_seconds(), woken)
 
     def _taken(self, view: _View, room: int) -> list[IncidentId]:
         """The most urgent ones; and, where there is room for more than one, the one that has waited too long."""

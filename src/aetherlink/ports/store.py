@@ -146,6 +146,13 @@ class IncidentRows(Protocol):
         """The earliest timer of all open incidents."""
         ...
 
+    def wake_all(self, now: datetime) -> int:
+        """Make the later timers of all open incidents due now: the clock was set back. Returns how many incidents.
+
+        A verification that began later than now begins anew. Their versions grow by one.
+        """
+        ...
+
     def latest_entries(
         self, incident_id: IncidentId, *, limit: int, kind: EventKind | None = None
     ) -> list[StoredEntry]:

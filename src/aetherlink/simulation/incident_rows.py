@@ -131,6 +131,15 @@ class MemoryIncidentRows:
         """See ports.IncidentRows."""
         return min((one.wake_at for one in self._opened() if one.wake_at is not None), default=None)
 
+    def wake_all(self, now: datetime) -> int:
+        """See ports.IncidentRows."""
+        sleeping = [one for one in self._opened() if one.wake_at is not None and one.wake_at > now]
+        for one in sleeping:
+            holds = one.verified_since is None or one.verified_since <= now
+            since = one.verified_since if holds else None
+            self._put(one, replace(one, wake_at=now, verified_since=since, version=one.version + 1))
+        return len(sleeping)
+
     def latest_entries(
         self, incident_id: IncidentId, *, limit: int, kind: EventKind | None = None
     ) -> list[StoredEntry]:

@@ -47,6 +47,17 @@ _LONGEST_DUE = (
     .limit(sa.bindparam("most"))
 )
 _NEXT_WAKE = sa.select(sa.func.min(incidents.c.wake_at)).where(heads.IS_OPEN)
+_NOW = sa.bindparam("now", type_=incidents.c.wake_at.type)
+_WAKE_ALL = (
+    sa.update(incidents)
+    .where(heads.IS_OPEN, incidents.c.wake_at > _NOW)
+    .values(
+        wake_at=_NOW,
+        verified_since=sa.case((incidents.c.verified_since > _NOW, sa.null()), else_=incidents.c.verified_since),
+        version=incidents.c.version + 1,
+    )
+    .returning(incidents.c.id)
+)
 _OF_SERVICES = (
     sa.select(incidents.c.service)
     .where(heads.IS_OPEN, incidents.c.service.in_(sa.bindparam("services", expanding=True)))
@@ -189,6 +200,13 @@ class SqlIncidentRows:
     def next_wake(self) -> datetime | None:
         """The earliest timer of all open incidents."""
         return self._connection.execute(_NEXT_WAKE).scalar()
+
+    def wake_all(self, now: datetime) -> int:
+        """See ports.IncidentRows."""
+        woken = self._connection.execute(_WAKE_ALL, {"now": now}).scalars().all()
+        for incident_id in woken:
+            self._known.forget(IncidentId(incident_id))
+        return len(woken)
 
     def latest_entries(
         self, incident_id: IncidentId, *, limit: int, kind: EventKind | None = None

@@ -41,10 +41,21 @@ def test_the_agent_may_act_by_itself_on_the_crm_of_this_lab_only(places: layout.
 
     settings = yaml.safe_load((places.config / "aether.yaml").read_text())
     assert settings["mode"] == "auto"
-    assert settings["targets"] == {"crm-api": {"executor": "lab", "service": "crm", "min": 1, "max": 4}}
+    assert settings["targets"] == {
+        "crm-api": {"executor": "lab", "service": "crm", "min": 1, "max": 4, "depends_on": ["crm-db"]},
+        "crm-db": {"executor": "lab", "service": "postgres", "mode": "observe"},
+    }
+    assert settings["vip_mode"] == "auto"
     assert settings["actions"]["restart_api"] == {"restart": "crm-api"}
     assert settings["lab"] == {"control_socket": str(places.control)}
     assert settings["listen"] == "127.0.0.1:4"
+
+
+def test_a_database_that_is_not_the_labs_own_is_no_target_of_it(places: layout.Layout) -> None:
+    _write(places, database_url="postgresql://db.example/crm")
+
+    settings = yaml.safe_load((places.config / "aether.yaml").read_text())
+    assert settings["targets"] == {"crm-api": {"executor": "lab", "service": "crm", "min": 1, "max": 4}}
 
 
 def test_agent_settings_given_by_the_caller_win_key_by_key(places: layout.Layout) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from aetherlink.errors import StoreError
 from aetherlink.lib.clock import SystemClock
 from aetherlink.model.decisions import Evidence
 from aetherlink.model.ids import SourceName
@@ -32,9 +33,14 @@ class RunningClock(ManualClock):
     def __init__(self) -> None:
         super().__init__()
         self._real = SystemClock()
+        self._set_by = timedelta(0)
 
     def now(self) -> datetime:
-        return self._real.now()
+        return self._real.now() + self._set_by
+
+    def set_by(self, step: timedelta) -> None:
+        """Somebody sets the wall clock; the monotonic one goes on."""
+        self._set_by += step
 
     def monotonic(self) -> float:
         return self._real.monotonic()
@@ -114,6 +120,56 @@ async def test_a_timer_is_kept_without_a_wake_up(rig: Rig, start: Callable[[], R
         return EventKind.VERIFIED in await rig.kinds()
 
     await within(3, verified)
+
+
+async def test_t19_a_clock_set_back_during_verification_leaves_no_timer_asleep(
+    rig: Rig, start: Callable[[], Runner], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    [playbook] = rig.world.playbooks
+    rig.change(
+        playbooks=(with_step(playbook, verify_for=timedelta(seconds=0.3)),),
+        options=PipelineOptions(verify_interval=timedelta(seconds=1)),
+    )
+    sound, failed = rig.store.write, asyncio.Event()
+
+    async def write(work: Callable[..., object]) -> object:
+        if rig.clock.now() < began and not failed.is_set():
+            failed.set()
+            raise StoreError("the disk is full at that moment")
+        return await sound(work)
+
+    await rig.hear()
+    began = rig.clock.now() - timedelta(hours=3)
+    runner = start()
+
+    async def is_verifying() -> bool:
+        return (await rig.incident()).verified_since is not None
+
+    async def verified() -> bool:
+        runner.wake()
+        return EventKind.VERIFIED in await rig.kinds()
+
+    await within(5, is_verifying)
+    monkeypatch.setattr(rig.store, "write", write)
+    rig.clock.set_by(timedelta(hours=-6))
+    await within(15, verified)
+
+    assert failed.is_set()
+    assert runner._metrics._clock_steps.labels(direction="back")._value.get() == 1
+    assert "the wall clock was set by -21600.0 s: 1 sleeping incidents are woken" in caplog.text
+
+
+async def test_t19_a_clock_set_ahead_is_counted_and_wakes_nobody_early(
+    rig: Rig, start: Callable[[], Runner], caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = start()
+    ahead = runner._metrics._clock_steps.labels(direction="ahead")._value
+    await asyncio.sleep(0.1)  # a first look, which has nothing to compare with
+    rig.clock.set_by(timedelta(hours=6))
+    runner.wake()
+
+    await within(3, lambda: _is(ahead.get() == 1))
+    assert "the wall clock was set by +21600.0 s: 0 sleeping incidents are woken" in caplog.text
 
 
 async def test_no_more_than_the_workers_work_at_a_time(rig: Rig, start: Callable[[], Runner]) -> None:

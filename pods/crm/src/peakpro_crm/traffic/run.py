@@ -128,8 +128,9 @@ class Generator:
 
     async def _finish(self) -> None:
         if self._in_flight:
-            grace = min(_LAST_ANSWERS, self.settings.timeout_seconds) if self.stop.is_set() else None
-            await asyncio.wait(self._in_flight, timeout=grace or self.settings.timeout_seconds)
+            # Without a stop none: each has its own bound, which for the last one begins no earlier than here.
+            grace = _LAST_ANSWERS if self.stop.is_set() else None
+            await asyncio.wait(self._in_flight, timeout=grace)
         for task in list(self._in_flight):
             task.cancel()
         await asyncio.gather(*self._in_flight, return_exceptions=True)
