@@ -71,12 +71,13 @@ def test_a_target_says_what_may_be_done_to_it(tmp_path: Path) -> None:
     path.write_text("""
 targets:
   crm-db: {executor: dry_run, service: postgres, mode: observe, break_glass: true}
-  crm-api: {executor: lab, service: crm, min: 1, max: 4, floor: 2, depends_on: [crm-db]}
+  crm-api: {executor: lab, service: crm, min: 1, max: 4, floor: 2, healthy_share: 0.75, depends_on: [crm-db]}
 """)
 
     found = settings.load(path).declared_targets
 
     assert (found["crm-api"].floor, found["crm-api"].depends_on) == (2, ("crm-db",))
+    assert [found["crm-api"].floor_of(wanted) for wanted in (1, 2, 4)] == [2, 2, 3]
     assert (found["crm-api"].mode, found["crm-api"].is_break_glass) == (Mode.AUTO, False)
     assert (found["crm-db"].mode, found["crm-db"].is_break_glass) == (Mode.OBSERVE, True)
 

@@ -30,6 +30,12 @@ class TargetOptions(BaseModel):
         le=1000,
         description="No action may leave fewer replicas ready than this while others are; at most `max`.",
     )
+    healthy_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="The same as a share of the wanted replicas: 0.5 keeps half of them, rounded up. The stricter holds.",
+    )
     depends_on: tuple[Name, ...] = Field(
         default=(), max_length=100, description="Targets without which it cannot be well: it waits until they are."
     )
@@ -60,6 +66,7 @@ class TargetOptions(BaseModel):
             depends_on=tuple(map(TargetName, self.depends_on)),
             mode=self.mode,
             is_break_glass=self.break_glass,
+            healthy_share=self.healthy_share,
         )
 
 

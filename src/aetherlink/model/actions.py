@@ -1,5 +1,6 @@
 """Actions as wishes about state: what is to be true of a target, what was observed of it, what came of the wish."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -57,7 +58,8 @@ Wish = StartedAfter | Replicas | Release
 class Target:
     """Something that an executor can change. `minimum` and `maximum` bound its replicas.
 
-    An action may leave no fewer than `floor` replicas ready while others are. `depends_on` are targets without which it
+    An action may leave no fewer than `floor` replicas ready while others are, and no smaller share of the wanted ones
+    than `healthy_share`. `depends_on` are targets without which it
     cannot be well. `mode` is the most that automation may do to it. `is_break_glass` lets the agent act on what it
     lives on itself: its database, its monitoring.
     """
@@ -71,6 +73,11 @@ class Target:
     depends_on: tuple[TargetName, ...] = ()
     mode: Mode = Mode.AUTO
     is_break_glass: bool = False
+    healthy_share: float = 0.0
+
+    def floor_of(self, wanted: int) -> int:
+        """How many replicas have to stay ready where so many are wanted."""
+        return max(self.floor, math.ceil(self.healthy_share * wanted))
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,16 +47,16 @@ def floor_holds(question: Question) -> Objection | None:
     """An action leaves the floor of replicas ready; where fewer than that are ready, it takes none of them away."""
     plan, target = question.plan, question.target
     seen = question.seen.get(plan.target)
-    if target.floor == 0 or seen is None or seen.observation is None:
+    if seen is None or seen.observation is None:
         return None
-    ready = seen.observation.ready
-    if ready == 0:
+    ready, floor = seen.observation.ready, target.floor_of(seen.observation.wanted)
+    if floor == 0 or ready == 0:
         return None
     left = _left(question, ready)
-    if left >= target.floor or left >= ready:
+    if left >= floor or left >= ready:
         return None
     reason = f"{plan.words} would leave {left} of {ready} ready replicas, and the floor of {target.name} is"
-    return deny("floor_holds", f"{reason} {target.floor}")
+    return deny("floor_holds", f"{reason} {floor}")
 
 
 def _left(question: Question, ready: int) -> int:

@@ -34,6 +34,11 @@ def _scale(question: Question, replicas: int | None) -> Question:
     return planned(question, verb=Verb.SCALE, replicas=replicas)
 
 
+def _shared(question: Question, ready: int, *, share: float, is_rolling: bool) -> Question:
+    """So many of four are ready, and such a share of them has to stay."""
+    return looked(aimed(question, healthy_share=share), api=seen_as(ready, 4, is_rolling=is_rolling))
+
+
 def _floored(
     question: Question, ready: int, *, floor: int, is_rolling: bool = False, replicas: int | None = None
 ) -> Question:
@@ -88,6 +93,18 @@ _FLOOR = (
         lambda asked: _floored(asked, 4, floor=1),
         against=EVERYBODY,
         says="would leave 0 of 4 ready replicas, and the floor of crm-api is 1",
+    ),
+    *each(
+        "floor_holds",
+        "through the share of four that has to stay",
+        lambda asked: _shared(asked, 3, share=0.6, is_rolling=True),
+        against=EVERYBODY,
+        says="would leave 2 of 3 ready replicas, and the floor of crm-api is 3",
+    ),
+    *each(
+        "floor_holds",
+        "to the share of four that has to stay",
+        lambda asked: _shared(asked, 3, share=0.5, is_rolling=True),
     ),
     *each("floor_holds", "nothing is ready anyway", lambda asked: _floored(asked, 0, floor=2)),
     *each("floor_holds", "one after another, to the floor", lambda asked: _floored(asked, 3, floor=2, is_rolling=True)),
