@@ -107,7 +107,7 @@ async def test_policy_is_asked_with_the_hour_before(desk: Desk) -> None:
     commands = desk.commands()
     first = await commands.request_action(RESTART, principal="local")
     desk.clock.move(10)
-    begun = replace(first, state=ActionState.RUNNING, started_at=desk.clock.now())
+    begun = replace(first, state=ActionState.FINISHED, started_at=desk.clock.now())
     await desk.store.write(lambda rows: rows.actions.put(begun))
 
     desk.clock.move(3599)
