@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aetherlink.briefing import Briefing
 from aetherlink.errors import BadRequestError, ConflictError
-from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionState, Plan, Target, Verb
+from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionFilter, ActionState, Plan, Target, Verb
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
@@ -23,6 +23,8 @@ from aetherlink.ports import Clock, Decider, Ids, Store, Transaction, Waker
 REQUEST_FACT = "request"
 LONGEST_WAIT = timedelta(minutes=2)  # how far back an allowed action that has not begun is looked for
 _PAGE = 20
+_MOST_WAITING = 10  # requests on one target
+_MOST_COMPARED = 100  # actions on the target that wait for approval, those of playbooks too
 ALWAYS_KNOWN: Mapping[str, Verb] = {
     "restart_api": Verb.RESTART,
     "restart": Verb.RESTART,
@@ -196,7 +198,11 @@ class Commands:
         standing = self._briefing.standing(transaction, plan, self._source)
         waiting = _not_begun(transaction, plan.target, self._clock.now())
         standing = replace(standing, recent=(*waiting, *standing.recent))
-        return self._decide(self._briefing.question(plan, standing, seen, mode=self._briefing.ceiling, incident=None))
+        question = self._briefing.question(plan, standing, seen, mode=self._briefing.ceiling, incident=None)
+        decision = self._decide(question)
+        if decision.effect is not Effect.NEEDS_APPROVAL:
+            return decision
+        return _crowd_refusal(transaction, plan) or decision
 
     def _resolve(self, request: ActionRequest) -> tuple[Verb, Target | Decision]:
         """The verb, with the target or with the refusal that says what to set."""
@@ -272,6 +278,25 @@ def _not_begun(transaction: Transaction, target: TargetName, now: datetime) -> l
         found += [one for one in page if one.plan.target == target and one.state is ActionState.ALLOWED]
         if cursor is None or page[-1].created_at < now - LONGEST_WAIT:
             return found
+
+
+def _crowd_refusal(transaction: Transaction, plan: Plan) -> Decision | None:
+    """One request at a time is asked of people, and few on one target: whoever repeats himself floods nobody."""
+    only = ActionFilter(state=ActionState.WAITING_APPROVAL, target=plan.target)
+    waiting, _ = transaction.actions.page(limit=_MOST_COMPARED, before=None, only=only)
+    same = next((one for one in waiting if _wish_of(one.plan) == _wish_of(plan)), None)
+    if same is not None:
+        reason = f"action {same.id} is the same and waits for approval: approve, deny or cancel that one"
+        return Decision(Effect.DENY, "request_is_new", reason)
+    requests = sum(1 for one in waiting if REQUEST_FACT in one.facts)
+    if requests >= _MOST_WAITING:
+        reason = f"{requests} requests for {plan.target} wait for approval, and no more may: deny or cancel some"
+        return Decision(Effect.DENY, "few_requests_wait", reason)
+    return None
+
+
+def _wish_of(plan: Plan) -> tuple[Verb, int | None]:
+    return plan.verb, plan.replicas
 
 
 def _no_target(reason: str) -> Decision:

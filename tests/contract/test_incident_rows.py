@@ -307,7 +307,9 @@ async def test_a_timeline_is_numbered_without_a_gap_and_goes_on_after_a_restart(
 async def test_the_services_that_an_open_incident_stands_for_are_told_of_any_number_asked(store: SqlStore) -> None:
     over = incident(3, service="mail", status=IncidentStatus.RESOLVED, key="over")
     await store.write(insert(incident(1, service="crm"), incident(2, service=ODD, key="two"), over))
-    asked = ["crm", "mail", ODD, *(f"service-{number}" for number in range(1200))]
+    wanted = [incident(4, service="wiki", origin=Origin.REQUEST), incident(5, service="crm", origin=Origin.REQUEST)]
+    await store.write(insert(*wanted))
+    asked = ["crm", "mail", "wiki", ODD, *(f"service-{number}" for number in range(1200))]
 
     assert await store.read(lambda rows: rows.incidents.open_services(asked)) == {"crm", ODD}
     assert await store.read(lambda rows: rows.incidents.open_services([])) == frozenset()

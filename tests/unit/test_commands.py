@@ -107,8 +107,7 @@ async def test_policy_is_asked_with_the_hour_before(desk: Desk) -> None:
     commands = desk.commands()
     first = await commands.request_action(RESTART, principal="local")
     desk.clock.move(10)
-    now = desk.clock.now()
-    begun = replace(first, state=ActionState.FINISHED, started_at=now, finished_at=now)
+    begun = replace(first, state=ActionState.FINISHED, started_at=desk.clock.now())
     await desk.store.write(lambda rows: rows.actions.put(begun))
 
     desk.clock.move(3599)
@@ -133,6 +132,43 @@ async def test_of_two_requests_at_once_the_target_takes_one(desk: Desk) -> None:
     assert (second.decision.effect, second.decision.rule) == (Effect.DENY, "target_is_free")
     assert first.id in second.decision.reason
     assert desk.wakes == 1
+
+
+async def test_what_waits_for_approval_already_is_not_asked_of_people_again(desk: Desk) -> None:
+    commands = desk.commands(mode=Mode.APPROVE)
+    first = await commands.request_action(RESTART, principal="local")
+    other = await commands.request_action(ActionRequest("grow", "x", replicas=3), principal="local")
+    desk.clock.move(60)
+    again = await commands.request_action(ActionRequest("restart", "y", service="crm"), principal="grafana")
+
+    assert (first.state, other.state) == (ActionState.WAITING_APPROVAL, ActionState.WAITING_APPROVAL)
+    assert (again.state, again.incident_id) == (ActionState.REFUSED, None)
+    assert (again.decision.effect, again.decision.rule) == (Effect.DENY, "request_is_new")
+    assert first.id in again.decision.reason
+    assert desk.counted[-1] == again
+
+    await desk.store.write(lambda rows: rows.actions.put(replace(first, state=ActionState.REFUSED)))
+    anew = await commands.request_action(RESTART, principal="local")
+    assert anew.state is ActionState.WAITING_APPROVAL
+
+
+async def test_what_waits_for_approval_holds_up_nothing_that_needs_none(desk: Desk) -> None:
+    await desk.commands(mode=Mode.APPROVE).request_action(RESTART, principal="local")
+
+    assert (await desk.commands().request_action(RESTART, principal="local")).state is ActionState.ALLOWED
+
+
+async def test_no_more_than_ten_requests_wait_for_approval_on_one_target(desk: Desk) -> None:
+    big, other = replace(CRM, maximum=50), replace(CRM, name=TargetName("other"), service="other", maximum=50)
+    commands = desk.commands(mode=Mode.APPROVE, targets=[big, other])
+
+    async def states(service: str, count: int) -> list[str]:
+        asked = [ActionRequest("scale", "x", service, replicas) for replicas in range(2, 2 + count)]
+        made = [await commands.request_action(request, principal="local") for request in asked]
+        return [action.decision.rule if action.state is ActionState.REFUSED else "waits" for action in made]
+
+    assert await states("crm", 12) == [*["waits"] * 10, "few_requests_wait", "few_requests_wait"]
+    assert await states("other", 1) == ["waits"]
 
 
 async def test_what_names_no_target_never_reaches_policy(desk: Desk) -> None:

@@ -34,7 +34,7 @@ class TargetOptions(BaseModel):
         default=0.0,
         ge=0,
         le=1,
-        description="The same as a share of the wanted replicas: 0.5 keeps half of them, rounded up. The stricter holds.",
+        description="The same as a share of the wanted replicas: 0.5 keeps half, rounded up. The stricter one holds.",
     )
     depends_on: tuple[Name, ...] = Field(
         default=(), max_length=100, description="Targets without which it cannot be well: it waits until they are."

@@ -176,7 +176,8 @@ class MemoryIncidentRows:
 
     def open_services(self, among: Collection[str]) -> frozenset[str]:
         """See ports.IncidentRows."""
-        return frozenset(one.service for one in self._opened()) & frozenset(among)
+        unwell = (one.service for one in self._opened() if one.origin is not Origin.REQUEST)
+        return frozenset(unwell) & frozenset(among)
 
     def _opened(self) -> Iterator[Incident]:
         rows = self._table.rows

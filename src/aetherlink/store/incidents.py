@@ -60,7 +60,11 @@ _WAKE_ALL = (
 )
 _OF_SERVICES = (
     sa.select(incidents.c.service)
-    .where(heads.IS_OPEN, incidents.c.service.in_(sa.bindparam("services", expanding=True)))
+    .where(
+        heads.IS_OPEN,
+        incidents.c.service.in_(sa.bindparam("services", expanding=True)),
+        incidents.c.origin != Origin.REQUEST.value,
+    )
     .distinct()
 )
 _BY_SEVERITY = (
