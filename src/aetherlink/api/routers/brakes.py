@@ -41,7 +41,7 @@ def router(services: ApiServices) -> APIRouter:
     async def release(
         scope: _Scope, reason: _Reason, caller: Annotated[Principal, Depends(Needs(services.gate, Scope.APPROVE))]
     ) -> shapes.BrakeShape:
-        """The answer is the brake as it was. What was given up stays with people; new incidents are decided as before."""
+        """The answer is the brake as it was. What was given up stays with people; new incidents are decided anew."""
         return shapes.brake(await commands.release(scope, reason, by=caller.name))
 
     return routes
