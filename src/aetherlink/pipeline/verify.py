@@ -29,10 +29,13 @@ async def run(world: World, case: Case) -> Step:
         return Step(Continue(Stage.WATCH))
     evidence = await world.probe.check(case.incident.source, action.plan.verify, newer_than=action.finished_at)
     now = world.clock.now()
+    within = timedelta(seconds=action.plan.verify_within_seconds)
+    if action.finished_at - now > within:
+        evidence = replace(evidence, status=EvidenceStatus.NO_DATA, detail="the clock was set back meanwhile")
+        return await _ended(world, await _not_recovered(world, case, action, evidence))
     since = (case.incident.verified_since or now) if evidence.status is EvidenceStatus.HOLDS else None
     if since is not None and now - since >= timedelta(seconds=action.plan.verify_for_seconds):
         return await _ended(world, await _recovered(world, case, action, evidence))
-    within = timedelta(seconds=action.plan.verify_within_seconds)
     if since is None and now - action.finished_at >= within and not await _is_coming_up(world, action, within):
         return await _ended(world, await _not_recovered(world, case, action, evidence))
     first = () if case.incident.verified_since or since is None else (_holding(action.plan, evidence, now),)

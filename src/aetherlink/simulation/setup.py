@@ -163,7 +163,7 @@ def _restraints(dice: Random) -> Restraints:
         tenant_per_hour=dice.choice((3, 10, 10)),
         playbook_per_hour=dice.choice((3, 10, 10)),
         vip_reserve=dice.choice((0, 1, 2)),
-        circuit_targets=dice.choice((2, 3)),
+        circuit_targets=dice.choice((1, 2)),
         suspect_targets=dice.choice((3, 5)),
     )
     return Restraints(budgets, vip_mode=dice.choice(tuple(Mode)))

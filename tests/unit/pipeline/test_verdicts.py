@@ -10,6 +10,7 @@ from aetherlink.model.decisions import EvidenceStatus
 from aetherlink.model.incidents import Stage
 from aetherlink.model.playbooks import ScaleBy
 from aetherlink.model.timeline import EventKind
+from aetherlink.pipeline.runner import advance
 from aetherlink.testing import START
 from rigs.pipeline import API, Rig
 from rigs.repairs import FAILS, HOLDS, NO_DATA, Signal, braked, playbook_of, release, said, signal_of, wishes
@@ -174,3 +175,15 @@ async def test_each_verdict_is_counted_once(rig: Rig) -> None:
 
     value = rig.metrics._verdicts.labels(verdict="not_recovered")._value.get()
     assert value == 1
+
+
+async def test_a_clock_set_back_by_hours_while_it_is_verified_leaves_nobody_waiting_for_them(rig: Rig) -> None:
+    await rig.hear()
+    await rig.run()
+    rig.probe.status = NO_DATA
+    rig.clock.move(-6 * 3600)
+    await advance(rig.world, (await rig.incident()).id, rig.metrics)
+
+    [action] = await rig.actions()
+    assert action.verdict is Verdict.CANNOT_TELL
+    assert (await rig.incident()).escalated
