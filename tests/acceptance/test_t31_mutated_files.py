@@ -75,7 +75,7 @@ when: up == 0
 verify: {query: up == 1, for: 3, within: 60}
 mode: auto
 cooldown: 900
-limits: {per_hour: 1}
+limits: {per_hour: 4}
 steps:
   - {name: first, action: {restart: {}}}
   - {name: second, action: {restart: {}}, after: [first]}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rigs.agent_process import environment, serving, wait_until_ready
+from rigs.agent_process import environment, serving, wait_until, wait_until_ready
 from rigs.alert_load import check_nothing_lost_or_doubled, sending
 from rigs.postgres_server import PostgresServer
 
@@ -29,6 +29,7 @@ async def kill_again_and_again(folder: Path, settings: dict[str, str], database:
             starts.append(time.monotonic() - begun)
             url = f"http://{settings['AETHER_LISTEN']}"
             async with sending(url, f"kill-{number}", again=unanswered) as load:
+                await asyncio.to_thread(wait_until, lambda: bool(load.acknowledged), "an alert is acknowledged")
                 await asyncio.sleep(random.uniform(0.05, 0.6))  # pytest-randomly seeds it, and prints the seed
                 agent.kill()
         unanswered = load.unanswered

@@ -7,9 +7,9 @@ import pytest
 
 from aetherlink.agent_record import AgentRecord
 from aetherlink.approval_commands import ApprovalCommands
-from aetherlink.model.actions import Plan, Release, Replicas, Verb, Verdict
+from aetherlink.model.actions import ActionState, Plan, Release, Replicas, Verb, Verdict
 from aetherlink.model.decisions import Effect, EvidenceStatus, Mode
-from aetherlink.model.ids import PlaybookName, SourceName
+from aetherlink.model.ids import ActionId, PlaybookName, SourceName
 from aetherlink.model.incidents import Stage
 from aetherlink.model.pauses import EVERYTHING, Pause
 from aetherlink.model.playbooks import Matcher, MatchOperator, ScaleBy
@@ -148,9 +148,15 @@ async def test_what_was_approved_waits_for_what_passes_by_itself(rig: Rig) -> No
     await rig.hear()
     await rig.run_for(5)
     [asked] = await rig.actions()
-    busy = replace(asked, id="act-busy", plan=Plan(Verb.RESTART, API), approval=None, facts={})  # type: ignore[arg-type] - an id
-    running = replace(busy, state="running", started_at=rig.clock.now())  # type: ignore[arg-type] - as above
-    running = replace(running, state=type(asked.state)("running"), incident_id=None)
+    running = replace(
+        asked,
+        id=ActionId("act-busy"),
+        plan=Plan(Verb.RESTART, API),
+        approval=None,
+        state=ActionState.RUNNING,
+        started_at=rig.clock.now(),
+        incident_id=None,
+    )
     await rig.store.write(lambda tx: tx.actions.put(running))
     await approvals_of(rig).approve(asked.id, asked.approval.plan_hash, by="ann")
     await rig.run_for(120)
@@ -158,9 +164,8 @@ async def test_what_was_approved_waits_for_what_passes_by_itself(rig: Rig) -> No
     told = [text for text in await texts(rig, EventKind.DECIDED) if "is approved and waits" in text]
     assert len(told) == 1
 
-    await rig.store.write(
-        lambda tx: tx.actions.put(replace(running, state=type(asked.state)("finished"), finished_at=rig.clock.now()))
-    )
+    ended = replace(running, state=ActionState.FINISHED, finished_at=rig.clock.now())
+    await rig.store.write(lambda tx: tx.actions.put(ended))
     await rig.run_for(10)
     assert len(rig.executor.calls) == 1
 
