@@ -28,16 +28,16 @@ _WAITING = 5000
 _GROUP = 100  # alerts a webhook, for those that wait
 _PATIENCE = 30  # seconds until a call that never comes is given up
 _SETTLED = 3  # seconds
-_BUDGETS = {"running": 100, "per_ten_minutes": 10_000, "per_hour": 10_000, "vip_reserve": 0}
-_MORE = {"tenant_per_hour": 10_000, "playbook_per_hour": 10_000, "circuit_targets": 100, "suspect_share": 1.0}
+_BUDGETS = {"running": 100, "per_ten_minutes": 1000, "per_hour": 1000, "vip_reserve": 0}
+_MORE = {"tenant_per_hour": 1000, "playbook_per_hour": 1000, "circuit_targets": 100, "suspect_targets": 1000}
 _PLAYBOOK = """
-name: restart-{name}
-match: {{alertname: {kind}}}
-target: {{from: labels}}
+name: restart-asked
+match: {alertname: Asked}
+target: {from: labels}
 bind: [service]
-{when}
-action: {{restart: {{}}}}
-verify: {{query: 'up == 1', within: 1h}}
+when: 'up == 1'
+action: {restart: {}}
+verify: {query: 'up == 1', within: 1h}
 mode: auto
 """
 
@@ -52,22 +52,20 @@ class _Scene:
 
 
 async def measure(ground: Ground) -> None:
-    """Print how long it takes, without a query and with one, and what thousands of incidents that wait cost a VIP."""
+    """Print how long it takes with a `when` query, and what thousands of incidents that wait cost a VIP."""
     actions, vips = ground.count(_ACTIONS), ground.count(_VIPS)
-    services = [f"svc-{number}" for number in range(2 * actions + 2 * vips)]
+    services = [f"svc-{number}" for number in range(actions + 2 * vips)]
     async with _scene(ground.folder, services) as scene:
         fresh = iter(services)
-        plain = await _repairs(scene, "Plain", list(itertools.islice(fresh, actions)))
-        asked = await _repairs(scene, "Asked", list(itertools.islice(fresh, actions)))
-        alone = await _repairs(scene, "Asked", list(itertools.islice(fresh, vips)), tenant="vip-1")
+        asked = await _repairs(scene, list(itertools.islice(fresh, actions)))
+        alone = await _repairs(scene, list(itertools.islice(fresh, vips)), tenant="vip-1")
         waiting = ground.count(_WAITING)
         await _let_wait(scene, waiting)
-        crowded = await _repairs(scene, "Asked", list(itertools.islice(fresh, vips)), tenant="vip-1")
+        crowded = await _repairs(scene, list(itertools.islice(fresh, vips)), tenant="vip-1")
     show(
         "from a webhook to the executor's call, milliseconds, p50 / p99",
         [
-            Row("without a query", _figures(plain), "9 / 20 ms"),
-            Row("with a `when` query", _figures(asked)),
+            Row("with a `when` query", _figures(asked), "9 / 20 ms without one"),
             Row("for a VIP, with a query", _figures(alone)),
             Row(f"for a VIP, while {waiting} incidents wait", _figures(crowded), "at most 100 ms more"),
             fdatasync_row(ground.folder),
@@ -81,24 +79,24 @@ def _figures(milliseconds: list[float]) -> str:
     return f"{p50:.1f} / {p99:.1f} ms of {len(ordered)}"
 
 
-async def _repairs(scene: _Scene, kind: str, services: list[str], *, tenant: str = "") -> list[float]:
+async def _repairs(scene: _Scene, services: list[str], *, tenant: str = "") -> list[float]:
     """One after the other: the milliseconds of each."""
     found = []
     for service in services:
         begun = time.perf_counter()
-        await _send(scene, [_alert(kind, service, tenant=tenant)])
+        await _send(scene, [_alert(service, tenant=tenant)])
         try:
             async with asyncio.timeout(_PATIENCE):
                 found.append((await scene.hands.until(service) - begun) * 1000)
         except TimeoutError:
-            raise LoadError(f"the call for {service} never came: see {kind} in the agent's log") from None
+            raise LoadError(f"the call for {service} never came: see the agent's log") from None
     return found
 
 
 async def _let_wait(scene: _Scene, count: int) -> None:
     """So many incidents whose condition does not hold: each is decided again and again."""
     for start in range(0, count, _GROUP):
-        await _send(scene, [_alert("Asked", f"idle-{start + place}", severity="info") for place in range(_GROUP)])
+        await _send(scene, [_alert(f"idle-{start + place}", severity="info") for place in range(_GROUP)])
     await asyncio.sleep(_SETTLED)
 
 
@@ -109,8 +107,8 @@ async def _send(scene: _Scene, alerts: list[dict[str, object]]) -> None:
         raise LoadError(f"the webhook was answered {answer.status_code}: {answer.text[:200]}")
 
 
-def _alert(name: str, service: str, *, tenant: str = "", severity: str = "critical") -> dict[str, object]:
-    labels = {"alertname": name, "service": service, "severity": severity, "tenant": tenant}
+def _alert(service: str, *, tenant: str = "", severity: str = "critical") -> dict[str, object]:
+    labels = {"alertname": "Asked", "service": service, "severity": severity, "tenant": tenant}
     return {
         "status": "firing",
         "labels": {label: value for label, value in labels.items() if value},
@@ -124,10 +122,7 @@ def _alert(name: str, service: str, *, tenant: str = "", severity: str = "critic
 async def _scene(folder: Path, services: list[str]) -> AsyncIterator[_Scene]:
     hands, playbooks = Hands(), folder / "playbooks"
     playbooks.mkdir()
-    for kind, when in (("Plain", ""), ("Asked", "when: 'up == 1'")):
-        (playbooks / f"restart-{kind.lower()}.yaml").write_text(
-            _PLAYBOOK.format(name=kind.lower(), kind=kind, when=when)
-        )
+    (playbooks / "restart-asked.yaml").write_text(_PLAYBOOK)
     targets = {name: {"executor": "lab", "service": name} for name in services}
     async with listening(metrics) as prometheus, listening(hands.answer, socket=folder / "hands.sock") as socket:
         settings = {
