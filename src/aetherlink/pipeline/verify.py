@@ -30,7 +30,8 @@ async def run(world: World, case: Case) -> Step:
     evidence = await world.probe.check(case.incident.source, action.plan.verify, newer_than=action.finished_at)
     now = world.clock.now()
     within = timedelta(seconds=action.plan.verify_within_seconds)
-    if action.finished_at - now > within:
+    is_ahead = action.finished_at - now > within  # then no sample can be told from those before the action
+    if is_ahead and evidence.status is not EvidenceStatus.HOLDS:
         evidence = replace(evidence, status=EvidenceStatus.NO_DATA, detail="the clock was set back meanwhile")
         return await _ended(world, await _not_recovered(world, case, action, evidence))
     since = (case.incident.verified_since or now) if evidence.status is EvidenceStatus.HOLDS else None
