@@ -9,34 +9,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from aetherlink.errors import AetherError, ConflictError
+from aetherlink.errors import AetherError
 from aetherlink.lib.clock_steps import ClockSteps
 from aetherlink.lib.periodic import Periodic
-from aetherlink.model import lifecycle
-from aetherlink.model.actions import WRONG_FACT, Action, ActionState, Verdict
+from aetherlink.model.actions import Action, ActionState, Verdict
 from aetherlink.model.ids import IncidentId
-from aetherlink.model.incidents import Incident, IncidentStatus, Stage
-from aetherlink.model.lifecycle import State
+from aetherlink.model.incidents import Stage
 from aetherlink.model.playbooks import Playbook
-from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline import patience, strangers
+from aetherlink.pipeline import patience, record
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.stages import STAGES
-from aetherlink.pipeline.step import Case, Continue, Finish, Step, Wait, World
+from aetherlink.pipeline.step import Case, Continue, Step, Taken, World
 from aetherlink.ports import Transaction
 
 _log = logging.getLogger("aetherlink.pipeline")
 
 _FINISHED = ActionState.FINISHED
-_RUNNING = ActionState.RUNNING
 _POLL = timedelta(seconds=5)
 _RETRY = timedelta(seconds=5)
 _BREATH = timedelta(milliseconds=10)  # between two looks: who is woken a thousand times a second looks a hundred times
-_AFTER_A_TOUCH = timedelta(seconds=1)
-_IN_A_STORM = timedelta(seconds=5)  # alerts join at every moment then: the rest wants room too
-_FEW = 10  # alerts that fire: more of them are a storm
-_MOST_FRESH = 100  # alerts looked at for a playbook at a time
-_MOST_NAMED = 50
 _AGED = timedelta(seconds=30)  # who has waited for longer is taken next, however urgent the others are
 
 
@@ -150,22 +141,43 @@ class Runner:
 
 async def advance(world: World, incident_id: IncidentId, metrics: PipelineMetrics) -> None:
     """Run the incident's stages until one waits or finishes."""
-    while True:
-        case = await world.store.read(lambda transaction: _load(transaction, world, incident_id))
-        if case is None or case.incident.stage is Stage.DONE:
-            return
-        begun = world.clock.monotonic()
-        step = await patience.kept(world, case, await STAGES[case.incident.stage](world, case))
-        now = world.clock.now()
-        if not await world.store.write(partial(_store, case=case, step=step, now=now)):
-            return
-        metrics.stage_took(case.incident.stage, world.clock.monotonic() - begun)
-        _say(case.incident, step)
-        _count(metrics, case, step, now)
-        if step.action is not None and _is_told_of(case.incident.stage, step.action):
-            metrics.action_stored(step.action)
-        if not isinstance(step.move, Continue) or step.move.at is not None:
-            return
+    load = partial(record.load, world=world, incident_id=incident_id)
+    case = await world.store.read(load)
+    while case is not None and case.incident.stage is not Stage.DONE:
+        taken = await _taken(world, case, metrics)
+        case.unsaved.append(taken)
+        following = record.following(case, taken.step, taken.at)
+        if following is None:
+            if not await record.write(world, case, _stored) or not _goes_on(taken.step):
+                return
+            following = await world.store.read(load)
+        case = following
+
+
+async def _taken(world: World, case: Case, metrics: PipelineMetrics) -> Taken:
+    """What the stage of the case has found."""
+    begun = world.clock.monotonic()
+    step = await patience.kept(world, case, await STAGES[case.incident.stage](world, case))
+    now, took = world.clock.now(), world.clock.monotonic() - begun
+    return Taken(case, step, now, partial(_tell, metrics, case, step, now, took))
+
+
+def _tell(metrics: PipelineMetrics, case: Case, step: Step, now: datetime, took: float) -> None:
+    for entry in step.entries:
+        _log.info("incident %s: %s", case.incident.id, entry.text)
+    metrics.stage_took(case.incident.stage, took)
+    _count(metrics, case, step, now)
+    if step.action is not None and _is_told_of(case.incident.stage, step.action):
+        metrics.action_stored(step.action)
+
+
+def _stored(_transaction: Transaction) -> bool:
+    """That nobody was quicker."""
+    return True
+
+
+def _goes_on(step: Step) -> bool:
+    return isinstance(step.move, Continue) and step.move.at is None
 
 
 def _count(metrics: PipelineMetrics, case: Case, step: Step, now: datetime) -> None:
@@ -191,130 +203,3 @@ def _look(transaction: Transaction, now: datetime, limit: int) -> _View:
         by_severity=transaction.incidents.open_by_severity(),
         is_paused=transaction.pauses.in_force(now) is not None,
     )
-
-
-def _load(transaction: Transaction, world: World, incident_id: IncidentId) -> Case | None:
-    incident = transaction.incidents.get(incident_id)
-    if incident is None or incident.status is not IncidentStatus.OPEN:
-        return None
-    action = None if incident.action_id is None else transaction.actions.get(incident.action_id)
-    alerts, known, after = transaction.alerts, world.known_names, incident.planned_through
-    newest = alerts.last_of(incident_id)
-    fresh = alerts.actionable(incident_id, limit=_MOST_FRESH, after=after, names=known) if newest > after else []
-    healed = patience.healed_at(world, action)
-    others: list[str] = []
-    if newest > after and known is not None and strangers.matter(incident):
-        others = alerts.names_of(incident_id, limit=_MOST_NAMED, after=after, but=known, began_after=healed)
-    planned = None if incident.plan is None else alerts.get(incident.plan.alert_id)
-    return Case(
-        incident,
-        action,
-        fresh=tuple(fresh),
-        strangers=tuple(others),
-        newest=newest if len(fresh) < _MOST_FRESH else fresh[-1].id,
-        planned=planned if planned is not None and planned.may_be_acted_on else None,
-        healed_at=healed,
-    )
-
-
-def _store(transaction: Transaction, case: Case, step: Step, now: datetime) -> bool:
-    """The step applied to the incident as it is now: alerts may have come while the stage ran.
-
-    False when a person has closed it meanwhile, or denied what it waited for: then the step does not matter any more.
-    """
-    stored = transaction.incidents.get(case.incident.id)
-    if stored is not None and lifecycle.state_of(stored) is State.CLOSED:
-        return False
-    if stored is not None and _is_refused_meanwhile(transaction, case, stored):
-        return False
-    if stored is None or stored.stage is not case.incident.stage:
-        raise ConflictError(f"incident {case.incident.id} was moved by somebody else while a stage ran")
-    was_touched = stored.version != case.incident.version
-    if was_touched and isinstance(step.move, Finish):  # perhaps something fires again: look once more before closing
-        step = Step(Wait())
-    again = now + _pause(stored) if was_touched else None
-    for action in (step.retired, step.action):
-        if action is not None:
-            transaction.actions.put(_with_what_people_said(transaction, action))
-    changed = replace(
-        stored,
-        plan=step.plan or stored.plan,
-        planned_through=stored.planned_through if step.planned_through is None else step.planned_through,
-        action_id=stored.action_id if step.action is None else step.action.id,
-        verified_since=step.verified_since,
-        escalated_at=now if step.escalated else stored.escalated_at,
-        hands_off=stored.hands_off or step.hands_off,
-        updated_at=now,
-    )
-    braked = _braked(transaction, step, now)
-    if braked and not step.escalated:
-        changed = replace(changed, escalated_at=now)
-    moved, entries = _moved(changed, step, now=now, again=again), step.entries + braked
-    if lifecycle.state_of(changed) is State.CLOSING and (step.action is None or step.action.state is not _RUNNING):
-        moved, more = _closed(transaction, changed, now)
-        entries += more
-    if not transaction.incidents.update(moved, entries):
-        raise ConflictError(f"incident {case.incident.id} was changed by somebody else in the same transaction")
-    return True
-
-
-def _is_refused_meanwhile(transaction: Transaction, case: Case, stored: Incident) -> bool:
-    """Whether a person has denied the action, or taken it back, while a stage looked."""
-    if case.incident.stage is not Stage.APPROVE or stored.stage is Stage.APPROVE or case.action is None:
-        return False
-    action = transaction.actions.get(case.action.id)
-    return action is not None and action.state is ActionState.REFUSED
-
-
-def _with_what_people_said(transaction: Transaction, action: Action) -> Action:
-    """The action with the `wrong` that a person may have said of it while a stage ran."""
-    if action.state is not _FINISHED:
-        return action
-    stored = transaction.actions.get(action.id)
-    if stored is None or WRONG_FACT not in stored.facts or WRONG_FACT in action.facts:
-        return action
-    return replace(action, facts={**action.facts, WRONG_FACT: stored.facts[WRONG_FACT]})
-
-
-def _braked(transaction: Transaction, step: Step, now: datetime) -> tuple[Entry, ...]:
-    """The brakes set, and what is said of those that were not set before."""
-    return tuple(
-        Entry(EventKind.BRAKED, now, f"a person has to look: {brake.words}", {"scope": brake.scope})
-        for brake in step.brakes
-        if transaction.brakes.put(brake)
-    )
-
-
-def _pause(incident: Incident) -> timedelta:
-    """How long what was touched while a stage ran is left alone."""
-    if incident.firing == 0:
-        return timedelta(0)
-    return _AFTER_A_TOUCH if incident.firing <= _FEW else _IN_A_STORM
-
-
-def _closed(transaction: Transaction, incident: Incident, now: datetime) -> tuple[Incident, tuple[Entry, ...]]:
-    """What a person wanted closed when its action has ended: closed, unless an alert has fired anew since then."""
-    if not transaction.alerts.actionable(incident.id, after=incident.planned_through, limit=1):
-        return lifecycle.settled(incident, at=now), ()
-    entry = Entry(EventKind.REOPENED, now, "opened again: an alert fired anew while it was being closed")
-    return lifecycle.reopened(incident, at=now), (entry,)
-
-
-def _moved(incident: Incident, step: Step, *, now: datetime, again: datetime | None) -> Incident:
-    """With `again` it is looked at then at the latest: it was touched meanwhile."""
-    match step.move:
-        case Continue(stage, at):
-            return replace(incident, stage=stage, wake_at=_earlier(at or now, again))
-        case Wait(until):
-            return replace(incident, wake_at=_earlier(until, again))
-        case Finish():
-            return lifecycle.settled(incident, at=now)
-
-
-def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
-    return min(filter(None, (one, other)), default=None)
-
-
-def _say(incident: Incident, step: Step) -> None:
-    for entry in step.entries:
-        _log.info("incident %s: %s", incident.id, entry.text)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from aetherlink.model.actions import Action, ActionFilter
+from aetherlink.model.actions import Action, ActionFilter, Started
 from aetherlink.model.alerts import Alert, AlertFilter, Episode, Standing, StoredAlert
 from aetherlink.model.audit import AuditRow, HeadRow
 from aetherlink.model.brakes import Brake
@@ -191,8 +191,8 @@ class ActionRows(Protocol):
         """
         ...
 
-    def started_anywhere(self, since: datetime, *, limit: int) -> list[Action]:
-        """As started_since, but on any target, so many at most; those that run come first."""
+    def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
+        """As started_since, but on any target, so many at most, as the budgets count them; those that run first."""
         ...
 
     def by_idempotency_key(self, requested_by: str, key: str) -> Action | None:

@@ -16,7 +16,11 @@ from aetherlink.model.actions import (
     ActionState,
     Approval,
     Outcome,
+    OutcomeStatus,
     Plan,
+    Started,
+    is_failure,
+    verdict_of,
 )
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, PlaybookName, TargetName
@@ -37,8 +41,16 @@ _STARTED_SINCE = (
     .where(actions.c.target == sa.bindparam("its_target"), _COUNTS)
     .order_by(actions.c.started_at.desc())
 )
-_STARTED_ANYWHERE = (
-    sa.select(actions)
+_STARTED_ANYWHERE: sa.Select[Any] = (
+    sa.select(
+        actions.c.target,
+        actions.c.playbook,
+        actions.c.plan["tenant"].as_string().label("tenant"),
+        actions.c.started_at,
+        actions.c.finished_at,
+        actions.c.outcome["status"].as_string().label("status"),
+        actions.c.facts[VERDICT_FACT].as_string().label("verdict"),
+    )
     .where(_COUNTS)
     .order_by(_IS_RUNNING.desc(), actions.c.started_at.desc())
     .limit(sa.bindparam("most"))
@@ -91,10 +103,10 @@ class SqlActionRows:
         found = self._connection.execute(_STARTED_SINCE, {"its_target": target, "since": since})
         return [_action(row) for row in found]
 
-    def started_anywhere(self, since: datetime, *, limit: int) -> list[Action]:
+    def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
         """See ports.ActionRows."""
         found = self._connection.execute(_STARTED_ANYWHERE, {"since": since, "most": limit})
-        return [_action(row) for row in found]
+        return [_started(row) for row in found]
 
     def page(
         self, *, limit: int, before: str | None, only: ActionFilter = _NO_FILTER
@@ -170,3 +182,16 @@ def _action(row: sa.Row[Any]) -> Action:
         "approval": None if row.approval is None else rows.from_json(row.approval, Approval),
     }
     return Action(**values)
+
+
+def _started(row: sa.Row[Any]) -> Started:
+    status = None if row.status is None else OutcomeStatus(row.status)
+    has_failed = is_failure(status, verdict_of(row.verdict), is_started=True)
+    return Started(
+        TargetName(row.target),
+        None if row.playbook is None else PlaybookName(row.playbook),
+        row.tenant or "",
+        row.started_at,
+        row.finished_at,
+        has_failed,
+    )
