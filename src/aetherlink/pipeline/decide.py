@@ -133,8 +133,12 @@ async def _found(
 ) -> Findings:
     """Both at once; the condition on samples newer than the last action on the target."""
     at = world.clock.monotonic()
-    seen, evidence = await asyncio.gather(world.briefing.seen(plan, anew=anew), _evidence(world, source, plan, settled))
-    return Findings(seen, evidence, settled, at)
+    looking = asyncio.create_task(world.briefing.seen(plan, anew=anew))
+    try:
+        evidence = await _evidence(world, source, plan, settled)
+        return Findings(await looking, evidence, settled, at)
+    finally:
+        looking.cancel()
 
 
 async def _evidence(world: World, source: SourceName, plan: Plan, settled: datetime | None) -> Evidence | None:
