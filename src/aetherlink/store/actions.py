@@ -27,21 +27,26 @@ from aetherlink.model.ids import ActionId, PlaybookName, TargetName
 from aetherlink.model.precision import Precision
 from aetherlink.model.would_be import HOW, THEN_FACT
 from aetherlink.store import rows
+from aetherlink.store.prepared import Prepared
 from aetherlink.store.tables import actions
 
 _ITS_ID = "its_id"
 # Made once: to make a statement of so many columns takes SQLAlchemy longer than to run it.
-_GET = sa.select(actions).where(actions.c.id == sa.bindparam(_ITS_ID))
-_UPDATE = sa.update(actions).where(actions.c.id == sa.bindparam(_ITS_ID))
-_INSERT = sa.insert(actions)
+_GET = Prepared(sa.select(actions).where(actions.c.id == sa.bindparam(_ITS_ID)))
+_UPDATE = Prepared(
+    sa.update(actions)
+    .where(actions.c.id == sa.bindparam(_ITS_ID))
+    .values({each: sa.bindparam(each.name, type_=each.type) for each in actions.c if each.name != "id"})
+)
+_INSERT = Prepared(sa.insert(actions).values({each: sa.bindparam(each.name, type_=each.type) for each in actions.c}))
 _IS_RUNNING = actions.c.state == sa.literal_column("'running'")  # as the index has it
 _COUNTS = sa.or_(actions.c.started_at >= sa.bindparam("since"), _IS_RUNNING)
-_STARTED_SINCE = (
+_STARTED_SINCE = Prepared(
     sa.select(actions)
     .where(actions.c.target == sa.bindparam("its_target"), _COUNTS)
     .order_by(actions.c.started_at.desc())
 )
-_STARTED_ANYWHERE: sa.Select[Any] = (
+_STARTED_ANYWHERE = Prepared(
     sa.select(
         actions.c.target,
         actions.c.playbook,
@@ -85,7 +90,7 @@ class SqlActionRows:
 
     def get(self, action_id: ActionId) -> Action | None:
         """The action, or None."""
-        row = self._connection.execute(_GET, {_ITS_ID: action_id}).first()
+        row = _GET.first(self._connection, {_ITS_ID: action_id})
         return None if row is None else _action(row)
 
     def by_idempotency_key(self, requested_by: str, key: str) -> Action | None:
@@ -95,17 +100,17 @@ class SqlActionRows:
     def put(self, action: Action) -> None:
         """Insert or replace the action."""
         values = _values(action)
-        if not self._connection.execute(_UPDATE, {_ITS_ID: action.id, **values}).rowcount:
-            self._connection.execute(_INSERT, values)
+        if not _UPDATE.change(self._connection, {_ITS_ID: action.id, **values}):
+            _INSERT.change(self._connection, values)
 
     def started_since(self, target: TargetName, since: datetime) -> list[Action]:
         """Actions on the target whose intent was committed at or after that moment, newest first."""
-        found = self._connection.execute(_STARTED_SINCE, {"its_target": target, "since": since})
+        found = _STARTED_SINCE.all(self._connection, {"its_target": target, "since": since})
         return [_action(row) for row in found]
 
     def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
         """See ports.ActionRows."""
-        found = self._connection.execute(_STARTED_ANYWHERE, {"since": since, "most": limit})
+        found = _STARTED_ANYWHERE.all(self._connection, {"since": since, "most": limit})
         return [_started(row) for row in found]
 
     def page(
@@ -170,8 +175,8 @@ def _values(action: Action) -> dict[str, object]:
     }
 
 
-def _action(row: sa.Row[Any]) -> Action:
-    values = {**row._mapping}  # noqa: SLF001 - SQLAlchemy's documented way to a row's names
+def _action(row: Any) -> Action:
+    values = row._asdict()
     for name in ("target", "idempotency_key", "playbook"):  # they are held by the plan and the facts
         del values[name]
     values |= {
@@ -184,7 +189,7 @@ def _action(row: sa.Row[Any]) -> Action:
     return Action(**values)
 
 
-def _started(row: sa.Row[Any]) -> Started:
+def _started(row: Any) -> Started:
     status = None if row.status is None else OutcomeStatus(row.status)
     has_failed = is_failure(status, verdict_of(row.verdict), is_started=True)
     return Started(
