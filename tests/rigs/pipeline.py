@@ -68,7 +68,7 @@ class Rig:
 
     async def run(self) -> None:
         """Work on every incident that is due now."""
-        for incident_id in await self.store.read(lambda tx: tx.incidents.due(self.clock.now(), limit=10)):
+        for incident_id, _ in await self.store.read(lambda tx: tx.incidents.due(self.clock.now(), limit=10)):
             await advance(self.world, incident_id, self.metrics)
 
     async def run_for(self, seconds: float) -> None:

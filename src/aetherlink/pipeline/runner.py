@@ -14,12 +14,13 @@ from aetherlink.lib.clock_steps import ClockSteps
 from aetherlink.lib.periodic import Periodic
 from aetherlink.model.actions import Action, ActionState, Verdict
 from aetherlink.model.ids import IncidentId
-from aetherlink.model.incidents import Stage
+from aetherlink.model.incidents import Due, Stage
 from aetherlink.model.playbooks import Playbook
 from aetherlink.pipeline import patience, record
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.stages import STAGES
 from aetherlink.pipeline.step import Case, Continue, Step, Taken, World
+from aetherlink.pipeline.turns import COURTESY, Turns
 from aetherlink.ports import Transaction
 
 _log = logging.getLogger("aetherlink.pipeline")
@@ -28,6 +29,8 @@ _FINISHED = ActionState.FINISHED
 _POLL = timedelta(seconds=5)
 _RETRY = timedelta(seconds=5)
 _BREATH = timedelta(milliseconds=10)  # between two looks: who is woken a thousand times a second looks a hundred times
+_IN_A_LOOK = 32  # more than there are workers: whoever is done goes on without another look
+_COUNTED_FOR = 1.0  # seconds: to count thousands of open incidents at every look would be most of the look
 _AGED = timedelta(seconds=30)  # who has waited for longer is taken next, however urgent the others are
 
 
@@ -35,11 +38,9 @@ _AGED = timedelta(seconds=30)  # who has waited for longer is taken next, howeve
 class _View:
     """What one look at the store showed."""
 
-    due: list[IncidentId]
-    oldest: list[IncidentId]
+    due: list[Due]
+    oldest: list[Due]
     next_wake: datetime | None
-    by_severity: dict[str, int]
-    is_paused: bool
 
 
 class Runner:
@@ -49,8 +50,9 @@ class Runner:
         self._world = world
         self._metrics = metrics
         self._loop = Periodic("pipeline", self._dispatch, every=_RETRY, log=_log, breath=_BREATH)
-        self._busy: dict[IncidentId, asyncio.Task[None]] = {}
-        self._resting: dict[IncidentId, float] = {}
+        self._tasks: dict[IncidentId, asyncio.Task[None]] = {}
+        self._turns = Turns(world.options.workers)
+        self._count_at = 0.0
         self._clock_steps = ClockSteps()
 
     def use(self, playbooks: tuple[Playbook, ...]) -> None:
@@ -73,7 +75,7 @@ class Runner:
     async def stop(self, *, grace: timedelta) -> None:
         """Take nothing new, let what runs end within the grace, cancel the rest: stored intents say how far it came."""
         await self._loop.stop()
-        running = list(self._busy.values())
+        running = list(self._tasks.values())
         if running:
             _, late = await asyncio.wait(running, timeout=grace.total_seconds())
             for task in late:
@@ -82,19 +84,30 @@ class Runner:
 
     async def _dispatch(self) -> timedelta:
         """Start what is due and has room; how long to wait for the next timer."""
-        now = self._world.clock.now()
+        now, clock = self._world.clock.now(), self._world.clock
         await self._heed_the_clock(now)
-        room = self._world.options.workers - len(self._busy)
-        limit = room + len(self._busy) + len(self._resting)
+        limit = _IN_A_LOOK + self._turns.unknown
         view = await self._world.store.read(partial(_look, now=now, limit=limit))
-        self._metrics.incidents_open(view.by_severity)
-        self._metrics.paused(is_so=view.is_paused or self._world.restraints.outside_pause() is not None)
-        for incident_id in self._taken(view, room):
-            task = asyncio.create_task(self._work(incident_id), name=f"incident {incident_id}")
-            self._busy[incident_id] = task
+        if clock.monotonic() >= self._count_at:
+            self._count_at = clock.monotonic() + _COUNTED_FOR
+            await self._count(now)
+        self._turns.offer(view.due, view.oldest, clock.monotonic())
+        self._fill()
+        if self._turns.is_held_back:
+            return timedelta(seconds=COURTESY)
         if view.next_wake is None or view.next_wake <= now:  # what is due and not started is woken by another's end
             return _POLL
         return min(_POLL, view.next_wake - now)
+
+    async def _count(self, now: datetime) -> None:
+        by_severity, is_paused = await self._world.store.read(partial(_counted, now=now))
+        self._metrics.incidents_open(by_severity)
+        self._metrics.paused(is_so=is_paused or self._world.restraints.outside_pause() is not None)
+
+    def _fill(self) -> None:
+        """Put to work who has a turn."""
+        while (incident_id := self._turns.take(self._world.clock.monotonic())) is not None:
+            self._tasks[incident_id] = asyncio.create_task(self._work(incident_id), name=f"incident {incident_id}")
 
     async def _heed_the_clock(self, now: datetime) -> None:
         """After a step back timers would sleep until the old time comes again. Should the write fail, it is tried anew.
@@ -111,21 +124,6 @@ class Runner:
         self._metrics.clock_set(step)
         _log.warning("the wall clock was set by %+.1f s: %d sleeping incidents are woken", step.total_seconds(), woken)
 
-    def _taken(self, view: _View, room: int) -> list[IncidentId]:
-        """The most urgent ones; and, where there is room for more than one, the one that has waited too long."""
-        urgent = [each for each in view.due if self._is_free(each)]
-        aged = next((each for each in view.oldest if self._is_free(each)), None)
-        if aged is None or room < 2 or aged in urgent[:room]:
-            return urgent[:room]
-        return [*urgent[: room - 1], aged]
-
-    def _is_free(self, incident_id: IncidentId) -> bool:
-        until = self._resting.get(incident_id)
-        if until is not None and until > self._world.clock.monotonic():
-            return False
-        self._resting.pop(incident_id, None)
-        return incident_id not in self._busy
-
     async def _work(self, incident_id: IncidentId) -> None:
         try:
             await advance(self._world, incident_id, self._metrics)
@@ -133,9 +131,18 @@ class Runner:
             expected = isinstance(problem, AetherError)
             _log.error("incident %s: %s: %s", incident_id, type(problem).__name__, problem, exc_info=not expected)
             self._metrics.stage_failed(type(problem).__name__)
-            self._resting[incident_id] = self._world.clock.monotonic() + _RETRY.total_seconds()
+            self._turns.rest(incident_id, self._world.clock.monotonic() + _RETRY.total_seconds())
         finally:
-            del self._busy[incident_id]
+            del self._tasks[incident_id]
+            self._turns.done(incident_id)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Whoever is known to wait is next; where nobody is, the store is looked at."""
+        if not self._loop.is_alive:
+            return
+        self._fill()
+        if len(self._tasks) < self._world.options.workers:
             self._loop.wake()
 
 
@@ -200,6 +207,9 @@ def _look(transaction: Transaction, now: datetime, limit: int) -> _View:
         due=transaction.incidents.due(now, limit=limit),
         oldest=transaction.incidents.longest_due(now - _AGED, limit=limit),
         next_wake=transaction.incidents.next_wake(),
-        by_severity=transaction.incidents.open_by_severity(),
-        is_paused=transaction.pauses.in_force(now) is not None,
     )
+
+
+def _counted(transaction: Transaction, now: datetime) -> tuple[dict[str, int], bool]:
+    """How many are open by severity, and whether a pause holds."""
+    return transaction.incidents.open_by_severity(), transaction.pauses.in_force(now) is not None

@@ -14,7 +14,7 @@ from aetherlink.model.audit import AuditRow, HeadRow
 from aetherlink.model.brakes import Brake
 from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, PlaybookName, SourceName, TargetName
-from aetherlink.model.incidents import Incident, IncidentFilter, IncidentHead
+from aetherlink.model.incidents import Due, Incident, IncidentFilter, IncidentHead
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
@@ -134,11 +134,11 @@ class IncidentRows(Protocol):
         """Store how these incidents stand now, each with its new entries; their versions grow by one."""
         ...
 
-    def due(self, now: datetime, *, limit: int) -> list[IncidentId]:
+    def due(self, now: datetime, *, limit: int) -> list[Due]:
         """Open incidents whose timer is due, the most urgent first."""
         ...
 
-    def longest_due(self, since: datetime, *, limit: int) -> list[IncidentId]:
+    def longest_due(self, since: datetime, *, limit: int) -> list[Due]:
         """Open incidents whose timer is due since this instant or before; who has waited longest comes first."""
         ...
 

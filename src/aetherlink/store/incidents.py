@@ -12,6 +12,7 @@ from aetherlink.lib.hash_chain import FIRST
 from aetherlink.model.actions import Plan
 from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import (
+    Due,
     Incident,
     IncidentFilter,
     IncidentHead,
@@ -43,13 +44,13 @@ _UPDATE = Prepared(
     .values({each: sa.bindparam(each.name, type_=each.type) for each in incidents.c if each.name not in _FIXED})
 )
 _DUE = Prepared(
-    sa.select(incidents.c.id)
+    sa.select(incidents.c.id, incidents.c.priority)
     .where(heads.IS_OPEN, incidents.c.wake_at <= sa.bindparam("now"))
     .order_by(incidents.c.priority, incidents.c.wake_at)
     .limit(sa.bindparam("most"))
 )
 _LONGEST_DUE = Prepared(
-    sa.select(incidents.c.id)
+    sa.select(incidents.c.id, incidents.c.priority)
     .where(heads.IS_OPEN, incidents.c.wake_at <= sa.bindparam("since"))
     .order_by(incidents.c.wake_at)
     .limit(sa.bindparam("most"))
@@ -191,13 +192,13 @@ class SqlIncidentRows:
             self._layer.write(lambda connection: _insert(connection, values))
         self._timeline.flush()
 
-    def due(self, now: datetime, *, limit: int) -> list[IncidentId]:
+    def due(self, now: datetime, *, limit: int) -> list[Due]:
         """Open incidents whose timer is due, the most urgent first, then the longest waiting."""
-        return [IncidentId(row.id) for row in _DUE.all(self._connection, {"now": now, "most": limit})]
+        return [Due(*row) for row in _DUE.all(self._connection, {"now": now, "most": limit})]
 
-    def longest_due(self, since: datetime, *, limit: int) -> list[IncidentId]:
+    def longest_due(self, since: datetime, *, limit: int) -> list[Due]:
         """See ports.IncidentRows."""
-        return [IncidentId(row.id) for row in _LONGEST_DUE.all(self._connection, {"since": since, "most": limit})]
+        return [Due(*row) for row in _LONGEST_DUE.all(self._connection, {"since": since, "most": limit})]
 
     def next_wake(self) -> datetime | None:
         """The earliest timer of all open incidents."""

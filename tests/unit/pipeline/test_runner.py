@@ -250,7 +250,7 @@ async def test_the_most_urgent_incident_comes_first(rig: Rig) -> None:
     await rig.hear(tenant="lesser", severity="warning")
 
     due = await rig.store.read(lambda tx: tx.incidents.due(rig.clock.now(), limit=10))
-    tenants = [(await rig.store.read(lambda tx, each=each: tx.incidents.get(each))).tenant for each in due]
+    tenants = [(await rig.store.read(lambda tx, each=each: tx.incidents.get(each.id))).tenant for each in due]
     assert tenants == ["vip-umbrella", "plain", "lesser"]
 
 

@@ -490,7 +490,7 @@ async def test_several_incidents_that_want_one_target_at_once_get_it_once(rig: R
     for tenant in ("a", "b", "c", "d", "e"):
         await rig.hear(tenant=tenant)
     due = await rig.store.read(lambda tx: tx.incidents.due(rig.clock.now(), limit=10))
-    await asyncio.gather(*(advance(rig.world, incident_id, rig.metrics) for incident_id in due))
+    await asyncio.gather(*(advance(rig.world, incident_id, rig.metrics) for incident_id, _ in due))
 
     begun = [action for action in await rig.actions() if action.started_at is not None]
     assert len(due) == 5
