@@ -166,7 +166,8 @@ def playbooks() -> str:
         table(("Key", "Default"), ((key, default) for key, default, _ in settings_rows(PlaybookForm))),
         '`match` takes exact values, or `=~`, `!~`, `!=` before one, or a list like `alertname="CrmApiDown"`, as '
         "Alertmanager has them. With neither `action` nor `steps` a playbook only observes; with one of them it needs "
-        "`target`, `bind`, `when` and `verify`. Steps take the last two, `target` and `undo` from the playbook where "
+        "`target`, `bind`, `verify`, and `when` or `evidence: alert`. Steps take `when`, `verify`, "
+        "`target` and `undo` from the playbook where "
         "they have none of their own. The labels in `bind` "
         "are taken from the alert and put as matchers into every query, by a PromQL parser. `when` has to hold on "
         "fresh data at the moment of acting; `verify.query` has to hold for `verify.for` within `verify.within`, on "

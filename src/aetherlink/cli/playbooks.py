@@ -211,7 +211,7 @@ def _print(labels: Mapping[str, str], tried: "Rehearsal", asked: "Sequence[Evide
     for each in tried.steps if tried.is_match else ():
         name = f"{each.step.name}: " if each.step.name else ""
         rows.append(("would plan", f"{name}{each.step.verb} {each.target or each.step.target.words}"))
-        rows += [("when", each.when), ("verify", each.verify)] if each.when else []
+        rows += [("when", each.when or "its alert fires"), ("verify", each.verify)] if each.verify else []
         rows += [("CANNOT", each.problem)] if each.problem else []
     if tried.is_match and not tried.steps:
         rows.append(("observes", "a person is called"))

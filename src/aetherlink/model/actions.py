@@ -162,7 +162,8 @@ class Plan:
     """What is to be done, to which target, by which playbook (None: a person's request), with its bound queries.
 
     `when` must hold on fresh data at the moment of acting; `verify` must hold for `verify_for_seconds` on samples
-    newer than the action, within `verify_within_seconds`. An empty query means that there is none. `replicas` belongs
+    newer than the action, within `verify_within_seconds`. An empty query means that there is none: without `when` a
+    playbook's plan rests on its alert. `replicas` belongs
     to scale: the number wanted. Cooldown and limit bound how often the playbook may act on the target. `alert_id` is
     the episode of the alert that it is for; 0 for a person's request. `step` names the step of a playbook that has
     several. `unless` are targets that must not be broken. With `undo` a repair that did not help is undone where it can
@@ -192,6 +193,11 @@ class Plan:
     escalate_after: int = 1
     silence: bool = False
     planned_from: int | None = None
+
+    @property
+    def rests_on_alert(self) -> bool:
+        """Whether its alert is the evidence for it, and no query."""
+        return self.playbook is not None and self.undo_of is None and not self.when
 
     @property
     def words(self) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from aetherlink.model.decisions import Evidence, EvidenceStatus
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 
 
@@ -137,3 +138,18 @@ class Episode(msgspec.Struct, gc=False):
     def order(self) -> tuple[datetime, bool]:
         """See Alert.order."""
         return (self.since, self.status is AlertStatus.RESOLVED)
+
+
+def evidence_of(alert: StoredAlert | None, settled: datetime | None, now: datetime) -> Evidence:
+    """What an alert alone is evidence of, where `settled` is when the last action on its target ended.
+
+    One that began before may be what that action was about.
+    """
+    if alert is None or not alert.may_be_acted_on:
+        return Evidence("", EvidenceStatus.DOES_NOT_HOLD, now, "it does not fire any more, or is silenced or inhibited")
+    began = alert.alert.starts_at
+    since = f"it fires since {began:%Y-%m-%d %H:%M:%S} UTC"
+    if settled is not None and began <= settled:
+        detail = f"{since}, and something was done to its target after that"
+        return Evidence("", EvidenceStatus.NO_DATA, now, detail, began)
+    return Evidence("", EvidenceStatus.HOLDS, now, since, began)

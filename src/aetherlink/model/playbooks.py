@@ -106,6 +106,8 @@ class ScaleBy:
 class PlaybookStep:
     """One step: what is done, and what proves that it helped. Queries are templates until they are bound.
 
+    An empty `when`: the alert alone is the evidence for it.
+
     It runs once the steps in `after` have helped; or, when `instead_of` names one, only where that one did not.
     """
 

@@ -139,7 +139,7 @@ def _begin(
         return Decision(Effect.DENY, "alert_fires", "its alert does not fire any more, or is silenced or inhibited")
     now = world.clock.now()
     standing = world.briefing.standing(transaction, action.plan, incident.source)
-    if action.plan.when and _is_later(standing.settled, findings.settled):
+    if findings.evidence is not None and _is_later(standing.settled, findings.settled):
         return Decision(Effect.DENY, "evidence_holds", "something was done to the target since its condition was asked")
     asked = decide.question(world, stored, action.plan, standing, findings, approval=action.approval)
     decision = world.decide(asked)

@@ -80,12 +80,16 @@ def asked(world: World, incident: Incident, action: Action, seen: Observation, e
         action.plan,
         world.targets[action.plan.target],
         seen,
-        evidence="" if evidence is None else f"`{evidence.query}` shows {evidence.status}: {evidence.detail}",
+        evidence="" if evidence is None else f"{_asked_of(evidence)} shows {evidence.status}: {evidence.detail}",
         undo=_undo_words(action.plan, seen),
         needed=needed,
         asked_at=now,
     )
     return Approval(approvals.hash_of(shown), now, now + world.consent.expires_after, shown, needed)
+
+
+def _asked_of(evidence: Evidence) -> str:
+    return f"`{evidence.query}`" if evidence.query else "its alert"
 
 
 def _needed(world: World, incident: Incident) -> int:

@@ -5,12 +5,13 @@ looks broken in the samples before, and must not be repaired once more for that.
 """
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aetherlink.agent_record import Subject
 from aetherlink.briefing import HISTORY, Standing, horizon, settled_of
 from aetherlink.model.actions import Action, ActionState, Approval, Outcome, OutcomeStatus, Plan
+from aetherlink.model.alerts import StoredAlert, evidence_of
 from aetherlink.model.brakes import Brake, pair_scope
 from aetherlink.model.decisions import Decision, Effect, Evidence
 from aetherlink.model.ids import ActionId, SourceName
@@ -35,6 +36,14 @@ _DENIED_SINCE = "denied_since"  # the key of Action.facts
 _NOT_RUN = frozenset({ActionState.REFUSED, ActionState.WAITING_APPROVAL})
 
 
+@dataclass(frozen=True, slots=True)
+class _Background:
+    """What is stored that evidence rests on: when the last action on the target ended, and the plan's alert."""
+
+    settled: datetime | None
+    alert: StoredAlert | None
+
+
 async def run(world: World, case: Case) -> Step:
     """Continue to act when allowed; ask a person, watch when it only observes; decide again later when denied."""
     plan = case.incident.plan
@@ -45,7 +54,7 @@ async def run(world: World, case: Case) -> Step:
         if anew is not None and anew != plan:
             return Step(Continue(Stage.DECIDE), plan=anew)
     standing = await world.store.read(lambda tx: world.briefing.standing(tx, plan, case.incident.source))
-    findings = await _found(world, case.incident.source, plan, standing.settled)
+    findings = await _found(world, case.incident.source, plan, _Background(standing.settled, case.planned))
     decision = world.decide(question(world, case.incident, plan, standing, findings))
     action = _action(world, case, plan, decision)
     entries = () if _is_repeated(case, decision) else (entry(world, action, findings.evidence),)
@@ -121,29 +130,34 @@ def _replaced(case: Case, action: Action) -> Action | None:
     return replace(earlier, state=ActionState.REFUSED, outcome=outcome)
 
 
+def _background(transaction: Transaction, plan: Plan, since: datetime) -> _Background:
+    recent = transaction.actions.started_since(plan.target, since)
+    return _Background(settled_of(recent), transaction.alerts.get(plan.alert_id) if plan.rests_on_alert else None)
+
+
 async def find_out(world: World, source: SourceName, plan: Plan, *, anew: bool = False) -> Findings:
     """Look at the target and what it stands on, and ask the plan's condition. `anew`: a look of a moment ago is old."""
     since = horizon(plan, world.clock.now())
-    recent = await world.store.read(lambda tx: tx.actions.started_since(plan.target, since)) if plan.when else []
-    return await _found(world, source, plan, settled_of(recent), anew=anew)
+    known = await world.store.read(lambda tx: _background(tx, plan, since))
+    return await _found(world, source, plan, known, anew=anew)
 
 
-async def _found(
-    world: World, source: SourceName, plan: Plan, settled: datetime | None, *, anew: bool = False
-) -> Findings:
+async def _found(world: World, source: SourceName, plan: Plan, known: _Background, *, anew: bool = False) -> Findings:
     """Both at once; the condition on samples newer than the last action on the target."""
     at = world.clock.monotonic()
     looking = asyncio.create_task(world.briefing.seen(plan, anew=anew))
     try:
-        evidence = await _evidence(world, source, plan, settled)
-        return Findings(await looking, evidence, settled, at)
+        evidence = await _evidence(world, source, plan, known)
+        return Findings(await looking, evidence, known.settled, at)
     finally:
         looking.cancel()
 
 
-async def _evidence(world: World, source: SourceName, plan: Plan, settled: datetime | None) -> Evidence | None:
-    """What the plan's condition shows now; None without one."""
-    return await world.probe.check(source, plan.when, newer_than=settled) if plan.when else None
+async def _evidence(world: World, source: SourceName, plan: Plan, known: _Background) -> Evidence | None:
+    """What the plan's condition shows now, or its alert where it has none; None for what needs no evidence."""
+    if plan.when:
+        return await world.probe.check(source, plan.when, newer_than=known.settled)
+    return evidence_of(known.alert, known.settled, world.clock.now()) if plan.rests_on_alert else None
 
 
 def question(

@@ -93,7 +93,7 @@ async def planned(world: World, occasion: Occasion) -> Step | str:
     except AetherError as problem:
         _log.warning("playbook %s waits: %s could not be looked at: %s", playbook.name, target.name, problem)
         return Step(Wait(world.clock.now() + world.options.redecide_interval))
-    text = f"playbook {playbook.name}: {plan.words} when `{plan.when}`"
+    text = f"playbook {playbook.name}: {plan.words} {f'when `{plan.when}`' if plan.when else 'on its alert alone'}"
     facts = {"playbook": playbook.name, "target": target.name, "verb": plan.verb.value, "verify": plan.verify}
     entry = Entry(EventKind.PLANNED, world.clock.now(), text, facts if not step.name else {**facts, "step": step.name})
     return Step(Continue(Stage.DECIDE), (entry,), plan=plan)
@@ -126,7 +126,7 @@ async def _plan(world: World, occasion: Occasion, target: Target) -> Plan:
         target=target.name,
         playbook=playbook.name,
         replicas=None if wanted is None or step.scale is None else step.scale.applied(wanted),
-        when=bind_query(step.when, playbook.bind, labels),
+        when=bind_query(step.when, playbook.bind, labels) if step.when else "",
         verify=bind_query(step.verify, playbook.bind, labels),
         verify_for_seconds=step.verify_for.total_seconds(),
         verify_within_seconds=step.verify_within.total_seconds(),

@@ -80,7 +80,10 @@ def needs(playbook: Playbook, mode: Mode) -> Iterator[str]:
     """What policy would want before the first step runs, one thing a line."""
     hourly = f"fewer than {playbook.per_hour} of its actions on the target within an hour"
     yield f"mode {mode}" + ("" if mode is Mode.AUTO else ": it does not act by itself")
-    yield "`when` holds on fresh data at the moment of acting"
+    if any(step.when for step in playbook.steps):
+        yield "`when` holds on fresh data at the moment of acting"
+    else:
+        yield "the alert fires at the moment of acting, and began after the last action on the target"
     yield f"{playbook.cooldown.total_seconds():g} s since its last action on the target, and {hourly}"
     if playbook.unless:
         yield f"none of these is broken itself: {', '.join(playbook.unless)}"
@@ -95,7 +98,8 @@ def _steps(
         name, problem = (None, target) if isinstance(target, str) else (target.name, "")
         when = verify = ""
         try:
-            when, verify = (bind_query(query, playbook.bind, labels) for query in (step.when, step.verify))
+            verify = bind_query(step.verify, playbook.bind, labels)
+            when = bind_query(step.when, playbook.bind, labels) if step.when else ""
         except BadRequestError as unbound:
             problem = "; ".join(filter(None, (problem, str(unbound))))
         yield RehearsedStep(step, name, when, verify, problem)

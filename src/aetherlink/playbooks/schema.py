@@ -21,7 +21,9 @@ _NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _LABEL = r"^_?[a-zA-Z][a-zA-Z0-9_]{0,98}$"  # `__name__` and its like are no labels of an alert
 _LONGEST_COOLDOWN = timedelta(days=30)
 _LONGEST_VERIFY = timedelta(days=1)
-_OF_ACTING = ("target", "bind", "when", "unless", "verify", "undo", "cooldown", "limits", "escalate", "silence")
+_OF_ACTING = (
+    *("target", "bind", "when", "evidence", "unless", "verify", "undo", "cooldown", "limits", "escalate", "silence"),
+)
 
 PlainName = Annotated[str, Field(pattern=_NAME)]
 LabelName = Annotated[str, Field(pattern=_LABEL)]
@@ -164,6 +166,7 @@ class PlaybookForm(_Strict):
     target: TargetForm | None = None
     bind: tuple[LabelName, ...] = Field(default=(), max_length=10)
     when: PromQL | None = None
+    evidence: Literal["alert"] | None = None
     unless: tuple[Name, ...] = Field(default=(), max_length=10)
     action: ActionForm | None = None
     verify: VerifyForm | None = None
@@ -197,9 +200,13 @@ class PlaybookForm(_Strict):
     def _check_acting(self) -> None:
         for step in self._written_steps():
             place = f"steps.{step.name}: " if step.name else ""
-            for key in ("target", "when", "verify"):
+            for key in ("target", "verify"):
                 if getattr(step, key) is None and getattr(self, key) is None:
                     raise ValueError(f"{place}{key}: an action needs it")
+            if step.when is None and self.when is None and self.evidence is None:
+                raise ValueError(f"{place}when: an action needs it, or `evidence: alert` to rest on the alert alone")
+        if self.evidence is not None:
+            self._check_resting_on_its_alert()
         if len(self._written_steps()) > self.limits.per_hour:
             raise ValueError(
                 f"limits.per_hour: {self.limits.per_hour} actions an hour do not suffice for "
@@ -207,6 +214,15 @@ class PlaybookForm(_Strict):
             )
         for place, query in self._queries():
             _check_can_be_bound(place, query, self.bind)
+
+    def _check_resting_on_its_alert(self) -> None:
+        if any(place.endswith("when") for place, _ in self._queries()):
+            raise ValueError("evidence: with a `when` the query is the evidence: take one of them out")
+        if self.escalate.after > 1 or len(self._written_steps()) > 1:
+            raise ValueError(
+                "evidence: an alert that began before an action is no evidence for another one: several steps, and "
+                "`escalate.after` above 1, need a `when`"
+            )
 
     def _written_steps(self) -> Sequence[StepForm]:
         """Its steps as they stand there; that of a playbook of one step has no name."""
@@ -242,12 +258,12 @@ class PlaybookForm(_Strict):
 
     def _step(self, form: StepForm) -> PlaybookStep:
         target, when, verify = form.target or self.target, form.when or self.when, form.verify or self.verify
-        if target is None or when is None or verify is None:
+        if target is None or verify is None or (when is None and self.evidence is None):
             raise ValueError(f"step {form.name!r} lacks target, when or verify")  # checked when it was read
         return PlaybookStep(
             target=target.to_choice(),
             verb=form.action.verb,
-            when=when,
+            when=when or "",
             verify=verify.query,
             verify_for=verify.for_,
             verify_within=verify.within,

@@ -13,15 +13,16 @@ def source_is_believed(question: Question) -> Objection | None:
 
 
 def evidence_holds(question: Question) -> Objection | None:
-    """A plan with a condition runs only while the condition holds on fresh data; no data is evidence of nothing."""
-    if not question.plan.when:
+    """A playbook's plan runs only while its condition holds on fresh data; no data is evidence of nothing."""
+    plan, shown = question.plan, question.evidence
+    if not plan.when and not plan.rests_on_alert:
         return None
-    if question.evidence is None:
-        return deny("evidence_holds", f"the condition `{question.plan.when}` was not asked")
-    if question.evidence.status is EvidenceStatus.HOLDS:
+    condition = f"the condition `{plan.when}`" if plan.when else "the alert that it rests on"
+    if shown is None:
+        return deny("evidence_holds", f"{condition} was not asked")
+    if shown.status is EvidenceStatus.HOLDS:
         return None
-    reason = f"the condition `{question.evidence.query}` shows {question.evidence.status}: {question.evidence.detail}"
-    return deny("evidence_holds", reason)
+    return deny("evidence_holds", f"{condition} shows {shown.status}: {shown.detail}")
 
 
 def incident_does_not_flap(question: Question) -> Objection | None:

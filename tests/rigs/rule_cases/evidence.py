@@ -10,6 +10,7 @@ from aetherlink.model.questions import Question
 from rigs.rule_cases.asking import ASKED, HOLDS, Case, each
 
 _BLIND = "its Prometheus has not answered for 5 min"
+_ON_ITS_ALERT = replace(ASKED.plan, when="")
 _UNPROMPTED = ("automatic", "undo")
 
 
@@ -52,6 +53,26 @@ CASES: tuple[Case, ...] = (
         replace(ASKED, evidence=None),
         Effect.DENY,
         "the condition `up == 0` was not asked",
+    ),
+    Case(
+        "evidence_holds",
+        "the alert that it rests on fires",
+        replace(ASKED, plan=_ON_ITS_ALERT, evidence=replace(HOLDS, query="")),
+        None,
+    ),
+    Case(
+        "evidence_holds",
+        "the alert that it rests on began before an action",
+        replace(ASKED, plan=_ON_ITS_ALERT, evidence=replace(HOLDS, query="", status=EvidenceStatus.NO_DATA)),
+        Effect.DENY,
+        "the alert that it rests on shows no_data: 1 series",
+    ),
+    Case(
+        "evidence_holds",
+        "the alert that it rests on was not looked at",
+        replace(ASKED, plan=_ON_ITS_ALERT, evidence=None),
+        Effect.DENY,
+        "the alert that it rests on was not asked",
     ),
     *each("evidence_holds", "what has a condition has it shown", lambda asked: asked),
     *each(

@@ -104,8 +104,11 @@ def test_steps_without_an_order_are_refused_by_name(steps: list[dict[str, object
     [
         ({"action": RESTART}, "take one of them out"),
         ({"target": None}, "steps.a: target: an action needs it"),
-        ({"when": None}, "steps.a: when: an action needs it"),
+        ({"when": None}, "steps.a: when: an action needs it, or `evidence: alert` to rest on the alert alone"),
         ({"verify": None}, "steps.a: verify: an action needs it"),
+        ({"evidence": "alert"}, "evidence: with a `when` the query is the evidence"),
+        ({"evidence": "alert", "when": None, "escalate": {"after": 2}}, "`escalate.after` above 1, need a `when`"),
+        ({"evidence": "hunch"}, "'alert'"),
         ({"bind": []}, "bind: give the labels"),
         ({"bind": ["__name__"]}, "should match pattern"),
         ({"when": "up offset 5m == 0"}, "when: `up offset 5m` cannot be bound"),
@@ -167,3 +170,11 @@ def test_more_steps_than_an_hour_allows_are_refused() -> None:
     with pytest.raises(ValidationError, match=r"limits\.per_hour: 2 actions an hour do not suffice for 3 steps"):
         read(step("a"), step("b"), step("c"), limits={"per_hour": 2})
     assert len(read(step("a"), step("b"), limits={"per_hour": 2}).steps) == 2
+
+
+def test_one_step_may_rest_on_its_alert_alone() -> None:
+    [only] = (
+        PlaybookForm.model_validate({**BASE, "when": None, "evidence": "alert", "action": RESTART}).to_playbook().steps
+    )
+
+    assert (only.when, only.verify) == ("", "up == 1")
