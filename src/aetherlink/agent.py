@@ -456,6 +456,7 @@ class Agent:
             anchors=self._anchoring,
             ledger=self._reception,
             playbooks=self._book,
+            clock=self._clock,
             queries=self._prometheus,
             metrics=self.registry,
             version=VERSION,

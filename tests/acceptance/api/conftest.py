@@ -283,6 +283,7 @@ def _build(
         ),
         ledger=sink,
         playbooks=Book(load_playbooks(None), ceiling=mode, modes={}),
+        clock=clock,
         queries={SOURCE: client},
         metrics=registry,
         version="0.0.0-test",
