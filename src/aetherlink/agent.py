@@ -435,6 +435,7 @@ class Agent:
             actions=settings.actions,
             source=settings.main_source,
             per_hour=settings.requests_per_hour,
+            is_vip=self._mapping.is_vip,
             count=self._pipeline_metrics.action_stored,
         )
         return ApiServices(

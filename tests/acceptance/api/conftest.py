@@ -248,6 +248,7 @@ def _build(
         actions=actions,
         source=SOURCE,
         per_hour=100,
+        is_vip=lambda tenant: tenant.startswith("vip-"),
         count=PipelineMetrics(registry).action_stored,
     )
     alert_metrics = AlertMetrics(registry)
