@@ -312,6 +312,7 @@ class Agent:
             consent=Consent(
                 expires_after=settings.approvals.expires_after,
                 second_person_for_vip=settings.approvals.second_person_for_vip,
+                stays_for=settings.approvals.stays_for,
             ),
             silencer=self._silences,
         )

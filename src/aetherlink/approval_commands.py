@@ -52,6 +52,13 @@ class ApprovalOptions(BaseModel):
         le=timedelta(days=1),
         description="For how long a request may be approved; then it is taken back and a person is called.",
     )
+    stays_for: Duration = Field(
+        default=timedelta(minutes=2),
+        ge=timedelta(0),
+        le=timedelta(hours=1),
+        description="For how long a request stays although its condition does not hold; then it is taken back. "
+        "What comes and goes faster is asked once. Before anything is done the condition is asked once more.",
+    )
     second_person_for_vip: bool = Field(
         default=False, description="Whether what is done for a VIP tenant has to be approved by two people."
     )
