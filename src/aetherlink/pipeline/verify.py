@@ -6,7 +6,7 @@ go of it. Cannot tell: no data, which is neither good news nor bad news, and nev
 target that is still coming up is given as much time once more.
 
 Where the playbook does not say for how long it has to hold, it has to for as long as two samples are apart, so that one
-sample alone proves nothing; and nobody gives up before two samples could have come.
+sample alone proves nothing; and without data nobody gives up before two samples could have come.
 """
 
 from dataclasses import replace
@@ -55,10 +55,13 @@ def _needed(plan: Plan, evidence: Evidence) -> timedelta:
 
 
 def _patience(within: timedelta, evidence: Evidence) -> timedelta:
-    """How long after the action there is no verdict yet, as long as it does not hold."""
+    """How long after the action there is no verdict yet, as long as it does not hold.
+
+    Twice the playbook's time at most: for longer the rule `target_is_free` keeps nobody off the target.
+    """
     if evidence.status is not EvidenceStatus.NO_DATA or evidence.spacing is None:
         return within
-    return max(within, 2 * evidence.spacing)
+    return min(max(within, 2 * evidence.spacing), 2 * within)
 
 
 async def _ended(world: World, step: Step) -> Step:

@@ -218,11 +218,13 @@ async def test_a_signal_that_comes_and_goes_between_two_samples_is_no_recovery(r
     assert await verdicts(rig) == [EventKind.NOT_RECOVERED]
 
 
-@pytest.mark.parametrize(("status", "seconds"), [(NO_DATA, 120), (FAILS, 60)])
-async def test_nobody_gives_up_before_two_samples_could_have_come(
-    rig: Rig, status: EvidenceStatus, seconds: int
+@pytest.mark.parametrize(
+    ("status", "spacing", "seconds"), [(NO_DATA, 45, 90), (NO_DATA, 15, 60), (NO_DATA, 300, 120), (FAILS, 45, 60)]
+)
+async def test_without_data_nobody_gives_up_before_two_samples_could_have_come(
+    rig: Rig, status: EvidenceStatus, spacing: int, seconds: int
 ) -> None:
-    signal_of(rig, status).spacing = timedelta(seconds=60)
+    signal_of(rig, status).spacing = timedelta(seconds=spacing)
     await rig.hear()
     await rig.run_for(seconds - 1)
     assert await verdicts(rig) == []
