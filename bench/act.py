@@ -28,6 +28,7 @@ _WAITING = 5000
 _GROUP = 100  # alerts a webhook, for those that wait
 _PATIENCE = 30  # seconds until a call that never comes is given up
 _SETTLED = 3  # seconds
+_BETWEEN = 0.15  # seconds: what the one before has left to do is done by then
 _BUDGETS = {"running": 100, "per_ten_minutes": 1000, "per_hour": 1000, "vip_reserve": 0}
 _MORE = {"tenant_per_hour": 1000, "playbook_per_hour": 1000, "circuit_targets": 100, "suspect_targets": 1000}
 _PLAYBOOK = """
@@ -80,9 +81,10 @@ def _figures(milliseconds: list[float]) -> str:
 
 
 async def _repairs(scene: _Scene, services: list[str], *, tenant: str = "") -> list[float]:
-    """One after the other: the milliseconds of each."""
+    """One after the other, each when the one before is done with: the milliseconds of each."""
     found = []
     for service in services:
+        await asyncio.sleep(_BETWEEN)
         begun = time.perf_counter()
         await _send(scene, [_alert(service, tenant=tenant)])
         try:

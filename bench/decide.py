@@ -69,7 +69,7 @@ def _question() -> Question:
         now=_NOW,
         paused=None,
         seen={names[0]: seen, names[-1]: seen},
-        started=started,
+        started=tuple(each for one in started if (each := one.as_started) is not None),
         brakes=(Brake(pair_scope(_PLAYBOOK, names[0]), _NOW, "it was wrong", "ann", Effect.OBSERVE),),
         budgets=Budgets(per_ten_minutes=40, per_hour=40, tenant_per_hour=40, playbook_per_hour=40),
         unwell=frozenset(names[1:3]),

@@ -4,13 +4,13 @@ What cannot be read raises, and then nothing is done; what cannot be looked at i
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aetherlink.errors import AetherError
 from aetherlink.model import brakes, pauses
-from aetherlink.model.actions import Action, Approval, Plan, Target
+from aetherlink.model.actions import Action, Approval, Plan, Started, Target
 from aetherlink.model.brakes import Brake
 from aetherlink.model.budgets import Budgets
 from aetherlink.model.decisions import Evidence, Mode
@@ -50,11 +50,16 @@ class Standing:
     """What is stored that has a say in the decision, read in one transaction."""
 
     recent: tuple[Action, ...]
-    started: tuple[Action, ...]
+    started: tuple[Started, ...]
     brakes: tuple[Brake, ...]
     unwell: frozenset[TargetName]
     paused: str | None
     frozen: str | None
+
+    @property
+    def settled(self) -> datetime | None:
+        """When the last action on the target ended, as far as it matters."""
+        return settled_of(self.recent)
 
 
 class Briefing:
@@ -164,6 +169,11 @@ class Briefing:
         except (AetherError, TimeoutError) as problem:
             return Seen(None, str(problem) or "no answer in time")
         return Seen(observation, is_rolling=executor.is_rolling)
+
+
+def settled_of(recent: Iterable[Action]) -> datetime | None:
+    """When the last of these actions ended; None: none has."""
+    return max((action.finished_at for action in recent if action.finished_at is not None), default=None)
 
 
 def horizon(plan: Plan, now: datetime) -> datetime:

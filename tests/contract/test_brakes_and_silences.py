@@ -3,10 +3,21 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from aetherlink.model.actions import Action, ActionState, Plan, Verb
+import pytest
+
+from aetherlink.model.actions import (
+    VERDICT_FACT,
+    Action,
+    ActionState,
+    Outcome,
+    OutcomeStatus,
+    Plan,
+    Verb,
+    Verdict,
+)
 from aetherlink.model.brakes import Brake
 from aetherlink.model.decisions import Decision, Effect
-from aetherlink.model.ids import ActionId, SourceName, TargetName
+from aetherlink.model.ids import ActionId, PlaybookName, SourceName, TargetName
 from aetherlink.model.silences import OwnSilence
 from aetherlink.ports import Store
 from aetherlink.testing import START
@@ -79,7 +90,7 @@ async def test_what_runs_counts_whenever_it_began(store: Store) -> None:
     on_it = await store.read(lambda rows: rows.actions.started_since(TargetName("a"), START))
     assert {each.id for each in on_it} == {"act-1", "act-2"}
     anywhere = await store.read(lambda rows: rows.actions.started_anywhere(START, limit=1))
-    assert [each.id for each in anywhere] == ["act-1"]
+    assert anywhere == [running.as_started]
 
 
 async def test_what_started_anywhere_comes_newest_first_and_bounded(store: Store) -> None:
@@ -91,6 +102,22 @@ async def test_what_started_anywhere_comes_newest_first_and_bounded(store: Store
         await store.write(lambda rows, each=each: rows.actions.put(each))
 
     found = await store.read(lambda rows: rows.actions.started_anywhere(START, limit=9))
-    assert [each.id for each in found] == [second.id, first.id]
+    assert found == [second.as_started, first.as_started]
     [newest] = await store.read(lambda rows: rows.actions.started_anywhere(START, limit=1))
-    assert newest.id == second.id
+    assert newest == second.as_started
+
+
+@pytest.mark.parametrize("verdict", [None, *Verdict])
+@pytest.mark.parametrize("status", [None, *OutcomeStatus])
+async def test_the_budgets_count_of_an_action_what_is_true_of_it(
+    store: Store, status: OutcomeStatus | None, verdict: Verdict | None
+) -> None:
+    plan = Plan(Verb.RESTART, TargetName("a"), PlaybookName("restart-a"), tenant="acme")
+    outcome = None if status is None else Outcome(status, "")
+    facts = {} if verdict is None else {VERDICT_FACT: verdict.value}
+    one = replace(acted(1, "a", seconds=1), plan=plan, outcome=outcome, facts=facts)
+    await store.write(lambda rows: rows.actions.put(one))
+
+    found = await store.read(lambda rows: rows.actions.started_anywhere(START, limit=9))
+    assert found == [one.as_started]
+    assert (found[0].tenant, found[0].playbook, found[0].has_failed) == ("acme", "restart-a", one.has_failed)

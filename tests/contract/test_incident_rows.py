@@ -10,7 +10,7 @@ import pytest
 from aetherlink.errors import StoreError
 from aetherlink.model.actions import Plan, Verb
 from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, SourceName, TargetName
-from aetherlink.model.incidents import Incident, IncidentFilter, IncidentStatus, Origin, Severity, Stage
+from aetherlink.model.incidents import Due, Incident, IncidentFilter, IncidentStatus, Origin, Severity, Stage
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Transaction
 from aetherlink.store.database import SqlStore
@@ -195,7 +195,7 @@ async def test_what_is_due_comes_by_urgency_then_by_waiting(store: SqlStore) -> 
 
     due = await store.read(lambda transaction: transaction.incidents.due(START, limit=3))
 
-    assert due == ["inc-0004", "inc-0003", "inc-0002"]
+    assert [each.id for each in due] == ["inc-0004", "inc-0003", "inc-0002"]
     assert await store.read(lambda transaction: transaction.incidents.next_wake()) == START - MINUTE
     assert await store.read(lambda transaction: transaction.incidents.open_by_severity()) == {
         "critical": 1,
@@ -315,6 +315,10 @@ async def test_the_services_that_an_open_incident_stands_for_are_told_of_any_num
     assert await store.read(lambda rows: rows.incidents.open_services([])) == frozenset()
 
 
+def due_of(one: Incident) -> Due:
+    return Due(one.id, one.priority)
+
+
 async def test_who_has_waited_longest_is_told_however_urgent_the_others_are(store: SqlStore) -> None:
     old = incident(1, wake_at=START, severity=Severity.INFO)
     older = incident(2, wake_at=START - MINUTE, severity=Severity.INFO, key="two")
@@ -322,8 +326,8 @@ async def test_who_has_waited_longest_is_told_however_urgent_the_others_are(stor
     over = incident(4, wake_at=START - MINUTE, status=IncidentStatus.RESOLVED, key="over")
     await store.write(insert(old, older, urgent, over))
 
-    assert await store.read(lambda rows: rows.incidents.longest_due(START, limit=9)) == [older.id, old.id]
-    assert await store.read(lambda rows: rows.incidents.longest_due(START, limit=1)) == [older.id]
+    assert await store.read(lambda rows: rows.incidents.longest_due(START, limit=9)) == [due_of(older), due_of(old)]
+    assert await store.read(lambda rows: rows.incidents.longest_due(START, limit=1)) == [due_of(older)]
 
 
 async def test_what_the_agent_has_given_up_and_what_still_fires_is_found_the_newest_first(store: SqlStore) -> None:

@@ -19,7 +19,7 @@ REGISTRIES = {
         "pipeline/stages.py",
         {
             *("stages", "runner", "step", "strangers", "patience", "options", "metrics", "aftermath", "snapshots"),
-            "rehearsal",
+            *("record", "rehearsal", "turns"),
         },
     ),
     "commands": (

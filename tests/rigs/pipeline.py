@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from aetherlink.incidents.reception import Reception
@@ -15,6 +16,7 @@ from aetherlink.model.ids import Fingerprint, PlaybookName, SourceName, TargetNa
 from aetherlink.model.incidents import Incident
 from aetherlink.model.playbooks import Playbook
 from aetherlink.model.timeline import EventKind
+from aetherlink.pipeline import record
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.pipeline.runner import advance
@@ -66,7 +68,7 @@ class Rig:
 
     async def run(self) -> None:
         """Work on every incident that is due now."""
-        for incident_id in await self.store.read(lambda tx: tx.incidents.due(self.clock.now(), limit=10)):
+        for incident_id, _ in await self.store.read(lambda tx: tx.incidents.due(self.clock.now(), limit=10)):
             await advance(self.world, incident_id, self.metrics)
 
     async def run_for(self, seconds: float) -> None:
@@ -132,3 +134,8 @@ def build_rig(store: SqlStore, clock: ManualClock, ids: CountingIds, *, database
 @cache
 def _builtin_playbooks() -> tuple[Playbook, ...]:
     return tuple(playbook for playbook in load_playbooks(None) if playbook.name == "restart-crm-api")
+
+
+def store_each_stage_alone(patch: pytest.MonkeyPatch) -> None:
+    """No stage follows another one at once: what was decided is stored before it is carried out."""
+    patch.setattr(record, "_FOLLOWING", {})

@@ -11,7 +11,7 @@ from aetherlink.errors import BadRequestError, ConflictError
 from aetherlink.model.actions import Action, ActionState, Target, Verb
 from aetherlink.model.decisions import Decision, Effect, Mode
 from aetherlink.model.ids import ActionId, SourceName, TargetName
-from aetherlink.model.incidents import Origin, Stage
+from aetherlink.model.incidents import Due, Origin, Stage
 from aetherlink.model.pauses import Pause
 from aetherlink.model.questions import Question
 from aetherlink.model.timeline import EventKind
@@ -83,7 +83,9 @@ async def test_an_allowed_request_is_an_incident_at_the_stage_that_acts(desk: De
     entries = await desk.store.read(lambda rows: rows.incidents.timeline(incident.id, limit=10, after=0))
     assert [stored.entry.kind for stored in entries] == [EventKind.OPENED, EventKind.DECIDED]
     assert entries[1].entry.facts["action_id"] == action.id
-    assert await desk.store.read(lambda rows: rows.incidents.due(desk.clock.now(), limit=9)) == [incident.id]
+    assert await desk.store.read(lambda rows: rows.incidents.due(desk.clock.now(), limit=9)) == [
+        Due(incident.id, incident.priority)
+    ]
     assert desk.wakes == 1
 
 

@@ -239,6 +239,18 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """What the budgets count of an action that was started. `has_failed` as in Action."""
+
+    target: TargetName
+    playbook: PlaybookName | None
+    tenant: str
+    started_at: datetime
+    finished_at: datetime | None
+    has_failed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One action as stored: its plan, the decision, and what came of it.
 
@@ -262,15 +274,33 @@ class Action:
     @property
     def verdict(self) -> Verdict | None:
         """Whether it helped; None while nobody knows yet, or when nobody looked."""
-        stored = self.facts.get(VERDICT_FACT)
-        return _VERDICTS.get(stored) if isinstance(stored, str) else None
+        return verdict_of(self.facts.get(VERDICT_FACT))
 
     @property
     def has_failed(self) -> bool:
         """Whether it ended without help: it could not be done, nobody can tell, or it did not help."""
-        if self.outcome is not None and self.outcome.status in _WITHOUT_END:
-            return self.started_at is not None
-        return self.verdict in _WITHOUT_HELP
+        status = None if self.outcome is None else self.outcome.status
+        return is_failure(status, self.verdict, is_started=self.started_at is not None)
+
+    @property
+    def as_started(self) -> Started | None:
+        """What the budgets count of it; None when it was not started."""
+        if self.started_at is None:
+            return None
+        plan = self.plan
+        return Started(plan.target, plan.playbook, plan.tenant, self.started_at, self.finished_at, self.has_failed)
+
+
+def verdict_of(fact: object) -> Verdict | None:
+    """The verdict that is stored among an action's facts, under VERDICT_FACT."""
+    return _VERDICTS.get(fact) if isinstance(fact, str) else None
+
+
+def is_failure(status: OutcomeStatus | None, verdict: Verdict | None, *, is_started: bool) -> bool:
+    """Whether an action ended without help: see Action.has_failed."""
+    if status is not None and status in _WITHOUT_END:
+        return is_started
+    return verdict in _WITHOUT_HELP
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -57,6 +58,18 @@ class Stage(StrEnum):
 
 def _priority(severity: Severity, *, vip: bool) -> int:
     return severity.rank + (0 if vip else len(_RANKS))
+
+
+class Due(NamedTuple):
+    """An open incident whose timer is due, with its priority."""
+
+    id: IncidentId
+    priority: int
+
+    @property
+    def is_vip(self) -> bool:
+        """Whether its tenant comes first."""
+        return self.priority < len(_RANKS)
 
 
 @dataclass(frozen=True, slots=True)

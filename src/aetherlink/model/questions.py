@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from aetherlink.model.actions import Action, Approval, Observation, Plan, Target
+from aetherlink.model.actions import Action, Approval, Observation, Plan, Started, Target
 from aetherlink.model.brakes import Brake
 from aetherlink.model.budgets import Budgets
 from aetherlink.model.decisions import Evidence, Mode
@@ -51,7 +51,7 @@ class Question:
     now: datetime
     paused: str | None
     seen: Mapping[TargetName, Seen] = field(default_factory=dict)
-    started: tuple[Action, ...] = ()
+    started: tuple[Started, ...] = ()
     brakes: tuple[Brake, ...] = ()
     budgets: Budgets = field(default_factory=Budgets)
     unwell: frozenset[TargetName] = frozenset()

@@ -24,14 +24,14 @@ from aetherlink.model.brakes import Brake, target_scope
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline import approve, decide
-from aetherlink.pipeline.decide import Findings
+from aetherlink.pipeline import approve, decide, record
 from aetherlink.pipeline.snapshots import wish_of, with_snapshot
-from aetherlink.pipeline.step import PASSING, Case, Continue, Step, Wait, World
+from aetherlink.pipeline.step import PASSING, Case, Continue, Findings, Step, Wait, World
 from aetherlink.pipeline.undo import undone
 from aetherlink.ports import Executor, Transaction
 
 _FRESH = timedelta(seconds=30)
+_JUST_NOW = 0.5  # seconds
 _GOOD = frozenset({OutcomeStatus.DONE, OutcomeStatus.NOT_NEEDED})
 _WAITS_FOR = "waits_for"  # the key of Action.facts: which rule something approved waits for
 _REFUSAL = "refusal"  # the key of Action.facts: why it was not carried out when its turn came
@@ -65,17 +65,27 @@ async def run(world: World, case: Case) -> Step:
 
 
 async def _carried_out(world: World, case: Case, action: Action, hands: _Hands) -> Step:
-    findings = await decide.find_out(world, case.incident.source, action.plan, anew=action.approval is not None)
+    findings = await _findings(world, case, action)
     if drift := _drift(world, case.incident, action, findings):
         return drift
     ready = _prepared(action, findings)
     work = partial(_begin, world=world, incident=case.incident, action=ready, findings=findings)
-    started = await world.store.write(work)
+    started = await record.write(world, case, work)
+    if started is None:  # whoever closed the incident, or said no, was quicker: that stands
+        raise ConflictError(f"incident {case.incident.id} was closed meanwhile: action {action.id} is not called")
     if isinstance(started, Decision):
         return _against(world, action, started)
     await _silenced(world, case, started)
     outcome = await hands.executor.converge(hands.target, wish_of(started), deadline=world.options.action_deadline)
     return await _heard_again(world, _finished(world, started, outcome))
+
+
+async def _findings(world: World, case: Case, action: Action) -> Findings:
+    """Those of a moment ago, when the decision was made just now; else everything is looked at and asked anew."""
+    found, is_approved = case.findings, action.approval is not None
+    if found is not None and not is_approved and world.clock.monotonic() - found.at < _JUST_NOW:
+        return found
+    return await decide.find_out(world, case.incident.source, action.plan, anew=is_approved)
 
 
 def _allowed_at(action: Action) -> datetime:
@@ -129,6 +139,8 @@ def _begin(
         return Decision(Effect.DENY, "alert_fires", "its alert does not fire any more, or is silenced or inhibited")
     now = world.clock.now()
     standing = world.briefing.standing(transaction, action.plan, incident.source)
+    if action.plan.when and _is_later(standing.settled, findings.settled):
+        return Decision(Effect.DENY, "evidence_holds", "something was done to the target since its condition was asked")
     asked = decide.question(world, stored, action.plan, standing, findings, approval=action.approval)
     decision = world.decide(asked)
     if decision.effect is not Effect.ALLOW:
@@ -138,6 +150,10 @@ def _begin(
     entry = Entry(EventKind.ACTION_STARTED, now, f"{action.plan.words}: started", _facts(action))
     transaction.incidents.update(replace(stored, updated_at=now), [entry])
     return started
+
+
+def _is_later(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and (other is None or one > other)
 
 
 def _needs_its_alert(action: Action) -> bool:

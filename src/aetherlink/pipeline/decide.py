@@ -4,22 +4,22 @@ After an action on the target only samples newer than its end are evidence: a ta
 looks broken in the samples before, and must not be repaired once more for that.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 from aetherlink.agent_record import Subject
-from aetherlink.briefing import HISTORY, Standing, horizon
+from aetherlink.briefing import HISTORY, Standing, horizon, settled_of
 from aetherlink.model.actions import Action, ActionState, Approval, Outcome, OutcomeStatus, Plan
 from aetherlink.model.brakes import Brake, pair_scope
 from aetherlink.model.decisions import Decision, Effect, Evidence
-from aetherlink.model.ids import ActionId, SourceName, TargetName
+from aetherlink.model.ids import ActionId, SourceName
 from aetherlink.model.incidents import Incident, Stage
-from aetherlink.model.questions import Question, Seen
+from aetherlink.model.questions import Question
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import patience
 from aetherlink.pipeline.plan import renewed
-from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
+from aetherlink.pipeline.step import Case, Continue, Findings, Step, Wait, World
 from aetherlink.pipeline.strangers import beside
 from aetherlink.ports import Transaction
 
@@ -35,14 +35,6 @@ _DENIED_SINCE = "denied_since"  # the key of Action.facts
 _NOT_RUN = frozenset({ActionState.REFUSED, ActionState.WAITING_APPROVAL})
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What was looked at outside of the store, for one decision."""
-
-    seen: Mapping[TargetName, Seen]
-    evidence: Evidence | None
-
-
 async def run(world: World, case: Case) -> Step:
     """Continue to act when allowed; ask a person, watch when it only observes; decide again later when denied."""
     plan = case.incident.plan
@@ -52,12 +44,12 @@ async def run(world: World, case: Case) -> Step:
         anew = await renewed(world, case.incident, case.planned, plan)
         if anew is not None and anew != plan:
             return Step(Continue(Stage.DECIDE), plan=anew)
-    findings = await find_out(world, case.incident.source, plan)
     standing = await world.store.read(lambda tx: world.briefing.standing(tx, plan, case.incident.source))
+    findings = await _found(world, case.incident.source, plan, standing.settled)
     decision = world.decide(question(world, case.incident, plan, standing, findings))
     action = _action(world, case, plan, decision)
     entries = () if _is_repeated(case, decision) else (entry(world, action, findings.evidence),)
-    step = replace(_moved(world, case, action, entries), retired=_replaced(case, action))
+    step = replace(_moved(world, case, action, entries), retired=_replaced(case, action), findings=findings)
     return replace(step, brakes=await _loop_brake(world, action, standing))
 
 
@@ -131,17 +123,27 @@ def _replaced(case: Case, action: Action) -> Action | None:
 
 async def find_out(world: World, source: SourceName, plan: Plan, *, anew: bool = False) -> Findings:
     """Look at the target and what it stands on, and ask the plan's condition. `anew`: a look of a moment ago is old."""
-    return Findings(await world.briefing.seen(plan, anew=anew), await _evidence(world, source, plan))
-
-
-async def _evidence(world: World, source: SourceName, plan: Plan) -> Evidence | None:
-    """What the plan's condition shows now, on samples newer than the last action on the target; None without one."""
-    if not plan.when:
-        return None
     since = horizon(plan, world.clock.now())
-    recent = await world.store.read(lambda tx: tx.actions.started_since(plan.target, since))
-    settled = max((action.finished_at for action in recent if action.finished_at is not None), default=None)
-    return await world.probe.check(source, plan.when, newer_than=settled)
+    recent = await world.store.read(lambda tx: tx.actions.started_since(plan.target, since)) if plan.when else []
+    return await _found(world, source, plan, settled_of(recent), anew=anew)
+
+
+async def _found(
+    world: World, source: SourceName, plan: Plan, settled: datetime | None, *, anew: bool = False
+) -> Findings:
+    """Both at once; the condition on samples newer than the last action on the target."""
+    at = world.clock.monotonic()
+    looking = asyncio.create_task(world.briefing.seen(plan, anew=anew))
+    try:
+        evidence = await _evidence(world, source, plan, settled)
+        return Findings(await looking, evidence, settled, at)
+    finally:
+        looking.cancel()
+
+
+async def _evidence(world: World, source: SourceName, plan: Plan, settled: datetime | None) -> Evidence | None:
+    """What the plan's condition shows now; None without one."""
+    return await world.probe.check(source, plan.when, newer_than=settled) if plan.when else None
 
 
 def question(

@@ -1,6 +1,6 @@
 """What a stage is given and what it answers: a closed set of moves, with what is to be stored along with them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -9,16 +9,30 @@ from aetherlink.briefing import Briefing, Restraints
 from aetherlink.model.actions import Action, Plan, Target
 from aetherlink.model.alerts import StoredAlert
 from aetherlink.model.brakes import Brake
-from aetherlink.model.decisions import Mode
+from aetherlink.model.decisions import Evidence, Mode
 from aetherlink.model.ids import PlaybookName, TargetName
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.playbooks import Playbook
+from aetherlink.model.questions import Seen
 from aetherlink.model.timeline import Entry
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.ports import Clock, Decider, Executor, Ids, Probe, Silencer, Store
 
 PASSING = frozenset({"few_run_at_a_time", "fleet_budget_holds", "target_is_free"})
 """The rules whose objections pass by themselves, soon: what was approved or has to be taken back waits for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was looked at outside of the store, for one decision, from the moment `at` on (the monotonic clock's).
+
+    `settled` is when the last action on the target ended: the evidence rests on what is newer.
+    """
+
+    seen: Mapping[TargetName, Seen]
+    evidence: Evidence | None
+    settled: datetime | None
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,7 @@ class Finish:
 class Step:
     """The result of one stage. What is None stays as it is; `verified_since` is taken as given by a Wait.
 
+    `findings` are what a decision rests on, for the stage that follows at once.
     `retired` is an earlier action of the incident that another one replaces. `brakes` are set in the same transaction;
     each one that was not there before is told, and calls a person.
     """
@@ -59,6 +74,7 @@ class Step:
     verified_since: datetime | None = None
     escalated: bool = False
     hands_off: bool = False
+    findings: Findings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +84,9 @@ class Case:
     `fresh` are alerts that a playbook may match and that were not looked at yet, `strangers` the names of others that
     no playbook can match, `newest` is up to where these were looked for, `planned` the one that the plan is for. Of
     all only what fires and is neither silenced nor inhibited, and some at most: there may be thousands. Strangers that
-    began before `healed_at` have time to end (pipeline.patience) and are left out.
+    began before `healed_at` have time to end (pipeline.patience) and are left out. `findings` are those of the stage
+    before, where this one follows at once. `unsaved` are the steps that led here and are not stored yet: they are
+    stored with whatever is stored next (pipeline.record).
     """
 
     incident: Incident
@@ -78,11 +96,23 @@ class Case:
     newest: int = 0
     planned: StoredAlert | None = None
     healed_at: datetime | None = None
+    findings: Findings | None = None
+    unsaved: list["Taken"] = field(default_factory=list)
 
     @property
     def has_news(self) -> bool:
         """Whether there is something to plan for."""
         return bool(self.fresh or self.strangers)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A step that a stage took: of which case, and when. `tell` is called once it is stored."""
+
+    case: Case
+    step: Step
+    at: datetime
+    tell: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

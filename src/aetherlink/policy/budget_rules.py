@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from aetherlink.model.actions import Action
+from aetherlink.model.actions import Started
 from aetherlink.model.decisions import Objection
 from aetherlink.model.questions import Question
 from aetherlink.policy.rule import deny
@@ -42,7 +42,7 @@ def tenant_budget_holds(question: Question) -> Objection | None:
     tenant, limit = question.plan.tenant, question.budgets.tenant_per_hour
     if not tenant or question.is_undo:
         return None
-    count = sum(1 for action in _within(question, _HOUR) if action.plan.tenant == tenant)
+    count = sum(1 for action in _within(question, _HOUR) if action.tenant == tenant)
     if count < limit:
         return None
     reason = f"{count} actions for tenant {tenant} in the last hour; the limit is {limit} (budgets.tenant_per_hour)"
@@ -54,7 +54,7 @@ def playbook_budget_holds(question: Question) -> Objection | None:
     playbook, limit = question.plan.playbook, question.budgets.playbook_per_hour
     if playbook is None or question.is_undo:
         return None
-    count = sum(1 for action in _within(question, _HOUR) if action.plan.playbook == playbook)
+    count = sum(1 for action in _within(question, _HOUR) if action.playbook == playbook)
     if count < limit:
         return None
     reason = (
@@ -68,17 +68,13 @@ def circuit_is_closed(question: Question) -> Objection | None:
     playbook, limit = question.plan.playbook, question.budgets.circuit_targets
     if playbook is None or question.is_undo:
         return None
-    failed = {
-        action.plan.target
-        for action in _within(question, _HOUR)
-        if action.plan.playbook == playbook and action.has_failed
-    }
+    failed = {action.target for action in _within(question, _HOUR) if action.playbook == playbook and action.has_failed}
     if len(failed) < limit:
         return None
     names = ", ".join(sorted(failed))
     return deny("circuit_is_closed", f"playbook {playbook} did not help on {names}: it is the wrong remedy")
 
 
-def _within(question: Question, span: timedelta) -> Iterator[Action]:
+def _within(question: Question, span: timedelta) -> Iterator[Started]:
     since = question.now - span
-    return (action for action in question.started if action.started_at is not None and action.started_at > since)
+    return (action for action in question.started if action.started_at > since)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from aetherlink.model.actions import Action, ActionFilter
+from aetherlink.model.actions import Action, ActionFilter, Started
 from aetherlink.model.alerts import Alert, AlertFilter, Episode, Standing, StoredAlert
 from aetherlink.model.audit import AuditRow, HeadRow
 from aetherlink.model.brakes import Brake
 from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, PlaybookName, SourceName, TargetName
-from aetherlink.model.incidents import Incident, IncidentFilter, IncidentHead
+from aetherlink.model.incidents import Due, Incident, IncidentFilter, IncidentHead
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
@@ -134,11 +134,11 @@ class IncidentRows(Protocol):
         """Store how these incidents stand now, each with its new entries; their versions grow by one."""
         ...
 
-    def due(self, now: datetime, *, limit: int) -> list[IncidentId]:
+    def due(self, now: datetime, *, limit: int) -> list[Due]:
         """Open incidents whose timer is due, the most urgent first."""
         ...
 
-    def longest_due(self, since: datetime, *, limit: int) -> list[IncidentId]:
+    def longest_due(self, since: datetime, *, limit: int) -> list[Due]:
         """Open incidents whose timer is due since this instant or before; who has waited longest comes first."""
         ...
 
@@ -195,8 +195,8 @@ class ActionRows(Protocol):
         """
         ...
 
-    def started_anywhere(self, since: datetime, *, limit: int) -> list[Action]:
-        """As started_since, but on any target, so many at most; those that run come first."""
+    def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
+        """As started_since, but on any target, so many at most, as the budgets count them; those that run first."""
         ...
 
     def by_idempotency_key(self, requested_by: str, key: str) -> Action | None:

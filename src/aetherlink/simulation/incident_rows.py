@@ -7,7 +7,7 @@ from datetime import datetime
 from aetherlink.errors import StoreError
 from aetherlink.lib.plain_text import plain
 from aetherlink.model.ids import IncidentId, SourceName
-from aetherlink.model.incidents import Incident, IncidentFilter, IncidentHead, IncidentStatus, Origin
+from aetherlink.model.incidents import Due, Incident, IncidentFilter, IncidentHead, IncidentStatus, Origin
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
 from aetherlink.simulation.undo import Undo, page_of
 
@@ -117,15 +117,15 @@ class MemoryIncidentRows:
         found = [one for one in self._opened() if one.source == source and one.opened_at >= since]
         return [self._head(one) for one in sorted(found, key=lambda one: one.id, reverse=True)]
 
-    def due(self, now: datetime, *, limit: int) -> list[IncidentId]:
+    def due(self, now: datetime, *, limit: int) -> list[Due]:
         """See ports.IncidentRows."""
         found = [(one.priority, one.wake_at, one.id) for one in self._opened() if one.wake_at and one.wake_at <= now]
-        return [incident_id for _, _, incident_id in sorted(found)[:limit]]
+        return [Due(incident_id, priority) for priority, _, incident_id in sorted(found)[:limit]]
 
-    def longest_due(self, since: datetime, *, limit: int) -> list[IncidentId]:
+    def longest_due(self, since: datetime, *, limit: int) -> list[Due]:
         """See ports.IncidentRows."""
-        found = [(one.wake_at, one.id) for one in self._opened() if one.wake_at and one.wake_at <= since]
-        return [incident_id for _, incident_id in sorted(found)[:limit]]
+        found = [(one.wake_at, one.id, one.priority) for one in self._opened() if one.wake_at and one.wake_at <= since]
+        return [Due(incident_id, priority) for _, incident_id, priority in sorted(found)[:limit]]
 
     def next_wake(self) -> datetime | None:
         """See ports.IncidentRows."""

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from aetherlink.errors import StoreError
-from aetherlink.model.actions import IDEMPOTENCY_FACT, VERDICT_FACT, WRONG_FACT, Action, ActionFilter, ActionState
+from aetherlink.model.actions import (
+    IDEMPOTENCY_FACT,
+    VERDICT_FACT,
+    WRONG_FACT,
+    Action,
+    ActionFilter,
+    ActionState,
+    Started,
+)
 from aetherlink.model.brakes import Brake
 from aetherlink.model.decisions import Effect
 from aetherlink.model.health import HealthReading
@@ -61,10 +69,11 @@ class MemoryActionRows:
         rows = self._table.rows
         return _newest_first((rows[each] for each in self._table.of_target.get(target, ())), since)
 
-    def started_anywhere(self, since: datetime, *, limit: int) -> list[Action]:
+    def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
         """See ports.ActionRows."""
         found = _newest_first(iter(self._table.rows.values()), since)
-        return sorted(found, key=lambda one: one.state is not ActionState.RUNNING)[:limit]
+        running_first = sorted(found, key=lambda one: one.state is not ActionState.RUNNING)[:limit]
+        return [each for one in running_first if (each := one.as_started) is not None]
 
     def by_idempotency_key(self, requested_by: str, key: str) -> Action | None:
         """See ports.ActionRows."""

@@ -187,7 +187,7 @@ class Simulation:
             return []
         rows = MemoryTransaction(self._outside.tables, may_write=False)
         due = rows.incidents.due(self._clock.now(), limit=2 * _WORKERS)
-        return [each for each in due if each not in process.busy and process.resting.get(each, 0.0) <= now]
+        return [each.id for each in due if each.id not in process.busy and process.resting.get(each.id, 0.0) <= now]
 
     def _stages_run(self) -> None:
         due = self._due()

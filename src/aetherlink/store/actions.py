@@ -16,29 +16,46 @@ from aetherlink.model.actions import (
     ActionState,
     Approval,
     Outcome,
+    OutcomeStatus,
     Plan,
+    Started,
+    is_failure,
+    verdict_of,
 )
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, PlaybookName, TargetName
 from aetherlink.model.precision import TAKEN_BACK, Precision
 from aetherlink.model.would_be import HOW, THEN_FACT
 from aetherlink.store import rows
+from aetherlink.store.prepared import Prepared
 from aetherlink.store.tables import actions
 
 _ITS_ID = "its_id"
 # Made once: to make a statement of so many columns takes SQLAlchemy longer than to run it.
-_GET = sa.select(actions).where(actions.c.id == sa.bindparam(_ITS_ID))
-_UPDATE = sa.update(actions).where(actions.c.id == sa.bindparam(_ITS_ID))
-_INSERT = sa.insert(actions)
+_GET = Prepared(sa.select(actions).where(actions.c.id == sa.bindparam(_ITS_ID)))
+_UPDATE = Prepared(
+    sa.update(actions)
+    .where(actions.c.id == sa.bindparam(_ITS_ID))
+    .values({each: sa.bindparam(each.name, type_=each.type) for each in actions.c if each.name != "id"})
+)
+_INSERT = Prepared(sa.insert(actions).values({each: sa.bindparam(each.name, type_=each.type) for each in actions.c}))
 _IS_RUNNING = actions.c.state == sa.literal_column("'running'")  # as the index has it
 _COUNTS = sa.or_(actions.c.started_at >= sa.bindparam("since"), _IS_RUNNING)
-_STARTED_SINCE = (
+_STARTED_SINCE = Prepared(
     sa.select(actions)
     .where(actions.c.target == sa.bindparam("its_target"), _COUNTS)
     .order_by(actions.c.started_at.desc())
 )
-_STARTED_ANYWHERE = (
-    sa.select(actions)
+_STARTED_ANYWHERE = Prepared(
+    sa.select(
+        actions.c.target,
+        actions.c.playbook,
+        actions.c.plan["tenant"].as_string().label("tenant"),
+        actions.c.started_at,
+        actions.c.finished_at,
+        actions.c.outcome["status"].as_string().label("status"),
+        actions.c.facts[VERDICT_FACT].as_string().label("verdict"),
+    )
     .where(_COUNTS)
     .order_by(_IS_RUNNING.desc(), actions.c.started_at.desc())
     .limit(sa.bindparam("most"))
@@ -88,7 +105,7 @@ class SqlActionRows:
 
     def get(self, action_id: ActionId) -> Action | None:
         """The action, or None."""
-        row = self._connection.execute(_GET, {_ITS_ID: action_id}).first()
+        row = _GET.first(self._connection, {_ITS_ID: action_id})
         return None if row is None else _action(row)
 
     def by_idempotency_key(self, requested_by: str, key: str) -> Action | None:
@@ -98,18 +115,18 @@ class SqlActionRows:
     def put(self, action: Action) -> None:
         """Insert or replace the action."""
         values = _values(action)
-        if not self._connection.execute(_UPDATE, {_ITS_ID: action.id, **values}).rowcount:
-            self._connection.execute(_INSERT, values)
+        if not _UPDATE.change(self._connection, {_ITS_ID: action.id, **values}):
+            _INSERT.change(self._connection, values)
 
     def started_since(self, target: TargetName, since: datetime) -> list[Action]:
         """Actions on the target whose intent was committed at or after that moment, newest first."""
-        found = self._connection.execute(_STARTED_SINCE, {"its_target": target, "since": since})
+        found = _STARTED_SINCE.all(self._connection, {"its_target": target, "since": since})
         return [_action(row) for row in found]
 
-    def started_anywhere(self, since: datetime, *, limit: int) -> list[Action]:
+    def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
         """See ports.ActionRows."""
-        found = self._connection.execute(_STARTED_ANYWHERE, {"since": since, "most": limit})
-        return [_action(row) for row in found]
+        found = _STARTED_ANYWHERE.all(self._connection, {"since": since, "most": limit})
+        return [_started(row) for row in found]
 
     def page(
         self, *, limit: int, before: str | None, only: ActionFilter = _NO_FILTER
@@ -174,8 +191,8 @@ def _values(action: Action) -> dict[str, object]:
     }
 
 
-def _action(row: sa.Row[Any]) -> Action:
-    values = {**row._mapping}  # noqa: SLF001 - SQLAlchemy's documented way to a row's names
+def _action(row: Any) -> Action:
+    values = row._asdict()
     for name in ("target", "idempotency_key", "playbook"):  # they are held by the plan and the facts
         del values[name]
     values |= {
@@ -186,3 +203,16 @@ def _action(row: sa.Row[Any]) -> Action:
         "approval": None if row.approval is None else rows.from_json(row.approval, Approval),
     }
     return Action(**values)
+
+
+def _started(row: Any) -> Started:
+    status = None if row.status is None else OutcomeStatus(row.status)
+    has_failed = is_failure(status, verdict_of(row.verdict), is_started=True)
+    return Started(
+        TargetName(row.target),
+        None if row.playbook is None else PlaybookName(row.playbook),
+        row.tenant or "",
+        row.started_at,
+        row.finished_at,
+        has_failed,
+    )

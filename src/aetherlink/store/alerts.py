@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -20,13 +21,16 @@ from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 from aetherlink.store import rows
 from aetherlink.store.index import Key, Known, standing_of
 from aetherlink.store.layer import Layer
+from aetherlink.store.prepared import Prepared
 from aetherlink.store.statements import insert_rows, maybe_micros, micros, update_rows
 from aetherlink.store.tables import alerts
 
 _CHANGING = ("status", "ends_at", "since", "suppressed", "incident_id", "updated_at")
 _ACTIONABLE = sa.and_(alerts.c.status == AlertStatus.FIRING.value, alerts.c.suppressed == Suppression.NONE.value)
-_GET = sa.select(alerts).where(alerts.c.id == sa.bindparam("its_id"))
-_LAST_OF = sa.select(sa.func.max(alerts.c.id)).where(alerts.c.incident_id == sa.bindparam("its_incident"))
+_GET = Prepared(sa.select(alerts).where(alerts.c.id == sa.bindparam("its_id")))
+_LAST_OF = Prepared(
+    sa.select(sa.func.max(alerts.c.id).label("id")).where(alerts.c.incident_id == sa.bindparam("its_incident"))
+)
 _NO_FILTER = AlertFilter()
 _MOST_READ = 10_000  # rows, for one page
 _to_json = msgspec.json.Encoder().encode
@@ -65,7 +69,7 @@ class SqlAlertRows:
 
     def get(self, alert_id: int) -> StoredAlert | None:
         """The episode, or None."""
-        row = self._connection.execute(_GET, {"its_id": alert_id}).first()
+        row = _GET.first(self._connection, {"its_id": alert_id})
         return None if row is None else _stored(row)
 
     def of_incident(self, incident_id: IncidentId, *, limit: int, after: int = 0) -> list[StoredAlert]:
@@ -76,10 +80,10 @@ class SqlAlertRows:
         self, incident_id: IncidentId, *, limit: int, after: int = 0, names: Collection[str] | None = None
     ) -> list[StoredAlert]:
         """As of_incident, but only those that fire and are not suppressed; with `names` only alerts of these names."""
-        is_one = sa.and_(alerts.c.incident_id == incident_id, _ACTIONABLE)
-        if names is not None:
-            is_one = sa.and_(is_one, alerts.c.name.in_(names))
-        return self._in_order(is_one, limit=limit, after=after)
+        values = {"its_incident": incident_id, "after": after, "most": limit}
+        values |= {f"name_{place}": name for place, name in enumerate(names or ())}
+        query = _actionable(None if names is None else len(names))
+        return [_stored(row) for row in query.all(self._connection, values)]
 
     def names_of(
         self,
@@ -102,7 +106,7 @@ class SqlAlertRows:
 
     def last_of(self, incident_id: IncidentId) -> int:
         """The id of the newest alert filed under the incident; 0 when there is none."""
-        return self._connection.execute(_LAST_OF, {"its_incident": incident_id}).scalar() or 0
+        return _LAST_OF.first(self._connection, {"its_incident": incident_id}).id or 0
 
     def page(
         self, *, limit: int, before: str | None, only: AlertFilter = _NO_FILTER
@@ -135,6 +139,15 @@ class SqlAlertRows:
     def _in_order(self, condition: sa.ColumnElement[bool], *, limit: int, after: int) -> list[StoredAlert]:
         query = sa.select(alerts).where(condition, alerts.c.id > after).order_by(alerts.c.id).limit(limit)
         return [_stored(row) for row in self._connection.execute(query)]
+
+
+@lru_cache(maxsize=64)
+def _actionable(names: int | None) -> Prepared:
+    """Those of an incident; of so many names, or of any."""
+    is_of_it = alerts.c.incident_id == sa.bindparam("its_incident")
+    named = () if names is None else (alerts.c.name.in_([sa.bindparam(f"name_{place}") for place in range(names)]),)
+    query = sa.select(alerts).where(is_of_it, _ACTIONABLE, *named, alerts.c.id > sa.bindparam("after"))
+    return Prepared(query.order_by(alerts.c.id).limit(sa.bindparam("most")))
 
 
 def _known(one: Episode) -> tuple[Key, Known]:
@@ -186,7 +199,7 @@ def _changes(one: Episode, now: int) -> tuple[Any, ...]:
     return (one.status.value, ends, micros(one.since), one.suppressed.value, one.incident_id, now, one.id)
 
 
-def _stored(row: sa.Row[Any]) -> StoredAlert:
+def _stored(row: Any) -> StoredAlert:
     alert = Alert(
         source=SourceName(row.source),
         fingerprint=Fingerprint(row.fingerprint),

@@ -4,7 +4,10 @@ import sqlalchemy as sa
 
 from aetherlink.model.brakes import Brake
 from aetherlink.model.decisions import Effect
+from aetherlink.store.prepared import Prepared
 from aetherlink.store.tables import brakes
+
+_ALL = Prepared(sa.select(brakes).order_by(brakes.c.scope))
 
 
 class SqlBrakeRows:
@@ -15,7 +18,7 @@ class SqlBrakeRows:
 
     def all(self) -> list[Brake]:
         """Every brake, by scope."""
-        found = self._connection.execute(sa.select(brakes).order_by(brakes.c.scope))
+        found = _ALL.all(self._connection)
         return [Brake(row.scope, row.since, row.reason, row.set_by, Effect(row.effect)) for row in found]
 
     def put(self, brake: Brake) -> bool:

@@ -1,7 +1,9 @@
 """The incidents and their timelines."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
+from itertools import chain
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -10,6 +12,7 @@ from aetherlink.lib.hash_chain import FIRST
 from aetherlink.model.actions import Plan
 from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import (
+    Due,
     Incident,
     IncidentFilter,
     IncidentHead,
@@ -21,32 +24,38 @@ from aetherlink.model.incidents import (
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
 from aetherlink.store import heads, pruning, rows, timeline
 from aetherlink.store.layer import Layer
+from aetherlink.store.prepared import Prepared
 from aetherlink.store.tables import incidents
 
 T = TypeVar("T")
 
 _NOT_OF_THE_MODEL = ("priority", "entries", "head", "is_pruned")
+_FIXED = ("id", "is_pruned")
 _NO_FILTER = IncidentFilter()
 
 _ITS_ID, _ITS_VERSION = "its_id", "its_version"
 _IS_IT = sa.and_(incidents.c.id == sa.bindparam(_ITS_ID), incidents.c.version == sa.bindparam(_ITS_VERSION))
 # Made once: to make a statement of so many columns takes SQLAlchemy longer than to run it.
-_GET = sa.select(incidents).where(incidents.c.id == sa.bindparam(_ITS_ID))
-_LAST = sa.select(incidents.c.entries, incidents.c.head).where(_IS_IT)
-_UPDATE = sa.update(incidents).where(_IS_IT)
-_DUE = (
-    sa.select(incidents.c.id)
+_GET = Prepared(sa.select(incidents).where(incidents.c.id == sa.bindparam(_ITS_ID)))
+_LAST = Prepared(sa.select(incidents.c.entries, incidents.c.head).where(_IS_IT))
+_UPDATE = Prepared(
+    sa.update(incidents)
+    .where(_IS_IT)
+    .values({each: sa.bindparam(each.name, type_=each.type) for each in incidents.c if each.name not in _FIXED})
+)
+_DUE = Prepared(
+    sa.select(incidents.c.id, incidents.c.priority)
     .where(heads.IS_OPEN, incidents.c.wake_at <= sa.bindparam("now"))
     .order_by(incidents.c.priority, incidents.c.wake_at)
     .limit(sa.bindparam("most"))
 )
-_LONGEST_DUE = (
-    sa.select(incidents.c.id)
+_LONGEST_DUE = Prepared(
+    sa.select(incidents.c.id, incidents.c.priority)
     .where(heads.IS_OPEN, incidents.c.wake_at <= sa.bindparam("since"))
     .order_by(incidents.c.wake_at)
     .limit(sa.bindparam("most"))
 )
-_NEXT_WAKE = sa.select(sa.func.min(incidents.c.wake_at)).where(heads.IS_OPEN)
+_NEXT_WAKE = Prepared(sa.select(sa.func.min(incidents.c.wake_at).label("at")).where(heads.IS_OPEN))
 _NOW = sa.bindparam("now", type_=incidents.c.wake_at.type)
 _WAKE_ALL = (
     sa.update(incidents)
@@ -64,16 +73,7 @@ _GIVEN_UP = (
     .order_by(incidents.c.id.desc())
     .limit(sa.bindparam("most"))
 )
-_OF_SERVICES = (
-    sa.select(incidents.c.service)
-    .where(
-        heads.IS_OPEN,
-        incidents.c.service.in_(sa.bindparam("services", expanding=True)),
-        incidents.c.origin != Origin.REQUEST.value,
-    )
-    .distinct()
-)
-_BY_SEVERITY = (
+_BY_SEVERITY = Prepared(
     sa.select(incidents.c.severity, sa.func.count().label("open")).where(heads.IS_OPEN).group_by(incidents.c.severity)
 )
 
@@ -94,7 +94,7 @@ class SqlIncidentRows:
 
     def get(self, incident_id: IncidentId) -> Incident | None:
         """The incident, or None."""
-        row = self._connection.execute(_GET, {_ITS_ID: incident_id}).first()
+        row = _GET.first(self._connection, {_ITS_ID: incident_id})
         return None if row is None else _incident(row)
 
     def open_by_key(self, key: str) -> Incident | None:
@@ -141,13 +141,13 @@ class SqlIncidentRows:
     def update(self, incident: Incident, entries: Sequence[Entry]) -> bool:
         """Store it if its stored version is still `incident.version`, which then grows by one; else False."""
         is_it = {_ITS_ID: incident.id, _ITS_VERSION: incident.version}
-        last = self._connection.execute(_LAST, is_it).first()
+        last = _LAST.first(self._connection, is_it)
         if last is None:
             return False
         sequence, head = self._timeline.append(incident.id, entries, sequence=last.entries, head=last.head)
         self._timeline.flush()
         values = {**_values(incident), "version": incident.version + 1, "entries": sequence, "head": head}
-        self._connection.execute(_UPDATE, is_it | values)
+        _UPDATE.change(self._connection, is_it | values)
         self._known.forget(incident.id)
         return True
 
@@ -198,18 +198,18 @@ class SqlIncidentRows:
             self._layer.write(lambda connection: _insert(connection, values))
         self._timeline.flush()
 
-    def due(self, now: datetime, *, limit: int) -> list[IncidentId]:
+    def due(self, now: datetime, *, limit: int) -> list[Due]:
         """Open incidents whose timer is due, the most urgent first, then the longest waiting."""
-        found = self._connection.scalars(_DUE, {"now": now, "most": limit})
-        return [IncidentId(each) for each in found]
+        return [Due(*row) for row in _DUE.all(self._connection, {"now": now, "most": limit})]
 
-    def longest_due(self, since: datetime, *, limit: int) -> list[IncidentId]:
+    def longest_due(self, since: datetime, *, limit: int) -> list[Due]:
         """See ports.IncidentRows."""
-        return [row.id for row in self._connection.execute(_LONGEST_DUE, {"since": since, "most": limit})]
+        return [Due(*row) for row in _LONGEST_DUE.all(self._connection, {"since": since, "most": limit})]
 
     def next_wake(self) -> datetime | None:
         """The earliest timer of all open incidents."""
-        return self._connection.execute(_NEXT_WAKE).scalar()
+        at: datetime | None = _NEXT_WAKE.first(self._connection).at
+        return at
 
     def wake_all(self, now: datetime) -> int:
         """See ports.IncidentRows."""
@@ -244,12 +244,12 @@ class SqlIncidentRows:
 
     def open_services(self, among: Collection[str]) -> frozenset[str]:
         """See ports.IncidentRows."""
-        found = (self._connection.execute(_OF_SERVICES, {"services": part}) for part in rows.parts(among))
-        return frozenset(row.service for part in found for row in part)
+        found = (_of_services(self._connection, part) for part in rows.parts(among))
+        return frozenset(chain.from_iterable(found))
 
     def open_by_severity(self) -> dict[str, int]:
         """How many are open, by severity."""
-        return {row.severity: row.open for row in self._connection.execute(_BY_SEVERITY)}
+        return {row.severity: row.open for row in _BY_SEVERITY.all(self._connection)}
 
     def prune(self, before: datetime, *, limit: int) -> int:
         """Empty the timelines of incidents that were closed before this instant. Returns how many incidents."""
@@ -258,6 +258,21 @@ class SqlIncidentRows:
     def _one(self, condition: sa.ColumnElement[bool]) -> Incident | None:
         row = self._connection.execute(sa.select(incidents).where(condition)).first()
         return None if row is None else _incident(row)
+
+
+def _of_services(connection: sa.Connection, services: Sequence[str]) -> Iterator[str]:
+    size = 1 << (len(services) - 1).bit_length()  # few sizes, so that few statements are compiled
+    named = [*services, *([services[-1]] * (size - len(services)))]
+    values = {f"service_{place}": name for place, name in enumerate(named)}
+    return (row.service for row in _standing_for(size).all(connection, values))
+
+
+@lru_cache(maxsize=16)
+def _standing_for(size: int) -> Prepared:
+    named = [sa.bindparam(f"service_{place}", type_=sa.Text) for place in range(size)]
+    is_asked_for = incidents.c.origin == sa.literal_column(f"'{Origin.REQUEST.value}'")
+    query = sa.select(incidents.c.service).where(heads.IS_OPEN, incidents.c.service.in_(named), ~is_asked_for)
+    return Prepared(query.distinct())
 
 
 def _insert(connection: sa.Connection, values: Sequence[dict[str, object]]) -> None:
@@ -329,8 +344,8 @@ def _values(incident: Incident) -> dict[str, object]:
     }
 
 
-def _incident(row: sa.Row[Any]) -> Incident:
-    values = {**row._mapping}  # noqa: SLF001 - SQLAlchemy's documented way to a row's names
+def _incident(row: Any) -> Incident:
+    values = row._asdict()
     for name in _NOT_OF_THE_MODEL:
         del values[name]
     values |= {

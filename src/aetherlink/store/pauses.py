@@ -8,7 +8,11 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from aetherlink.model.pauses import Pause
+from aetherlink.store.prepared import Prepared
 from aetherlink.store.tables import pauses, planned_pauses
+
+_AT_ONCE = Prepared(sa.select(pauses).order_by(pauses.c.scope))
+_PLANNED = Prepared(sa.select(planned_pauses).order_by(planned_pauses.c.scope, planned_pauses.c.begins))
 
 
 class SqlPauseRows:
@@ -19,10 +23,7 @@ class SqlPauseRows:
 
     def all(self) -> list[Pause]:
         """Every pause that is stored, those that are over too, by scope; the planned ones last."""
-        at_once = self._connection.execute(sa.select(pauses).order_by(pauses.c.scope))
-        planned = self._connection.execute(
-            sa.select(planned_pauses).order_by(planned_pauses.c.scope, planned_pauses.c.begins)
-        )
+        at_once, planned = _AT_ONCE.all(self._connection), _PLANNED.all(self._connection)
         return [
             *(Pause(row.scope, row.since, row.reason, row.paused_by, row.until) for row in at_once),
             *(Pause(row.scope, row.since, row.reason, row.paused_by, row.until, row.begins) for row in planned),

@@ -123,11 +123,11 @@ def _row(columns: Sequence[sa.ColumnElement[Any]], place: int) -> sa.Select[Any]
 
 def text_of(statement: sa.sql.ClauseElement, dialect: str) -> str:
     """The statement as the driver takes it, its parameters by their place."""
-    return str(statement.compile(dialect=_positional(dialect)))
+    return str(statement.compile(dialect=positional(dialect)))
 
 
 @lru_cache(maxsize=4)
-def _positional(dialect: str) -> sa.Dialect:
+def positional(dialect: str) -> sa.Dialect:
     """The dialect with parameters by their place."""
     url = {"sqlite": "sqlite+pysqlite://", "postgresql": "postgresql+psycopg://"}[dialect]
     paramstyle = {"sqlite": "qmark", "postgresql": "format"}[dialect]

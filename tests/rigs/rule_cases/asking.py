@@ -14,6 +14,7 @@ from aetherlink.model.actions import (
     Outcome,
     OutcomeStatus,
     Plan,
+    Started,
     Target,
     Verb,
     Verdict,
@@ -127,6 +128,11 @@ def acted(
         outcome=None if is_running else Outcome(status, ""),
         facts={} if verdict is None or is_running else {VERDICT_FACT: verdict.value},
     )
+
+
+def counted(*actions: Action) -> tuple[Started, ...]:
+    """These actions, as the budgets count them."""
+    return tuple(each for one in actions if (each := one.as_started) is not None)
 
 
 def elsewhere(count: int, seconds_ago: float = 60, *, plan: Plan | None = None) -> tuple[Action, ...]:

@@ -15,6 +15,7 @@ from rigs.rule_cases.asking import (
     MAIL,
     Case,
     acted,
+    counted,
     each,
     elsewhere,
     planned,
@@ -29,7 +30,7 @@ def _bounded(question: Question, *started: Action, **budgets: float) -> Question
     wide = Budgets(running=9, per_ten_minutes=99, per_hour=99, tenant_per_hour=99, playbook_per_hour=99)
     changed = replace(wide, circuit_targets=99, vip_reserve=0)
     figures = replace(changed, **budgets)  # type: ignore[arg-type] - named by the case
-    return replace(question, started=started, budgets=figures)
+    return replace(question, started=counted(*started), budgets=figures)
 
 
 def _running(count: int) -> tuple[Action, ...]:

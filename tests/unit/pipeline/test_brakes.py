@@ -172,7 +172,7 @@ async def test_t05_where_the_sensor_is_trusted_the_fleet_budget_holds_all_the_sa
 async def at_once(rig: Rig) -> None:
     """Several workers at the same moment."""
     due = await rig.store.read(lambda tx: tx.incidents.due(rig.clock.now(), limit=100))
-    await asyncio.gather(*(advance(rig.world, each, rig.metrics) for each in due))
+    await asyncio.gather(*(advance(rig.world, each.id, rig.metrics) for each in due))
 
 
 async def test_t05_one_runs_at_a_time_when_that_is_the_budget(rig: Rig) -> None:

@@ -15,8 +15,8 @@ from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident
 from aetherlink.model.lifecycle import State, state_of
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline.runner import _load, _store
-from aetherlink.pipeline.step import Step, Wait
+from aetherlink.pipeline import record
+from aetherlink.pipeline.step import Step, Taken, Wait
 from aetherlink.testing import MemoryExecutor
 from rigs.pipeline import NoWaker, Rig
 
@@ -239,10 +239,10 @@ async def test_an_action_that_has_not_begun_will_not_begin(rig: Rig, hand: Incid
 async def test_a_stage_that_ran_while_it_was_closed_changes_nothing_any_more(rig: Rig, hand: IncidentCommands) -> None:
     await rig.hear()
     incident = await rig.incident()
-    case = await rig.store.read(lambda tx: _load(tx, rig.world, incident.id))
+    case = await rig.store.read(lambda tx: record.load(tx, rig.world, incident.id))
     assert case is not None
     closed = await close(rig, hand)
     now = rig.clock.now()
     step = Step(Wait(now), (Entry(EventKind.PLANNED, now, "late"),))
-    assert await rig.store.write(lambda tx: _store(tx, case, step, now)) is False
+    assert await rig.store.write(lambda tx: record.store(tx, [Taken(case, step, now, lambda: None)])) is False
     assert await rig.incident() == closed

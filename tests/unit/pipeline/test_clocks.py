@@ -1,16 +1,14 @@
 """T19: a wall clock that jumps makes no cooldown shorter, no approval longer, nothing negative, and nothing crash."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from aetherlink.model.actions import ActionState
 from aetherlink.model.decisions import EvidenceStatus, Mode
 from aetherlink.model.ids import PlaybookName
 from aetherlink.model.timeline import EventKind
-from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.runner import advance
 from aetherlink.testing import START
 from rigs.pipeline import API, Rig
@@ -105,20 +103,22 @@ async def test_t19_what_was_allowed_before_the_clock_jumped_is_not_fresh_after_i
     rig.executor.world[API] = replace(rig.executor.world[API], ready=0)
     await rig.hear()
     incident = await rig.incident()
-    await step_by_step(rig, incident.id, jump={**BACK, **FORTH}[jump])
+    world = replace(rig.world, ids=JumpingIds(rig, {**BACK, **FORTH}[jump]))
+    await advance(world, incident.id, rig.metrics)
 
     assert len(wishes(rig)) == (1 if jump == "five seconds back" else 0)
 
 
-async def step_by_step(rig: Rig, incident_id, *, jump: float) -> None:
-    """Plan and decide; then the clock jumps, and the stage after that runs."""
-    steps = iter([0.0, jump])
+@dataclass(frozen=True)
+class JumpingIds:
+    """Gives an action its id when it was decided just now; then the clock jumps."""
 
-    class Jumping(PipelineMetrics):
-        def stage_took(self, *_: object) -> None:
-            rig.clock.move(next(steps, 0.0))
+    rig: Rig
+    seconds: float
 
-    await advance(rig.world, incident_id, Jumping(CollectorRegistry()))
+    def new(self, prefix: str) -> str:
+        self.rig.clock.move(self.seconds)
+        return self.rig.world.ids.new(prefix)
 
 
 @pytest.mark.parametrize("jump", [*BACK, *FORTH])

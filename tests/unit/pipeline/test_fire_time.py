@@ -17,7 +17,7 @@ from aetherlink.model.ids import PlaybookName, TargetName
 from aetherlink.model.incidents import Stage
 from aetherlink.model.pauses import EVERYTHING, Pause
 from aetherlink.model.timeline import EventKind
-from rigs.pipeline import API, Rig
+from rigs.pipeline import API, Rig, store_each_stage_alone
 from rigs.repairs import restrain, said, signal_of, wishes
 
 DB = TargetName("crm-db")
@@ -124,6 +124,7 @@ async def allowed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
 
     await rig.hear()
     with monkeypatch.context() as patch:
+        store_each_stage_alone(patch)
         patch.setattr(rig.store, "write", write)
         with pytest.raises(StoreError):
             await rig.run()

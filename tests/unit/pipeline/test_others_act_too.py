@@ -84,7 +84,7 @@ async def test_no_other_playbook_acts_on_what_is_being_verified(rig: Rig) -> Non
     await rig.run_for(5)
     rig.probe.status = EvidenceStatus.HOLDS
     await rig.hear("Other", service="elsewhere")
-    for incident_id in await rig.store.read(lambda tx: tx.incidents.due(rig.clock.now(), limit=9)):
+    for incident_id, _ in await rig.store.read(lambda tx: tx.incidents.due(rig.clock.now(), limit=9)):
         assert incident_id
     rig.clock.move(0.5)
     await rig.run()

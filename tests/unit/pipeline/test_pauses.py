@@ -9,9 +9,7 @@ import pytest
 from aetherlink.errors import StoreError
 from aetherlink.model.actions import ActionState
 from aetherlink.model.decisions import Effect
-from aetherlink.model.incidents import Stage
 from aetherlink.model.pauses import EVERYTHING, Pause
-from aetherlink.pipeline import decide as deciding
 from aetherlink.pipeline.runner import advance
 from aetherlink.testing import START
 from rigs.pipeline import Rig
@@ -35,15 +33,14 @@ async def test_a_paused_agent_decides_against_every_plan_and_goes_on_once_resume
 
 
 async def test_a_pause_that_comes_after_the_decision_stops_the_act(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    find_out = deciding.find_out
+    check = rig.probe.check
 
-    async def find_out_then_pause(world, source, plan, **how):
-        shown = await find_out(world, source, plan, **how)
-        if (await rig.incident()).stage is Stage.ACT:
-            await rig.store.write(lambda tx: tx.pauses.put(PAUSE))
+    async def check_then_pause(*asked, **how):
+        shown = await check(*asked, **how)
+        await rig.store.write(lambda tx: tx.pauses.put(PAUSE))
         return shown
 
-    monkeypatch.setattr(deciding, "find_out", find_out_then_pause)
+    monkeypatch.setattr(rig.probe, "check", check_then_pause)
     await rig.hear()
     await rig.run()
 

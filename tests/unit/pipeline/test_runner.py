@@ -6,7 +6,6 @@ Here time is real, because the runner really waits; the bounds are far from what
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,10 +17,11 @@ from aetherlink.model.decisions import Evidence
 from aetherlink.model.ids import SourceName
 from aetherlink.model.incidents import IncidentStatus, Stage
 from aetherlink.model.timeline import EventKind
+from aetherlink.pipeline import record
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.options import PipelineOptions
-from aetherlink.pipeline.runner import _AFTER_A_TOUCH, _IN_A_STORM, Runner, _load, _store
-from aetherlink.pipeline.step import Finish, Step, Wait
+from aetherlink.pipeline.runner import Runner
+from aetherlink.pipeline.step import Finish, Step, Taken, Wait
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock
 from rigs.pipeline import Rig, build_rig, with_step
@@ -250,7 +250,7 @@ async def test_the_most_urgent_incident_comes_first(rig: Rig) -> None:
     await rig.hear(tenant="lesser", severity="warning")
 
     due = await rig.store.read(lambda tx: tx.incidents.due(rig.clock.now(), limit=10))
-    tenants = [(await rig.store.read(lambda tx, each=each: tx.incidents.get(each))).tenant for each in due]
+    tenants = [(await rig.store.read(lambda tx, each=each: tx.incidents.get(each.id))).tenant for each in due]
     assert tenants == ["vip-umbrella", "plain", "lesser"]
 
 
@@ -258,24 +258,24 @@ async def test_the_most_urgent_incident_comes_first(rig: Rig) -> None:
 async def test_what_comes_in_while_a_stage_runs_is_looked_at(rig: Rig, move: Finish | Wait) -> None:
     await rig.hear("SomethingElse")
     incident_id = (await rig.incident()).id
-    case = await rig.store.read(lambda tx: _load(tx, rig.world, incident_id))
+    case = await rig.store.read(lambda tx: record.load(tx, rig.world, incident_id))
     await rig.hear("AndAnother")
     now = rig.clock.now()
-    await rig.store.write(partial(_store, case=case, step=Step(move), now=now))
+    await rig.store.write(lambda tx: record.store(tx, [Taken(case, Step(move), now, lambda: None)]))
 
     incident = await rig.incident()
     assert (incident.status, incident.stage) == (IncidentStatus.OPEN, Stage.PLAN)
-    assert incident.wake_at == now + _AFTER_A_TOUCH
+    assert incident.wake_at == now + record._AFTER_A_TOUCH
 
 
 async def test_in_a_storm_an_incident_is_left_alone_for_longer(rig: Rig) -> None:
     for number in range(12):
         await rig.hear(f"Name{number}")
     incident_id = (await rig.incident()).id
-    case = await rig.store.read(lambda tx: _load(tx, rig.world, incident_id))
+    case = await rig.store.read(lambda tx: record.load(tx, rig.world, incident_id))
     await rig.hear("AndAnother")
     now = rig.clock.now()
-    await rig.store.write(partial(_store, case=case, step=Step(Wait(None)), now=now))
+    await rig.store.write(lambda tx: record.store(tx, [Taken(case, Step(Wait(None)), now, lambda: None)]))
 
-    assert (await rig.incident()).wake_at == now + _IN_A_STORM
-    assert _IN_A_STORM > _AFTER_A_TOUCH
+    assert (await rig.incident()).wake_at == now + record._IN_A_STORM
+    assert record._IN_A_STORM > record._AFTER_A_TOUCH

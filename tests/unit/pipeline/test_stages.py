@@ -17,7 +17,7 @@ from aetherlink.model.playbooks import Matcher, MatchOperator, ScaleBy
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.pipeline.runner import advance
-from rigs.pipeline import API, Rig, with_step
+from rigs.pipeline import API, Rig, store_each_stage_alone, with_step
 
 
 async def test_an_alert_is_planned_decided_acted_on_verified_and_resolved(rig: Rig) -> None:
@@ -52,8 +52,7 @@ async def test_the_condition_and_the_verification_are_bound_to_the_alerts_labels
 
     [action] = await rig.actions()
     assert rig.probe.asked == [
-        ('up{instance="crm:8000",job="peakpro_crm"} == 0', None),  # to decide
-        ('up{instance="crm:8000",job="peakpro_crm"} == 0', None),  # at the moment of acting
+        ('up{instance="crm:8000",job="peakpro_crm"} == 0', None),  # to decide, and to act at once
         ('up{instance="crm:8000",job="peakpro_crm"} == 1', action.finished_at),
     ]
 
@@ -318,6 +317,7 @@ async def fail_to_store_the_intent(rig: Rig, monkeypatch: pytest.MonkeyPatch) ->
 
     await rig.hear()
     with monkeypatch.context() as patch:
+        store_each_stage_alone(patch)
         patch.setattr(rig.store, "write", write)
         with pytest.raises(StoreError):
             await rig.run()
@@ -490,14 +490,17 @@ async def test_several_incidents_that_want_one_target_at_once_get_it_once(rig: R
     for tenant in ("a", "b", "c", "d", "e"):
         await rig.hear(tenant=tenant)
     due = await rig.store.read(lambda tx: tx.incidents.due(rig.clock.now(), limit=10))
-    await asyncio.gather(*(advance(rig.world, incident_id, rig.metrics) for incident_id in due))
+    await asyncio.gather(*(advance(rig.world, incident_id, rig.metrics) for incident_id, _ in due))
 
     begun = [action for action in await rig.actions() if action.started_at is not None]
     assert len(due) == 5
     assert len(begun) == len(rig.executor.calls) == 1
 
 
-async def test_evidence_that_changes_its_mind_between_deciding_and_acting_is_asked_again_later(rig: Rig) -> None:
+async def test_evidence_that_changes_its_mind_between_deciding_and_acting_is_asked_again_later(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_each_stage_alone(monkeypatch)
     answers = itertools.cycle([EvidenceStatus.HOLDS, EvidenceStatus.DOES_NOT_HOLD])
 
     class Fickle:

@@ -11,6 +11,7 @@ from aetherlink.model.alerts import AlertFilter, AlertStatus
 from aetherlink.model.ids import PlaybookName, SourceName
 from aetherlink.model.incidents import IncidentFilter, IncidentStatus
 from aetherlink.ports import Transaction
+from aetherlink.store import prepared, statements
 from aetherlink.store.database import SqlStore
 
 NOW = datetime(2025, 11, 2, 20, 6, 26, tzinfo=UTC)
@@ -35,10 +36,16 @@ async def plans(store: SqlStore, work: Callable[[Transaction], object]) -> list[
     def tell(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
         told.append((statement, parameters))
 
+    def tell_and_run(connection: sa.Connection, text: str, values: tuple[object, ...]) -> object:
+        told.append((text, values))
+        return statements.run(connection, text, values)
+
     engine = store._place.reading
     sa.event.listen(engine, "before_cursor_execute", tell)
     try:
-        await store.read(work)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(prepared, "run", tell_and_run)
+            await store.read(work)
     finally:
         sa.event.remove(engine, "before_cursor_execute", tell)
     with engine.connect() as connection:
