@@ -312,6 +312,7 @@ class Agent:
             consent=Consent(
                 expires_after=settings.approvals.expires_after,
                 second_person_for_vip=settings.approvals.second_person_for_vip,
+                stays_for=settings.approvals.stays_for,
             ),
             silencer=self._silences,
         )
@@ -435,6 +436,7 @@ class Agent:
             actions=settings.actions,
             source=settings.main_source,
             per_hour=settings.requests_per_hour,
+            is_vip=self._mapping.is_vip,
             count=self._pipeline_metrics.action_stored,
         )
         return ApiServices(
@@ -456,6 +458,7 @@ class Agent:
             anchors=self._anchoring,
             ledger=self._reception,
             playbooks=self._book,
+            clock=self._clock,
             queries=self._prometheus,
             metrics=self.registry,
             version=VERSION,

@@ -20,6 +20,7 @@ from aetherlink.model import lifecycle
 from aetherlink.model.actions import WRONG_FACT, Action, ActionState, Approval, Grant, Outcome, OutcomeStatus
 from aetherlink.model.approvals import granted
 from aetherlink.model.brakes import Brake, pair_scope, playbook_scope
+from aetherlink.model.brakes import scopes_of as brake_scopes
 from aetherlink.model.decisions import Effect
 from aetherlink.model.ids import ActionId
 from aetherlink.model.incidents import Incident, Stage
@@ -33,6 +34,7 @@ _log = logging.getLogger("aetherlink.commands")
 MOST_NOTED = 50
 """So many tries in vain are in the timeline of one incident; of more the log tells."""
 
+_MOST_FREED = 500
 _UNSETTLED = frozenset({State.OPEN, State.ACKNOWLEDGED})
 _BY = "by"
 _WHY = "reason"
@@ -49,6 +51,13 @@ class ApprovalOptions(BaseModel):
         ge=timedelta(seconds=10),
         le=timedelta(days=1),
         description="For how long a request may be approved; then it is taken back and a person is called.",
+    )
+    stays_for: Duration = Field(
+        default=timedelta(minutes=2),
+        ge=timedelta(0),
+        le=timedelta(hours=1),
+        description="For how long a request stays although its condition does not hold; then it is taken back. "
+        "What comes and goes faster is asked once. Before anything is done the condition is asked once more.",
     )
     second_person_for_vip: bool = Field(
         default=False, description="Whether what is done for a VIP tenant has to be approved by two people."
@@ -132,7 +141,10 @@ class ApprovalCommands:
         return await self._store.read(lambda transaction: transaction.brakes.all())
 
     async def release(self, scope: str, reason: str, *, by: str) -> Brake:
-        """Let go of the brake: what it held back is decided as before. Returns the brake as it was."""
+        """Let go of the brake: what it held back is decided as before. Returns the brake as it was.
+
+        What the agent had given up for it, and what nothing else holds back, it looks at anew: the newest so many.
+        """
         words = checked(reason)
 
         def release(transaction: Transaction) -> Brake:
@@ -140,7 +152,12 @@ class ApprovalCommands:
             if brake is None:
                 raise NotFoundError(f"there is no brake {scope!r}: `aether brakes` lists those that hold")
             transaction.brakes.release(scope)
-            self._record.enter(transaction, Subject.BRAKES, _released(brake, words, by, self._clock.now()))
+            now = self._clock.now()
+            released = _released(brake, words, by, now)
+            self._record.enter(transaction, Subject.BRAKES, released)
+            for incident in _freed(transaction, brake):
+                text = f"{released.text}; the agent looks at it anew"
+                _enter(transaction, lifecycle.given_back(incident, at=now), replace(released, text=text))
             return brake
 
         brake = await self._store.write(release)
@@ -280,6 +297,29 @@ def _brakes(action: Action, words: str, by: str, now: datetime) -> Sequence[Brak
         Brake(pair_scope(plan.playbook, plan.target), now, why, by),
         Brake(playbook_scope(plan.playbook), now, why, by, Effect.NEEDS_APPROVAL),
     )
+
+
+def _freed(transaction: Transaction, brake: Brake) -> Sequence[Incident]:
+    """What the agent gave up after a repair on what the brake held, and what no other brake holds.
+
+    Where a person said no to a repair, or nobody said yes, people keep the incident: no brake made the agent stop.
+    """
+    held = {one.scope for one in transaction.brakes.all() if one.effect is Effect.DENY}
+    return [
+        incident
+        for incident in transaction.incidents.given_up(limit=_MOST_FREED)
+        if lifecycle.state_of(incident) in _UNSETTLED
+        and incident.plan is not None
+        and brake.scope in (scopes := brake_scopes(incident.plan))
+        and not scopes & held
+        and _was_tried(transaction, incident)
+    ]
+
+
+def _was_tried(transaction: Transaction, incident: Incident) -> bool:
+    """Whether the agent's last act for it was carried out, or was to take one back."""
+    action = None if incident.action_id is None else transaction.actions.get(incident.action_id)
+    return action is not None and (action.state is ActionState.FINISHED or action.plan.undo_of is not None)
 
 
 def _facts(action: Action, by: str) -> dict[str, object]:

@@ -96,7 +96,8 @@ class Commands:
     """Requests of people.
 
     `source` is where an incident of a request is filed: the first source of the settings. `per_hour` bounds the actions
-    on one target. `count` hears of every decision, once it is stored.
+    on one target. `is_vip` tells of a tenant's name whether it comes first. `count` hears of every decision, once it is
+    stored.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Commands:
         actions: Mapping[str, ActionOptions],
         source: SourceName,
         per_hour: int,
+        is_vip: Callable[[str], bool],
         count: Callable[[Action], None],
     ) -> None:
         self._store = store
@@ -123,6 +125,7 @@ class Commands:
         self._actions = actions
         self._source = source
         self._per_hour = per_hour
+        self._is_vip = is_vip
         self._count = count
 
     @property
@@ -191,7 +194,13 @@ class Commands:
         if isinstance(target, Decision):
             nobody = Plan(verb=verb, target=TargetName(request.service or ""), replicas=request.replicas)
             return _Wish(nobody, target)
-        plan = Plan(verb=verb, target=target.name, replicas=request.replicas, per_hour=self._per_hour)
+        plan = Plan(
+            verb=verb,
+            target=target.name,
+            replicas=request.replicas,
+            per_hour=self._per_hour,
+            tenant=target.tenant,
+        )
         return _Wish(plan, _size_refusal(plan, target))
 
     def _decided(self, transaction: Transaction, plan: Plan, seen: Mapping[TargetName, Seen]) -> Decision:
@@ -199,7 +208,7 @@ class Commands:
         waiting = _not_begun(transaction, plan.target, self._clock.now())
         standing = replace(standing, recent=(*waiting, *standing.recent))
         question = self._briefing.question(plan, standing, seen, mode=self._briefing.ceiling, incident=None)
-        decision = self._decide(question)
+        decision = self._decide(replace(question, vip=self._is_vip(plan.tenant)))
         if decision.effect is not Effect.NEEDS_APPROVAL:
             return decision
         return _crowd_refusal(transaction, plan) or decision
@@ -246,10 +255,10 @@ class Commands:
             origin=Origin.REQUEST,
             source=self._source,
             title=f"{action.plan.words}, requested by {action.requested_by}",
-            tenant="",
+            tenant=action.plan.tenant,
             service=target.service,
             severity=Severity.INFO,
-            vip=False,
+            vip=self._is_vip(action.plan.tenant),
             status=IncidentStatus.OPEN,
             stage=Stage.ACT if action.decision.effect is Effect.ALLOW else Stage.APPROVE,
             opened_at=action.created_at,

@@ -100,7 +100,8 @@ class Settings(BaseSettings):
         description="Every executor looks at its targets and only says what it would do: nothing is ever changed.",
     )
     vip_mode: Mode = Field(
-        default=Mode.APPROVE, description="The most that automation may do for VIP tenants: observe, approve or auto."
+        default=Mode.APPROVE,
+        description="The most that is done for VIP tenants, on request too: observe, approve or auto.",
     )
     sources: tuple[SourceOptions, ...] = Field(
         default=(

@@ -6,7 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from aetherlink.model.actions import Action, ActionFilter, ActionState, Approval, Grant, Plan, Verb
+from aetherlink.model.actions import (
+    Action,
+    ActionFilter,
+    ActionState,
+    Approval,
+    Grant,
+    Outcome,
+    OutcomeStatus,
+    Plan,
+    Verb,
+)
 from aetherlink.model.approvals import hash_of
 from aetherlink.model.decisions import Decision, Effect, Objection
 from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, TargetName
@@ -93,6 +103,7 @@ async def test_precision_counts_what_ran_what_would_have_and_what_was_wrong(stor
     denied = Decision(Effect.DENY, "target_is_free", "another action runs on it")
     wrong = {"by": "ann", "at": "2026-01-01T12:00:00+00:00", "reason": "no"}
     plan = an_action(0).plan
+    undo = replace(plan, undo_of=ActionId("act-0002"))
     await put(
         store,
         an_action(0, started_at=START, facts={"verdict": "recovered"}),
@@ -103,7 +114,9 @@ async def test_precision_counts_what_ran_what_would_have_and_what_was_wrong(stor
         an_action(5, decision=observed, facts={"then": {"how": "resolved by itself", "after_seconds": 7.5}}),
         an_action(6, decision=observed, facts={"wrong": wrong}),
         an_action(7, decision=denied),
-        an_action(8, started_at=START, plan=replace(plan, undo_of=ActionId("act-0002"))),
+        an_action(8, started_at=START, plan=undo, outcome=Outcome(OutcomeStatus.DONE, "scaled back")),
+        an_action(11, started_at=START, plan=undo, outcome=Outcome(OutcomeStatus.FAILED, "refused")),
+        an_action(12, plan=undo),
         an_action(9, started_at=START, plan=replace(plan, playbook=PlaybookName("another"))),
         an_action(10, started_at=START, plan=replace(plan, playbook=None)),
     )
@@ -113,7 +126,8 @@ async def test_precision_counts_what_ran_what_would_have_and_what_was_wrong(stor
         wrong=2,
         verdicts={"recovered": 2, "not_recovered": 1, "cannot_tell": 1, "": 1},
         would_be={"resolved by itself": 1, "": 1},
+        undone=1,
     )
-    assert await precision(store, minute=6) == Precision(wrong=1, would_be={"": 1})
+    assert await precision(store, minute=6) == Precision(wrong=1, would_be={"": 1}, undone=1)
     assert (await precision(store, most=5)).executed == 2, "of the newest five two ran"
     assert await precision(store, minute=99) == Precision()

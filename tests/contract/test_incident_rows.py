@@ -328,3 +328,14 @@ async def test_who_has_waited_longest_is_told_however_urgent_the_others_are(stor
 
     assert await store.read(lambda rows: rows.incidents.longest_due(START, limit=9)) == [due_of(older), due_of(old)]
     assert await store.read(lambda rows: rows.incidents.longest_due(START, limit=1)) == [due_of(older)]
+
+
+async def test_what_the_agent_has_given_up_and_what_still_fires_is_found_the_newest_first(store: SqlStore) -> None:
+    given_up = [incident(number, key=str(number), hands_off=True, firing=1) for number in (1, 2, 3)]
+    over = incident(4, key="over", hands_off=True, firing=1, status=IncidentStatus.RESOLVED)
+    quiet = incident(5, key="quiet", hands_off=True, firing=0)
+    at_work = incident(6, key="at work", firing=1)
+    await store.write(insert(*given_up, over, quiet, at_work))
+
+    assert await store.read(lambda rows: rows.incidents.given_up(limit=9)) == given_up[::-1]
+    assert await store.read(lambda rows: rows.incidents.given_up(limit=2)) == given_up[:0:-1]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from aetherlink.commands import ActionRequest, Commands
 from aetherlink.model.actions import Action, ActionState, Outcome
 from aetherlink.model.decisions import Decision, EvidenceStatus
 from aetherlink.model.questions import Question
@@ -125,6 +126,16 @@ def call_nobody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(act, "_finished", finished)
 
 
+def ask_for_nobody(patch: pytest.MonkeyPatch) -> None:
+    rightly = Commands._understood
+
+    def understood(commands: Commands, request: ActionRequest) -> object:
+        wish = rightly(commands, request)
+        return replace(wish, plan=replace(wish.plan, tenant=""))
+
+    patch.setattr(Commands, "_understood", understood)
+
+
 def _of(*names: str) -> frozenset[str]:
     return frozenset(names)
 
@@ -140,6 +151,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("bounds are skipped", without_rule("scale_is_within_bounds"), _of("replicas_stay_within_bounds")),
     Bug("the mode is skipped", without_rule("mode_allows"), _of("a_mode_below_auto_does_nothing_alone")),
     Bug("a VIP is like everybody", without_rule("vip_allows"), _of("a_mode_below_auto_does_nothing_alone")),
+    Bug("a request is nobody's", ask_for_nobody, _of("a_request_is_for_the_tenant_of_its_target")),
     Bug("brakes are skipped", without_rule("brake_is_released"), _of("brakes_hold")),
     Bug("a wrong remedy is spread", without_rule("circuit_is_closed"), _of("a_remedy_that_fails_is_not_spread")),
     Bug("the fleet's budget is skipped", without_rule("fleet_budget_holds"), _of("budgets_are_kept")),

@@ -25,13 +25,14 @@ class Signal:
     clock: ManualClock
     when: EvidenceStatus = HOLDS
     verify: EvidenceStatus | Callable[[], EvidenceStatus] = HOLDS
+    spacing: timedelta | None = None
 
     async def check(self, source: SourceName, query: str, *, newer_than: datetime | None = None) -> Evidence:  # noqa: ARG002 - the port's signature
         """As it was told, on a sample of this instant."""
         verify = self.verify if isinstance(self.verify, EvidenceStatus) else self.verify()
         status = verify if query.endswith("== 1") else self.when
         now = self.clock.now()
-        return Evidence(query, status, now, f"scripted to say {status}", sample_at=now)
+        return Evidence(query, status, now, f"scripted to say {status}", sample_at=now, spacing=self.spacing)
 
 
 def signal_of(rig: Rig, verify: EvidenceStatus | Callable[[], EvidenceStatus] = HOLDS) -> Signal:

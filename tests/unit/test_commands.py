@@ -10,8 +10,9 @@ from aetherlink.commands import ActionOptions, ActionRequest, Commands
 from aetherlink.errors import BadRequestError, ConflictError
 from aetherlink.model.actions import Action, ActionState, Target, Verb
 from aetherlink.model.decisions import Decision, Effect, Mode
-from aetherlink.model.ids import SourceName, TargetName
+from aetherlink.model.ids import ActionId, SourceName, TargetName
 from aetherlink.model.incidents import Due, Origin, Stage
+from aetherlink.model.pauses import Pause
 from aetherlink.model.questions import Question
 from aetherlink.model.timeline import EventKind
 from aetherlink.policy.decide import decide
@@ -52,6 +53,7 @@ class Desk:
             actions=actions,
             source=SourceName("lab"),
             per_hour=6,
+            is_vip=lambda tenant: tenant.startswith("vip-"),
             count=self.counted.append,
         )
 
@@ -103,6 +105,57 @@ async def test_what_is_not_allowed_is_recorded_and_starts_nothing(desk: Desk) ->
     assert await desk.stored() == [action]
     assert await desk.store.read(lambda rows: rows.incidents.page(limit=9, before=None)) == ([], None)
     assert desk.wakes == 0
+
+
+VIP = replace(CRM, tenant="vip-umbrella")
+
+
+async def test_a_request_for_the_target_of_a_vip_waits_for_a_person_and_is_the_vips(desk: Desk) -> None:
+    action = await desk.commands(targets=[VIP]).request_action(RESTART, principal="local")
+
+    assert (action.state, action.decision.rule) == (ActionState.WAITING_APPROVAL, "vip_allows")
+    assert (action.plan.tenant, desk.questions[-1].vip) == ("vip-umbrella", True)
+    incident = await desk.store.read(lambda rows: rows.incidents.get(action.incident_id))
+    assert (incident.tenant, incident.vip, incident.stage) == ("vip-umbrella", True, Stage.APPROVE)
+
+
+@pytest.mark.parametrize("tenant", ["", "acme", "not-vip-umbrella"])
+async def test_a_request_for_anybody_elses_target_is_no_vips(desk: Desk, tenant: str) -> None:
+    action = await desk.commands(targets=[replace(CRM, tenant=tenant)]).request_action(RESTART, principal="local")
+
+    assert (action.state, action.plan.tenant) == (ActionState.ALLOWED, tenant)
+    incident = await desk.store.read(lambda rows: rows.incidents.get(action.incident_id))
+    assert (incident.tenant, incident.vip) == (tenant, False)
+
+
+async def test_a_request_counts_among_the_actions_of_its_tenant(desk: Desk) -> None:
+    other = Target(TargetName("acme-web"), "lab", "web", tenant="acme")
+    commands = desk.commands(targets=[replace(CRM, tenant="acme"), other])
+    earlier = await commands.request_action(ActionRequest("restart", "x", service="web"), principal="local")
+    for number in range(10):  # the budget of a tenant
+        begun = replace(
+            earlier,
+            id=ActionId(f"act-{number}"),
+            state=ActionState.FINISHED,
+            started_at=desk.clock.now(),
+            finished_at=desk.clock.now(),
+        )
+        await desk.store.write(lambda rows, begun=begun: rows.actions.put(begun))
+
+    refused = await commands.request_action(RESTART, principal="local")
+
+    assert refused.state is ActionState.REFUSED
+    assert "tenant_budget_holds" in [one.rule for one in refused.decision.objections]
+
+
+async def test_a_pause_of_the_tenant_holds_requests_for_its_targets(desk: Desk) -> None:
+    pause = Pause("tenant:acme", desk.clock.now(), "deploy", "ann")
+    await desk.store.write(lambda rows: rows.pauses.put(pause))
+
+    held = await desk.commands(targets=[replace(CRM, tenant="acme")]).request_action(RESTART, principal="local")
+    free = await desk.commands().request_action(RESTART, principal="local")
+
+    assert (held.decision.rule, free.state) == ("agent_is_not_paused", ActionState.ALLOWED)
 
 
 async def test_policy_is_asked_with_the_hour_before(desk: Desk) -> None:

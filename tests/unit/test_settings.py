@@ -71,12 +71,14 @@ def test_a_target_says_what_may_be_done_to_it(tmp_path: Path) -> None:
     path.write_text("""
 targets:
   crm-db: {executor: dry_run, service: postgres, mode: observe, break_glass: true}
-  crm-api: {executor: lab, service: crm, min: 1, max: 4, floor: 2, healthy_share: 0.75, depends_on: [crm-db]}
+  crm-api: {executor: lab, service: crm, min: 1, max: 4, floor: 2, healthy_share: 0.75, depends_on: [crm-db],
+    tenant: acme}
 """)
 
     found = settings.load(path).declared_targets
 
     assert (found["crm-api"].floor, found["crm-api"].depends_on) == (2, ("crm-db",))
+    assert (found["crm-api"].tenant, found["crm-db"].tenant) == ("acme", "")
     assert [found["crm-api"].floor_of(wanted) for wanted in (1, 2, 4)] == [2, 2, 3]
     assert (found["crm-api"].mode, found["crm-api"].is_break_glass) == (Mode.AUTO, False)
     assert (found["crm-db"].mode, found["crm-db"].is_break_glass) == (Mode.OBSERVE, True)
@@ -165,6 +167,8 @@ def test_the_seeds_variables_lie_over_the_first_source_of_a_file(file: Path, mon
         ("targets: {a: {executor: ssh, service: a}}", r"targets\.a\.executor: .*'dry_run' or 'lab'"),
         ("targets: {a: {executor: lab, service: a, max: 2, floor: 3}}", r"floor \(3\) is above max \(2\)"),
         ("targets: {a: {executor: lab, service: a, mode: never}}", r"targets\.a\.mode: .*'observe', 'approve' or"),
+        ('targets: {a: {executor: lab, service: a, tenant: "acme "}}', "'acme ' is no tenant's name"),
+        ('targets: {a: {executor: lab, service: a, tenant: "ac\\u0007me"}}', "is no tenant's name"),
         ("targets: {a: {executor: lab, service: a, depends_on: [a]}}", "a target cannot depend on itself"),
         (
             "targets: {crm-db: {executor: lab, service: b}, a: {executor: lab, service: a, depends_on: [crm-bd]}}",

@@ -13,7 +13,7 @@ from aetherlink.incident_commands import IncidentCommands
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceState
 from aetherlink.pause_commands import PauseCommands
-from aetherlink.ports import AnchorView, HealthView, LedgerView, OutsidePause, PlaybookView, QueryClient, Store
+from aetherlink.ports import AnchorView, Clock, HealthView, LedgerView, OutsidePause, PlaybookView, QueryClient, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class ApiServices:
     anchors: AnchorView
     ledger: LedgerView
     playbooks: PlaybookView
+    clock: Clock
     queries: Mapping[SourceName, QueryClient]
     metrics: CollectorRegistry
     version: str

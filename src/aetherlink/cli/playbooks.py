@@ -24,7 +24,7 @@ _MOST_ALERTS = 20
 
 @playbook_commands.command("list")
 def list_playbooks(config: Config = None, url: Url = None, token: Token = None, as_json: Json = False) -> None:
-    """List the playbooks in force in the running agent, in the order in which they are asked."""
+    """List the playbooks in force in the running agent, in the order in which they are asked, and how good each was."""
     from aetherlink.cli.connection import talk
     from aetherlink.cli.printing import print_json, print_table
 
@@ -39,10 +39,11 @@ def list_playbooks(config: Config = None, url: Url = None, token: Token = None, 
             "built in" if item.get("is_builtin") else "yours",
             " ".join(item.get("match", [])),
             ", ".join(map(_step_words, item.get("steps", []))) or "only observes",
+            _record_words(item.get("precision", {})),
         )
         for item in answer.get("items", [])
     ]
-    print_table(("name", "mode", "from", "matches", "does"), rows, none="no playbooks")
+    print_table(("name", "mode", "from", "matches", "does", "so far"), rows, none="no playbooks")
 
 
 @playbook_commands.command()
@@ -140,6 +141,21 @@ def explain(
 def _step_words(step: Mapping[str, Any]) -> str:
     target = step.get("target", {}).get("name") or "by labels"
     return f"{step.get('verb')} {target}"
+
+
+def _record_words(precision: Mapping[str, Any]) -> str:
+    """How good it was, in a few words; empty for one that was never wanted."""
+    observed: Mapping[str, int] = precision.get("would_be", {})
+    ran = [("executed", "ran"), ("recovered", "recovered"), ("not_recovered", "did not"), ("cannot_tell", "unclear")]
+    judged = [("undone", "undone"), ("wrong", "wrong")]
+    then = [
+        ("resolved_by_itself", "ended by themselves"),
+        ("looked_after", "a person looked after"),
+        ("not_known", "nobody knows"),
+    ]
+    lived = ", ".join(f"{precision[key]} {word}" for key, word in (*ran, *judged) if precision.get(key))
+    would = ", ".join(f"{observed[key]} {word}" for key, word in then if observed.get(key))
+    return "; ".join(filter(None, (lived, would and f"would have acted {sum(observed.values())} times: {would}")))
 
 
 def _labels(text: str) -> dict[str, str]:

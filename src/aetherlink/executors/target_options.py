@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from aetherlink.lib.option_types import Name
 from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import TargetName
 from aetherlink.playbooks import form_problems
+
+
+def _checked_name(text: str) -> str:
+    if text != text.strip() or not text.isprintable():
+        raise ValueError(f"{text!r} is no tenant's name: no alert could have it in a label")
+    return text
 
 
 class TargetOptions(BaseModel):
@@ -45,6 +51,11 @@ class TargetOptions(BaseModel):
     break_glass: bool = Field(
         default=False, description="Lets the agent act on what it lives on itself. Leave it out, but for a lab."
     )
+    tenant: Annotated[str, Field(max_length=200), AfterValidator(_checked_name)] = Field(
+        default="",
+        description="Whom it serves. A request for it counts among this tenant's actions, waits for its pauses, and is "
+        "for a VIP where the tenant is one; left out: it is for nobody's.",
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -67,6 +78,7 @@ class TargetOptions(BaseModel):
             mode=self.mode,
             is_break_glass=self.break_glass,
             healthy_share=self.healthy_share,
+            tenant=self.tenant,
         )
 
 

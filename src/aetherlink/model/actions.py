@@ -61,7 +61,7 @@ class Target:
     An action may leave no fewer than `floor` replicas ready while others are, and no smaller share of the wanted ones
     than `healthy_share`. `depends_on` are targets without which it
     cannot be well. `mode` is the most that automation may do to it. `is_break_glass` lets the agent act on what it
-    lives on itself: its database, its monitoring.
+    lives on itself: its database, its monitoring. `tenant` is whom a person's request for it is for; empty: nobody.
     """
 
     name: TargetName
@@ -74,6 +74,7 @@ class Target:
     mode: Mode = Mode.AUTO
     is_break_glass: bool = False
     healthy_share: float = 0.0
+    tenant: str = ""
 
     def floor_of(self, wanted: int) -> int:
         """How many replicas have to stay ready where so many are wanted."""

@@ -1,7 +1,7 @@
 """Deciding: modes, evidence, and the decision with its reason."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -65,10 +65,14 @@ class EvidenceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The result of one bound query at one moment. `sample_at` is the time of the oldest sample that it rests on."""
+    """The result of one bound query at one moment. `sample_at` is the time of the oldest sample that it rests on.
+
+    `spacing` is how far apart the samples of its series are on the average; None: nobody knows.
+    """
 
     query: str
     status: EvidenceStatus
     checked_at: datetime
     detail: str
     sample_at: datetime | None = None
+    spacing: timedelta | None = None

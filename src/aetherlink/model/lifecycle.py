@@ -180,6 +180,22 @@ def reopened(incident: Incident, *, at: datetime) -> Incident:
     )
 
 
+def given_back(incident: Incident, *, at: datetime) -> Incident:
+    """The incident that the agent had given up, for it to plan anew for what fires; its state stays as it is.
+
+    Who was called stays called. The alert that it was planned for counts as not looked at, like all that came after it.
+    """
+    planned_for = 0 if incident.plan is None else incident.plan.alert_id
+    return replace(
+        incident,
+        stage=Stage.PLAN,
+        hands_off=False,
+        planned_through=min(incident.planned_through, max(planned_for - 1, 0)),
+        wake_at=at,
+        updated_at=at,
+    )
+
+
 def _ended(incident: Incident, at: datetime) -> Incident:
     return replace(
         incident,

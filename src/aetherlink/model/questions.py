@@ -33,7 +33,7 @@ class Question:
     """May this plan run now?
 
     `ceiling` is the global mode, `mode` the playbook's (for a person's request: the ceiling), `vip_mode` the most that
-    is done for a VIP tenant by itself. `recent` holds the actions on the same target of the last hour at least,
+    is done for a VIP tenant without a person. `recent` holds the actions on the same target of the last hour at least,
     `started` those on any target of the last hour, `running` how many act just now. `evidence` is what the plan's
     `when` query showed just now; None when the plan has none or when nobody asked. `paused` says who paused what the
     plan is for and why; None: nobody did. `seen` holds what was seen of the plan's target and of what it depends on.

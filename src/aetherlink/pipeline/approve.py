@@ -3,6 +3,9 @@
 What binds is a hash over plan, target, observed state and undo. Where the target is not as it was shown any more, the
 request is made anew and what was granted is void. People grant through the commands; this stage only looks at the
 result, and takes the request back when its reason is gone or its time is over.
+
+A condition that comes and goes is no reason to ask again and again: the request stays for a while without it. It may be
+approved meanwhile; whether it holds is asked once more before anything is done.
 """
 
 from dataclasses import replace
@@ -35,6 +38,8 @@ from aetherlink.pipeline.strangers import beside
 ALLOWED_AT = "allowed_at"
 """The key of Action.facts: when the last yes came, for an action that people were asked for."""
 
+_GONE_SINCE = "condition_gone_since"  # the key of Action.facts
+
 
 async def run(world: World, case: Case) -> Step:
     """Continue to act once everybody who is needed has said yes; ask, ask anew, or take the request back."""
@@ -65,12 +70,32 @@ async def _waiting(world: World, incident: Incident, planned: StoredAlert | None
         return _withdrawn(action, world.clock.now(), "its playbook or its target has changed")
     findings = await decide.find_out(world, incident.source, action.plan, anew=True)
     shown, now = findings.evidence, world.clock.now()
-    if shown is not None and shown.status is EvidenceStatus.DOES_NOT_HOLD:
+    noted = _with_condition(action, shown, now)
+    if shown is not None and shown.status is EvidenceStatus.DOES_NOT_HOLD and not _stays(world, noted, now):
         return _withdrawn(action, now, f"its condition does not hold any more: {shown.detail}")
     seen = findings.seen[action.plan.target].observation
     if seen is None or action.plan.target not in world.targets:
         return Step(Wait(now + world.options.redecide_interval))
-    return _asked(world, incident, action, asked(world, incident, action, seen, shown), seen)
+    step = _asked(world, incident, noted, asked(world, incident, noted, seen, shown), seen)
+    return step if step.action is not None or noted is action else replace(step, action=noted)
+
+
+def _with_condition(action: Action, shown: Evidence | None, now: datetime) -> Action:
+    """The action with the instant since which its condition does not hold; without data that stays as it was."""
+    gone_since = action.facts.get(_GONE_SINCE)
+    match None if shown is None else shown.status:
+        case EvidenceStatus.DOES_NOT_HOLD if gone_since is None:
+            return replace(action, facts={**action.facts, _GONE_SINCE: now.isoformat()})
+        case EvidenceStatus.HOLDS if gone_since is not None:
+            return replace(action, facts={key: each for key, each in action.facts.items() if key != _GONE_SINCE})
+        case _:
+            return action
+
+
+def _stays(world: World, action: Action, now: datetime) -> bool:
+    """Whether people who were asked go on being asked, although the condition does not hold now."""
+    since = datetime.fromisoformat(str(action.facts.get(_GONE_SINCE, now.isoformat())))
+    return action.approval is not None and abs(now - since) < world.consent.stays_for
 
 
 def asked(world: World, incident: Incident, action: Action, seen: Observation, evidence: Evidence | None) -> Approval:

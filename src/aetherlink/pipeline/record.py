@@ -165,13 +165,22 @@ def _is_refused_meanwhile(transaction: Transaction, case: Case, stored: Incident
 
 
 def _with_what_people_said(transaction: Transaction, action: Action) -> Action:
-    """The action with the `wrong` that a person may have said of it while a stage ran."""
-    if action.state is not ActionState.FINISHED:
+    """The action with the `wrong`, or with the yes, that a person may have said of it while a stage ran."""
+    if action.state not in (ActionState.FINISHED, ActionState.WAITING_APPROVAL):
         return action
     stored = transaction.actions.get(action.id)
+    if action.state is ActionState.WAITING_APPROVAL:
+        return action if stored is None else _with_grants_of(stored, action)
     if stored is None or WRONG_FACT not in stored.facts or WRONG_FACT in action.facts:
         return action
     return replace(action, facts={**action.facts, WRONG_FACT: stored.facts[WRONG_FACT]})
+
+
+def _with_grants_of(stored: Action, action: Action) -> Action:
+    """The action with what was granted meanwhile to the very request that it still is."""
+    then, now = stored.approval, action.approval
+    is_same = then is not None and now is not None and then.plan_hash == now.plan_hash
+    return replace(action, approval=then) if is_same else action
 
 
 def _braked(transaction: Transaction, step: Step, now: datetime) -> tuple[Entry, ...]:

@@ -117,10 +117,14 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """How approvals are asked for: for how long one may be granted, and whether a VIP's takes two people."""
+    """How approvals are asked for: for how long one may be granted, and whether a VIP's takes two people.
+
+    `stays_for` is for how long a request outlives its condition.
+    """
 
     expires_after: timedelta = timedelta(minutes=30)
     second_person_for_vip: bool = False
+    stays_for: timedelta = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)

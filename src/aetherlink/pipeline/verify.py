@@ -4,6 +4,9 @@ Three verdicts. Recovered: it held for long enough. Not recovered: the time is o
 step of the playbook is tried, or the repair is undone where it can be, and the target is left alone until a person lets
 go of it. Cannot tell: no data, which is neither good news nor bad news, and never success; nothing is undone for it. A
 target that is still coming up is given as much time once more.
+
+Where the playbook does not say for how long it has to hold, it has to for as long as two samples are apart, so that one
+sample alone proves nothing; and without data nobody gives up before two samples could have come.
 """
 
 from dataclasses import replace
@@ -35,12 +38,30 @@ async def run(world: World, case: Case) -> Step:
         evidence = replace(evidence, status=EvidenceStatus.NO_DATA, detail="the clock was set back meanwhile")
         return await _ended(world, await _not_recovered(world, case, action, evidence))
     since = (case.incident.verified_since or now) if evidence.status is EvidenceStatus.HOLDS else None
-    if since is not None and now - since >= timedelta(seconds=action.plan.verify_for_seconds):
+    if since is not None and now - since >= _needed(action.plan, evidence):
         return await _ended(world, await _recovered(world, case, action, evidence))
-    if since is None and now - action.finished_at >= within and not await _is_coming_up(world, action, within):
+    is_over = now - action.finished_at >= _patience(within, evidence)
+    if since is None and is_over and not await _is_coming_up(world, action, within):
         return await _ended(world, await _not_recovered(world, case, action, evidence))
     first = () if case.incident.verified_since or since is None else (_holding(action.plan, evidence, now),)
     return Step(Wait(now + world.options.verify_interval), first, verified_since=since)
+
+
+def _needed(plan: Plan, evidence: Evidence) -> timedelta:
+    """For how long it has to hold."""
+    if plan.verify_for_seconds or evidence.spacing is None:
+        return timedelta(seconds=plan.verify_for_seconds)
+    return min(evidence.spacing, timedelta(seconds=plan.verify_within_seconds) / 2)
+
+
+def _patience(within: timedelta, evidence: Evidence) -> timedelta:
+    """How long after the action there is no verdict yet, as long as it does not hold.
+
+    Twice the playbook's time at most: for longer the rule `target_is_free` keeps nobody off the target.
+    """
+    if evidence.status is not EvidenceStatus.NO_DATA or evidence.spacing is None:
+        return within
+    return min(max(within, 2 * evidence.spacing), 2 * within)
 
 
 async def _ended(world: World, step: Step) -> Step:
@@ -73,7 +94,8 @@ def _facts(action: Action, evidence: Evidence) -> dict[str, object]:
 
 
 def _holding(plan: Plan, evidence: Evidence, now: datetime) -> Entry:
-    text = f"`{evidence.query}` holds on fresh samples; it has to hold for {plan.verify_for_seconds:g} s"
+    needed = _needed(plan, evidence).total_seconds()
+    text = f"`{evidence.query}` holds on fresh samples; it has to hold for {needed:g} s"
     return Entry(EventKind.VERIFYING, now, text)
 
 
@@ -83,7 +105,7 @@ def _judged(action: Action, verdict: Verdict) -> Action:
 
 async def _recovered(world: World, case: Case, action: Action, evidence: Evidence) -> Step:
     now = world.clock.now()
-    text = f"the repair worked: `{evidence.query}` has held for {action.plan.verify_for_seconds:g} s"
+    text = f"the repair worked: `{evidence.query}` has held for {_needed(action.plan, evidence).total_seconds():g} s"
     verified = Entry(EventKind.VERIFIED, now, text, _facts(action, evidence))
     judged = patience.noted(_judged(action, Verdict.RECOVERED), now)
     following = await aftermath.following(world, case, action, helped=True)

@@ -129,11 +129,20 @@ class VerifyForm(_Strict):
         return self
 
 
+def _only_one(count: int) -> int:
+    if count != 1:
+        raise ValueError(
+            "a target has one action at a time, and the next waits until it is known whether that helped: leave it "
+            "out, or say 1. `limits.per_hour` bounds how many there are in an hour, `escalate.after` how many tries"
+        )
+    return count
+
+
 class LimitsForm(_Strict):
     """`{per_hour: 3, per_target: 1}`"""
 
     per_hour: Annotated[Count, Field(ge=1, le=60)] = 3
-    per_target: Annotated[Count, Field(ge=1, le=1)] = 1
+    per_target: Annotated[Count, AfterValidator(_only_one)] = 1
 
 
 class EscalateForm(_Strict):

@@ -21,8 +21,8 @@ def mode_allows(question: Question) -> Objection | None:
 
 
 def vip_allows(question: Question) -> Objection | None:
-    """What touches a VIP tenant is approved by a person, unless `vip_mode` says otherwise."""
-    if not question.vip or not question.is_automatic or question.is_undo:
+    """What touches a VIP tenant is approved by a person, on request too, unless `vip_mode` says otherwise."""
+    if not question.vip or question.is_undo:
         return None
     match question.vip_mode:
         case Mode.AUTO:

@@ -163,6 +163,10 @@ class IncidentRows(Protocol):
         """Entries in order, those with a sequence above `after`."""
         ...
 
+    def given_up(self, *, limit: int) -> list[Incident]:
+        """Open incidents with alerts that fire and that the agent has left to people, the newest first."""
+        ...
+
     def page(self, *, limit: int, before: str | None, only: IncidentFilter = ...) -> tuple[list[Incident], str | None]:
         """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
         ...

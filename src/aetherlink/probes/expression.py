@@ -15,6 +15,9 @@ from aetherlink.lib.promql import Selector as Standing
 from aetherlink.lib.promql import graft, parse, survey
 
 MOST_SELECTORS = 20
+SPACING_WINDOW = timedelta(minutes=5)
+"""Within so long samples are counted, to know how far apart they are."""
+
 PART = "aether_part"
 """The label that tells the parts of one combined answer apart: `value`, `now`, and those of `Selector`."""
 
@@ -58,11 +61,16 @@ class Selector:
         """The part that is there when any sample lies in its range, of a series that has ended too."""
         return f"present-{self.index}"
 
+    @property
+    def samples(self) -> str:
+        """The part that carries how many samples within SPACING_WINDOW the series has that has the fewest."""
+        return f"samples-{self.index}"
+
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A query as understood. `combined` asks for it and for the age of its samples in one evaluation; `kind` is what it
-    evaluates to (only a vector can be evidence, anything else has no `combined`).
+    """A query as understood. `combined` asks for it and for the age of its samples in one evaluation, `spaced` for how
+    far apart they are, too; `kind` is what it evaluates to (only a vector can be evidence, anything else has neither).
 
     `shifted` names a selector that does not look at the present (offset or @), or is empty. `is_truth_valued` says that
     its samples are the 0 or 1 of a `bool` comparison, where 0 means no.
@@ -73,6 +81,7 @@ class Expression:
     shifted: str
     is_truth_valued: bool
     kind: str
+    spaced: str = ""
 
 
 @lru_cache(maxsize=512)
@@ -90,6 +99,7 @@ def read_expression(query: str) -> Expression:
         shifted=seen.shifted,
         is_truth_valued=_is_truth_valued(tree),
         kind=kind,
+        spaced=_combine(tree, found, with_spacing=True) if kind == "vector" else "",
     )
 
 
@@ -110,7 +120,7 @@ def _each_once(selectors: Iterable[Standing]) -> list[_Found]:
     return list(found.values())
 
 
-def _combine(tree: promql.Expr, found: Iterable[_Found]) -> str:
+def _combine(tree: promql.Expr, found: Iterable[_Found], *, with_spacing: bool = False) -> str:
     """One expression that answers everything at one instant. Built as a tree: no text of the query is ever pasted."""
     pieces: dict[str, promql.Expr] = {_EXPRESSION: tree}
     ranges: dict[str, promql.Expr] = {}
@@ -119,6 +129,9 @@ def _combine(tree: promql.Expr, found: Iterable[_Found]) -> str:
         number, selector = one.selector.index, one.selector
         pieces[f"aether_current_{number}"] = one.plain
         terms.append(_term(f"min(timestamp(aether_current_{number}))", selector.current))
+        if with_spacing:
+            window = f"{SPACING_WINDOW.total_seconds():.0f}s"
+            terms.append(_term(f"min(count_over_time(aether_current_{number}[{window}]))", selector.samples))
         if one.ranged is not None:
             ranges[f"aether_range_{number}"] = one.ranged
             terms.append(_term(f"count(last_over_time(aether_range_{number}[1s]))", selector.present))

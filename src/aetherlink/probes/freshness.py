@@ -36,11 +36,12 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the answer shows, why, and the instant of the oldest sample that it rests on."""
+    """What the answer shows, why, the instant of the oldest sample that it rests on, and how far apart samples are."""
 
     status: EvidenceStatus
     detail: str
     sample_at: float | None = None
+    spacing: timedelta | None = None
 
 
 def read_snapshot(result: list[object]) -> Snapshot:

@@ -12,10 +12,10 @@ class ProbeOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_age: Duration = Field(
-        default=timedelta(minutes=5),
+    max_age: Duration | None = Field(
+        default=None,
         gt=timedelta(0),
         le=timedelta(hours=1),
-        description="The oldest current sample that still counts. The default is as far back as Prometheus looks; two "
-        "or three scrape intervals are stricter and better.",
+        description="The oldest current sample that still counts. Left out it is three times the interval at which the "
+        "query's samples come, 30 s at least and 5 min at most, and 5 min while nobody knows the interval.",
     )

@@ -6,6 +6,7 @@ samples is asked in the same evaluation, and measured on the server's clock. Dec
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from aetherlink.errors import AetherError, AnswerError, NotFoundError
@@ -16,6 +17,7 @@ from aetherlink.probes.expression import Expression, read_expression
 from aetherlink.probes.freshness import Verdict, judge, read_snapshot
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.options import ProbeOptions
+from aetherlink.probes.spacing import Spacings, oldest_that_counts
 
 logger = logging.getLogger("aetherlink.probes")
 _MILLISECONDS = 0.005  # the server's time comes in whole milliseconds, rounded down
@@ -32,6 +34,7 @@ class PrometheusProbe:
         self._options = options
         self._clock = clock
         self._metrics = metrics
+        self._spacings = Spacings(clock.monotonic)
 
     async def check(self, source: SourceName, query: str, *, newer_than: datetime | None = None) -> Evidence:
         """Ask the query; with `newer_than` (our clock) only samples after it count. Never raises.
@@ -48,7 +51,7 @@ class PrometheusProbe:
             verdict = Verdict(EvidenceStatus.ERROR, "the probe itself failed; the log says how")
         self._metrics.checked(verdict.status)
         sample_at = None if verdict.sample_at is None else datetime.fromtimestamp(verdict.sample_at, UTC)
-        return Evidence(query, verdict.status, self._clock.now(), verdict.detail, sample_at)
+        return Evidence(query, verdict.status, self._clock.now(), verdict.detail, sample_at, verdict.spacing)
 
     async def _verdict(self, source: SourceName, query: str, newer_than: datetime | None) -> Verdict:
         client = self._clients.get(source)
@@ -58,17 +61,20 @@ class PrometheusProbe:
         if refusal := _refusal(expression):
             return refusal
         before = self._clock.now()
-        answer = await client.instant(expression.combined)
+        answer = await client.instant(self._spacings.question(source, expression))
         after = self._clock.now()
         if answer.kind != "vector":
             raise AnswerError(f"the source answered a {answer.kind} where a vector was asked for")
         if answer.warnings:
             raise AnswerError(f"the source warns that its answer may not be whole: {answer.warnings[0]}")
         snapshot = read_snapshot(answer.result)
+        self._spacings.learn(source, expression, snapshot)
+        spacing = self._spacings.of(source, expression)
+        max_age = self._options.max_age or oldest_that_counts(spacing)
         ahead = _ahead(snapshot.now, before, after)
         limit = None if newer_than is None else newer_than.timestamp() + ahead
-        verdict = judge(expression, snapshot, newer_than=limit, max_age=self._options.max_age)
-        return _on_our_clock(verdict, ahead)
+        verdict = judge(expression, snapshot, newer_than=limit, max_age=max_age)
+        return replace(_on_our_clock(verdict, ahead), spacing=spacing)
 
 
 def _refusal(expression: Expression) -> Verdict | None:

@@ -152,6 +152,11 @@ class MemoryIncidentRows:
         entries = self._table.timelines.get(incident_id, ())
         return [one for one in entries if one.sequence > after][:limit]
 
+    def given_up(self, *, limit: int) -> list[Incident]:
+        """See ports.IncidentRows."""
+        found = [one for one in self._opened() if one.hands_off and one.firing > 0]
+        return sorted(found, key=lambda one: one.id, reverse=True)[:limit]
+
     def page(
         self, *, limit: int, before: str | None, only: IncidentFilter = _NO_FILTER
     ) -> tuple[list[Incident], str | None]:

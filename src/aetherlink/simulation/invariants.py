@@ -107,6 +107,14 @@ def only_declared_targets_are_touched(witness: Witness) -> Iterator[str]:
             yield f"{call.target.name} was touched and is not declared"
 
 
+def a_request_is_for_the_tenant_of_its_target(witness: Witness) -> Iterator[str]:
+    """Whom a target serves is known whoever asks, so that budgets, pauses and the care for VIPs hold."""
+    for intent in witness.intents:
+        plan, target = intent.action.plan, intent.settings.targets.get(intent.action.plan.target)
+        if plan.playbook is None and target is not None and plan.tenant != target.tenant:
+            yield f"{intent.action.id} was asked for {target.name} of {target.tenant!r}, and is for {plan.tenant!r}"
+
+
 def a_mode_below_auto_does_nothing_alone(witness: Witness) -> Iterator[str]:
     """Observe does nothing at all; approve does what was approved by everybody who is needed.
 
@@ -278,6 +286,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     the_cooldown_is_kept,
     replicas_stay_within_bounds,
     only_declared_targets_are_touched,
+    a_request_is_for_the_tenant_of_its_target,
     a_mode_below_auto_does_nothing_alone,
     what_is_approved_is_what_is_done,
     budgets_are_kept,

@@ -141,6 +141,7 @@ class Process:
             actions={},
             source=SOURCE,
             per_hour=3,
+            is_vip=_mapping().is_vip,
             count=self.pipeline_metrics.action_stored,
         )
 

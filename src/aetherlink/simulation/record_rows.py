@@ -22,7 +22,7 @@ from aetherlink.model.ids import ActionId, PlaybookName, SourceName, TargetName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
-from aetherlink.model.precision import Precision
+from aetherlink.model.precision import TAKEN_BACK, Precision
 from aetherlink.model.principals import TokenRecord
 from aetherlink.model.silences import OwnSilence
 from aetherlink.model.would_be import HOW, THEN_FACT
@@ -89,12 +89,14 @@ class MemoryActionRows:
     def precision(self, playbook: PlaybookName, *, since: datetime, most: int) -> Precision:
         """See ports.ActionRows."""
         newest_first = sorted(self._table.rows.values(), key=lambda one: one.created_at, reverse=True)
-        of_it = [one for one in newest_first if one.plan.playbook == playbook and one.plan.undo_of is None]
-        counted = [one for one in of_it if one.created_at >= since][:most]
+        of_it = [one for one in newest_first if one.plan.playbook == playbook and one.created_at >= since]
+        counted = [one for one in of_it if one.plan.undo_of is None][:most]
+        undoing = [one for one in of_it if one.plan.undo_of is not None][:most]
+        undone = sum(1 for one in undoing if one.outcome is not None and one.outcome.status in TAKEN_BACK)
         verdicts = Counter(str(one.facts.get(VERDICT_FACT, "")) for one in counted if one.started_at is not None)
         would_be = Counter(_then(one) for one in counted if _is_observed(one))
         wrong = sum(1 for one in counted if WRONG_FACT in one.facts)
-        return Precision(verdicts.total(), wrong, dict(verdicts), dict(would_be))
+        return Precision(verdicts.total(), wrong, dict(verdicts), dict(would_be), undone)
 
 
 def _fits(one: Action, only: ActionFilter) -> bool:

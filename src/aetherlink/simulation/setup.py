@@ -151,6 +151,7 @@ def _target(dice: Random, name: TargetName, others: tuple[TargetName, ...]) -> T
         floor=dice.choice((0, 0, 1)),
         depends_on=(dice.choice(others),) if others and dice.random() < 0.2 else (),
         mode=dice.choice(_MODES),
+        tenant=TENANTS[-1] if name == _NAMES[0] else "",
     )
 
 

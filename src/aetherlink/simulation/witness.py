@@ -42,10 +42,9 @@ class Settings:
 
     def mode_of(self, plan: Plan, *, vip: bool) -> Mode:
         """The most that may be done about the plan without a person."""
-        if plan.playbook is None:
-            return self.ceiling
-        target = self.targets[plan.target].mode
-        modes = [self.ceiling, self.modes[plan.playbook], target, *([self.restraints.vip_mode] if vip else [])]
+        modes = [self.ceiling, *([self.restraints.vip_mode] if vip else [])]
+        if plan.playbook is not None:
+            modes += [self.modes[plan.playbook], self.targets[plan.target].mode]
         return min(modes, key=lambda mode: mode.rank)
 
 

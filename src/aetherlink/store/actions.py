@@ -24,7 +24,7 @@ from aetherlink.model.actions import (
 )
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, PlaybookName, TargetName
-from aetherlink.model.precision import Precision
+from aetherlink.model.precision import TAKEN_BACK, Precision
 from aetherlink.model.would_be import HOW, THEN_FACT
 from aetherlink.store import rows
 from aetherlink.store.prepared import Prepared
@@ -60,6 +60,7 @@ _STARTED_ANYWHERE = Prepared(
     .order_by(_IS_RUNNING.desc(), actions.c.started_at.desc())
     .limit(sa.bindparam("most"))
 )
+_IS_UNDOING = actions.c.plan["undo_of"].as_string().is_not(None)
 _OF_PLAYBOOK = (
     sa.select(
         actions.c.started_at.is_not(None).label("is_executed"),
@@ -71,13 +72,27 @@ _OF_PLAYBOOK = (
     .where(
         actions.c.playbook == sa.bindparam("its_playbook"),
         actions.c.created_at >= sa.bindparam("since"),
-        actions.c.plan["undo_of"].as_string().is_(None),
+        sa.not_(_IS_UNDOING),
     )
     .order_by(actions.c.created_at.desc())
     .limit(sa.bindparam("most"))
     .subquery()
 )
 _PRECISION = sa.select(_OF_PLAYBOOK, sa.func.count().label("number")).group_by(*_OF_PLAYBOOK.c)
+_UNDOING = (
+    sa.select(actions.c.outcome["status"].as_string().label("status"))
+    .where(
+        actions.c.playbook == sa.bindparam("its_playbook"),
+        actions.c.created_at >= sa.bindparam("since"),
+        _IS_UNDOING,
+    )
+    .order_by(actions.c.created_at.desc())
+    .limit(sa.bindparam("most"))
+    .subquery()
+)
+_UNDONE = (
+    sa.select(sa.func.count()).select_from(_UNDOING).where(_UNDOING.c.status.in_([one.value for one in TAKEN_BACK]))
+)
 _NO_FILTER = ActionFilter()
 _MOST_READ = 10_000  # rows, for one page
 
@@ -126,7 +141,8 @@ class SqlActionRows:
     def precision(self, playbook: PlaybookName, *, since: datetime, most: int) -> Precision:
         """See ports.ActionRows."""
         values = {"its_playbook": playbook, "since": since, "most": most}
-        return _precision(self._connection.execute(_PRECISION, values).all())
+        undone = self._connection.execute(_UNDONE, values).scalar_one()
+        return _precision(self._connection.execute(_PRECISION, values).all(), undone)
 
     def _one(self, condition: sa.ColumnElement[bool]) -> Action | None:
         row = self._connection.execute(sa.select(actions).where(condition)).first()
@@ -143,7 +159,7 @@ def _conditions(only: ActionFilter) -> Iterable[sa.ColumnElement[bool]]:
             yield column == wanted
 
 
-def _precision(groups: Sequence[sa.Row[Any]]) -> Precision:
+def _precision(groups: Sequence[sa.Row[Any]], undone: int) -> Precision:
     verdicts, would_be = Counter[str](), Counter[str]()
     for group in groups:
         if group.is_executed:
@@ -151,7 +167,7 @@ def _precision(groups: Sequence[sa.Row[Any]]) -> Precision:
         elif group.effect == Effect.OBSERVE.value:
             would_be[group.then or ""] += group.number
     wrong = sum(group.number for group in groups if group.is_wrong)
-    return Precision(verdicts.total(), wrong, dict(verdicts), dict(would_be))
+    return Precision(verdicts.total(), wrong, dict(verdicts), dict(would_be), undone)
 
 
 def _values(action: Action) -> dict[str, object]:

@@ -67,6 +67,12 @@ _WAKE_ALL = (
     )
     .returning(incidents.c.id)
 )
+_GIVEN_UP = (
+    sa.select(incidents)
+    .where(heads.IS_OPEN, incidents.c.hands_off.is_(True), incidents.c.firing > 0)
+    .order_by(incidents.c.id.desc())
+    .limit(sa.bindparam("most"))
+)
 _BY_SEVERITY = Prepared(
     sa.select(incidents.c.severity, sa.func.count().label("open")).where(heads.IS_OPEN).group_by(incidents.c.severity)
 )
@@ -221,6 +227,10 @@ class SqlIncidentRows:
     def timeline(self, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
         """Entries in order, those with a sequence above `after`."""
         return timeline.page(self._connection, incident_id, limit=limit, after=after)
+
+    def given_up(self, *, limit: int) -> list[Incident]:
+        """See ports.IncidentRows."""
+        return [_incident(row) for row in self._connection.execute(_GIVEN_UP, {"most": limit})]
 
     def page(
         self, *, limit: int, before: str | None, only: IncidentFilter = _NO_FILTER

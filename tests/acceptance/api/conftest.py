@@ -248,6 +248,7 @@ def _build(
         actions=actions,
         source=SOURCE,
         per_hour=100,
+        is_vip=lambda tenant: tenant.startswith("vip-"),
         count=PipelineMetrics(registry).action_stored,
     )
     alert_metrics = AlertMetrics(registry)
@@ -283,6 +284,7 @@ def _build(
         ),
         ledger=sink,
         playbooks=Book(load_playbooks(None), ceiling=mode, modes={}),
+        clock=clock,
         queries={SOURCE: client},
         metrics=registry,
         version="0.0.0-test",

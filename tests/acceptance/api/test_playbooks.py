@@ -1,15 +1,21 @@
 """Playbooks over the API and from the command line: what is in force, and what would come of an alert."""
 
+import asyncio
 import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from aetherlink.cli.entry import main
-from aetherlink.model.decisions import Mode
+from aetherlink.model import would_be
+from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus, Plan, Verb
+from aetherlink.model.decisions import Decision, Effect, Mode
+from aetherlink.model.ids import ActionId, PlaybookName, TargetName
 from aetherlink.playbooks.loader import BUILTIN
 
 LABELS = {"alertname": "CrmApiDown", "service": "crm", "job": "peakpro_crm", "instance": "crm:8000"}
@@ -147,6 +153,60 @@ def test_a_recorded_incident_is_tried_alert_by_alert(agent, run, tmp_path: Path)
     assert code == 0
     assert sorted(one["matches"] for one in json.loads(said)["alerts"]) == [False, True]
     assert agent.call("GET", "/api/v1/actions").json() == before
+
+
+def _done(agent, name: str, number: int, **changes: object) -> Action:
+    return replace(
+        Action(
+            ActionId(f"act-{name}-{number}"),
+            Plan(Verb.RESTART, TargetName("crm-api"), playbook=PlaybookName(name)),
+            "it is down",
+            f"playbook:{name}",
+            Decision(Effect.ALLOW, "all_rules", "nothing is against it"),
+            ActionState.FINISHED,
+            agent.services.clock.now(),
+        ),
+        **changes,
+    )
+
+
+def _put_what_was_done(agent) -> None:
+    now = agent.services.clock.now()
+    observed = Decision(Effect.OBSERVE, "mode_allows", "it observes")
+    undo = Plan(Verb.SCALE, TargetName("crm-api"), PlaybookName("crm-pool-exhausted"), undo_of=ActionId("act-1"))
+    kept = [
+        *(_done(agent, "restart-crm-api", n, started_at=now, facts={"verdict": "recovered"}) for n in range(3)),
+        _done(agent, "restart-crm-api", 3, started_at=now, facts={"verdict": "not_recovered", "wrong": {"by": "ann"}}),
+        _done(agent, "restart-crm-api", 4, started_at=now, facts={"verdict": "cannot_tell"}),
+        _done(agent, "restart-crm-api", 5, started_at=now),
+        _done(agent, "restart-crm-api", 6, created_at=now - timedelta(days=31), started_at=now - timedelta(days=31)),
+        _done(agent, "crm-pool-exhausted", 0, plan=undo, outcome=Outcome(OutcomeStatus.DONE, "scaled")),
+        _done(agent, "crm-pool-exhausted", 1, decision=observed, facts={"then": {"how": would_be.BY_ITSELF}}),
+        _done(agent, "crm-pool-exhausted", 2, decision=observed, facts={"then": {"how": would_be.BY_A_PERSON}}),
+        _done(agent, "crm-pool-exhausted", 3, decision=observed, facts={"then": {"how": would_be.BY_A_PERSON}}),
+        _done(agent, "crm-pool-exhausted", 4, decision=observed),
+    ]
+    asyncio.run(agent.store.write(lambda tx: [tx.actions.put(each) for each in kept]))
+
+
+def test_the_list_tells_how_good_each_playbook_was(agent, run) -> None:
+    _put_what_was_done(agent)
+
+    items = agent.call("GET", "/api/v1/playbooks").json()["items"]
+    found = {item["name"]: item["precision"] for item in items}
+    would_be_none = {"resolved_by_itself": 0, "looked_after": 0, "not_known": 0}
+    none = dict.fromkeys(("executed", "judged", "recovered", "not_recovered", "cannot_tell", "undone", "wrong"), 0)
+    none = {"days": 30, **none, "would_be": would_be_none}
+    ran = {"executed": 6, "judged": 5, "recovered": 3, "not_recovered": 1, "cannot_tell": 1, "wrong": 1}
+    then = {"resolved_by_itself": 1, "looked_after": 2, "not_known": 1}
+    assert found["restart-crm-api"] == {**none, **ran}
+    assert found["crm-pool-exhausted"] == {**none, "undone": 1, "would_be": then}
+    assert found["watchdog"] == none
+
+    code, said = run("playbook", "list", "--url", agent.url)
+    assert code == 0
+    assert "6 ran, 3 recovered, 1 did not, 1 unclear, 1 wrong" in said
+    assert "1 undone; would have acted 4 times: 1 ended by themselves, 2 a person" in " ".join(said.split())
 
 
 Answering = Callable[[Callable[[object], None]], str]

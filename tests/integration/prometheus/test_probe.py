@@ -152,6 +152,17 @@ async def test_an_old_sample_that_prometheus_still_shows_is_no_data(client: Prom
     assert (await client.instant(query)).value == 7.0
 
 
+async def test_prometheus_says_how_far_apart_samples_are(client: PrometheusClient, target: Any) -> None:
+    query = f'up{{job="{target.job}"}} == 1'
+    await until(make_probe(client), f'count_over_time(up{{job="{target.job}"}}[5m]) >= 3', EvidenceStatus.HOLDS)
+
+    evidence = await make_probe(client).check(LAB, query)
+
+    assert evidence.status is EvidenceStatus.HOLDS
+    assert evidence.spacing is not None
+    assert timedelta(seconds=0.1) < evidence.spacing <= timedelta(minutes=2.5)
+
+
 async def test_values_are_judged_as_promql_means_them(probe: PrometheusProbe, target: Any) -> None:
     target.text = 'temperature{room="a \\"b\\""} 20\nbroken NaN\nzero 0\n'
     job = f'job="{target.job}"'

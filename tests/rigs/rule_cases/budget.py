@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from aetherlink.model.actions import Action, OutcomeStatus, Plan, Verb, Verdict
 from aetherlink.model.budgets import Budgets
-from aetherlink.model.decisions import Effect
+from aetherlink.model.decisions import Effect, Mode
 from aetherlink.model.ids import PlaybookName, TargetName
 from aetherlink.model.questions import Question
 from rigs.rule_cases.asking import (
@@ -99,13 +99,13 @@ _FLEET = (
     Case(
         "fleet_budget_holds",
         "a VIP has what is kept",
-        replace(_bounded(BY_PERSON, *elsewhere(9), per_ten_minutes=10, vip_reserve=2), vip=True),
+        replace(_bounded(BY_PERSON, *elsewhere(9), per_ten_minutes=10, vip_reserve=2), vip=True, vip_mode=Mode.AUTO),
         None,
     ),
     Case(
         "fleet_budget_holds",
         "a VIP has no more than all",
-        replace(_bounded(BY_PERSON, *elsewhere(10), per_ten_minutes=10, vip_reserve=2), vip=True),
+        replace(_bounded(BY_PERSON, *elsewhere(10), per_ten_minutes=10, vip_reserve=2), vip=True, vip_mode=Mode.AUTO),
         Effect.DENY,
     ),
     Case(

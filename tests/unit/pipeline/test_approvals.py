@@ -197,8 +197,11 @@ async def test_a_target_that_drifts_after_the_yes_makes_the_yes_void(asking: Rig
 async def test_a_request_whose_condition_does_not_hold_any_more_is_taken_back(asking: Rig) -> None:
     await ask(asking)
     asking.probe.status = EvidenceStatus.DOES_NOT_HOLD
-    await asking.run_for(31)
+    await asking.run_for(30 + 119)
+    first = (await asking.actions())[0]
+    assert first.state is ActionState.WAITING_APPROVAL
 
+    await asking.run_for(2)
     first = (await asking.actions())[0]
     assert first.state is ActionState.REFUSED
     [taken_back] = await entries(asking, EventKind.DENIED)
@@ -213,6 +216,74 @@ async def test_a_request_whose_condition_does_not_hold_any_more_is_taken_back(as
     await asking.run_for(31)
     assert (await asking.actions())[-1].state is ActionState.WAITING_APPROVAL
     assert len(await entries(asking, EventKind.APPROVAL_ASKED)) == 2
+
+
+async def test_who_is_asked_for_what_comes_and_goes_is_asked_once(asking: Rig) -> None:
+    first = await ask(asking)
+    for _ in range(10):
+        for status, seconds in ((EvidenceStatus.DOES_NOT_HOLD, 90), (EvidenceStatus.NO_DATA, 30)):
+            asking.probe.status = status
+            await asking.run_for(seconds)
+        asking.probe.status = EvidenceStatus.HOLDS
+        await asking.run_for(30)
+    told = [
+        each
+        for kind in (EventKind.APPROVAL_ASKED, EventKind.DENIED, EventKind.DECIDED)
+        for each in await entries(asking, kind)
+    ]
+
+    [action] = await asking.actions()
+    assert (action.state, action.approval) == (ActionState.WAITING_APPROVAL, first.approval)
+    assert len(told) == 2, "one decision, one request"
+
+
+async def test_without_data_nobody_is_sure_that_the_condition_is_back(asking: Rig) -> None:
+    await ask(asking)
+    for status, seconds in ((EvidenceStatus.DOES_NOT_HOLD, 60), (EvidenceStatus.NO_DATA, 90)):
+        asking.probe.status = status
+        await asking.run_for(seconds)
+    asking.probe.status = EvidenceStatus.DOES_NOT_HOLD
+    await asking.run_for(31)
+
+    assert (await asking.actions())[0].state is ActionState.REFUSED
+
+
+async def test_a_yes_while_the_condition_does_not_hold_acts_on_nothing_and_is_spent(asking: Rig) -> None:
+    await ask(asking)
+    asking.probe.status = EvidenceStatus.DOES_NOT_HOLD
+    await asking.run_for(40)
+    await say_yes(asking, "ann")
+    await asking.run_for(5)
+    assert asking.executor.calls == []
+
+    asking.probe.status = EvidenceStatus.HOLDS
+    await asking.run_for(200)
+    latest = (await asking.actions())[-1]
+    assert (latest.state, asking.executor.calls) == (ActionState.WAITING_APPROVAL, [])
+    assert latest.approval is not None
+    assert latest.approval.grants == ()
+    assert len(await entries(asking, EventKind.APPROVAL_ASKED)) == 2
+
+
+async def test_a_yes_that_comes_while_the_condition_is_looked_at_is_not_lost(
+    asking: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ask(asking)
+    asking.probe.status = EvidenceStatus.DOES_NOT_HOLD
+    look = asking.probe.check
+
+    async def check(*given, **more):
+        monkeypatch.setattr(asking.probe, "check", look)
+        await say_yes(asking, "ann")
+        return await look(*given, **more)
+
+    monkeypatch.setattr(asking.probe, "check", check)
+    asking.clock.move(30)
+    await asking.run()
+
+    [action] = await asking.actions()
+    assert action.approval is not None
+    assert [grant.by for grant in action.approval.grants] == ["ann"]
 
 
 @pytest.mark.parametrize("status", [EvidenceStatus.NO_DATA, EvidenceStatus.ERROR])

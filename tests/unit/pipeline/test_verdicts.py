@@ -187,3 +187,47 @@ async def test_a_clock_set_back_by_hours_while_it_is_verified_leaves_nobody_wait
     [action] = await rig.actions()
     assert action.verdict is Verdict.CANNOT_TELL
     assert (await rig.incident()).escalated
+
+
+@pytest.mark.parametrize(
+    ("given", "spacing", "needed"),
+    [(0, 15, 15), (0, None, 0), (3, 15, 3), (0, 300, 30)],
+    ids=["as far as samples are apart", "nobody knows how far", "the playbook says so", "half of its time at most"],
+)
+async def test_it_has_to_hold_as_the_playbook_says_or_as_far_as_samples_are_apart(
+    rig: Rig, given: int, spacing: int | None, needed: int
+) -> None:
+    playbook_of(rig, verify_for=timedelta(seconds=given))
+    signal_of(rig).spacing = None if spacing is None else timedelta(seconds=spacing)
+    await rig.hear()
+    if needed:
+        await rig.run_for(needed - 1)
+        assert await verdicts(rig) == []
+    await rig.run_for(2)
+
+    assert await verdicts(rig) == [EventKind.VERIFIED]
+
+
+async def test_a_signal_that_comes_and_goes_between_two_samples_is_no_recovery(rig: Rig) -> None:
+    playbook_of(rig, verify_for=timedelta(0))
+    signal = signal_of(rig, lambda: HOLDS if rig.clock.now().second == 10 else FAILS)
+    signal.spacing = timedelta(seconds=15)
+    await rig.hear()
+    await rig.run_for(61)
+
+    assert await verdicts(rig) == [EventKind.NOT_RECOVERED]
+
+
+@pytest.mark.parametrize(
+    ("status", "spacing", "seconds"), [(NO_DATA, 45, 90), (NO_DATA, 15, 60), (NO_DATA, 300, 120), (FAILS, 45, 60)]
+)
+async def test_without_data_nobody_gives_up_before_two_samples_could_have_come(
+    rig: Rig, status: EvidenceStatus, spacing: int, seconds: int
+) -> None:
+    signal_of(rig, status).spacing = timedelta(seconds=spacing)
+    await rig.hear()
+    await rig.run_for(seconds - 1)
+    assert await verdicts(rig) == []
+
+    await rig.run_for(2)
+    assert len(await verdicts(rig)) == 1

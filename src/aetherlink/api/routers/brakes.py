@@ -41,7 +41,10 @@ def router(services: ApiServices) -> APIRouter:
     async def release(
         scope: _Scope, reason: _Reason, caller: Annotated[Principal, Depends(Needs(services.gate, Scope.APPROVE))]
     ) -> shapes.BrakeShape:
-        """The answer is the brake as it was. What was given up stays with people; new incidents are decided anew."""
+        """The answer is the brake as it was. Open incidents that were given up for it are looked at anew.
+
+        But not those where a person said no, or where nobody said yes in time, or which another brake holds.
+        """
         return shapes.brake(await commands.release(scope, reason, by=caller.name))
 
     return routes

@@ -1,4 +1,6 @@
-"""GET /api/v1/playbooks: what the agent would do about which alerts, and how much of it by itself."""
+"""GET /api/v1/playbooks: what the agent would do about which alerts, and how good that was so far."""
+
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
@@ -6,10 +8,16 @@ from pydantic import BaseModel, Field
 from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.paging import Page
 from aetherlink.api.services import ApiServices
-from aetherlink.model.actions import Verb
+from aetherlink.model import would_be
+from aetherlink.model.actions import Verb, Verdict
 from aetherlink.model.decisions import Mode
+from aetherlink.model.ids import PlaybookName
 from aetherlink.model.playbooks import Playbook, PlaybookStep, TargetChoice
+from aetherlink.model.precision import MOST_COUNTED, SPAN, Precision
 from aetherlink.model.principals import Scope
+from aetherlink.ports import Transaction
+
+_NEVER = Precision()  # one that only observes does nothing, and would do nothing
 
 
 class TargetShape(BaseModel):
@@ -43,6 +51,28 @@ class StepShape(BaseModel):
     instead_of: str = Field(description="It is done where that step did not help.", examples=["restart"])
 
 
+class WouldBeShape(BaseModel):
+    """What happened after it would have acted and only said so."""
+
+    resolved_by_itself: int = Field(description="The incident ended, and nobody had acknowledged it.", examples=[4])
+    looked_after: int = Field(description="A person acknowledged the incident or closed it.", examples=[1])
+    not_known: int = Field(description="The incident is still open, or it went on to another action.", examples=[0])
+
+
+class PrecisionShape(BaseModel):
+    """How good a playbook was: its latest actions, those that took one back left out of all counts but `undone`."""
+
+    days: int = Field(description="How far back it is counted.", examples=[SPAN.days])
+    executed: int = Field(description=f"Carried out, of the latest {MOST_COUNTED} actions.", examples=[12])
+    judged: int = Field(description="Of these it is known whether they helped.", examples=[12])
+    recovered: int = Field(examples=[10])
+    not_recovered: int = Field(examples=[1])
+    cannot_tell: int = Field(description="There was no data to judge by, which is no success.", examples=[1])
+    undone: int = Field(description="Taken back, because they had not helped.", examples=[1])
+    wrong: int = Field(description="What a person called wrong, of would-be actions too.", examples=[0])
+    would_be: WouldBeShape
+
+
 class PlaybookShape(BaseModel):
     """A playbook in force."""
 
@@ -57,6 +87,7 @@ class PlaybookShape(BaseModel):
     per_hour: int = Field(examples=[3])
     escalate_after: int = Field(description="Repairs in a row that did not help.", examples=[2])
     silence: bool = Field(description="Whether its alert is silenced while it acts.")
+    precision: PrecisionShape
 
 
 class PlaybookPage(Page):
@@ -73,13 +104,21 @@ def router(services: ApiServices) -> APIRouter:
     @routes.get("", summary="Playbooks, in the order in which they are asked", dependencies=may_read)
     async def playbooks() -> PlaybookPage:
         """Those in force: files on disk that are wrong are not. The first one that matches an alert is taken."""
-        items = [_playbook(playbook, mode) for playbook, mode in services.playbooks.in_force]
+        in_force = services.playbooks.in_force
+        since = services.clock.now() - SPAN
+
+        def counted(rows: Transaction) -> Mapping[PlaybookName, Precision]:
+            names = [playbook.name for playbook, _ in in_force if playbook.steps]
+            return {name: rows.actions.precision(name, since=since, most=MOST_COUNTED) for name in names}
+
+        precision = await services.store.read(counted)
+        items = [_playbook(playbook, mode, precision.get(playbook.name, _NEVER)) for playbook, mode in in_force]
         return PlaybookPage(items=items, next_cursor=None)
 
     return routes
 
 
-def _playbook(playbook: Playbook, mode: Mode) -> PlaybookShape:
+def _playbook(playbook: Playbook, mode: Mode, precision: Precision) -> PlaybookShape:
     return PlaybookShape(
         name=playbook.name,
         mode=mode,
@@ -92,6 +131,27 @@ def _playbook(playbook: Playbook, mode: Mode) -> PlaybookShape:
         per_hour=playbook.per_hour,
         escalate_after=playbook.escalate_after,
         silence=playbook.silence,
+        precision=_precision(precision),
+    )
+
+
+def _precision(counted: Precision) -> PrecisionShape:
+    verdicts, then = counted.verdicts, counted.would_be
+    by_itself, looked_after = then.get(would_be.BY_ITSELF, 0), then.get(would_be.BY_A_PERSON, 0)
+    return PrecisionShape(
+        days=SPAN.days,
+        executed=counted.executed,
+        judged=counted.judged,
+        recovered=verdicts.get(Verdict.RECOVERED.value, 0),
+        not_recovered=verdicts.get(Verdict.NOT_RECOVERED.value, 0),
+        cannot_tell=verdicts.get(Verdict.CANNOT_TELL.value, 0),
+        undone=counted.undone,
+        wrong=counted.wrong,
+        would_be=WouldBeShape(
+            resolved_by_itself=by_itself,
+            looked_after=looked_after,
+            not_known=sum(then.values()) - by_itself - looked_after,
+        ),
     )
 
 
