@@ -123,7 +123,8 @@ def alertmanagers(source: SourceOptions, options: ClientOptions) -> list[Alertma
 def executors(settings: Settings) -> dict[str, Opened]:
     """Those that the targets name; with `dry_run` none of them changes anything."""
     targets = settings.declared_targets.values()
-    options = ExecutorOptions(lab=settings.lab)
+    asked = {name: target.http for name, target in settings.targets.items() if target.http is not None}
+    options = ExecutorOptions(lab=settings.lab, http=asked)
     return open_executors(targets, options, clock=SystemClock(), is_dry_run=settings.dry_run)
 
 

@@ -61,7 +61,7 @@ def check(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="P
             for line in str(problem).splitlines():
                 print_line(line)
         else:
-            does = ", ".join(f"{step.verb} {step.target.words}" for step in playbook.steps) or "only observes"
+            does = ", ".join(step.words for step in playbook.steps) or "only observes"
             print_line(f"{file}: {playbook.name}: {does}, mode {playbook.mode}")
     raise typer.Exit(0 if is_well else 1)
 
@@ -139,7 +139,7 @@ def explain(
 
 def _step_words(step: Mapping[str, Any]) -> str:
     target = step.get("target", {}).get("name") or "by labels"
-    return f"{step.get('verb')} {target}"
+    return " ".join(filter(None, (step.get("verb"), step.get("request"), target)))
 
 
 def _labels(text: str) -> dict[str, str]:
@@ -210,7 +210,7 @@ def _print(labels: Mapping[str, str], tried: "Rehearsal", asked: "Sequence[Evide
     rows: list[tuple[str, str]] = [("matches" if one.fits else "DOES NOT MATCH", one.words) for one in tried.compared]
     for each in tried.steps if tried.is_match else ():
         name = f"{each.step.name}: " if each.step.name else ""
-        rows.append(("would plan", f"{name}{each.step.verb} {each.target or each.step.target.words}"))
+        rows.append(("would plan", f"{name}{each.step.deed} {each.target or each.step.target.words}"))
         rows += [("when", each.when), ("verify", each.verify)] if each.when else []
         rows += [("CANNOT", each.problem)] if each.problem else []
     if tried.is_match and not tried.steps:
@@ -229,6 +229,7 @@ def _as_json(tried: "Rehearsal", asked: "Sequence[Evidence]") -> dict[str, objec
             {
                 "name": each.step.name,
                 "verb": each.step.verb,
+                "request": each.step.request,
                 "target": each.target,
                 "when": each.when,
                 "verify": each.verify,

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from aetherlink.clients.http_target_options import HttpRequestOptions, HttpTargetOptions
 from aetherlink.lib.option_types import Name
 from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
@@ -18,7 +19,7 @@ class TargetOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    executor: Literal["dry_run", "lab"] = Field(
+    executor: Literal["dry_run", "http", "lab"] = Field(
         description="Which executor acts on it; `dry_run` only says what it would do."
     )
     service: Name = Field(description="Its name as the executor knows it.")
@@ -45,6 +46,9 @@ class TargetOptions(BaseModel):
     break_glass: bool = Field(
         default=False, description="Lets the agent act on what it lives on itself. Leave it out, but for a lab."
     )
+    http: HttpTargetOptions | None = Field(
+        default=None, description="What may be asked of it: for the executor `http`, and for `dry_run` where it likes."
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -53,6 +57,19 @@ class TargetOptions(BaseModel):
         if self.floor > self.max:
             raise ValueError(f"floor ({self.floor}) is above max ({self.max})")
         return self
+
+    @model_validator(mode="after")
+    def _fits_its_executor(self) -> Self:
+        if self.executor == "http" and self.http is None:
+            raise ValueError("http: the executor `http` needs it, to know what may be asked of the target")
+        if self.executor == "lab" and self.http is not None:
+            raise ValueError("http: the executor `lab` sends no requests: take it out, or take the executor `http`")
+        return self
+
+    @property
+    def requests(self) -> Mapping[str, HttpRequestOptions]:
+        """What may be sent to it, by name."""
+        return {} if self.http is None else self.http.requests
 
     def declared_as(self, name: str) -> Target:
         """The target of this name in the words of the model."""
@@ -67,6 +84,7 @@ class TargetOptions(BaseModel):
             mode=self.mode,
             is_break_glass=self.break_glass,
             healthy_share=self.healthy_share,
+            requests=() if self.http is None else self.http.declared,
         )
 
 
