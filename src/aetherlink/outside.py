@@ -138,7 +138,7 @@ def _check_freezes(settings: Settings, found: Sequence[Playbook]) -> None:
 
 def playbooks(settings: Settings) -> tuple[Playbook, ...]:
     """Those of the settings' folder, the modes of which are set for playbooks that are there. Raises SettingsError."""
-    found = load_playbooks(settings.playbooks_dir)
+    found = load_playbooks(settings.playbooks_dir, settings.declared_targets)
     unknown = sorted(set(settings.modes) - {playbook.name for playbook in found})
     if unknown:
         known = ", ".join(playbook.name for playbook in found)

@@ -100,6 +100,8 @@ class MemoryExecutor:
         seen = self.world.get(target.name)
         if seen is None:
             return Outcome(OutcomeStatus.FAILED, f"there is no {target.name}")
+        if isinstance(wish, Requested) and not target.declares(wish.name):
+            return Outcome(OutcomeStatus.FAILED, f"{target.name} has no request {wish.name!r}")
         wanted = _wished(seen, wish, self._clock)
         if wanted == seen and not isinstance(wish, Requested):
             return Outcome(OutcomeStatus.NOT_NEEDED, "it is so already")

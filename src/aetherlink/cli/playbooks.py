@@ -46,16 +46,22 @@ def list_playbooks(config: Config = None, url: Url = None, token: Token = None, 
 
 
 @playbook_commands.command()
-def check(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Playbook files.")]) -> None:
-    """Read playbook files and say what is wrong with them: file, line, key. Exits 1 when something is."""
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Playbook files.")], *, config: Config = None
+) -> None:
+    """Read playbook files and say what is wrong with them: file, line, key. Exits 1 when something is.
+
+    What they do has to be what can be done to those targets of the settings that they name.
+    """
+    from aetherlink import settings
     from aetherlink.cli.printing import print_line
     from aetherlink.errors import SettingsError
     from aetherlink.playbooks.loader import load_playbook
 
-    is_well = True
+    is_well, targets = True, settings.load(config).declared_targets
     for file in files:
         try:
-            playbook = load_playbook(file)
+            playbook = load_playbook(file, targets)
         except SettingsError as problem:
             is_well = False
             for line in str(problem).splitlines():

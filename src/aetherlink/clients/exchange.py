@@ -120,13 +120,15 @@ class Exchange:
     ) -> int:
         """Send one request; the status of its answer, a redirect's too, of whose body `most` bytes are read.
 
-        Raises as `ask` does, and shows no query: it may hold what is not for everybody.
+        Half of the deadline is for the connection: when that does not come about, nothing was sent. Raises as `ask`
+        does, and shows no query: it may hold what is not for everybody.
         """
+        wait = httpx.Timeout(None, connect=deadline.total_seconds() / 2)
         what = f"{method} {path.partition('?')[0]} at {self.address}"
         async with (
             self._within(deadline, what),
             self._slots,
-            self._sent(method, path, content, headers) as response,
+            self._sent(method, path, content, headers, wait) as response,
         ):
             await _read_up_to(most, response)
             return response.status_code
@@ -141,6 +143,10 @@ class Exchange:
             raise DeadlineError(self._late(what, limit)) from error
         except httpx.ConnectError as error:
             raise NotSentError(f"{what}: no connection: {_reason(error)}. {self._advice()}") from error
+        except httpx.ConnectTimeout as error:
+            raise NotSentError(
+                f"{what}: no connection within {limit.total_seconds() / 2:g} s. {self._advice()}"
+            ) from error
         except httpx.ProxyError as error:
             raise NotSentError(f"{what}: the proxy let nothing through: {_reason(error)}") from error
         except httpx.RemoteProtocolError as error:
@@ -155,10 +161,17 @@ class Exchange:
         await self._client.aclose()
 
     def _sent(
-        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        headers: Mapping[str, str],
+        wait: httpx.Timeout | None = None,
     ) -> AbstractAsyncContextManager[httpx.Response]:
         url = self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + path.encode("ascii"))
-        return self._client.stream(method, url, content=content, headers=headers, extensions=self._extensions)
+        return self._client.stream(
+            method, url, content=content, headers=headers, timeout=wait, extensions=self._extensions
+        )
 
     def _refuse_oddities(self, response: httpx.Response, path: str) -> None:
         if response.has_redirect_location:
