@@ -182,7 +182,7 @@ def playbooks() -> str:
                 (
                     code(playbook.name),
                     ", ".join(code(each) for each in sorted(playbook.match[0].only_values or ())),
-                    ", ".join(f"{step.verb} {step.target.words}" for step in playbook.steps) or "only observes",
+                    ", ".join(step.words for step in playbook.steps) or "only observes",
                 )
                 for playbook in load_playbooks(None)
             ),

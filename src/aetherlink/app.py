@@ -72,7 +72,7 @@ def check(settings: Settings) -> Iterator[str]:
 def _what_it_does(settings: Settings, playbook: Playbook, mode: Mode) -> str:
     if not playbook.steps:
         return "only observes"
-    steps = ", ".join(f"{step.verb} {step.target.words}" for step in playbook.steps)
+    steps = ", ".join(step.words for step in playbook.steps)
     named = {step.target.name for step in playbook.steps if step.target.name is not None}
     is_declared = named <= settings.declared_targets.keys()
     return f"{steps}, {mode}{'' if is_declared else ' (target not configured: it can do nothing)'}"

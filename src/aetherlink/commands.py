@@ -43,6 +43,15 @@ _TARGET_RULE = "target_is_declared"  # policy has rules of these names too; here
 _BOUNDS_RULE = "scale_is_within_bounds"
 
 
+class HttpActionOptions(BaseModel):
+    """Which request, to which target."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target: TargetName = Field(min_length=1, description="The name of the target.")
+    request: str = Field(min_length=1, description="The name of one of its requests.")
+
+
 class ActionOptions(BaseModel):
     """One entry of the setting `actions`: what a name does, and to which target. Exactly one verb."""
 
@@ -51,6 +60,7 @@ class ActionOptions(BaseModel):
     restart: TargetName | None = Field(default=None, description="The name of the target to restart.")
     scale: TargetName | None = Field(default=None, description="The name of the target to scale.")
     rollback: TargetName | None = Field(default=None, description="The name of the target to roll back.")
+    http: HttpActionOptions | None = Field(default=None, description="A request of a target of the executor `http`.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "ActionOptions":
@@ -66,7 +76,13 @@ class ActionOptions(BaseModel):
     @property
     def target(self) -> TargetName:
         """The target that is set."""
-        return self.restart or self.scale or self.rollback or TargetName("")
+        by_http = TargetName("") if self.http is None else self.http.target
+        return self.restart or self.scale or self.rollback or by_http
+
+    @property
+    def request(self) -> str:
+        """The request that is set; empty for the other verbs."""
+        return "" if self.http is None else self.http.request
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +210,14 @@ class Commands:
         if isinstance(target, Decision):
             nobody = Plan(verb=verb, target=TargetName(request.service or ""), replicas=request.replicas)
             return _Wish(nobody, target)
+        option = self._actions.get(request.name)
         plan = Plan(
             verb=verb,
             target=target.name,
             replicas=request.replicas,
             per_hour=self._per_hour,
             tenant=target.tenant,
+            request="" if option is None else option.request,
         )
         return _Wish(plan, _size_refusal(plan, target))
 
@@ -304,8 +322,8 @@ def _crowd_refusal(transaction: Transaction, plan: Plan) -> Decision | None:
     return None
 
 
-def _wish_of(plan: Plan) -> tuple[Verb, int | None]:
-    return plan.verb, plan.replicas
+def _wish_of(plan: Plan) -> tuple[Verb, int | None, str]:
+    return plan.verb, plan.replicas, plan.request
 
 
 def _no_target(reason: str) -> Decision:
@@ -320,7 +338,7 @@ def _size_refusal(plan: Plan, target: Target) -> Decision | None:
             return Decision(Effect.DENY, _BOUNDS_RULE, f"scale needs `replicas`: {bounds}")
         case Verb.SCALE, int(count) if not target.minimum <= count <= target.maximum:
             return Decision(Effect.DENY, _BOUNDS_RULE, f"{count} replicas are outside the bounds: {bounds}")
-        case ((Verb.RESTART | Verb.ROLLBACK), int()):
+        case ((Verb.RESTART | Verb.ROLLBACK | Verb.HTTP), int()):
             reason = f"`replicas` belongs to scale, not to {plan.verb}: leave it out"
             return Decision(Effect.DENY, "replicas_belong_to_scale", reason)
         case _:

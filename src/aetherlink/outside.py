@@ -123,7 +123,8 @@ def alertmanagers(source: SourceOptions, options: ClientOptions) -> list[Alertma
 def executors(settings: Settings) -> dict[str, Opened]:
     """Those that the targets name; with `dry_run` none of them changes anything."""
     targets = settings.declared_targets.values()
-    options = ExecutorOptions(lab=settings.lab)
+    asked = {name: target.http for name, target in settings.targets.items() if target.http is not None}
+    options = ExecutorOptions(lab=settings.lab, http=asked)
     return open_executors(targets, options, clock=SystemClock(), is_dry_run=settings.dry_run)
 
 
@@ -137,7 +138,7 @@ def _check_freezes(settings: Settings, found: Sequence[Playbook]) -> None:
 
 def playbooks(settings: Settings) -> tuple[Playbook, ...]:
     """Those of the settings' folder, the modes of which are set for playbooks that are there. Raises SettingsError."""
-    found = load_playbooks(settings.playbooks_dir)
+    found = load_playbooks(settings.playbooks_dir, settings.declared_targets)
     unknown = sorted(set(settings.modes) - {playbook.name for playbook in found})
     if unknown:
         known = ", ".join(playbook.name for playbook in found)

@@ -42,7 +42,7 @@ from aetherlink.pausing.freeze_options import FreezeOptions
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.playbooks import form_problems, strict_yaml
 from aetherlink.policy.options import BudgetOptions, ProtectedName
-from aetherlink.policy.protection import own_names, protected_name
+from aetherlink.policy.protection import own_names, own_places, protected_name
 from aetherlink.probes.options import ProbeOptions
 from aetherlink.store.options import DatabaseUrl, has_password
 from aetherlink.store.retention_options import RetentionOptions
@@ -212,6 +212,13 @@ class Settings(BaseSettings):
                     f"actions.{name}.{action.verb}: there is no target {action.target!r}"
                     f"{near or ': declare it under `targets`'}"
                 )
+            requests = self.targets[action.target].requests
+            if action.http is not None and action.request not in requests:
+                near = form_problems.nearest(action.request, requests)
+                raise ValueError(
+                    f"actions.{name}.http.request: target {action.target} has no request {action.request!r}"
+                    f"{near or ': declare it under its `http.requests`'}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -276,10 +283,16 @@ class Settings(BaseSettings):
         )
 
     @property
+    def own_places(self) -> frozenset[str]:
+        """Where the agent itself and its monitoring listen, as policy.protection compares it."""
+        alertmanagers = (url for source in self.sources for url in source.alertmanagers)
+        return own_places((f"http://{self.listen}", *(source.prometheus for source in self.sources), *alertmanagers))
+
+    @property
     def protected_targets(self) -> dict[TargetName, str]:
         """The targets that the agent itself lives on, with the name that tells."""
-        own = self.own_names
-        told = {name: protected_name(target, own) for name, target in self.declared_targets.items()}
+        names, places = self.own_names, self.own_places
+        told = {name: protected_name(target, names, places) for name, target in self.declared_targets.items()}
         return {name: f"what the agent lives on ({word})" for name, word in told.items() if word is not None}
 
     @property

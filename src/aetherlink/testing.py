@@ -15,6 +15,7 @@ from aetherlink.model.actions import (
     OutcomeStatus,
     Release,
     Replicas,
+    Requested,
     StartedAfter,
     Target,
     Verb,
@@ -99,8 +100,10 @@ class MemoryExecutor:
         seen = self.world.get(target.name)
         if seen is None:
             return Outcome(OutcomeStatus.FAILED, f"there is no {target.name}")
+        if isinstance(wish, Requested) and not target.declares(wish.name):
+            return Outcome(OutcomeStatus.FAILED, f"{target.name} has no request {wish.name!r}")
         wanted = _wished(seen, wish, self._clock)
-        if wanted == seen:
+        if wanted == seen and not isinstance(wish, Requested):
             return Outcome(OutcomeStatus.NOT_NEEDED, "it is so already")
         self.calls.append(wish)
         self.before()
@@ -118,6 +121,8 @@ def _wished(seen: Observation, wish: Wish, clock: ManualClock) -> Observation:
             return replace(seen, ready=count, wanted=count)
         case Release(name):
             return seen if seen.release == name else replace(seen, release=name, previous_release=seen.release)
+        case Requested():
+            return seen
 
 
 def fixed_key(_is_in_use: bool) -> Key:

@@ -13,6 +13,7 @@ from rigs.planted_bugs import BUGS, Bug
 
 STEPS = 400
 FEW_SEEDS = 50
+MORE_SEEDS = 100  # until the rarest outcome has come about
 MOST_SEEDS = 1000
 LONG_SEEDS = range(10_000, 14_000)
 LONG_STEPS = 1000
@@ -85,12 +86,15 @@ def test_t25_a_world_has_everything_that_is_to_be_guarded() -> None:
     """Else no violation means nothing."""
     kinds: set[str] = set()
     outcomes: set[str] = set()
-    for seed in range(FEW_SEEDS):
+    verbs: set[str] = set()
+    for seed in range(MORE_SEEDS):
         with Simulation(seed) as simulation:
             simulation.run(STEPS)
             tables = simulation.witness.tables
             kinds |= {one.entry.kind for timeline in tables.incidents.timelines.values() for one in timeline}
             outcomes |= {one.outcome.status for one in tables.records.actions.rows.values() if one.outcome}
+            verbs |= {one.plan.verb for one in tables.records.actions.rows.values() if one.started_at}
 
     assert {"planned", "decided", "action_started", "verified", "not_recovered", "escalated", "reopened"} <= kinds
     assert {"done", "failed", "unknown", "not_done"} <= outcomes
+    assert {"restart", "scale", "rollback", "http"} <= verbs

@@ -2,34 +2,38 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from aetherlink.executors.options import ExecutorOptions, LabExecutorOptions
 from aetherlink.executors.registry import BUILTIN, Ground
-from aetherlink.model.actions import Target
+from aetherlink.model.actions import DeclaredRequest, Target, Verb
 from aetherlink.model.ids import TargetName
 from aetherlink.testing import ManualClock, MemoryExecutor
-from rigs.executor_contract import ExecutorContract, World
+from rigs.executor_contract import ReplicasContract, RequestsContract, World
+from rigs.http_service import http_service
 from rigs.lab_server import lab_server
 
 
 def target(executor: str) -> Target:
-    return Target(TargetName("crm-api"), executor=executor, service="crm", minimum=1, maximum=4)
+    purge = DeclaredRequest("purge", "POST", "http://crm:8000/purge", digest="")
+    return Target(TargetName("crm-api"), executor=executor, service="crm", minimum=1, maximum=4, requests=(purge,))
 
 
 @asynccontextmanager
 async def memory_world() -> AsyncIterator[World]:
     clock = ManualClock()
-    yield World(MemoryExecutor(clock, [TargetName("crm-api")]), target("memory"), clock.now)
+    executor = MemoryExecutor(clock, [TargetName("crm-api")])
+    yield World(executor, target("memory"), clock.now, arrived=lambda: len(executor.calls))
 
 
 @asynccontextmanager
 async def lab_world() -> AsyncIterator[World]:
     async with lab_server() as server:
         opened = BUILTIN["lab"](ground(ExecutorOptions(lab=LabExecutorOptions(control_socket=server.socket))))
-        yield World(opened.executor, target("lab"), lambda: datetime.now(UTC))
+        yield World(opened.executor, target("lab"), lambda: datetime.now(UTC), arrived=lambda: len(server.changes))
         await opened.aclose()
 
 
@@ -37,27 +41,54 @@ async def lab_world() -> AsyncIterator[World]:
 async def dry_run_world() -> AsyncIterator[World]:
     clock = ManualClock()
     opened = BUILTIN["dry_run"](Ground(ExecutorOptions(), (target("dry_run"),), clock))
-    yield World(opened.executor, target("dry_run"), clock.now, releases=("imagined-1", "imagined-2"))
+    yield World(opened.executor, target("dry_run"), clock.now, releases=("imagined-1", "imagined-2"), arrives=0)
     await opened.aclose()
+
+
+@asynccontextmanager
+async def http_world() -> AsyncIterator[World]:
+    async with http_service() as service:
+        asked = replace(target("http"), requests=service.options.declared)
+        options = ExecutorOptions(http={asked.name: service.options})
+        opened = BUILTIN["http"](Ground(options, (asked,), ManualClock()))
+        yield World(opened.executor, asked, lambda: datetime.now(UTC), arrived=lambda: len(service.asked))
+        await opened.aclose()
 
 
 def ground(options: ExecutorOptions) -> Ground:
     return Ground(options, (), ManualClock())
 
 
-WORLDS = {"memory": memory_world, "lab": lab_world, "dry_run": dry_run_world}
+WORLDS = {"memory": memory_world, "lab": lab_world, "dry_run": dry_run_world, "http": http_world}
+REPLICAS = ("dry_run", "lab", "memory")
+REQUESTS = ("dry_run", "http", "memory")
 
 
 def test_every_registered_executor_has_a_world_here() -> None:
     assert set(BUILTIN) <= set(WORLDS)
 
 
-@pytest.fixture(params=sorted(WORLDS))
+@pytest.mark.parametrize("name", sorted(WORLDS))
+async def test_every_executor_has_the_suite_of_what_it_can_do(name: str) -> None:
+    async with WORLDS[name]() as world:
+        verbs = world.executor.verbs
+
+    assert (name in REPLICAS) is (verbs >= {Verb.RESTART, Verb.SCALE, Verb.ROLLBACK})
+    assert (name in REQUESTS) is (Verb.HTTP in verbs)
+
+
+@pytest.fixture
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     make: AbstractAsyncContextManager[World] = WORLDS[request.param]()
     async with make as made:
         yield made
 
 
-class TestEveryExecutor(ExecutorContract):
-    """All of it, in every world."""
+@pytest.mark.parametrize("world", REPLICAS, indirect=True)
+class TestThoseThatChangeReplicas(ReplicasContract):
+    """All of it, in each of their worlds."""
+
+
+@pytest.mark.parametrize("world", REQUESTS, indirect=True)
+class TestThoseThatSendRequests(RequestsContract):
+    """The same."""

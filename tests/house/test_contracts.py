@@ -25,6 +25,11 @@ FORBIDDEN = {
         "aetherlink/health/__init__.py",
         "import aetherlink.clients.lab_control",
     ),
+    "requests from the wrong room": (
+        "hands-are-for-executors",
+        "aetherlink/pipeline/__init__.py",
+        "import aetherlink.clients.http_target",
+    ),
     "a CRM that knows the agent": ("crm-stands-alone", "peakpro_crm/model.py", "import aetherlink.errors"),
     "an agent that knows the CRM": ("agent-stands-alone", "aetherlink/lab/errors.py", "import peakpro_crm.model"),
     "a word that needs a library": ("words-need-no-library", "aetherlink/model/alerts.py", "import pydantic"),

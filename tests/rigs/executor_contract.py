@@ -1,4 +1,7 @@
-"""What every executor must do, as one suite: subclass it, with a `world` fixture that answers for one executor."""
+"""What every executor must do, as one suite: subclass it, with a `world` fixture that answers for one executor.
+
+ExecutorContract is for all of them, the other two for those that can change replicas, or send requests.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -13,6 +16,7 @@ from aetherlink.model.actions import (
     OutcomeStatus,
     Release,
     Replicas,
+    Requested,
     StartedAfter,
     Target,
     Verb,
@@ -28,13 +32,16 @@ DEADLINE = timedelta(seconds=40)
 class World:
     """An executor, a target that is well with one replica (and may have two), and that world's time of day.
 
-    `releases` are two that it can run, the later one last.
+    `releases` are two that it can run, the later one last. `arrived` counts what was asked of the target, by its own
+    record, and `arrives` how often a request of the name `purge` does: in a dry run never.
     """
 
     executor: Executor
     target: Target
     now: Callable[[], datetime]
     releases: tuple[str, str] = ("1.0.0", "1.1.0")
+    arrived: Callable[[], int] = lambda: 0
+    arrives: int = 1
 
     @property
     def nowhere(self) -> Target:
@@ -42,15 +49,13 @@ class World:
 
 
 class ExecutorContract:
-    """The suite."""
+    """What holds for all of them."""
 
     async def test_what_is_there_is_observed(self, world: World) -> None:
         seen = await world.executor.observe(world.target, deadline=DEADLINE)
 
         assert (seen.ready, seen.wanted) == (1, 1)
-        assert seen.oldest_start is not None
-        assert seen.oldest_start.utcoffset() == timedelta(0)
-        assert seen.oldest_start <= world.now()
+        assert seen.oldest_start is None or seen.oldest_start.utcoffset() == timedelta(0)
 
     async def test_what_is_not_there_is_not_found(self, world: World) -> None:
         with pytest.raises(NotFoundError):
@@ -65,6 +70,26 @@ class ExecutorContract:
     async def test_every_verb_is_one_that_it_can_do(self, world: World) -> None:
         assert world.executor.verbs
         assert world.executor.verbs <= frozenset(Verb)
+
+    async def test_a_wish_that_is_not_for_it_fails_and_does_not_raise(self, world: World) -> None:
+        wishes: dict[Verb, Wish] = {Verb.RESTART: StartedAfter(world.now()), Verb.HTTP: Requested("purge", "act-0")}
+        before = world.arrived()
+
+        for verb in wishes.keys() - world.executor.verbs:
+            outcome = await world.executor.converge(world.target, wishes[verb], deadline=DEADLINE)
+            assert outcome.status is OutcomeStatus.FAILED
+            assert "nothing was sent" in outcome.reason
+        assert world.arrived() == before
+
+
+class ReplicasContract(ExecutorContract):
+    """What holds for those that restart, scale and roll back."""
+
+    async def test_it_is_known_since_when_the_oldest_replica_runs(self, world: World) -> None:
+        seen = await world.executor.observe(world.target, deadline=DEADLINE)
+
+        assert seen.oldest_start is not None
+        assert seen.oldest_start <= world.now()
 
     async def test_a_restart_makes_every_replica_start_later_and_a_repeat_does_nothing(self, world: World) -> None:
         wish = StartedAfter(world.now())
@@ -158,3 +183,25 @@ class ExecutorContract:
         outcome = await world.executor.converge(world.target, undo, deadline=DEADLINE)
         assert outcome.status is OutcomeStatus.DONE, outcome
         return await world.executor.observe(world.target, deadline=DEADLINE)
+
+
+class RequestsContract(ExecutorContract):
+    """What holds for those that send requests."""
+
+    async def test_a_request_is_sent_once_and_no_look_shows_it(self, world: World) -> None:
+        wish = Requested("purge", "act-1")
+
+        outcome = await world.executor.converge(world.target, wish, deadline=DEADLINE)
+        seen = await world.executor.observe(world.target, deadline=DEADLINE)
+
+        assert outcome.status is OutcomeStatus.DONE, outcome
+        assert world.arrived() == world.arrives
+        assert not seen.shows(wish)
+        assert seen.restoring(wish) is None
+
+    async def test_a_request_that_the_settings_do_not_have_is_not_sent(self, world: World) -> None:
+        outcome = await world.executor.converge(world.target, Requested("reboot", "act-2"), deadline=DEADLINE)
+
+        assert outcome.status is OutcomeStatus.FAILED
+        assert "has no request 'reboot'" in outcome.reason
+        assert world.arrived() == 0

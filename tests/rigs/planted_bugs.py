@@ -136,6 +136,11 @@ def ask_for_nobody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Commands, "_understood", understood)
 
 
+def look_for_a_request(patch: pytest.MonkeyPatch) -> None:
+    """What no look can show is judged by a look."""
+    patch.setattr(act, "_out_of_sight", lambda *_: None)
+
+
 def _of(*names: str) -> frozenset[str]:
     return frozenset(names)
 
@@ -166,6 +171,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("a silenced alert is acted on", act_for_an_alert_that_is_over,
         _of("nothing_begins_for_an_alert_that_is_over")),
     Bug("nobody is called for the unknown", call_nobody, _of("an_unknown_outcome_calls_a_person_once")),
+    Bug("a request is judged by a look", look_for_a_request, _of("a_request_that_was_sent_is_never_thought_unsent")),
     Bug("what has ended is not counted", deciding_on(_forgetful),
         _of("the_hourly_limit_is_kept", "the_cooldown_is_kept")),
 )  # fmt: skip

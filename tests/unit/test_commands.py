@@ -8,7 +8,7 @@ import pytest
 
 from aetherlink.commands import ActionOptions, ActionRequest, Commands
 from aetherlink.errors import BadRequestError, ConflictError
-from aetherlink.model.actions import Action, ActionState, Target, Verb
+from aetherlink.model.actions import Action, ActionState, DeclaredRequest, Target, Verb
 from aetherlink.model.decisions import Decision, Effect, Mode
 from aetherlink.model.ids import ActionId, SourceName, TargetName
 from aetherlink.model.incidents import Due, Origin, Stage
@@ -22,6 +22,8 @@ from rigs.briefing import briefing_of
 
 CRM = Target(TargetName("crm-api"), "lab", "crm", minimum=1, maximum=4)
 ACTIONS = {"restart_api": ActionOptions(restart=CRM.name), "grow": ActionOptions(scale=CRM.name)}
+PURGE = DeclaredRequest("purge", "POST", "http://cache/purge", digest="")
+CACHE = Target(TargetName("cache"), "http", "cache", requests=(PURGE, replace(PURGE, name="drop")))
 
 
 class Desk:
@@ -241,6 +243,30 @@ async def test_an_action_of_the_settings_brings_its_own_verb_and_target(desk: De
     assert (action.plan.verb, action.plan.replicas, action.decision.effect) == (Verb.SCALE, 4, Effect.ALLOW)
 
 
+def _asking(request: str) -> ActionOptions:
+    return ActionOptions.model_validate({"http": {"target": "cache", "request": request}})
+
+
+async def test_a_request_of_a_target_is_asked_for_by_its_name_in_the_settings(desk: Desk) -> None:
+    actions = {name: _asking(name) for name in ("purge", "drop", "reboot")}
+    commands = desk.commands(targets=(CACHE,), actions=actions, mode=Mode.APPROVE)
+    asked = [
+        await commands.request_action(ActionRequest(name, "x"), principal="local")
+        for name in ("purge", "purge", "drop")
+    ]
+    unknown = await commands.request_action(ActionRequest("reboot", "x"), principal="local")
+    sized = await commands.request_action(ActionRequest("purge", "x", replicas=2), principal="local")
+
+    assert [(one.plan.verb, one.plan.request) for one in asked] == [
+        (Verb.HTTP, "purge"),
+        (Verb.HTTP, "purge"),
+        (Verb.HTTP, "drop"),
+    ]
+    assert [one.decision.rule for one in asked] == ["mode_allows", "request_is_new", "mode_allows"]
+    assert (unknown.decision.effect, unknown.decision.rule) == (Effect.DENY, "request_is_declared")
+    assert sized.decision.rule == "replicas_belong_to_scale"
+
+
 async def test_an_unknown_name_stores_nothing(desk: Desk) -> None:
     with pytest.raises(BadRequestError, match="known are grow, restart, restart_api, rollback, scale"):
         await desk.commands().request_action(ActionRequest("explode", "x"), principal="local")
@@ -277,8 +303,9 @@ async def test_one_key_for_two_requests_is_a_conflict(desk: Desk) -> None:
         {"restart": ""},
         {"restart": None},
         {"restart": ["a"]},
+        {"http": {"target": "a"}},
     ],
-    ids=["nothing", "two verbs", "an unknown verb", "an empty target", "no target", "a list"],
+    ids=["nothing", "two verbs", "an unknown verb", "an empty target", "no target", "a list", "no request"],
 )
 def test_an_action_in_the_settings_is_one_verb_with_one_target(setting: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="ActionOptions"):

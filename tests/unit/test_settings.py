@@ -10,6 +10,7 @@ import pytest
 from aetherlink import settings
 from aetherlink.errors import SettingsError
 from aetherlink.executors.registry import BUILTIN
+from aetherlink.model.actions import DeclaredRequest
 from aetherlink.model.budgets import Budgets
 from aetherlink.model.decisions import Mode
 
@@ -149,6 +150,30 @@ def test_the_seeds_variables_lie_over_the_first_source_of_a_file(file: Path, mon
     assert source.alertmanagers == ("http://alertmanager:9093",)
 
 
+HTTP = "executor: http"
+ASKED = (
+    "targets: {a: {service: a, %s, http: {observe: {url: 'http://a/health'}, "
+    "requests: {purge: {method: POST, url: 'http://cache/purge', body: x}}}}}"
+)
+WRONG_URLS = (
+    ("cache", "not an address like"),
+    ("ftp://cache", "not an address like"),
+    ("http://", "not an address like"),
+    ("http://cache:99999", "not an address like"),
+    ("http://cache:0", "not an address like"),
+    ("http://cache/#a", "not an address like"),
+    ("http://cache/a b", "without blanks"),
+    ("http://c\u00e4che", "without blanks"),
+    ("http://a:b@cache", "must not hold a name or a password"),
+    ("http://127.1:9090", "'127.1' is no IP address"),
+    ("http://2130706433:9090", "'2130706433' is no IP address"),
+    ("http://0x7f000001:9090", "'0x7f000001' is no IP address"),
+    ("http://0177.0.0.1:9090", "'0177.0.0.1' is no IP address"),
+    ("http://127.0.0.0x1", "'127.0.0.0x1' is no IP address"),
+    ("http://[::zz]", "is no IP address|does not appear to be an IP"),
+)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -164,7 +189,16 @@ def test_the_seeds_variables_lie_over_the_first_source_of_a_file(file: Path, mon
         ("sources: [{name: a, prometheus: 'prometheus:9090'}]", "not an address like"),
         ("sources: [{name: a, prometheus: 'http://a'}, {name: a, prometheus: 'http://b'}]", "same name"),
         ("targets: {a: {executor: lab, service: a, min: 3, max: 2}}", "above max"),
-        ("targets: {a: {executor: ssh, service: a}}", r"targets\.a\.executor: .*'dry_run' or 'lab'"),
+        ("targets: {a: {executor: ssh, service: a}}", r"targets\.a\.executor: .*'dry_run', 'http' or 'lab'"),
+        ("targets: {a: {executor: http, service: a}}", r"targets\.a: http: the executor `http` needs it"),
+        (ASKED % "executor: lab", "http: the executor `lab` sends no requests"),
+        (ASKED.replace("POST", "GET") % HTTP, r"requests\.purge\.method: .*'POST', 'PUT', 'PATCH' or 'DELETE'"),
+        (ASKED.replace("purge:", "Purge now:") % HTTP, r"requests\.Purge now"),
+        (ASKED.replace("method", "mehtod") % HTTP, "unknown key: did you mean `method`"),
+        (ASKED.replace("body:", "headers: {authorization: x}, b:") % HTTP, "bearer_token_file"),
+        (ASKED.replace("body:", "headers: {Idempotency-Key: x}, b:") % HTTP, "to the id of the action"),
+        (ASKED.replace("body:", "headers: {host: x}, b:") % HTTP, "host is for the HTTP client to set"),
+        *((ASKED.replace("http://cache", url) % HTTP, complaint) for url, complaint in WRONG_URLS),
         ("targets: {a: {executor: lab, service: a, max: 2, floor: 3}}", r"floor \(3\) is above max \(2\)"),
         ("targets: {a: {executor: lab, service: a, mode: never}}", r"targets\.a\.mode: .*'observe', 'approve' or"),
         ('targets: {a: {executor: lab, service: a, tenant: "acme "}}', "'acme ' is no tenant's name"),
@@ -374,6 +408,40 @@ def test_an_action_names_a_target_that_is_there() -> None:
         _loaded("actions: {again: {restart: crm-ap}}\ntargets: {crm-api: {executor: lab, service: crm}}")
 
     assert _loaded("mode: auto").actions == {}
+
+
+def test_an_action_names_a_request_of_its_target() -> None:
+    with pytest.raises(SettingsError, match=r"actions\.purge\.http\.request: target a has no request 'purg': did you"):
+        _loaded(f"actions: {{purge: {{http: {{target: a, request: purg}}}}}}\n{ASKED % HTTP}")
+    with pytest.raises(SettingsError, match=r"actions\.purge\.http: there is no target 'b'"):
+        _loaded(f"actions: {{purge: {{http: {{target: b, request: purge}}}}}}\n{ASKED % HTTP}")
+
+    found = _loaded(f"actions: {{purge: {{http: {{target: a, request: purge}}}}}}\n{ASKED % HTTP}")
+    assert (found.actions["purge"].target, found.actions["purge"].request) == ("a", "purge")
+
+
+def test_a_request_is_the_same_only_if_all_of_it_is_but_for_secrets() -> None:
+    def declared(text: str) -> DeclaredRequest:
+        [request] = _loaded(text % HTTP).declared_targets["a"].requests
+        return request
+
+    first = declared(ASKED)
+    others = [
+        declared(ASKED.replace(old, new))
+        for old, new in (
+            ("POST", "PUT"),
+            ("/purge'", "/purge?all=1'"),
+            ("body: x", "body: y"),
+            ("body: x", "body: x, headers: {b: c}"),
+            ("body: x", "body: x, bearer_token_file: t"),
+        )
+    ]
+    secret = [declared(ASKED.replace("body: x", f"body: x, headers: {{b: {value}}}")) for value in "cd"]
+
+    assert (first.name, first.method, first.url) == ("purge", "POST", "http://cache/purge")
+    assert len({first.digest, *(one.digest for one in others)}) == 6
+    assert others[1].url == first.url
+    assert secret[0] == secret[1]
 
 
 def _loaded(text: str) -> settings.Settings:

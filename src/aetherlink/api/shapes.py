@@ -148,6 +148,7 @@ class ActionShape(Shape):
     verb: Verb
     target: str = Field(examples=["crm-api"])
     replicas: int | None
+    request: str = Field(description="Of http: which of the target's requests; else empty.", examples=["purge"])
     playbook: str | None = Field(examples=["restart-crm-api"])
     reason: str = Field(examples=["manual test"])
     requested_by: str = Field(examples=["local"])
@@ -306,6 +307,7 @@ def action(one: Action) -> ActionShape:
         verb=one.plan.verb,
         target=one.plan.target,
         replicas=one.plan.replicas,
+        request=one.plan.request,
         playbook=one.plan.playbook,
         reason=one.reason,
         requested_by=one.requested_by,

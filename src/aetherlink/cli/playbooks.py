@@ -47,22 +47,28 @@ def list_playbooks(config: Config = None, url: Url = None, token: Token = None, 
 
 
 @playbook_commands.command()
-def check(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Playbook files.")]) -> None:
-    """Read playbook files and say what is wrong with them: file, line, key. Exits 1 when something is."""
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Playbook files.")], *, config: Config = None
+) -> None:
+    """Read playbook files and say what is wrong with them: file, line, key. Exits 1 when something is.
+
+    What they do has to be what can be done to those targets of the settings that they name.
+    """
+    from aetherlink import settings
     from aetherlink.cli.printing import print_line
     from aetherlink.errors import SettingsError
     from aetherlink.playbooks.loader import load_playbook
 
-    is_well = True
+    is_well, targets = True, settings.load(config).declared_targets
     for file in files:
         try:
-            playbook = load_playbook(file)
+            playbook = load_playbook(file, targets)
         except SettingsError as problem:
             is_well = False
             for line in str(problem).splitlines():
                 print_line(line)
         else:
-            does = ", ".join(f"{step.verb} {step.target.words}" for step in playbook.steps) or "only observes"
+            does = ", ".join(step.words for step in playbook.steps) or "only observes"
             print_line(f"{file}: {playbook.name}: {does}, mode {playbook.mode}")
     raise typer.Exit(0 if is_well else 1)
 
@@ -140,7 +146,7 @@ def explain(
 
 def _step_words(step: Mapping[str, Any]) -> str:
     target = step.get("target", {}).get("name") or "by labels"
-    return f"{step.get('verb')} {target}"
+    return " ".join(filter(None, (step.get("verb"), step.get("request"), target)))
 
 
 def _record_words(precision: Mapping[str, Any]) -> str:
@@ -226,7 +232,7 @@ def _print(labels: Mapping[str, str], tried: "Rehearsal", asked: "Sequence[Evide
     rows: list[tuple[str, str]] = [("matches" if one.fits else "DOES NOT MATCH", one.words) for one in tried.compared]
     for each in tried.steps if tried.is_match else ():
         name = f"{each.step.name}: " if each.step.name else ""
-        rows.append(("would plan", f"{name}{each.step.verb} {each.target or each.step.target.words}"))
+        rows.append(("would plan", f"{name}{each.step.deed} {each.target or each.step.target.words}"))
         rows += [("when", each.when or "its alert fires"), ("verify", each.verify)] if each.verify else []
         rows += [("CANNOT", each.problem)] if each.problem else []
     if tried.is_match and not tried.steps:
@@ -245,6 +251,7 @@ def _as_json(tried: "Rehearsal", asked: "Sequence[Evidence]") -> dict[str, objec
             {
                 "name": each.step.name,
                 "verb": each.step.verb,
+                "request": each.step.request,
                 "target": each.target,
                 "when": each.when,
                 "verify": each.verify,

@@ -8,8 +8,8 @@ import asyncio
 import os
 import re
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -100,19 +100,53 @@ class Exchange:
 
         Raises NotSentError (nothing arrived there), DeadlineError, UnreachableError or AnswerError.
         """
-        limit = deadline or self._options.deadline
-        what = f"{method} {path} at {self.address}"
+        headers = {"content-type": content_type} if content is not None else {}
+        async with (
+            self._within(deadline or self._options.deadline, f"{method} {path} at {self.address}"),
+            self._slots,
+            self._sent(method, path, content, headers) as response,
+        ):
+            return await self._read(response, path, max_bytes or self._options.max_bytes)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        deadline: timedelta,
+        content: bytes | None,
+        headers: Mapping[str, str],
+        most: int,
+    ) -> int:
+        """Send one request; the status of its answer, a redirect's too, of whose body `most` bytes are read.
+
+        Half of the deadline is for the connection: when that does not come about, nothing was sent. Raises as `ask`
+        does, and shows no query: it may hold what is not for everybody.
+        """
+        wait = httpx.Timeout(None, connect=deadline.total_seconds() / 2)
+        what = f"{method} {path.partition('?')[0]} at {self.address}"
+        async with (
+            self._within(deadline, what),
+            self._slots,
+            self._sent(method, path, content, headers, wait) as response,
+        ):
+            await _read_up_to(most, response)
+            return response.status_code
+
+    @asynccontextmanager
+    async def _within(self, limit: timedelta, what: str) -> AsyncIterator[None]:
+        """Turns what can go wrong into the product's errors; nothing lasts longer than the limit."""
         try:
-            async with (
-                asyncio.timeout(limit.total_seconds()),
-                self._slots,
-                self._sent(method, path, content, content_type) as response,
-            ):
-                return await self._read(response, path, max_bytes or self._options.max_bytes)
+            async with asyncio.timeout(limit.total_seconds()):
+                yield
         except TimeoutError as error:
             raise DeadlineError(self._late(what, limit)) from error
         except httpx.ConnectError as error:
             raise NotSentError(f"{what}: no connection: {_reason(error)}. {self._advice()}") from error
+        except httpx.ConnectTimeout as error:
+            raise NotSentError(
+                f"{what}: no connection within {limit.total_seconds() / 2:g} s. {self._advice()}"
+            ) from error
         except httpx.ProxyError as error:
             raise NotSentError(f"{what}: the proxy let nothing through: {_reason(error)}") from error
         except httpx.RemoteProtocolError as error:
@@ -127,11 +161,17 @@ class Exchange:
         await self._client.aclose()
 
     def _sent(
-        self, method: str, path: str, content: bytes | None, content_type: str
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        headers: Mapping[str, str],
+        wait: httpx.Timeout | None = None,
     ) -> AbstractAsyncContextManager[httpx.Response]:
         url = self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + path.encode("ascii"))
-        headers = {"content-type": content_type} if content is not None else None
-        return self._client.stream(method, url, content=content, headers=headers, extensions=self._extensions)
+        return self._client.stream(
+            method, url, content=content, headers=headers, timeout=wait, extensions=self._extensions
+        )
 
     def _refuse_oddities(self, response: httpx.Response, path: str) -> None:
         if response.has_redirect_location:
@@ -162,6 +202,14 @@ class Exchange:
 
     def _advice(self) -> str:
         return f"Is {self.name} running, and is this its address?"
+
+
+async def _read_up_to(most: int, response: httpx.Response) -> None:
+    read = 0
+    async for chunk in response.aiter_raw():
+        read += len(chunk)
+        if read > most:
+            return
 
 
 def _transport(

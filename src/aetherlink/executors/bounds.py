@@ -1,6 +1,6 @@
 """What no executor ever sends, whoever decided it: the last look at the target's own bounds."""
 
-from aetherlink.model.actions import Release, Replicas, Target, Wish
+from aetherlink.model.actions import Release, Replicas, Requested, Target, Wish
 
 
 def refusal(target: Target, wish: Wish) -> str:
@@ -10,4 +10,6 @@ def refusal(target: Target, wish: Wish) -> str:
             return f"{count} replicas of {target.name} are outside its bounds, {target.minimum} to {target.maximum}"
         case Release(""):
             return f"there is no release to deploy to {target.name}: it has no previous one"
+        case Requested(name) if not target.declares(name):
+            return f"{target.name} has no request {name!r} in the settings"
     return ""

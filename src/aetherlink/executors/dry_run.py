@@ -16,6 +16,7 @@ from aetherlink.model.actions import (
     OutcomeStatus,
     Release,
     Replicas,
+    Requested,
     StartedAfter,
     Target,
     Verb,
@@ -119,6 +120,8 @@ def _imagined(seen: Observation, wish: Wish, now: datetime) -> Observation:
             return replace(seen, ready=count, wanted=count)
         case Release(name):
             return replace(seen, ready=seen.wanted, release=name, previous_release=seen.release)
+        case Requested():
+            return replace(seen, ready=seen.wanted)
 
 
 def _words(target: Target, wish: Wish) -> str:
@@ -129,3 +132,6 @@ def _words(target: Target, wish: Wish) -> str:
             return f"{target.service} would have been scaled to {count}"
         case Release(name):
             return f"release {name} would have been brought to {target.service}"
+        case Requested(name):
+            sent = next(one for one in target.requests if one.name == name)
+            return f"{sent.method} {sent.url} would have been sent to {target.service}"

@@ -12,6 +12,7 @@ from aetherlink.model.actions import (
     OutcomeStatus,
     Release,
     Replicas,
+    Requested,
     StartedAfter,
     Target,
     Verb,
@@ -82,6 +83,8 @@ class LabExecutor:
                 return await self._control.scale(target.service, replicas=count, deadline=deadline)
             case Release(name):
                 return await self._control.deploy(target.service, release=name, deadline=deadline)
+            case Requested():
+                raise NotSentError("the lab takes no requests of its targets")
 
     async def _after_no(self, attempt: _Attempt, problem: AetherError) -> Outcome:
         """It said no, or that the time was up. What the target shows counts, for a no may come after the act."""

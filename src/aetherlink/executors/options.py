@@ -1,8 +1,11 @@
 """Settings of the executors."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from aetherlink.clients.http_target_options import HttpTargetOptions
 
 
 class LabExecutorOptions(BaseModel):
@@ -21,3 +24,6 @@ class ExecutorOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     lab: LabExecutorOptions = Field(default=LabExecutorOptions(), description="The lab's executor.")
+    http: Mapping[str, HttpTargetOptions] = Field(
+        default_factory=dict, description="What may be asked of the targets of the executor `http`, by their names."
+    )

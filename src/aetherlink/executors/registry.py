@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
+from aetherlink.clients.http_target import HttpTarget
 from aetherlink.clients.lab_control import LabControl
 from aetherlink.errors import SettingsError
 from aetherlink.executors.dry_run import DryRun, imagining
+from aetherlink.executors.http import HttpExecutor
 from aetherlink.executors.lab import LabExecutor
 from aetherlink.executors.options import ExecutorOptions
 from aetherlink.model.actions import Target
@@ -45,8 +47,25 @@ def _dry_run(ground: Ground) -> Opened:
     return Opened(imagining(ground.targets, ground.clock), _nothing)
 
 
+def _http(ground: Ground) -> Opened:
+    settings = ground.options.http
+    bare = [target.name for target in ground.targets if target.name not in settings]
+    if bare:
+        raise SettingsError(
+            f"{', '.join(bare)} of the executor `http`: set targets.NAME.http to what may be asked of it"
+        )
+    clients = {target.name: HttpTarget(target.name, settings[target.name]) for target in ground.targets}
+
+    async def aclose() -> None:
+        for client in clients.values():
+            await client.aclose()
+
+    return Opened(HttpExecutor(clients), aclose)
+
+
 BUILTIN: Mapping[str, Callable[[Ground], Opened]] = {
     "dry_run": _dry_run,
+    "http": _http,
     "lab": _lab,
 }
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from aetherlink.clients.http_target_options import HttpRequestOptions, HttpTargetOptions
 from aetherlink.lib.option_types import Name
 from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
@@ -24,7 +25,7 @@ class TargetOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    executor: Literal["dry_run", "lab"] = Field(
+    executor: Literal["dry_run", "http", "lab"] = Field(
         description="Which executor acts on it; `dry_run` only says what it would do."
     )
     service: Name = Field(description="Its name as the executor knows it.")
@@ -56,6 +57,9 @@ class TargetOptions(BaseModel):
         description="Whom it serves. A request for it counts among this tenant's actions, waits for its pauses, and is "
         "for a VIP where the tenant is one; left out: it is for nobody's.",
     )
+    http: HttpTargetOptions | None = Field(
+        default=None, description="What may be asked of it: for the executor `http`, and for `dry_run` where it likes."
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -64,6 +68,19 @@ class TargetOptions(BaseModel):
         if self.floor > self.max:
             raise ValueError(f"floor ({self.floor}) is above max ({self.max})")
         return self
+
+    @model_validator(mode="after")
+    def _fits_its_executor(self) -> Self:
+        if self.executor == "http" and self.http is None:
+            raise ValueError("http: the executor `http` needs it, to know what may be asked of the target")
+        if self.executor == "lab" and self.http is not None:
+            raise ValueError("http: the executor `lab` sends no requests: take it out, or take the executor `http`")
+        return self
+
+    @property
+    def requests(self) -> Mapping[str, HttpRequestOptions]:
+        """What may be sent to it, by name."""
+        return {} if self.http is None else self.http.requests
 
     def declared_as(self, name: str) -> Target:
         """The target of this name in the words of the model."""
@@ -79,6 +96,7 @@ class TargetOptions(BaseModel):
             is_break_glass=self.break_glass,
             healthy_share=self.healthy_share,
             tenant=self.tenant,
+            requests=() if self.http is None else self.http.declared,
         )
 
 

@@ -28,6 +28,7 @@ class Verb(StrEnum):
     RESTART = "restart"
     SCALE = "scale"
     ROLLBACK = "rollback"
+    HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,28 @@ class Release:
     name: str
 
 
-Wish = StartedAfter | Replicas | Release
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The request of this name has been sent, under this Idempotency-Key. No look at the target can show that."""
+
+    name: str
+    key: str
+
+
+Wish = StartedAfter | Replicas | Release | Requested
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredRequest:
+    """A request that the settings let the agent send to a target, fixed as a whole.
+
+    `url` is without its query. `digest` is SHA-256 in hex over all of it but for secrets: an approval binds it.
+    """
+
+    name: str
+    method: str
+    url: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +84,7 @@ class Target:
     than `healthy_share`. `depends_on` are targets without which it
     cannot be well. `mode` is the most that automation may do to it. `is_break_glass` lets the agent act on what it
     lives on itself: its database, its monitoring. `tenant` is whom a person's request for it is for; empty: nobody.
+    `requests` are the HTTP requests that may be sent to it.
     """
 
     name: TargetName
@@ -75,6 +98,11 @@ class Target:
     is_break_glass: bool = False
     healthy_share: float = 0.0
     tenant: str = ""
+    requests: tuple[DeclaredRequest, ...] = ()
+
+    def declares(self, request: str) -> bool:
+        """Whether a request of this name may be sent to it."""
+        return any(one.name == request for one in self.requests)
 
     def floor_of(self, wanted: int) -> int:
         """How many replicas have to stay ready where so many are wanted."""
@@ -102,11 +130,13 @@ class Observation:
                 return self.wanted == count
             case Release(name):
                 return bool(name) and self.release == name
+            case Requested():
+                return False
 
     def restoring(self, wish: Wish) -> Wish | None:
         """The wish that brings back what was seen here, once the other one was carried out; None: nothing can."""
         match wish:
-            case StartedAfter():
+            case StartedAfter() | Requested():
                 return None
             case Replicas(count):
                 return None if count == self.wanted else Replicas(self.wanted)
@@ -171,7 +201,7 @@ class Plan:
     be; `undo_of` is the action that this plan undoes, `release` the one that it brings back. After `escalate_after`
     repairs in a row that did not help the playbook leaves the target alone. With `silence` its alert is silenced in
     Alertmanager while it acts and verifies. `planned_from` belongs to scale: the number that was wanted when it was
-    planned.
+    planned. `request` belongs to http: the name of the target's request.
     """
 
     verb: Verb
@@ -194,6 +224,7 @@ class Plan:
     escalate_after: int = 1
     silence: bool = False
     planned_from: int | None = None
+    request: str = ""
 
     @property
     def rests_on_alert(self) -> bool:
@@ -204,7 +235,8 @@ class Plan:
     def words(self) -> str:
         """The plan in a few words, for people."""
         size = "" if self.replicas is None else f" to {self.replicas}"
-        return f"{'undo: ' if self.undo_of else ''}{self.verb} {self.target}{size}"
+        request = f" {self.request}" if self.request else ""
+        return f"{'undo: ' if self.undo_of else ''}{self.verb}{request} {self.target}{size}"
 
 
 @dataclass(frozen=True, slots=True)

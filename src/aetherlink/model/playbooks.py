@@ -109,6 +109,7 @@ class PlaybookStep:
     An empty `when`: the alert alone is the evidence for it.
 
     It runs once the steps in `after` have helped; or, when `instead_of` names one, only where that one did not.
+    `request` belongs to http: the name of the target's request.
     """
 
     target: TargetChoice
@@ -122,6 +123,17 @@ class PlaybookStep:
     undo: bool = True
     after: tuple[str, ...] = ()
     instead_of: str = ""
+    request: str = ""
+
+    @property
+    def words(self) -> str:
+        """What it does in a few words, for people: `restart crm-api`, `http purge crm-cache`."""
+        return f"{self.deed} {self.target.words}"
+
+    @property
+    def deed(self) -> str:
+        """The verb, with the request's name where it sends one."""
+        return f"{self.verb} {self.request}" if self.request else self.verb
 
 
 @dataclass(frozen=True, slots=True)

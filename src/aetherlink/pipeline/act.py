@@ -4,7 +4,8 @@ The second decision is made inside the transaction that commits the intent, on w
 incidents that want the same target at the same moment, one gets it. What was approved is compared with the target as it
 is now. An action found running at the start of the stage is one whose caller died between call and reply. It is looked
 at, never sent again: done when the target shows what was wished; not done, and decided anew, when the call's time is
-over and the target stands there well without it; else unknown, and a person is called.
+over and the target stands there well without it; else unknown, and a person is called. A request shows in no target:
+whether it arrived stays unknown.
 """
 
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from aetherlink.model.actions import (
     OutcomeStatus,
     Release,
     Target,
+    Verb,
 )
 from aetherlink.model.brakes import Brake, target_scope
 from aetherlink.model.decisions import Decision, Effect
@@ -55,7 +57,7 @@ async def run(world: World, case: Case) -> Step:
     if action is None or action.state not in (ActionState.ALLOWED, ActionState.RUNNING):
         return Step(Continue(Stage.WATCH))
     if action.state is ActionState.RUNNING:
-        return await _heard_again(world, await _taken_up(world, action))
+        return await _heard_again(world, _out_of_sight(world, action) or await _taken_up(world, action))
     if abs(world.clock.now() - _allowed_at(action)) > _FRESH:  # a clock that was set back makes nothing fresh
         return _refused(world, action, "the decision was too old when its turn came")
     try:
@@ -179,6 +181,14 @@ async def _heard_again(world: World, step: Step) -> Step:
     if world.silencer is not None and action is not None and is_given_up and action.plan.silence:
         await world.silencer.lift(action.id)
     return step
+
+
+def _out_of_sight(world: World, action: Action) -> Step | None:
+    """A request whose sender died: no look at any target can tell whether it arrived."""
+    if action.plan.verb is not Verb.HTTP:
+        return None
+    reason = "the agent stopped during the call, and whether the request arrived cannot be seen"
+    return _finished(world, action, Outcome(OutcomeStatus.UNKNOWN, reason))
 
 
 async def _taken_up(world: World, action: Action) -> Step:

@@ -22,6 +22,7 @@ from aetherlink.model.actions import (
     Plan,
     Release,
     Replicas,
+    Requested,
     StartedAfter,
     Verb,
     Wish,
@@ -212,6 +213,8 @@ def _rough_wish(plan: Plan, seen: Observation) -> Wish:
             return Replicas(plan.replicas or 0)
         case Verb.ROLLBACK:
             return Release(plan.release or seen.previous_release)
+        case Verb.HTTP:
+            return Requested(plan.request, key="")
 
 
 def _facts(action: Action) -> dict[str, object]:

@@ -86,6 +86,8 @@ async def planned(world: World, occasion: Occasion) -> Step | str:
     target = chosen(world.targets, step.target, occasion.incident.service)
     if isinstance(target, str):
         return target
+    if problem := lacking(target, step):
+        return problem
     try:
         plan = await _plan(world, occasion, target)
     except BadRequestError as problem:
@@ -118,6 +120,13 @@ def chosen(targets: Mapping[TargetName, Target], choice: TargetChoice, service: 
             return f"several targets have the service {service!r} that the alert's labels name: {names}"
 
 
+def lacking(target: Target, step: PlaybookStep) -> str:
+    """Why the target cannot be asked for the request of the step, in words; empty for every other step."""
+    if step.verb is not Verb.HTTP or target.declares(step.request):
+        return ""
+    return f"target {target.name} has no request {step.request!r}: declare it under targets.{target.name}.http.requests"
+
+
 async def _plan(world: World, occasion: Occasion, target: Target) -> Plan:
     playbook, step, labels = occasion.playbook, occasion.step, occasion.alert.alert.labels
     wanted = await _wanted(world, step, target)
@@ -140,6 +149,7 @@ async def _plan(world: World, occasion: Occasion, target: Target) -> Plan:
         escalate_after=playbook.escalate_after,
         silence=playbook.silence,
         planned_from=wanted,
+        request=step.request,
     )
 
 

@@ -11,7 +11,7 @@ from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import TargetName
 from aetherlink.model.playbooks import Matcher, Playbook, PlaybookStep
-from aetherlink.pipeline.plan import chosen
+from aetherlink.pipeline.plan import chosen, lacking
 from aetherlink.playbooks.binding import bind_query
 
 
@@ -95,7 +95,7 @@ def _steps(
 ) -> Iterator[RehearsedStep]:
     for step in playbook.steps:
         target = chosen(targets, step.target, service)
-        name, problem = (None, target) if isinstance(target, str) else (target.name, "")
+        name, problem = (None, target) if isinstance(target, str) else (target.name, lacking(target, step))
         when = verify = ""
         try:
             verify = bind_query(step.verify, playbook.bind, labels)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from aetherlink.model.actions import Action, Observation, Release, Replicas, StartedAfter, Verb, Wish
+from aetherlink.model.actions import Action, Observation, Release, Replicas, Requested, StartedAfter, Verb, Wish
 
 _BEFORE = "before"  # the keys of Action.facts
 _RELEASE = "release"
@@ -43,3 +43,5 @@ def wish_of(action: Action) -> Wish:
             return Replicas(action.plan.replicas or 0)
         case Verb.ROLLBACK:
             return Release(str(action.facts.get(_RELEASE, "")))
+        case Verb.HTTP:
+            return Requested(action.plan.request, key=action.id)

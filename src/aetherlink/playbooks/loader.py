@@ -1,15 +1,18 @@
 """Reads playbooks from files: the user's, then the built-in ones that the user does not replace."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
 from aetherlink.errors import SettingsError
-from aetherlink.model.ids import PlaybookName
+from aetherlink.model.actions import Target
+from aetherlink.model.ids import PlaybookName, TargetName
 from aetherlink.model.playbooks import Playbook
 from aetherlink.playbooks import form_problems, strict_yaml
+from aetherlink.playbooks.fitting import misfits
 from aetherlink.playbooks.schema import PlaybookForm
 
 BUILTIN = Path(__file__).parent / "builtin"
@@ -17,16 +20,20 @@ MOST_FILES = 500
 _LARGEST_FILE = 64 << 10
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
+Targets = Mapping[TargetName, Target]
+_NONE: Targets = MappingProxyType({})
 
-def load_playbooks(folder: Path | None) -> tuple[Playbook, ...]:
+
+def load_playbooks(folder: Path | None, targets: Targets = _NONE) -> tuple[Playbook, ...]:
     """Every playbook in the order in which they are asked: the user's, then the built-in ones, each by name.
 
     What only observes comes last, for it would keep an alert from those that act. A user's playbook replaces the
-    built-in one of the same name. Raises SettingsError that says file, line, key and what is wrong.
+    built-in one of the same name. What a user's does has to be possible for those of the `targets` that it
+    names. Raises SettingsError that says file, line, key and what is wrong.
     """
     playbooks = _load_folder(BUILTIN, is_builtin=True)
     if folder is not None:
-        playbooks |= _load_folder(folder)
+        playbooks |= _load_folder(folder, targets)
     return tuple(sorted(playbooks.values(), key=lambda one: (not one.steps, one.is_builtin, one.name)))
 
 
@@ -43,13 +50,13 @@ def files_of(folder: Path) -> list[Path]:
     return found
 
 
-def _load_folder(folder: Path, *, is_builtin: bool = False) -> dict[PlaybookName, Playbook]:
+def _load_folder(folder: Path, targets: Targets = _NONE, *, is_builtin: bool = False) -> dict[PlaybookName, Playbook]:
     """All of them. Raises SettingsError for all that is wrong in the folder, not for the first file only."""
     found: dict[PlaybookName, Playbook] = {}
     problems = []
     for path in files_of(folder):
         try:
-            playbook = load_playbook(path, is_builtin=is_builtin)
+            playbook = load_playbook(path, targets, is_builtin=is_builtin)
         except SettingsError as problem:
             problems.append(str(problem))
             continue
@@ -61,16 +68,23 @@ def _load_folder(folder: Path, *, is_builtin: bool = False) -> dict[PlaybookName
     return found
 
 
-def load_playbook(path: Path, *, is_builtin: bool = False) -> Playbook:
+def load_playbook(path: Path, targets: Targets = _NONE, *, is_builtin: bool = False) -> Playbook:
     """The playbook of one file. Raises SettingsError that says file, line, key and what is wrong."""
     _refuse_what_is_no_file(path)
     document = strict_yaml.read(path, largest=_LARGEST_FILE)
     if not isinstance(document.data, dict):
         raise SettingsError(f"{path}: a playbook is a mapping with name, match, target, bind, when, action and verify")
     try:
-        return PlaybookForm.model_validate(document.data).to_playbook(is_builtin=is_builtin)
+        form = PlaybookForm.model_validate(document.data)
     except ValidationError as problem:
         raise SettingsError("\n".join(_lines(path, document, problem))) from problem
+    unfit = [
+        f"{path}:{document.line_of(place)}: {'.'.join(map(str, place))}: {words}"
+        for place, words in misfits(form, targets)
+    ]
+    if unfit:
+        raise SettingsError("\n".join(unfit))
+    return form.to_playbook(is_builtin=is_builtin)
 
 
 def _lines(path: Path, document: strict_yaml.Document, problem: ValidationError) -> Iterator[str]:

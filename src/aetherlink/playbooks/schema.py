@@ -84,17 +84,24 @@ class ScaleForm(_Strict):
         return self
 
 
+class HttpForm(_Strict):
+    """`http: {request: purge}`: one of the requests that the target's settings fix."""
+
+    request: Name
+
+
 class ActionForm(_Strict):
     """Exactly one verb with its parameters."""
 
     restart: RestartForm | None = None
     scale: ScaleForm | None = None
     rollback: RollbackForm | None = None
+    http: HttpForm | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "ActionForm":
         if len(self.model_fields_set) != 1:
-            raise ValueError("an action has exactly one verb: restart, scale or rollback")
+            raise ValueError("an action has exactly one verb: restart, scale, rollback or http")
         return self
 
     @property
@@ -106,6 +113,11 @@ class ActionForm(_Strict):
     def scale_by(self) -> ScaleBy | None:
         """How scale changes the number; None for the other verbs."""
         return None if self.scale is None else ScaleBy(self.scale.by, self.scale.min, self.scale.max)
+
+    @property
+    def request(self) -> str:
+        """The name of the request; empty for the other verbs."""
+        return "" if self.http is None else self.http.request
 
 
 class VerifyForm(_Strict):
@@ -281,6 +293,7 @@ class PlaybookForm(_Strict):
             undo=(form.undo or self.undo) == "auto",
             after=form.after,
             instead_of=form.instead_of or "",
+            request=form.action.request,
         )
 
 

@@ -50,14 +50,30 @@ _NUMBER = re.compile(r"v?\d+")
 _NUMBERED = re.compile(r"(?<=[a-z])\d+$")
 
 
-def protected_name(target: Target, names: frozenset[str]) -> str | None:
-    """Which protected name the target's name or service is; None when it is none. `names` are those of `own_names`."""
+def protected_name(target: Target, names: frozenset[str], places: frozenset[str] = frozenset()) -> str | None:
+    """Which protected name the target's name or service is, or a host that it is asked at; None when it is none.
+
+    `names` are those of `own_names`, `places` those of `own_places`.
+    """
     for spelling in (target.service, target.name):
         if (found := _found(spelling, names)) is not None:
             return found
     if target.executor == "lab" and "-".join(_words(target.service)) == _AGENT_IN_THE_LAB:
         return _AGENT_IN_THE_LAB
-    return None
+    asked = (_asked_at(request.url, names, places) for request in target.requests)
+    return next(filter(None, asked), None)
+
+
+def _asked_at(url: str, names: frozenset[str], places: frozenset[str]) -> str | None:
+    """Which protected name the host of a URL is, or which protected place it leads to."""
+    spellings = [name for host in _hosts(url) for name in (*_names_of_host(host), *_first_part(host))]
+    found = (_found(spelling, names) for spelling in spellings)
+    return next(filter(None, found), None) or (_place(url) if _place(url) in places else None)
+
+
+def own_places(urls: Iterable[str]) -> frozenset[str]:
+    """Host and port of each: a request that goes there goes to the agent itself, or to its monitoring."""
+    return frozenset(map(_place, urls))
 
 
 def own_names(
@@ -126,6 +142,18 @@ def _hosts(url: str) -> list[str]:
     return [host for host in found if host and not host.startswith("/") and not _is_here(host)]
 
 
+def _place(url: str) -> str:
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{'this machine' if _is_here(host) else host}:{port}"
+
+
+def _first_part(host: str) -> list[str]:
+    """`prometheus` of `prometheus.monitoring`; of an address nothing."""
+    return [host.partition(".")[0]] if "." in host and not host.replace(".", "").isdigit() else []
+
+
 def _without_port(place: str) -> str:
     return place[1:].partition("]")[0] if place.startswith("[") else place.partition(":")[0]
 
@@ -135,6 +163,7 @@ def _is_here(host: str) -> bool:
         address = ip_address(host)
     except ValueError:
         return host.casefold().rstrip(".") in ("localhost", "localhost.localdomain", "host.docker.internal")
+    address = getattr(address, "ipv4_mapped", None) or address
     return address.is_loopback or address.is_unspecified
 
 

@@ -24,6 +24,15 @@ def scale_is_within_bounds(question: Question) -> Objection | None:
     return deny("scale_is_within_bounds", reason)
 
 
+def request_is_declared(question: Question) -> Objection | None:
+    """Only a request that the settings fix for this very target is sent to it."""
+    plan, target = question.plan, question.target
+    if plan.verb is not Verb.HTTP or target.declares(plan.request):
+        return None
+    known = ", ".join(one.name for one in target.requests) or "none"
+    return deny("request_is_declared", f"target {target.name} has no request {plan.request!r}: it has {known}")
+
+
 def target_is_seen(question: Question) -> Objection | None:
     """Nothing is done to a target that its executor cannot look at."""
     seen = question.seen.get(question.plan.target)

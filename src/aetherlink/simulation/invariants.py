@@ -247,6 +247,14 @@ def an_unknown_outcome_calls_a_person_once(witness: Witness) -> Iterator[str]:
             yield f"nobody was called for {action.id}, of which nobody can tell what became"
 
 
+def a_request_that_was_sent_is_never_thought_unsent(witness: Witness) -> Iterator[str]:
+    """No look shows whether it arrived: who thinks that it did not would send it again."""
+    for action in witness.finished:
+        is_thought_so = action.outcome is not None and action.outcome.status is OutcomeStatus.NOT_DONE
+        if is_thought_so and action.plan.verb is Verb.HTTP and witness.times_called[action.id]:
+            yield f"{action.id} was sent, and is taken for not done"
+
+
 def timelines_have_no_gap(witness: Witness) -> Iterator[str]:
     """The entries of every incident count from one, and all of them together do so, too."""
     for stored in witness.entries:
@@ -297,6 +305,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     only_what_did_not_help_is_undone,
     nothing_runs_for_ever,
     an_unknown_outcome_calls_a_person_once,
+    a_request_that_was_sent_is_never_thought_unsent,
     timelines_have_no_gap,
     the_ledger_is_balanced,
 )

@@ -10,7 +10,7 @@ from enum import StrEnum
 from random import Random
 
 from aetherlink.briefing import Restraints
-from aetherlink.model.actions import Target, Verb
+from aetherlink.model.actions import DeclaredRequest, Target, Verb
 from aetherlink.model.budgets import Budgets
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
@@ -22,6 +22,7 @@ EXECUTOR = "simulated"
 _NAMES = tuple(TargetName(name) for name in ("crm-api", "billing", "search", "mail"))
 TENANTS = ("acme-corp", "globex", "vip-initech")
 VIPS = ("vip-*",)
+_REQUEST = DeclaredRequest("flush", "POST", "http://queue:8000/flush", digest="0" * 64)
 
 
 class Event(StrEnum):
@@ -76,6 +77,7 @@ TROUBLES = (
     Trouble("Slow", "slow", Verb.SCALE, scale=1),
     Trouble("Idle", "idle", Verb.SCALE, scale=-1),
     Trouble("BadRelease", "bad", Verb.ROLLBACK),
+    Trouble("Stuck", "stuck", Verb.HTTP),
     Trouble("Strange", "strange", None),
 )
 
@@ -152,6 +154,7 @@ def _target(dice: Random, name: TargetName, others: tuple[TargetName, ...]) -> T
         depends_on=(dice.choice(others),) if others and dice.random() < 0.2 else (),
         mode=dice.choice(_MODES),
         tenant=TENANTS[-1] if name == _NAMES[0] else "",
+        requests=(_REQUEST,),
     )
 
 
@@ -184,6 +187,7 @@ def _playbook(dice: Random, trouble: Trouble, verb: Verb) -> Playbook:
         verify_within=timedelta(seconds=dice.choice((30, 90))),
         scale=ScaleBy(trouble.scale) if trouble.scale else None,
         undo=dice.random() < 0.7,
+        request=_REQUEST.name if verb is Verb.HTTP else "",
     )
     return Playbook(
         name=PlaybookName(f"for-{trouble.metric}"),

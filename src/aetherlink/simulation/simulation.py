@@ -217,7 +217,7 @@ class Simulation:
         else:
             mail.acknowledged += count
             mail.unsettled += count
-            for _ in range(2):  # a store that fails once lets the repeats wait for the next commit
+            for _ in range(3):  # a commit on its way without them, one that fails, and the one that counts the repeats
                 await reception.flush()
             mail.unsettled -= count
         self._on_their_way -= count

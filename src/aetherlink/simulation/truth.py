@@ -4,16 +4,17 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from aetherlink.model.actions import Observation, Release, Replicas, StartedAfter, Target, Wish
+from aetherlink.model.actions import Observation, Release, Replicas, Requested, StartedAfter, Target, Wish
 from aetherlink.model.ids import TargetName
 from aetherlink.simulation.setup import TROUBLES
 
 _USUAL = 2  # replicas, within everybody's bounds
 _REMEMBERED = 16  # changes of one metric: as far back as anybody looks
-_CURED_BY: dict[type[StartedAfter | Replicas | Release], frozenset[str]] = {
+_CURED_BY: dict[type[Wish], frozenset[str]] = {
     StartedAfter: frozenset({"down", "strange"}),
     Replicas: frozenset({"slow", "idle"}),
     Release: frozenset({"bad", "down"}),
+    Requested: frozenset({"stuck"}),
 }
 
 
@@ -75,5 +76,7 @@ class Truth:
             case Release(name):
                 earlier = seen.previous_release if seen.release == name else seen.release
                 self.seen[target] = replace(seen, release=name, previous_release=earlier)
+            case Requested():
+                pass  # nothing that a look could show
         for metric in sorted(_CURED_BY[type(wish)]):
             self.set(target, metric, now, wrong=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aetherlink.briefing import Restraints
-from aetherlink.model.actions import Action, ActionState, Observation, Plan, StartedAfter, Target, Verb, Wish
+from aetherlink.model.actions import Action, ActionState, Observation, Plan, Requested, StartedAfter, Target, Verb, Wish
 from aetherlink.model.brakes import Brake
 from aetherlink.model.decisions import Evidence, EvidenceStatus, Mode
 from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, TargetName
@@ -223,7 +223,9 @@ class Witness:
 def _wishes(action: Action, wish: Wish) -> bool:
     if isinstance(wish, StartedAfter):
         return action.plan.verb is Verb.RESTART and action.started_at == wish.instant
-    return action.plan.verb is not Verb.RESTART
+    if isinstance(wish, Requested):
+        return (action.plan.verb, action.id) == (Verb.HTTP, wish.key)
+    return action.plan.verb not in (Verb.RESTART, Verb.HTTP)
 
 
 def _task() -> int:

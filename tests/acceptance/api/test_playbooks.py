@@ -94,6 +94,21 @@ def test_check_names_file_line_and_key(run, tmp_path: Path) -> None:
     assert f"{wrong}:10: cooldwon: unknown key: did you mean `cooldown`?" in said
 
 
+def test_check_holds_what_a_playbook_does_against_the_targets_of_the_settings(run, tmp_path: Path) -> None:
+    http = {"observe": {"url": "http://crm/"}, "requests": {"purge": {"url": "http://crm/purge"}}}
+    config = settings(tmp_path, targets={"crm-api": {"executor": "http", "service": "crm", "http": http}})
+    right, wrong = tmp_path / "right.yaml", tmp_path / "wrong.yaml"
+    right.write_text(Path(RESTART).read_text().replace("{restart: {}}", "{http: {request: purge}}"))
+    wrong.write_text(right.read_text().replace("purge", "prge"))
+
+    code, said = run("playbook", "check", right, wrong, "--config", config)
+
+    assert code == 1
+    assert f"{right}: restart-crm-api: http purge crm-api, mode observe" in said
+    assert "action.http.request: target crm-api has no request 'prge': did you mean `purge`?" in said
+    assert run("playbook", "check", wrong)[0] == 0, "without settings there is no target to hold it against"
+
+
 def test_an_invented_alert_shows_target_and_bound_queries(run, tmp_path: Path) -> None:
     code, said = run("playbook", "test", RESTART, "--alert", ALERT, "--config", settings(tmp_path))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from aetherlink.model.actions import OutcomeStatus, Plan, Verb, Verdict
+from aetherlink.model.actions import DeclaredRequest, OutcomeStatus, Plan, Verb, Verdict
 from aetherlink.model.brakes import Brake, pair_scope, target_scope
 from aetherlink.model.decisions import Effect
 from aetherlink.model.questions import Question, Seen
@@ -57,6 +57,28 @@ _SCALE = tuple(
         against=() if is_within else EVERYBODY,
         says=f"{replicas} replicas are outside 1 to 4",
     )
+)
+_PURGE = DeclaredRequest("purge", "POST", "http://crm/purge", digest="")
+_REQUESTS = tuple(
+    case
+    for words, request, is_declared in (
+        ("one of its own", "purge", True),
+        ("another", "drop", False),
+        ("none", "", False),
+    )
+    for case in each(
+        "request_is_declared",
+        f"it is sent {words}",
+        lambda asked, request=request: aimed(planned(asked, verb=Verb.HTTP, request=request), requests=(_PURGE,)),
+        against=() if is_declared else EVERYBODY,
+        says=f"target crm-api has no request {request!r}: it has purge",
+    )
+) + each(
+    "request_is_declared",
+    "a target that is asked for nothing",
+    lambda asked: planned(asked, verb=Verb.HTTP, request="purge"),
+    against=EVERYBODY,
+    says="it has none",
 )
 _SEEN = (
     *each("target_is_seen", "it was looked at", lambda asked: asked),
@@ -337,6 +359,7 @@ _HOURLY = (
 
 CASES: tuple[Case, ...] = (
     *_SCALE,
+    *_REQUESTS,
     *_SEEN,
     *_STOPPED,
     *_FLOOR,

@@ -36,7 +36,7 @@ async def test_the_registry_opens_what_the_targets_use() -> None:
     ("name", "options", "words"),
     [
         ("lab", ExecutorOptions(), r"set lab\.control_socket"),
-        ("docker", ExecutorOptions(), "no executor 'docker': known are dry_run, lab"),
+        ("docker", ExecutorOptions(), "no executor 'docker': known are dry_run, http, lab"),
         ("lab", ExecutorOptions(lab=LabExecutorOptions(control_socket=Path("/" + "x" * 200))), "longer than 107 bytes"),
     ],
 )

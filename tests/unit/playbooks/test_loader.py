@@ -1,12 +1,15 @@
 """Playbooks are read strictly: what is wrong is said with file and key."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from aetherlink.errors import SettingsError
+from aetherlink.model.actions import DeclaredRequest, Target, Verb
 from aetherlink.model.decisions import Mode
+from aetherlink.model.ids import TargetName
 from aetherlink.playbooks.loader import BUILTIN, MOST_FILES, load_playbook, load_playbooks
 
 GOOD = """
@@ -70,8 +73,8 @@ def test_matchers_are_exact_or_anchored_patterns(tmp_path: Path, labels: dict[st
         ),
         (
             "action: {restart: {}}",
-            "action: {http: {}}",
-            ":7: action.http: unknown key: known here are `restart`",
+            "action: {explode: {}}",
+            ":7: action.explode: unknown key: known here are `restart`",
         ),
         (
             "action: {restart: {}}",
@@ -101,6 +104,56 @@ def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, old: str, new: str
 
     assert str(path) in str(caught.value)
     assert complaint in str(caught.value)
+
+
+CACHE = Target(
+    TargetName("thing"), "http", "cache", requests=(DeclaredRequest("purge", "POST", "http://cache/purge", digest=""),)
+)
+HTTP = GOOD.replace("{restart: {}}", "{http: {request: purge}}")
+TWO_STEPS = GOOD.replace(
+    "action: {restart: {}}",
+    "steps:\n- {name: a, action: {http: {request: purge}}}\n- {name: b, action: {http: {request: a}}}",
+)
+
+
+def test_a_request_is_one_of_the_target_that_it_is_for(tmp_path: Path) -> None:
+    playbook = load_playbook(written(tmp_path, HTTP), {CACHE.name: CACHE})
+
+    [step] = playbook.steps
+    assert (step.verb, step.request, step.words) == (Verb.HTTP, "purge", "http purge thing")
+
+
+@pytest.mark.parametrize(
+    ("text", "executor", "complaint"),
+    [
+        (HTTP.replace("purge", "purg"), "http", "7: action.http.request: target thing has no request 'purg': did you"),
+        (HTTP.replace("purge", "purg"), "http", "did you mean `purge`?"),
+        (HTTP.replace("purge", "zzz"), "http", "no request 'zzz': declare it under targets.thing.http.requests"),
+        (GOOD, "http", "7: action.restart: target thing is of the executor `http`, which sends requests and cannot"),
+        (TWO_STEPS, "http", "9: steps.1.action.http.request: target thing has no request 'a'"),
+        (HTTP.replace("{http: {request: purge}}", "{http: {}}"), "http", "7: action.http.request: Field required"),
+        (HTTP.replace("request:", "url:"), "http", "action.http.url: unknown key"),
+        (HTTP.replace("purge", "'{{ job }}'"), "http", "action.http.request: "),
+    ],
+)
+def test_what_cannot_be_done_to_a_target_is_said_with_its_line(
+    tmp_path: Path, text: str, executor: str, complaint: str
+) -> None:
+    target = replace(CACHE, executor=executor)
+
+    with pytest.raises(SettingsError) as problem:
+        load_playbooks(written(tmp_path, text).parent, {target.name: target})
+
+    assert complaint in str(problem.value)
+    assert "thing.yaml" in str(problem.value)
+
+
+@pytest.mark.parametrize(("text", "executor"), [(GOOD, "dry_run"), (HTTP, "dry_run"), (GOOD, "lab"), (HTTP, "http")])
+def test_what_can_be_done_to_a_target_is_taken(tmp_path: Path, text: str, executor: str) -> None:
+    target = replace(CACHE, executor=executor)
+
+    assert load_playbook(written(tmp_path, text), {target.name: target}).steps
+    assert load_playbook(written(tmp_path, text)).steps
 
 
 @pytest.mark.parametrize("query", ["rate(x[1m]) > 0", "max_over_time(up[86s:5s]) > 0", "up == 1 and rate(x[30s]) > 0"])

@@ -77,6 +77,7 @@ def test_the_rules_stand_in_this_order() -> None:
         "target_is_not_its_own",
         "no_window_forbids",
         "scale_is_within_bounds",
+        "request_is_declared",
         "source_is_believed",
         "target_is_seen",
         "target_is_not_stopped",

@@ -4,9 +4,9 @@ import pytest
 from pydantic import SecretStr
 
 from aetherlink.executors.target_options import TargetOptions
-from aetherlink.model.actions import Target
+from aetherlink.model.actions import DeclaredRequest, Target
 from aetherlink.model.ids import TargetName
-from aetherlink.policy.protection import BUILTIN_NAMES, own_names, protected_name
+from aetherlink.policy.protection import BUILTIN_NAMES, own_names, own_places, protected_name
 from aetherlink.settings import Settings
 
 DIGEST = "sha256:" + "ab" * 32
@@ -150,6 +150,77 @@ def test_t11_every_host_of_the_database_is_one_of_the_names(url: str, host: str 
     own = found - own_names(prometheus=[], alertmanagers=[], database_url=None, protected=[])
 
     assert host in own if host else own == frozenset()
+
+
+PLACES = own_places(
+    ("http://0.0.0.0:8088", "http://127.0.0.1:9090", "http://am-a:9093", "https://metrics-eu.example.org/prometheus")
+)
+CAUGHT_URLS = {
+    "http://127.0.0.1:8088/api/v1/pause": "this machine:8088",
+    "http://localhost:8088/act": "this machine:8088",
+    "http://LOCALHOST.:9090/-/quit": "this machine:9090",
+    "http://127.0.0.2:9090/-/quit": "this machine:9090",
+    "http://[::1]:9090/-/quit": "this machine:9090",
+    "http://[::ffff:127.0.0.1]:9090/-/quit": "this machine:9090",
+    "http://0.0.0.0:9090/-/reload": "this machine:9090",
+    "http://host.docker.internal:9090/": "this machine:9090",
+    "http://am-a:9093/api/v2/silences": "am-a",
+    "http://AM-A.:9093/": "am-a",
+    "http://am-a:80/": "am-a",
+    "https://metrics-eu.example.org/-/quit": "metrics-eu-example-org",
+    "https://metrics-eu.example.org:8443/": "metrics-eu-example-org",
+    "http://prometheus:9090/-/quit": "prometheus",
+    "http://prometheus.monitoring/-/quit": "prometheus",
+    "http://shop-prometheus-1:9090/": "prometheus",
+    "http://prometheus-k8s.monitoring.svc.cluster.local:9090/": "prometheus-k8s",
+    "http://alertmanager.example.org/": "alertmanager",
+    "http://aether-agent:8080/act": "aether-agent",
+    "http://docker-socket-proxy:2375/containers/prune": "docker-socket-proxy",
+    "http://payment-gateway/": "payment-gateway",
+}
+INNOCENT_URLS = (
+    *(
+        "http://127.0.0.1:8000/purge",
+        "http://localhost/",
+        "http://localhost:9091/",
+        "http://cache:9090/",
+        "http://crm/",
+    ),
+    *(
+        "http://10.0.0.7:9090/",
+        "https://api.example.org/",
+        "http://prometheus-exporter-of-shop:9090/",
+        "http://[fd00::5]/",
+    ),
+    *("http://crm.svc:8000/prometheus", "http://crm:8000/?next=http://prometheus", "http://aetherlink-crm/"),
+)
+
+
+def asked_at(url: str) -> Target:
+    harmless = DeclaredRequest("flush", "POST", "http://crm:8000/flush", digest="")
+    return Target(TargetName("shop"), "http", "shop", requests=(harmless, DeclaredRequest("x", "POST", url, digest="")))
+
+
+@pytest.mark.parametrize("url", CAUGHT_URLS)
+def test_t11_a_request_to_what_the_agent_lives_on_is_told_by_its_url(url: str) -> None:
+    assert protected_name(asked_at(url), NAMES, PLACES) == CAUGHT_URLS[url]
+
+
+@pytest.mark.parametrize("url", INNOCENT_URLS)
+def test_t11_a_request_to_something_else_is_left_alone(url: str) -> None:
+    assert protected_name(asked_at(url), NAMES, PLACES) is None
+
+
+def test_t11_the_settings_protect_where_the_agent_and_its_monitoring_listen() -> None:
+    def targets(url: str) -> dict[str, TargetOptions]:
+        http = {"observe": {"url": "http://a/"}, "requests": {"x": {"url": url}}}
+        return {"shop": TargetOptions.model_validate({"executor": "http", "service": "shop", "http": http})}
+
+    told = {
+        port: list(Settings(targets=targets(f"http://127.0.0.1:{port}/x")).protected_targets)
+        for port in (8088, 9090, 9093, 8000)
+    }
+    assert told == {8088: ["shop"], 9090: ["shop"], 9093: ["shop"], 8000: []}
 
 
 AROUND = (

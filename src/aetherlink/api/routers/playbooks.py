@@ -40,6 +40,7 @@ class StepShape(BaseModel):
 
     name: str = Field(description="Empty where there is one step only.", examples=["restart"])
     verb: Verb
+    request: str = Field(description="Of http: which of the target's requests; else empty.", examples=["purge"])
     target: TargetShape
     scale: ScaleShape | None
     when: str = Field(examples=["up == 0"])
@@ -160,6 +161,7 @@ def _step(step: PlaybookStep) -> StepShape:
     return StepShape(
         name=step.name,
         verb=step.verb,
+        request=step.request,
         target=_target(step.target),
         scale=None if scale is None else ScaleShape(by=scale.by, min=scale.minimum, max=scale.maximum),
         when=step.when,

@@ -1,0 +1,40 @@
+"""Whether what a playbook does can be done to the targets that it names. Called by the loader. It prints nothing."""
+
+from collections.abc import Iterator, Mapping
+
+from aetherlink.model.actions import Target, Verb
+from aetherlink.model.ids import TargetName
+from aetherlink.playbooks.form_problems import Place, nearest
+from aetherlink.playbooks.schema import ActionForm, PlaybookForm
+
+_REQUEST = ("action", "http", "request")
+
+
+def misfits(form: PlaybookForm, targets: Mapping[TargetName, Target]) -> Iterator[tuple[Place, str]]:
+    """Where each thing stands that cannot be done, and why. A target that nobody declared is nothing wrong."""
+    for place, action, choice in _actions(form):
+        target = None if choice is None else targets.get(TargetName(choice))
+        if target is not None and (found := _misfit(action, target)) is not None:
+            below, words = found
+            yield (*place, *below), words
+
+
+def _actions(form: PlaybookForm) -> Iterator[tuple[Place, ActionForm, str | None]]:
+    """The place of each step, what it does, and the name of its target."""
+    own = None if form.target is None else form.target.name
+    if form.action is not None:
+        yield (), form.action, own
+    for number, step in enumerate(form.steps or ()):
+        yield ("steps", number), step.action, own if step.target is None else step.target.name
+
+
+def _misfit(action: ActionForm, target: Target) -> tuple[Place, str] | None:
+    if action.verb is not Verb.HTTP:
+        is_other = target.executor == "http"
+        words = f"target {target.name} is of the executor `http`, which sends requests and cannot {action.verb}"
+        return (("action", action.verb.value), words) if is_other else None
+    if target.declares(action.request):
+        return None
+    near = nearest(action.request, [one.name for one in target.requests])
+    what_to_do = near or f": declare it under targets.{target.name}.http.requests"
+    return _REQUEST, f"target {target.name} has no request {action.request!r}{what_to_do}"
