@@ -201,7 +201,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         lines.append(f"{left_out['passed before']} tests passed in an earlier run on this code")
     if _is_strict() and (offences := _offences(config)):
         lines.append(f"AETHER_TEST_REQUIRE_ALL is set, so this run FAILED: {', '.join(offences)}")
+    _tell(terminalreporter, "measured", _figures(terminalreporter))
+    _tell(terminalreporter, "left out", lines)
+
+
+def _figures(reporter: pytest.TerminalReporter) -> list[str]:
+    """What tests have measured and do not judge: their property `figure`."""
+    ended = (report for kind in ("passed", "failed") for report in reporter.stats.get(kind, ()))
+    return [f"{one.nodeid}: {value}" for one in ended for name, value in one.user_properties if name == "figure"]
+
+
+def _tell(reporter: pytest.TerminalReporter, title: str, lines: list[str]) -> None:
     if lines:
-        terminalreporter.section("left out")
-        for line in lines:
-            terminalreporter.write_line(line)
+        reporter.section(title)
+    for line in lines:
+        reporter.write_line(line)
