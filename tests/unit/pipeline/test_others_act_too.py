@@ -206,6 +206,7 @@ async def test_who_lets_go_of_a_loop_brake_is_not_called_again_for_the_same_hour
 @pytest.mark.parametrize("minutes", [14, 16])
 async def test_a_person_is_called_when_a_target_cannot_be_planned_for(rig: Rig, minutes: float) -> None:
     scaling(rig)
+    rig.change(options=PipelineOptions())
     rig.executor.world.clear()
     await rig.hear()
     await rig.run_for(minutes * 60)

@@ -15,6 +15,7 @@ from aetherlink.model.decisions import EvidenceStatus, Mode
 from aetherlink.model.ids import PlaybookName
 from aetherlink.model.pauses import EVERYTHING, Pause
 from aetherlink.model.timeline import EventKind
+from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.pipeline.step import Consent
 from aetherlink.testing import MemoryExecutor
 from rigs.pipeline import API, Rig
@@ -72,6 +73,7 @@ async def never_approved(rig: Rig, commands: ApprovalCommands, action: Action) -
 
 
 async def expired(rig: Rig, commands: ApprovalCommands, action: Action) -> None:
+    rig.change(options=PipelineOptions())  # looks twice a minute, not every second for half an hour
     await rig.run_for((action.approval.expires_at - rig.clock.now()).total_seconds() + 2)
     assert EventKind.EXPIRED in await rig.kinds()
     with pytest.raises(GoneError):
