@@ -91,10 +91,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if _is_worker(config):
         config.stash[_ABSENT] = config.workerinput["absent"]
         return
+    _keep_bytecode(config.rootpath)
     config.stash[_ABSENT] = [mark for mark, part in PARTS.items() if not part.is_there()]
     if config.stash[_ABSENT] and _is_strict() and not config.option.collectonly:
         lines = "\n".join(_absence_lines(config))
         raise pytest.UsageError(f"AETHER_TEST_REQUIRE_ALL is set, and not everything is there.\n{lines}")
+
+
+def _keep_bytecode(root: Path) -> None:
+    """Who wants none beside the source has it elsewhere: else hundreds of processes compile all of it, each anew."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(root / ".cache/bytecode"))
 
 
 @pytest.hookimpl(optionalhook=True)
