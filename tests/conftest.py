@@ -12,8 +12,10 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import httpx
 import playwright
 import pytest
 
@@ -88,6 +90,7 @@ def _is_strict() -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEFT_OUT] = Counter()
+    _read_certificates_once()
     if _is_worker(config):
         config.stash[_ABSENT] = config.workerinput["absent"]
         return
@@ -96,6 +99,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.stash[_ABSENT] and _is_strict() and not config.option.collectonly:
         lines = "\n".join(_absence_lines(config))
         raise pytest.UsageError(f"AETHER_TEST_REQUIRE_ALL is set, and not everything is there.\n{lines}")
+
+
+def _read_certificates_once() -> None:
+    """httpx reads them for each client, of plain HTTP too: 30 ms of every 50 ms in which a test looks and waits."""
+    default = httpx._transports.default
+    default.create_ssl_context = cache(httpx.create_ssl_context)
 
 
 def _keep_bytecode(root: Path) -> None:
