@@ -98,7 +98,7 @@ def _migrate(place: Place) -> None:
 
 @contextmanager
 def sqlite_database(folder: Path) -> Iterator[Database]:
-    """A file in the folder."""
+    """A file in the folder, at the newest schema, without a row."""
     file = empty_file(folder / "aetherlink.db")
     database = Database("sqlite", lambda: SqlitePlace(file))
     yield database
@@ -114,9 +114,9 @@ def _migrated_on(server: PostgresServer) -> str:
 
 
 @contextmanager
-def postgresql_database(server: PostgresServer) -> Iterator[Database]:
-    """A database of this server."""
-    with server.database(template=_migrated_on(server)) as url:
+def postgresql_database(server: PostgresServer, *, is_migrated: bool = False) -> Iterator[Database]:
+    """A database of this server; one that is migrated is at the newest schema, without a row."""
+    with server.database(template=_migrated_on(server) if is_migrated else "template0") as url:
         database = Database("postgresql", lambda: postgres_place(url))
         yield database
         database.close()
