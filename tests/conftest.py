@@ -12,8 +12,10 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import httpx
 import playwright
 import pytest
 
@@ -88,13 +90,27 @@ def _is_strict() -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEFT_OUT] = Counter()
+    _read_certificates_once()
     if _is_worker(config):
         config.stash[_ABSENT] = config.workerinput["absent"]
         return
+    _keep_bytecode(config.rootpath)
     config.stash[_ABSENT] = [mark for mark, part in PARTS.items() if not part.is_there()]
     if config.stash[_ABSENT] and _is_strict() and not config.option.collectonly:
         lines = "\n".join(_absence_lines(config))
         raise pytest.UsageError(f"AETHER_TEST_REQUIRE_ALL is set, and not everything is there.\n{lines}")
+
+
+def _read_certificates_once() -> None:
+    """httpx reads them for each client, of plain HTTP too: 30 ms of every 50 ms in which a test looks and waits."""
+    default = httpx._transports.default
+    default.create_ssl_context = cache(httpx.create_ssl_context)
+
+
+def _keep_bytecode(root: Path) -> None:
+    """Who wants none beside the source has it elsewhere: else hundreds of processes compile all of it, each anew."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(root / ".cache/bytecode"))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -201,7 +217,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         lines.append(f"{left_out['passed before']} tests passed in an earlier run on this code")
     if _is_strict() and (offences := _offences(config)):
         lines.append(f"AETHER_TEST_REQUIRE_ALL is set, so this run FAILED: {', '.join(offences)}")
+    _tell(terminalreporter, "measured", _figures(terminalreporter))
+    _tell(terminalreporter, "left out", lines)
+
+
+def _figures(reporter: pytest.TerminalReporter) -> list[str]:
+    """What tests have measured and do not judge: their property `figure`."""
+    ended = (report for kind in ("passed", "failed") for report in reporter.stats.get(kind, ()))
+    return [f"{one.nodeid}: {value}" for one in ended for name, value in one.user_properties if name == "figure"]
+
+
+def _tell(reporter: pytest.TerminalReporter, title: str, lines: list[str]) -> None:
     if lines:
-        terminalreporter.section("left out")
-        for line in lines:
-            terminalreporter.write_line(line)
+        reporter.section(title)
+    for line in lines:
+        reporter.write_line(line)

@@ -33,6 +33,7 @@ from aetherlink.health.metrics import HealthMetrics, HeartbeatMetrics
 from aetherlink.health.sources import SourceWatch
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.incidents.blindness import Blindness
+from aetherlink.incidents.condition import Conditions
 from aetherlink.incidents.low_disk import LowDisk
 from aetherlink.incidents.low_health import LowHealth
 from aetherlink.incidents.mapping import LabelMapping
@@ -223,17 +224,15 @@ class Agent:
             metrics=metrics,
         )
 
+    def _conditions(self) -> Conditions:
+        return Conditions(self.store, ids=self._ids, reopen_window=self._settings.grouping.reopen_window)
+
     def _space(self) -> FreeSpace:
         settings = self._settings
         return FreeSpace(
             settings.data_dir,
             settings.retention.low_disk_bytes,
-            sink=LowDisk(
-                self.store,
-                ids=self._ids,
-                source=settings.main_source,
-                reopen_window=settings.grouping.reopen_window,
-            ),
+            sink=LowDisk(self._conditions(), settings.main_source),
             clock=self._clock,
             metrics=FreeSpaceMetrics(self.registry),
         )
@@ -255,7 +254,7 @@ class Agent:
             settings.heartbeat,
             clock=self._clock,
             standings=self.store.standings,
-            sink=Blindness(self.store, ids=self._ids, reopen_window=settings.grouping.reopen_window),
+            sink=Blindness(self._conditions()),
             metrics=HeartbeatMetrics(self.registry),
         )
 
@@ -325,12 +324,7 @@ class Agent:
             self._runner.use,
             book=self._book,
             every=settings.playbooks_reload,
-            sink=RefusedPlaybooks(
-                self.store,
-                ids=self._ids,
-                source=settings.main_source,
-                reopen_window=settings.grouping.reopen_window,
-            ),
+            sink=RefusedPlaybooks(self._conditions(), settings.main_source),
             clock=self._clock,
             metrics=ReloadMetrics(self.registry),
         )

@@ -4,19 +4,16 @@ Each one passes the same contract suite as the real thing, as far as there is on
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from aetherlink.errors import NotFoundError
+from aetherlink.executors.dry_run import imagined
 from aetherlink.lib.hash_chain import KEY_BYTES, Key
 from aetherlink.model.actions import (
     Observation,
     Outcome,
     OutcomeStatus,
-    Release,
-    Replicas,
     Requested,
-    StartedAfter,
     Target,
     Verb,
     Wish,
@@ -102,27 +99,12 @@ class MemoryExecutor:
             return Outcome(OutcomeStatus.FAILED, f"there is no {target.name}")
         if isinstance(wish, Requested) and not target.declares(wish.name):
             return Outcome(OutcomeStatus.FAILED, f"{target.name} has no request {wish.name!r}")
-        wanted = _wished(seen, wish, self._clock)
-        if wanted == seen and not isinstance(wish, Requested):
+        if seen.shows(wish):
             return Outcome(OutcomeStatus.NOT_NEEDED, "it is so already")
         self.calls.append(wish)
         self.before()
-        self.world[target.name] = wanted
+        self.world[target.name] = imagined(seen, wish, self._clock.now())
         return Outcome(OutcomeStatus.DONE, "")
-
-
-def _wished(seen: Observation, wish: Wish, clock: ManualClock) -> Observation:
-    match wish:
-        case StartedAfter(instant):
-            is_so = seen.oldest_start is not None and seen.oldest_start > instant and seen.ready == seen.wanted
-            started = max(clock.now(), instant + timedelta(microseconds=1))
-            return seen if is_so else replace(seen, ready=seen.wanted, oldest_start=started)
-        case Replicas(count):
-            return replace(seen, ready=count, wanted=count)
-        case Release(name):
-            return seen if seen.release == name else replace(seen, release=name, previous_release=seen.release)
-        case Requested():
-            return seen
 
 
 def fixed_key(_is_in_use: bool) -> Key:

@@ -26,6 +26,7 @@ from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
 from rigs.agent_process import free_port, wait_until
 from rigs.alertmanager import Alertmanager
+from rigs.databases import empty_file
 from rigs.failing_proxy import FailingProxy, Fault
 from rigs.reception import build_reception
 
@@ -119,7 +120,7 @@ def is_up_by_its_own_clock(alertmanager: Alertmanager) -> bool:
 
 @asynccontextmanager
 async def open_world(alertmanager: Alertmanager, folder: Path) -> AsyncIterator[World]:
-    store = SqlStore(folder / "aetherlink.db", key=fixed_key)
+    store = SqlStore(empty_file(folder / "aetherlink.db"), key=fixed_key)
     store.open()
     place = urlsplit(alertmanager.url)
     async with FailingProxy(str(place.hostname), int(place.port or 0)).standing() as proxy:

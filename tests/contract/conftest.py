@@ -41,7 +41,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyData
             with sqlite_database(tmp_path) as made:
                 yield made
         case _:
-            with postgresql_database(request.getfixturevalue("postgres")) as made:
+            with postgresql_database(request.getfixturevalue("postgres"), is_migrated=True) as made:
                 yield made
 
 

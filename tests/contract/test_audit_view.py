@@ -92,6 +92,16 @@ async def test_the_newest_entries_come_first_and_the_newest_incident_of_a_key(st
     assert (found is not None and found.id, none) == (crm.id, None)
 
 
+def emptied(database: Database) -> None:
+    place, tables = database.place(), sa.MetaData()
+    with place.writing.begin() as connection:
+        tables.reflect(connection)
+        tables.drop_all(connection)
+    place.release()
+
+
 def test_a_database_without_a_chain_is_said(database: Database) -> None:
+    emptied(database)
+
     with pytest.raises(StoreError, match="without a chain"), auditing(database.place()):
         pass

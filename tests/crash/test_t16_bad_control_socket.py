@@ -4,18 +4,29 @@ The witness is the thin lab behind the bad socket: it writes down every change t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from aetherlink.clients.lab_control import LabControl
+from aetherlink.clients.options import ClientOptions
+from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.errors import AnswerError, NotFoundError, UnreachableError
 from aetherlink.executors.lab import LabExecutor
+from aetherlink.lib.clock import SystemClock
 from aetherlink.model.actions import Outcome, OutcomeStatus, Replicas, StartedAfter, Target
-from aetherlink.model.ids import TargetName
+from aetherlink.model.decisions import EvidenceStatus
+from aetherlink.model.ids import SourceName, TargetName
+from aetherlink.probes.metrics import ProbeMetrics
+from aetherlink.probes.options import ProbeOptions
+from aetherlink.probes.prometheus import PrometheusProbe
 from rigs.bad_socket import BadSocket, Spoil, bad_socket
+from rigs.loop_lag import watched_loop
+from rigs.lying_prometheus import LyingPrometheus, lying_prometheus
 from rigs.patience import eventually
 
 CRM = Target(TargetName("crm-api"), executor="lab", service="crm", minimum=1, maximum=4)
@@ -24,6 +35,10 @@ DEADLINE = timedelta(seconds=4)
 HASTE = timedelta(seconds=1)
 MARGIN = timedelta(seconds=3)  # for a machine that is busy with other tests
 LONG = timedelta(minutes=10)
+HANGING = timedelta(seconds=10)
+MORE_THAN_BUDGETS_ALLOW = 20
+LAB = SourceName("lab")
+Record = Callable[[str, object], None]
 FAR_MORE_THAN_WORKERS = 80
 AT_A_TIME = 4
 ENDS = 2  # of a connection: ours, and that of the socket, which is in this process too
@@ -127,6 +142,14 @@ async def test_t16_a_lab_that_was_killed_is_used_again_once_it_is_there(
     assert outcome.status is OutcomeStatus.DONE
 
 
+@asynccontextmanager
+async def eyes_on(prometheus: LyingPrometheus) -> AsyncIterator[PrometheusProbe]:
+    client = PrometheusClient(prometheus.url, ClientOptions(deadline=HANGING))
+    metrics = ProbeMetrics(CollectorRegistry())
+    yield PrometheusProbe({LAB: client}, ProbeOptions(), clock=SystemClock(), metrics=metrics)
+    await client.aclose()
+
+
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -163,5 +186,26 @@ async def test_t16_calls_that_hang_leave_nothing_behind(socket: BadSocket) -> No
 
 
 @pytest.mark.long
-async def test_t16_200_calls_that_hang_leave_nothing_behind(socket: BadSocket) -> None:
-    await nothing_leaks(socket, calls=200)
+async def test_t16_200_calls_that_hang_leave_nothing_behind(socket: BadSocket, record_property: Record) -> None:
+    async with watched_loop() as lag:
+        await nothing_leaks(socket, calls=200)
+
+    record_property("figure", str(lag))
+
+
+@pytest.mark.long
+async def test_t16_the_loop_goes_on_while_hands_and_eyes_hang(
+    socket: BadSocket, executor: LabExecutor, record_property: Record
+) -> None:
+    """The lag is what this machine has at the moment, with the bad socket and the Prometheus in the same process."""
+    socket.spoil = Spoil.HANG
+    async with lying_prometheus(lambda: datetime.now(UTC).timestamp()) as prometheus, eyes_on(prometheus) as probe:
+        prometheus.when = "hang"
+        async with watched_loop() as lag:
+            hands = [restarted(executor, deadline=HANGING) for _ in range(MORE_THAN_BUDGETS_ALLOW)]
+            asked = [probe.check(LAB, "up == 0") for _ in range(MORE_THAN_BUDGETS_ALLOW)]
+            outcomes, evidence = await asyncio.gather(asyncio.gather(*hands), asyncio.gather(*asked))
+
+    assert {outcome.status for outcome in outcomes} == {OutcomeStatus.UNKNOWN}
+    assert {seen.status for seen in evidence} == {EvidenceStatus.ERROR}
+    record_property("figure", str(lag))

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 SETTINGS = """
 [pytest]
-addopts = -p no:randomly -p no:cacheprovider --strict-markers
+addopts = -p xdist -p no:cacheprovider --strict-markers
 testpaths = tests
 markers =
     docker: needs a daemon
@@ -65,7 +65,11 @@ class Project:
             self.have(program)
 
     def run(self, *arguments: str, strict: bool = False) -> tuple[int, str]:
-        environment = {"PATH": str(self.programs), "HOME": os.environ.get("HOME", "/")}
+        environment = {
+            "PATH": str(self.programs),
+            "HOME": os.environ.get("HOME", "/"),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # most of the time of a run this small
+        }
         if strict:
             environment["AETHER_TEST_REQUIRE_ALL"] = "1"
         done = subprocess.run(

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from aetherlink.agent_record import AgentRecord
+from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.incidents.reception import Reception
-from aetherlink.model.actions import Action, Target
+from aetherlink.model.actions import Action, ActionState, Target
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import Fingerprint, PlaybookName, SourceName, TargetName
@@ -97,6 +99,26 @@ class Rig:
         incident = await self.incident()
         entries = await self.store.read(lambda tx: tx.incidents.timeline(incident.id, limit=100, after=0))
         return [stored.entry.kind for stored in entries]
+
+    def approvals(self) -> ApprovalCommands:
+        """What people say to its actions; who asked for one may approve it too."""
+        return ApprovalCommands(
+            self.store,
+            clock=self.clock,
+            waker=NoWaker(),
+            record=AgentRecord(ids=self.world.ids, source=SourceName("lab")),
+            requester_may_approve=True,
+        )
+
+    async def asked(self) -> Action:
+        """A repair that waits for a person."""
+        self.change(modes={PlaybookName("restart-crm-api"): Mode.APPROVE})
+        await self.hear()
+        await self.run()
+        [action] = await self.actions()
+        assert action.state is ActionState.WAITING_APPROVAL
+        assert action.approval is not None
+        return action
 
     def change(self, **world: object) -> None:
         """Another world from now on."""

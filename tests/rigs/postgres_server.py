@@ -88,16 +88,20 @@ class PostgresServer:
             connection.execute("SELECT pg_reload_conf()")
 
     @contextmanager
-    def database(self, *, encoding: str = "UTF8") -> Iterator[str]:
+    def database(self, *, encoding: str = "UTF8", template: str = "template0") -> Iterator[str]:
         """The address of a new database that the agent's role owns; gone at the end, whoever is still connected."""
-        name = f"t_{uuid4().hex[:12]}"
-        made = {"name": sql.Identifier(name), "owner": sql.Identifier(AGENT), "encoding": sql.Literal(encoding)}
-        create = sql.SQL("CREATE DATABASE {name} OWNER {owner} ENCODING {encoding} TEMPLATE template0")
-        with self.admin() as connection:
-            connection.execute(create.format(**made))
+        name = self.create(f"t_{uuid4().hex[:12]}", encoding=encoding, template=template)
         yield self.url(name)
         with self.admin() as connection:
-            connection.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(name=made["name"]))
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def create(self, name: str, *, encoding: str = "UTF8", template: str = "template0") -> str:
+        """A database that the agent's role owns, a copy of the template, to which nobody may be connected."""
+        create = sql.SQL("CREATE DATABASE {name} OWNER {owner} ENCODING {encoding} TEMPLATE {template}")
+        names = {"name": sql.Identifier(name), "owner": sql.Identifier(AGENT), "template": sql.Identifier(template)}
+        with self.admin() as connection:
+            connection.execute(create.format(**names, encoding=sql.Literal(encoding)))
+        return name
 
     def _account(self) -> dict[str, object]:
         account = self._home.account

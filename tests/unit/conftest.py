@@ -7,11 +7,12 @@ import pytest
 
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock, fixed_key
+from rigs.databases import empty_file
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
-    opened = SqlStore(tmp_path / "aetherlink.db", key=fixed_key)
+    opened = SqlStore(empty_file(tmp_path / "aetherlink.db"), key=fixed_key)
     opened.open()
     yield opened
     opened.close()

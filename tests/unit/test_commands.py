@@ -19,6 +19,7 @@ from aetherlink.policy.decide import decide
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock, fixed_key
 from rigs.briefing import briefing_of
+from rigs.databases import empty_file
 
 CRM = Target(TargetName("crm-api"), "lab", "crm", minimum=1, maximum=4)
 ACTIONS = {"restart_api": ActionOptions(restart=CRM.name), "grow": ActionOptions(scale=CRM.name)}
@@ -66,7 +67,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    store = SqlStore(tmp_path / "aether.db", key=fixed_key)
+    store = SqlStore(empty_file(tmp_path / "aether.db"), key=fixed_key)
     store.open()
     yield Desk(store)
     store.close()

@@ -10,7 +10,7 @@ from aetherlink.errors import BadRequestError
 from aetherlink.model.actions import Plan, Verb
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
 from aetherlink.model.incidents import IncidentStatus, Stage
-from aetherlink.model.pauses import scopes_of
+from aetherlink.model.pauses import Pause, scopes_of
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pause_commands import MOST_PAUSES, PauseCommands, PauseWish
 from aetherlink.store.database import SqlStore
@@ -206,8 +206,9 @@ async def test_the_reason_of_a_pause_that_is_over_is_not_kept(desk: Desk) -> Non
 
 
 async def test_there_is_a_bound_that_is_none_for_everything(desk: Desk) -> None:
-    for number in range(MOST_PAUSES):
-        await desk.pause(f"tenant:t{number}", until=START + HOUR)
+    stored = [Pause(f"tenant:t{number}", START, "deploy", "ann", START + HOUR) for number in range(MOST_PAUSES - 1)]
+    await desk.store.write(lambda rows: [rows.pauses.put(one) for one in stored])
+    await desk.pause("tenant:the-last", until=START + HOUR)
     with pytest.raises(BadRequestError, match="500 pauses already"):
         await desk.pause("tenant:one-more")
     await desk.pause("tenant:t7", until=START + 2 * HOUR)

@@ -76,6 +76,19 @@ class DryRun:
         return Outcome(OutcomeStatus.DONE, f"{_NOTHING}; {_words(target, wish)}")
 
 
+def imagined(seen: Observation, wish: Wish, now: datetime) -> Observation:
+    """What would be seen once the wish, which is not true yet, was carried out."""
+    match wish:
+        case StartedAfter(instant):
+            return replace(seen, ready=seen.wanted, oldest_start=max(now, instant + _INSTANT))
+        case Replicas(count):
+            return replace(seen, ready=count, wanted=count)
+        case Release(name):
+            return replace(seen, ready=seen.wanted, release=name, previous_release=seen.release)
+        case Requested():
+            return replace(seen, ready=seen.wanted)
+
+
 class ImaginedWorld:
     """Services that exist in memory only, one for each declared target, well from the beginning."""
 
@@ -92,7 +105,7 @@ class ImaginedWorld:
 
     def become(self, target: Target, wish: Wish) -> None:
         """Imagine the wish true. Raises NotFoundError for a target that was not declared."""
-        self._seen[target.name] = _imagined(self._find(target.name), wish, self._clock.now())
+        self._seen[target.name] = imagined(self._find(target.name), wish, self._clock.now())
 
     def _find(self, name: TargetName) -> Observation:
         if name not in self._seen:
@@ -110,18 +123,6 @@ def _at_first(target: Target, now: datetime) -> Observation:
     count = max(target.minimum, 1)
     previous, release = _FIRST_RELEASES
     return Observation(ready=count, wanted=count, oldest_start=now, release=release, previous_release=previous)
-
-
-def _imagined(seen: Observation, wish: Wish, now: datetime) -> Observation:
-    match wish:
-        case StartedAfter(instant):
-            return replace(seen, ready=seen.wanted, oldest_start=max(now, instant + _INSTANT))
-        case Replicas(count):
-            return replace(seen, ready=count, wanted=count)
-        case Release(name):
-            return replace(seen, ready=seen.wanted, release=name, previous_release=seen.release)
-        case Requested():
-            return replace(seen, ready=seen.wanted)
 
 
 def _words(target: Target, wish: Wish) -> str:

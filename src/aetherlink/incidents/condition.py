@@ -1,26 +1,30 @@
 """What is wrong without an alert that says so, as an incident: it opens when the condition begins, closes at its end.
 
 For the parts of the agent that see for themselves: a health score that stays low, a source that has gone blind. Both
-steps run inside the caller's transaction, and change nothing when they are repeated. What comes and goes is one
-incident that is opened again, as with alerts.
+steps change nothing when they are repeated. What comes and goes is one incident that is opened again, as with alerts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from aetherlink.incidents.identity import Kind, incident_key
 from aetherlink.incidents.options import GroupingOptions
 from aetherlink.model import lifecycle
 from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.ports import Ids, Transaction
+from aetherlink.ports import Ids, Store, Transaction
 
 REOPEN_WINDOW = GroupingOptions().reopen_window
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What may be wrong. `key` is its identity, made by incidents.identity; see Incident for `is_symptom`."""
+    """What may be wrong. `key` is its identity, made by incidents.identity; see Incident for `is_symptom`.
+
+    `begins` and `ends` run inside the caller's transaction.
+    """
 
     key: str
     origin: Origin
@@ -93,3 +97,36 @@ class Condition:
         """Whether a person closed the incident and its condition was not seen to end since then."""
         is_by_hand = closed.status is IncidentStatus.RESOLVED and closed.closed_by is not None
         return is_by_hand and closed.origin is self.origin and closed.verified_since is None
+
+
+def seen_by_itself(
+    kind: Kind, source: SourceName, title: str, *, service: str = "aetherlink", severity: Severity = Severity.WARNING
+) -> Condition:
+    """The one condition of this kind that the agent sees by itself, of the source that it is filed under."""
+    key = incident_key(kind, source)
+    return Condition(key, Origin.HEALTH, source, title, service=service, severity=severity)
+
+
+class Conditions:
+    """Conditions that begin and end in transactions of their own. Every call raises StoreError or OverloadedError."""
+
+    def __init__(self, store: Store, *, ids: Ids, reopen_window: timedelta = REOPEN_WINDOW) -> None:
+        self._store = store
+        self._ids = ids
+        self._reopen_window = reopen_window
+
+    async def begin(self, condition: Condition, text: str, facts: Mapping[str, object], *, at: datetime) -> None:
+        """Open its incident, once."""
+        said = Entry(EventKind.OPENED, at, text, facts)
+        await self._store.write(
+            lambda transaction: condition.begins(transaction, self._ids, said, reopen_window=self._reopen_window)
+        )
+
+    async def end(self, condition: Condition, text: str, facts: Mapping[str, object], *, at: datetime) -> None:
+        """Close its incident, if there is one."""
+        said = Entry(EventKind.RESOLVED, at, text, facts)
+        await self._store.write(lambda transaction: condition.ends(transaction, said))
+
+    async def is_open(self, condition: Condition) -> bool:
+        """Whether it began, before a restart perhaps, and did not end."""
+        return await self._store.read(lambda transaction: transaction.incidents.open_by_key(condition.key) is not None)

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-from aetherlink.incidents.condition import REOPEN_WINDOW, Condition
-from aetherlink.incidents.identity import Kind, incident_key
+from aetherlink.incidents.condition import REOPEN_WINDOW, Condition, seen_by_itself
+from aetherlink.incidents.identity import Kind
 from aetherlink.lib.periodic import Periodic
 from aetherlink.model.ids import SourceName
-from aetherlink.model.incidents import Incident, IncidentStatus, Origin
+from aetherlink.model.incidents import Incident, IncidentStatus
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, Ids, Store, Transaction
 
@@ -122,10 +122,4 @@ def _latest(transaction: Transaction, source: SourceName) -> Incident | None:
 
 
 def _condition(source: SourceName) -> Condition:
-    return Condition(
-        key=incident_key(Kind.OVERSIZED, source),
-        origin=Origin.HEALTH,
-        source=source,
-        title=f"webhooks of source {source} are too large to be read",
-        service="aetherlink",
-    )
+    return seen_by_itself(Kind.OVERSIZED, source, f"webhooks of source {source} are too large to be read")

@@ -14,10 +14,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -49,6 +51,7 @@ from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
 from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import SourceName, TargetName
+from aetherlink.model.playbooks import Playbook
 from aetherlink.model.principals import Scope
 from aetherlink.model.sources import SourceState
 from aetherlink.pause_commands import PauseCommands
@@ -60,6 +63,7 @@ from aetherlink.policy.decide import decide
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
 from rigs.briefing import briefing_of
+from rigs.databases import empty_file
 from rigs.reception import build_reception
 
 ROOT = Path(__file__).parents[3]
@@ -231,7 +235,7 @@ def _build(
 ) -> tuple[Agent, WebhookIntake]:
     clock, ids, world, registry = SystemClock(), SortableIds(), World(), CollectorRegistry()
     Counter("aether_agent_health_checks", "Health checks.", ["status"], registry=registry).labels("ok")
-    store = SqlStore(folder / "data" / "aether.db", key=fixed_key)
+    store = SqlStore(empty_file(folder / "data" / "aether.db"), key=fixed_key)
     store.open()
     fixed = file_principals(folder / "data", auth.webhook_token_file)
     tokens = TokenBook(store, clock=clock, ids=ids, fixed=fixed, sources={SourceName("default"), SourceName("prod")})
@@ -283,7 +287,7 @@ def _build(
             metrics=AuditMetrics(registry),
         ),
         ledger=sink,
-        playbooks=Book(load_playbooks(None), ceiling=mode, modes={}),
+        playbooks=Book(_builtin_playbooks(), ceiling=mode, modes={}),
         clock=clock,
         queries={SOURCE: client},
         metrics=registry,
@@ -306,6 +310,11 @@ def _build(
     return Agent("", folder / "data", store, services, world, browser, secrets), intake
 
 
+@cache
+def _builtin_playbooks() -> Sequence[Playbook]:
+    return load_playbooks(None)
+
+
 async def _issued(tokens: TokenBook) -> dict[str, str]:
     """One token of each scope, one that was revoked, one that never was."""
     secrets = {"unknown": "aek_unknown-unknown-unknown-unknown"}
@@ -319,23 +328,47 @@ async def _issued(tokens: TokenBook) -> dict[str, str]:
 @contextlib.contextmanager
 def _served(app: WebhookIntake, agent: Agent, client: PrometheusClient) -> Iterator[None]:
     """Serve on a free port, on a thread with a loop of its own."""
-    server = uvicorn.Server(uvicorn.Config(app, proxy_headers=False, log_level="error", lifespan="off"))
+    is_listening, loop, is_over = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # else asyncio leaves Nagle on: 40 ms an answer
         listener.bind(("127.0.0.1", 0))
         agent.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
         async def serve() -> None:
-            await server.serve(sockets=[listener])
+            await _answer(app, listener, is_listening, is_over)
             await client.aclose()
 
-        thread = threading.Thread(target=lambda: asyncio.run(serve()))
+        thread = threading.Thread(target=lambda: _run(loop, serve()))
         thread.start()
         try:
-            until(lambda: server.started, "a listening server")
+            assert is_listening.wait(DEADLINE_SECONDS), "no server listens"
             yield
         finally:
-            server.should_exit = True
+            loop.call_soon_threadsafe(is_over.set)
             thread.join()
+
+
+def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(work)
+
+
+async def _answer(
+    app: WebhookIntake, listener: socket.socket, is_listening: threading.Event, is_over: asyncio.Event
+) -> None:
+    """What uvicorn does in `serve`; that one waits for 0.1 s until it sees that it is to end, and for another 0.1 s."""
+    server = uvicorn.Server(config := uvicorn.Config(app, proxy_headers=False, log_level="error", lifespan="off"))
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listener])
+    await server.on_tick(0)  # dates the answers
+    is_listening.set()
+    await is_over.wait()
+    for connection in list(server.server_state.connections):
+        connection.shutdown()
+    for served in server.servers:
+        served.close()
+    while server.server_state.connections or server.server_state.tasks:  # noqa: ASYNC110 - uvicorn tells nobody
+        await asyncio.sleep(0.002)
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
-"""Who may call what: every route of the API against every kind of caller, over real HTTP."""
+"""T12: who may call what: every route of the API against every kind of caller, over real HTTP; what shows no secret."""
 
+import base64
+import logging
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from fastapi.routing import APIRoute
 
+from aetherlink.access.digests import new_secret
 from aetherlink.access.options import AuthMode, AuthOptions
 from aetherlink.api.registry import ROUTERS
 from aetherlink.api.services import ApiServices
@@ -94,17 +98,17 @@ def admitted(agent, route: str) -> frozenset[str]:
     return frozenset(name for name, answer in answers.items() if answer.status_code not in (401, 403))
 
 
-def test_every_route_has_a_row(agent) -> None:
+def test_t12_every_route_has_a_row(agent) -> None:
     assert set(routes(agent.services)) | {"POST /alertmanager"} == set(ADMITTED)
 
 
 @pytest.mark.parametrize("route", ADMITTED)
-def test_the_route_admits_exactly(agent, route: str) -> None:
+def test_t12_the_route_admits_exactly(agent, route: str) -> None:
     assert admitted(agent, route) == ADMITTED[route]
 
 
 @pytest.mark.parametrize("route", ADMITTED)
-def test_in_mode_token_the_place_gives_nothing(start_agent, route: str) -> None:
+def test_t12_in_mode_token_the_place_gives_nothing(start_agent, route: str) -> None:
     agent = start_agent(auth=AuthOptions(mode=AuthMode.TOKEN))
 
     expected = ADMITTED[route] if ADMITTED[route] == EVERYBODY else ADMITTED[route] - HERE
@@ -149,7 +153,7 @@ def test_a_page_of_the_agent_itself_may_call(agent) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_the_webhook_file_is_good_for_the_webhook_only(start_agent, tmp_path) -> None:
+def test_t12_the_webhook_file_is_good_for_the_webhook_only(start_agent, tmp_path) -> None:
     file = tmp_path / "webhook.token"
     agent = start_agent(auth=AuthOptions(mode=AuthMode.TOKEN, webhook_token_file=file))
     agent.secrets["file"] = file.read_text().strip()
@@ -158,3 +162,31 @@ def test_the_webhook_file_is_good_for_the_webhook_only(start_agent, tmp_path) ->
     assert agent.call("GET", "/api/v1/alerts", token="file").status_code == 403
     assert file.stat().st_mode & 0o777 == 0o640
     assert (agent.data_dir / "operator.token").stat().st_mode & 0o777 == 0o600
+
+
+def traces_of(secret: str) -> set[bytes]:
+    """What would give it away: it, a part of eight characters, and what people encode it as."""
+    text = secret.removeprefix("aek_")
+    encoded = {base64.b64encode(secret.encode()), secret.encode().hex().encode(), quote(secret).encode()}
+    return encoded | {text[start : start + 8].encode() for start in range(len(text) - 7)}
+
+
+def shown_in(text: bytes, secrets: dict[str, str]) -> set[str]:
+    """The names of the secrets that it gives away."""
+    return {name for name, secret in secrets.items() if any(trace in text for trace in traces_of(secret))}
+
+
+def test_t12_no_answer_log_metric_or_file_shows_a_token(agent, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even one that is unknown: it may be good elsewhere. Left out: the file that is there to hold it."""
+    caplog.set_level(logging.DEBUG)
+    agent.secrets["unknown"] = new_secret()
+    said = []
+    for route in ADMITTED:
+        for token in ("webhook", "read", "operate", "approve", "admin", "operator", "unknown", "revoked"):
+            answer = agent.call(*route.split(" "), token=token, json={})
+            said.append(answer.content + str(answer.headers).encode())
+    said.append(caplog.text.encode())
+    said += [file.read_bytes() for file in agent.data_dir.iterdir() if file.name != "operator.token"]
+
+    assert shown_in((agent.data_dir / "operator.token").read_bytes(), agent.secrets) == {"operator"}
+    assert shown_in(b"\n".join(said), agent.secrets) == set()

@@ -13,11 +13,12 @@ from aetherlink.model.ids import SourceName
 from aetherlink.model.principals import Principal, Scope
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import ManualClock, fixed_key
+from rigs.databases import empty_file
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
-    store = SqlStore(tmp_path / "aether.db", key=fixed_key)
+    store = SqlStore(empty_file(tmp_path / "aether.db"), key=fixed_key)
     store.open()
     yield store
     store.close()

@@ -12,6 +12,7 @@ from aetherlink.health.heartbeat import Heartbeats
 from aetherlink.health.heartbeat_options import HeartbeatOptions
 from aetherlink.health.metrics import HeartbeatMetrics
 from aetherlink.incidents.blindness import Blindness
+from aetherlink.incidents.condition import Conditions
 from aetherlink.model.alerts import Alert, AlertStatus, Standing, Suppression
 from aetherlink.model.ids import Fingerprint, SourceName
 from aetherlink.model.incidents import Incident, IncidentStatus, Severity
@@ -55,7 +56,7 @@ class Rig:
         self.store = store
         self.clock = clock
         self.known = Known()
-        self.sink = BrokenSink(store, ids=ids)
+        self.sink = BrokenSink(Conditions(store, ids=ids))
         self.restart()
 
     def restart(self) -> None:

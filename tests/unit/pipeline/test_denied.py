@@ -5,43 +5,22 @@ from datetime import timedelta
 
 import pytest
 
-from aetherlink.agent_record import AgentRecord
 from aetherlink.approval_commands import ApprovalCommands
-from aetherlink.model.actions import Action, ActionState
-from aetherlink.model.decisions import Mode
-from aetherlink.model.ids import ActionId, PlaybookName, SourceName
+from aetherlink.model.actions import ActionState
+from aetherlink.model.ids import ActionId
 from aetherlink.model.incidents import IncidentStatus, Origin, Stage
 from aetherlink.model.timeline import EventKind
-from rigs.approvals import approval_of
-from rigs.pipeline import NoWaker, Rig
+from rigs.pipeline import Rig
 
 
 @pytest.fixture
 def commands(rig: Rig) -> ApprovalCommands:
-    return ApprovalCommands(
-        rig.store,
-        clock=rig.clock,
-        waker=NoWaker(),
-        record=AgentRecord(ids=rig.world.ids, source=SourceName("lab")),
-        requester_may_approve=True,
-    )
-
-
-async def asked(rig: Rig) -> Action:
-    """A repair that waits for a person."""
-    rig.change(modes={PlaybookName("restart-crm-api"): Mode.APPROVE})
-    await rig.hear()
-    await rig.run()
-    [action] = await rig.actions()
-    assert action.state is ActionState.WAITING_APPROVAL
-    action = replace(action, approval=approval_of(action.plan, at=rig.clock.now()))
-    await rig.store.write(lambda tx: tx.actions.put(action))
-    return action
+    return rig.approvals()
 
 
 @pytest.mark.parametrize("way", ["deny", "cancel"])
 async def test_after_a_no_nothing_is_done_until_the_alert_ends(rig: Rig, commands: ApprovalCommands, way: str) -> None:
-    action = await asked(rig)
+    action = await rig.asked()
     if way == "deny":
         await commands.deny(action.id, "not now", by="ann")
     else:
@@ -62,7 +41,7 @@ async def test_after_a_no_nothing_is_done_until_the_alert_ends(rig: Rig, command
 
 
 async def test_the_incident_of_a_request_that_is_taken_back_closes(rig: Rig, commands: ApprovalCommands) -> None:
-    action = await asked(rig)
+    action = await rig.asked()
     incident = replace(
         await rig.incident(),
         id="inc-request",

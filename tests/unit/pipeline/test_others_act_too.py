@@ -5,11 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from aetherlink.agent_record import AgentRecord
-from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.model.actions import ActionState, Plan, Release, Replicas, Verb, Verdict
 from aetherlink.model.decisions import Effect, EvidenceStatus, Mode
-from aetherlink.model.ids import ActionId, PlaybookName, SourceName
+from aetherlink.model.ids import ActionId, PlaybookName
 from aetherlink.model.incidents import Stage
 from aetherlink.model.pauses import EVERYTHING, Pause
 from aetherlink.model.playbooks import Matcher, MatchOperator, ScaleBy
@@ -17,7 +15,7 @@ from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.pipeline.step import Consent
 from aetherlink.testing import START
-from rigs.pipeline import API, NoWaker, Rig, with_step
+from rigs.pipeline import API, Rig, with_step
 
 PLAYBOOK = PlaybookName("restart-crm-api")
 
@@ -133,16 +131,6 @@ async def test_a_request_whose_playbook_was_changed_is_taken_back_and_asked_anew
     assert plans == [(Verb.RESTART, "refused"), (Verb.ROLLBACK, "waiting_approval")]
 
 
-def approvals_of(rig: Rig) -> ApprovalCommands:
-    return ApprovalCommands(
-        rig.store,
-        clock=rig.clock,
-        waker=NoWaker(),
-        record=AgentRecord(ids=rig.world.ids, source=SourceName("lab")),
-        requester_may_approve=True,
-    )
-
-
 async def test_what_was_approved_waits_for_what_passes_by_itself(rig: Rig) -> None:
     rig.change(modes={PLAYBOOK: Mode.APPROVE})
     await rig.hear()
@@ -158,7 +146,7 @@ async def test_what_was_approved_waits_for_what_passes_by_itself(rig: Rig) -> No
         incident_id=None,
     )
     await rig.store.write(lambda tx: tx.actions.put(running))
-    await approvals_of(rig).approve(asked.id, asked.approval.plan_hash, by="ann")
+    await rig.approvals().approve(asked.id, asked.approval.plan_hash, by="ann")
     await rig.run_for(120)
     assert rig.executor.calls == []
     told = [text for text in await texts(rig, EventKind.DECIDED) if "is approved and waits" in text]
@@ -177,7 +165,7 @@ async def test_a_second_person_is_asked_for_when_a_vip_joins_while_people_think(
     [asked] = await rig.actions()
     incident = await rig.incident()
     await rig.store.write(lambda tx: tx.incidents.update(replace(incident, vip=True, wake_at=rig.clock.now()), []))
-    await approvals_of(rig).approve(asked.id, asked.approval.plan_hash, by="ann")
+    await rig.approvals().approve(asked.id, asked.approval.plan_hash, by="ann")
     await rig.run_for(5)
 
     [action] = await rig.actions()
@@ -209,7 +197,7 @@ async def test_who_lets_go_of_a_loop_brake_is_not_called_again_for_the_same_hour
     await rig.hear()
     await rig.run_for(40)
     [brake] = await rig.store.read(lambda tx: tx.brakes.all())
-    await approvals_of(rig).release(brake.scope, "looked at it", by="ann")
+    await rig.approvals().release(brake.scope, "looked at it", by="ann")
     await rig.run_for(300)
 
     assert await rig.store.read(lambda tx: tx.brakes.all()) == []
@@ -218,6 +206,7 @@ async def test_who_lets_go_of_a_loop_brake_is_not_called_again_for_the_same_hour
 @pytest.mark.parametrize("minutes", [14, 16])
 async def test_a_person_is_called_when_a_target_cannot_be_planned_for(rig: Rig, minutes: float) -> None:
     scaling(rig)
+    rig.change(options=PipelineOptions())
     rig.executor.world.clear()
     await rig.hear()
     await rig.run_for(minutes * 60)

@@ -225,6 +225,7 @@ async def test_a_target_that_nobody_declared_is_not_touched(rig: Rig) -> None:
 
 
 async def test_a_target_that_is_gone_is_left_alone_and_a_person_is_called_in_the_end(rig: Rig) -> None:
+    rig.change(options=PipelineOptions())  # looks twice a minute
     rig.executor.world.clear()
     await rig.hear()
     await rig.run_for(16 * 60)

@@ -8,38 +8,22 @@ from datetime import timedelta
 
 import pytest
 
-from aetherlink.agent_record import AgentRecord
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.errors import AetherError, ConflictError, GoneError
 from aetherlink.model.actions import Action, ActionState, Observation, Target
 from aetherlink.model.decisions import EvidenceStatus, Mode
-from aetherlink.model.ids import PlaybookName, SourceName
+from aetherlink.model.ids import PlaybookName
 from aetherlink.model.pauses import EVERYTHING, Pause
 from aetherlink.model.timeline import EventKind
+from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.pipeline.step import Consent
 from aetherlink.testing import MemoryExecutor
-from rigs.pipeline import API, NoWaker, Rig
+from rigs.pipeline import API, Rig
 
 
 @pytest.fixture
 def commands(rig: Rig) -> ApprovalCommands:
-    return ApprovalCommands(
-        rig.store,
-        clock=rig.clock,
-        waker=NoWaker(),
-        record=AgentRecord(ids=rig.world.ids, source=SourceName("lab")),
-        requester_may_approve=True,
-    )
-
-
-async def asked(rig: Rig) -> Action:
-    rig.change(modes={PlaybookName("restart-crm-api"): Mode.APPROVE})
-    await rig.hear()
-    await rig.run()
-    [action] = await rig.actions()
-    assert action.state is ActionState.WAITING_APPROVAL
-    assert action.approval is not None
-    return action
+    return rig.approvals()
 
 
 async def approve(commands: ApprovalCommands, action: Action, by: str = "ann") -> Action:
@@ -53,7 +37,7 @@ def drift(rig: Rig) -> None:
 
 @pytest.mark.parametrize("clicks", [30, pytest.param(1000, marks=pytest.mark.long)])
 async def test_of_many_clicks_one_execution(rig: Rig, commands: ApprovalCommands, clicks: int) -> None:
-    action = await asked(rig)
+    action = await rig.asked()
 
     async def click(number: int) -> None:
         await approve(commands, action, by=f"person-{number}")
@@ -89,6 +73,7 @@ async def never_approved(rig: Rig, commands: ApprovalCommands, action: Action) -
 
 
 async def expired(rig: Rig, commands: ApprovalCommands, action: Action) -> None:
+    rig.change(options=PipelineOptions())  # looks twice a minute, not every second for half an hour
     await rig.run_for((action.approval.expires_at - rig.clock.now()).total_seconds() + 2)
     assert EventKind.EXPIRED in await rig.kinds()
     with pytest.raises(GoneError):
@@ -132,7 +117,7 @@ Spoil = Callable[[Rig, ApprovalCommands, Action], Awaitable[None]]
     "spoil", [never_approved, denied, taken_back, expired, drifted_before, drifted_after, paused, recovered, blind]
 )
 async def test_no_negative_case_is_carried_out(rig: Rig, commands: ApprovalCommands, spoil: Spoil) -> None:
-    action = await asked(rig)
+    action = await rig.asked()
     await spoil(rig, commands, action)
     await rig.run_for(20)
 
@@ -140,7 +125,7 @@ async def test_no_negative_case_is_carried_out(rig: Rig, commands: ApprovalComma
 
 
 async def test_what_drifted_is_asked_anew_and_only_the_new_hash_is_good(rig: Rig, commands: ApprovalCommands) -> None:
-    action = await asked(rig)
+    action = await rig.asked()
     await approve(commands, action)
     drift(rig)
     await rig.run_for(3)
@@ -171,7 +156,7 @@ class Approving(MemoryExecutor):
 
 
 async def test_a_yes_while_the_stage_looks_is_not_lost(rig: Rig, commands: ApprovalCommands) -> None:
-    action = await asked(rig)
+    action = await rig.asked()
     executor = Approving(rig, commands, action)
     rig.change(executors={"memory": executor})
     await rig.run_for(5)

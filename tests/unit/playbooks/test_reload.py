@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from aetherlink.errors import StoreError
+from aetherlink.incidents.condition import Conditions
 from aetherlink.incidents.refused_playbooks import RefusedPlaybooks
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName
@@ -197,7 +198,7 @@ async def test_a_new_playbook_observes_and_one_that_is_gone_is_out_of_force(
 async def test_wrong_files_are_an_incident_until_they_are_right(
     tmp_path: Path, clock: ManualClock, store: SqlStore, ids: CountingIds
 ) -> None:
-    rig = Rig(tmp_path, clock, RefusedPlaybooks(store, ids=ids, source=SourceName("lab")))
+    rig = Rig(tmp_path, clock, RefusedPlaybooks(Conditions(store, ids=ids), SourceName("lab")))
 
     async def incidents() -> list[Incident]:
         found, _ = await store.read(lambda tx: tx.incidents.page(limit=10, before=None))

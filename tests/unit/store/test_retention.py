@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from aetherlink.audit.verify import Report, verify
 from aetherlink.errors import StoreError
+from aetherlink.incidents.condition import Conditions
 from aetherlink.incidents.low_disk import LowDisk
 from aetherlink.model.ids import SourceName
 from aetherlink.model.incidents import IncidentStatus, Severity
@@ -98,7 +99,7 @@ class Disk:
         self.watch = FreeSpace(
             Path("/data"),
             500,
-            sink=LowDisk(store, ids=CountingIds(), source=SourceName("lab")),
+            sink=LowDisk(Conditions(store, ids=CountingIds()), SourceName("lab")),
             clock=clock,
             metrics=FreeSpaceMetrics(self.registry),
             measure=lambda _: self.free,
