@@ -80,6 +80,7 @@ class Briefing:
         self.restraints = restraints
         self._clock = clock
         self._looks: dict[TargetName, tuple[float, Seen]] = {}
+        self._words = tuple({word: None for target in targets.values() for word in (target.name, target.service)})
 
     async def seen(self, plan: Plan, *, anew: bool = False) -> Mapping[TargetName, Seen]:
         """What is seen of the plan's target, of what it depends on, and of what must not be broken. Never raises.
@@ -145,8 +146,9 @@ class Briefing:
 
     def _unwell(self, transaction: Transaction) -> frozenset[TargetName]:
         """The targets with an open incident, by service or name."""
-        names = {word for target in self.targets.values() for word in (target.name, target.service)}
-        services = transaction.incidents.open_services(names)
+        services = transaction.incidents.open_services(self._words)
+        if not services:
+            return frozenset()
         return frozenset(one.name for one in self.targets.values() if services & {one.name, one.service})
 
     async def _look(self, name: TargetName, *, anew: bool) -> Seen:

@@ -176,7 +176,8 @@ BUGS: tuple[Bug, ...] = (
     Bug("a silenced alert is acted on", act_for_an_alert_that_is_over,
         _of("nothing_begins_for_an_alert_that_is_over"), at=3),
     Bug("nobody is called for the unknown", call_nobody, _of("an_unknown_outcome_calls_a_person_once"), at=5),
-    Bug("a request is judged by a look", look_for_a_request, _of("a_request_that_was_sent_is_never_thought_unsent"), at=136),
+    Bug("a request is judged by a look", look_for_a_request,
+        _of("a_request_that_was_sent_is_never_thought_unsent"), at=136),
     Bug("what has ended is not counted", deciding_on(_forgetful),
         _of("the_hourly_limit_is_kept", "the_cooldown_is_kept"), at=8),
 )  # fmt: skip

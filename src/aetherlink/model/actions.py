@@ -176,8 +176,10 @@ class Verdict(StrEnum):
 
 
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}  # made once: each decision asks of each recent action
-_WITHOUT_END = (OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN)
-_WITHOUT_HELP = (Verdict.NOT_RECOVERED, Verdict.CANNOT_TELL)
+WITHOUT_END = frozenset({OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN})
+"""Outcomes of what could not be done, or of which nobody can tell."""
+WITHOUT_HELP = frozenset({Verdict.NOT_RECOVERED, Verdict.CANNOT_TELL})
+"""Verdicts that no repair is proved by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,13 +314,15 @@ class Action:
     @property
     def verdict(self) -> Verdict | None:
         """Whether it helped; None while nobody knows yet, or when nobody looked."""
-        return verdict_of(self.facts.get(VERDICT_FACT))
+        stored = self.facts.get(VERDICT_FACT)
+        return _VERDICTS.get(stored) if isinstance(stored, str) else None
 
     @property
     def has_failed(self) -> bool:
         """Whether it ended without help: it could not be done, nobody can tell, or it did not help."""
-        status = None if self.outcome is None else self.outcome.status
-        return is_failure(status, self.verdict, is_started=self.started_at is not None)
+        if self.outcome is not None and self.outcome.status in WITHOUT_END:
+            return self.started_at is not None
+        return self.verdict in WITHOUT_HELP
 
     @property
     def as_started(self) -> Started | None:
@@ -327,18 +331,6 @@ class Action:
             return None
         plan = self.plan
         return Started(plan.target, plan.playbook, plan.tenant, self.started_at, self.finished_at, self.has_failed)
-
-
-def verdict_of(fact: object) -> Verdict | None:
-    """The verdict that is stored among an action's facts, under VERDICT_FACT."""
-    return _VERDICTS.get(fact) if isinstance(fact, str) else None
-
-
-def is_failure(status: OutcomeStatus | None, verdict: Verdict | None, *, is_started: bool) -> bool:
-    """Whether an action ended without help: see Action.has_failed."""
-    if status is not None and status in _WITHOUT_END:
-        return is_started
-    return verdict in _WITHOUT_HELP
 
 
 @dataclass(frozen=True, slots=True)

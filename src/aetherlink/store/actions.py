@@ -10,17 +10,16 @@ import sqlalchemy as sa
 from aetherlink.model.actions import (
     IDEMPOTENCY_FACT,
     VERDICT_FACT,
+    WITHOUT_END,
+    WITHOUT_HELP,
     WRONG_FACT,
     Action,
     ActionFilter,
     ActionState,
     Approval,
     Outcome,
-    OutcomeStatus,
     Plan,
     Started,
-    is_failure,
-    verdict_of,
 )
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, PlaybookName, TargetName
@@ -46,19 +45,25 @@ _STARTED_SINCE = Prepared(
     .where(actions.c.target == sa.bindparam("its_target"), _COUNTS)
     .order_by(actions.c.started_at.desc())
 )
+_STATUS, _VERDICT = actions.c.outcome["status"].as_string(), actions.c.facts[VERDICT_FACT].as_string()
+_HAS_FAILED = sa.case(  # as Action.has_failed
+    (_STATUS.in_([sa.literal(each.value) for each in sorted(WITHOUT_END)]), sa.true()),
+    (_VERDICT.in_([sa.literal(each.value) for each in sorted(WITHOUT_HELP)]), sa.true()),
+    else_=sa.false(),
+)
 _STARTED_ANYWHERE = Prepared(
     sa.select(
         actions.c.target,
         actions.c.playbook,
-        actions.c.plan["tenant"].as_string().label("tenant"),
+        sa.func.coalesce(actions.c.plan["tenant"].as_string(), sa.literal("")).label("tenant"),
         actions.c.started_at,
         actions.c.finished_at,
-        actions.c.outcome["status"].as_string().label("status"),
-        actions.c.facts[VERDICT_FACT].as_string().label("verdict"),
+        _HAS_FAILED.label("has_failed"),
     )
     .where(_COUNTS)
     .order_by(_IS_RUNNING.desc(), actions.c.started_at.desc())
-    .limit(sa.bindparam("most"))
+    .limit(sa.bindparam("most")),
+    row=Started,
 )
 _IS_UNDOING = actions.c.plan["undo_of"].as_string().is_not(None)
 _OF_PLAYBOOK = (
@@ -125,8 +130,7 @@ class SqlActionRows:
 
     def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
         """See ports.ActionRows."""
-        found = _STARTED_ANYWHERE.all(self._connection, {"since": since, "most": limit})
-        return [_started(row) for row in found]
+        return _STARTED_ANYWHERE.all(self._connection, {"since": since, "most": limit})
 
     def page(
         self, *, limit: int, before: str | None, only: ActionFilter = _NO_FILTER
@@ -203,16 +207,3 @@ def _action(row: Any) -> Action:
         "approval": None if row.approval is None else rows.from_json(row.approval, Approval),
     }
     return Action(**values)
-
-
-def _started(row: Any) -> Started:
-    status = None if row.status is None else OutcomeStatus(row.status)
-    has_failed = is_failure(status, verdict_of(row.verdict), is_started=True)
-    return Started(
-        TargetName(row.target),
-        None if row.playbook is None else PlaybookName(row.playbook),
-        row.tenant or "",
-        row.started_at,
-        row.finished_at,
-        has_failed,
-    )

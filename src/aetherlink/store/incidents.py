@@ -25,6 +25,7 @@ from aetherlink.model.timeline import Entry, EventKind, StoredEntry
 from aetherlink.store import heads, pruning, rows, timeline
 from aetherlink.store.layer import Layer
 from aetherlink.store.prepared import Prepared
+from aetherlink.store.statements import run, text_of
 from aetherlink.store.tables import incidents
 
 T = TypeVar("T")
@@ -262,17 +263,17 @@ class SqlIncidentRows:
 
 def _of_services(connection: sa.Connection, services: Sequence[str]) -> Iterator[str]:
     size = 1 << (len(services) - 1).bit_length()  # few sizes, so that few statements are compiled
-    named = [*services, *([services[-1]] * (size - len(services)))]
-    values = {f"service_{place}": name for place, name in enumerate(named)}
-    return (row.service for row in _standing_for(size).all(connection, values))
+    named = (*services, *([services[-1]] * (size - len(services))))
+    found = run(connection, _standing_for(size, connection.dialect.name), named)
+    return (service for (service,) in found.fetchall())
 
 
-@lru_cache(maxsize=16)
-def _standing_for(size: int) -> Prepared:
+@lru_cache(maxsize=32)
+def _standing_for(size: int, dialect: str) -> str:
     named = [sa.bindparam(f"service_{place}", type_=sa.Text) for place in range(size)]
     is_asked_for = incidents.c.origin == sa.literal_column(f"'{Origin.REQUEST.value}'")
     query = sa.select(incidents.c.service).where(heads.IS_OPEN, incidents.c.service.in_(named), ~is_asked_for)
-    return Prepared(query.distinct())
+    return text_of(query.distinct(), dialect)
 
 
 def _insert(connection: sa.Connection, values: Sequence[dict[str, object]]) -> None:

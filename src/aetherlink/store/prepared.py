@@ -19,15 +19,18 @@ _NOTHING: Mapping[str, Any] = {}
 class Prepared:
     """One select, insert or update. Its parameters are named; a list that expands is none of them.
 
-    Raises what SQLAlchemy would raise.
+    Rows are named tuples, or made by `row` from the values of a row in their order. Raises what SQLAlchemy would raise.
     """
 
-    def __init__(self, statement: sa.Select[Any] | sa.Insert | sa.Update) -> None:
+    def __init__(
+        self, statement: sa.Select[Any] | sa.Insert | sa.Update, *, row: Callable[..., Any] | None = None
+    ) -> None:
         self._statement = statement
+        self._row = row
         self._compiled: dict[str, _Compiled] = {}
 
     def all(self, connection: sa.Connection, values: Mapping[str, Any] = _NOTHING) -> list[Any]:
-        """The rows, as named tuples."""
+        """The rows."""
         compiled = self._for(connection)
         return compiled.rows(compiled.run(connection, values).fetchall())
 
@@ -42,20 +45,22 @@ class Prepared:
     def _for(self, connection: sa.Connection) -> "_Compiled":
         name = connection.dialect.name
         if name not in self._compiled:
-            self._compiled[name] = _Compiled(self._statement, connection.dialect)
+            self._compiled[name] = _Compiled(self._statement, connection.dialect, self._row)
         return self._compiled[name]
 
 
 class _Compiled:
     """The statement in one dialect's words."""
 
-    def __init__(self, statement: sa.Select[Any] | sa.Insert | sa.Update, dialect: sa.Dialect) -> None:
+    def __init__(
+        self, statement: sa.Select[Any] | sa.Insert | sa.Update, dialect: sa.Dialect, row: Callable[..., Any] | None
+    ) -> None:
         compiled = statement.compile(dialect=positional(dialect.name))
         self._text = str(compiled)
         self._given = compiled.params
         self._order = [(name, _to_driver(compiled.binds[name].type, dialect)) for name in compiled.positiontup or ()]
         columns = list(statement.selected_columns) if isinstance(statement, sa.Select) else []
-        self._row = _row_of([str(each.key) for each in columns])
+        self._row = row or _row_of([str(each.key) for each in columns])
         turns = [_from_driver(each.type, dialect) for each in columns]
         self._turns = [(place, turn) for place, turn in enumerate(turns) if turn is not None]
 
