@@ -22,7 +22,7 @@ from bench.load import LoadError
 from bench.processes import Server, running_agent
 from bench.table import Row, show
 
-_ACTIONS = 200
+_ACTIONS = 100  # an hour of a busy fleet: more would measure its budgets
 _VIPS = 50
 _WAITING = 5000
 _GROUP = 100  # alerts a webhook, for those that wait
