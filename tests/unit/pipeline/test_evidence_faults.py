@@ -18,33 +18,9 @@ from aetherlink.probes.prometheus import PrometheusProbe
 from rigs.lying_prometheus import LyingPrometheus, lying_prometheus
 from rigs.pipeline import Rig
 from rigs.repairs import braked, said, wishes
+from rigs.source_faults import ANSWERS, SLOW
 
-ANSWERS = [
-    "500",
-    "400",
-    "503",
-    "302",
-    "HTML",
-    "truncated JSON",
-    "nothing",
-    "empty result",
-    "scalar",
-    "string",
-    "matrix",
-    "huge",
-    "warnings",
-    "NaN",
-    "+Inf",
-    "-Inf",
-    "stale",
-    "from the future",
-    "a series twice",
-    "undated",
-    "an error that calls itself success",
-    "cut off",
-    "reset",
-]
-SLOW = ["hang", "slow drip"]
+TURNS = [0, *(pytest.param(turn, marks=pytest.mark.long) for turn in range(1, 20))]
 FAULTS = [*ANSWERS, *SLOW, "refused"]
 
 
@@ -83,9 +59,10 @@ async def test_t06_a_condition_that_is_not_shown_permits_no_act(rig: Rig, liar: 
     assert liar.asked == 0 if fault == "refused" else liar.asked > 1
 
 
+@pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("fault", [*FAULTS, "from before the action"])
 async def test_t06_a_repair_that_is_not_shown_to_help_is_never_called_fixed(
-    rig: Rig, liar: LyingPrometheus, fault: str
+    rig: Rig, liar: LyingPrometheus, fault: str, turn: int
 ) -> None:
     liar.verify = fault
     if fault == "refused":
