@@ -172,7 +172,8 @@ def playbooks() -> str:
         "are taken from the alert and put as matchers into every query, by a PromQL parser. `when` has to hold on "
         "fresh data at the moment of acting; `verify.query` has to hold for `verify.for` within `verify.within`, on "
         "samples newer than the action: its windows and `verify.for` together have to be shorter than `verify.within`. "
-        "With a `verify.for` of 0 it has to hold as long as two samples are apart, half of `verify.within` at most. "
+        "With a `verify.for` of 0 it has to hold as long as two samples are apart, or until a newer sample shows it "
+        "where nobody knows that; half of `verify.within` at most. "
         "Limits of numbers: `scale.by` 10, `cooldown` 1 s to 30 days, `verify.within` a day, `limits.per_hour` 60, "
         "`escalate.after` 10; 8 steps, 20 matchers, files of 64 KiB.",
         "Built in, in the order in which they are asked:",

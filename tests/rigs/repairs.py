@@ -26,13 +26,15 @@ class Signal:
     when: EvidenceStatus = HOLDS
     verify: EvidenceStatus | Callable[[], EvidenceStatus] = HOLDS
     spacing: timedelta | None = None
+    scraped: Callable[[], datetime] | None = None
 
     async def check(self, source: SourceName, query: str, *, newer_than: datetime | None = None) -> Evidence:  # noqa: ARG002 - the port's signature
-        """As it was told, on a sample of this instant."""
+        """As it was told, on a sample of this instant, or of when it was scraped."""
         verify = self.verify if isinstance(self.verify, EvidenceStatus) else self.verify()
         status = verify if query.endswith("== 1") else self.when
         now = self.clock.now()
-        return Evidence(query, status, now, f"scripted to say {status}", sample_at=now, spacing=self.spacing)
+        sample_at = now if self.scraped is None else self.scraped()
+        return Evidence(query, status, now, f"scripted to say {status}", sample_at=sample_at, spacing=self.spacing)
 
 
 def signal_of(rig: Rig, verify: EvidenceStatus | Callable[[], EvidenceStatus] = HOLDS) -> Signal:

@@ -5,8 +5,9 @@ step of the playbook is tried, or the repair is undone where it can be, and the 
 go of it. Cannot tell: no data, which is neither good news nor bad news, and never success; nothing is undone for it. A
 target that is still coming up is given as much time once more.
 
-Where the playbook does not say for how long it has to hold, it has to for as long as two samples are apart, so that one
-sample alone proves nothing; and without data nobody gives up before two samples could have come.
+Where the playbook does not say for how long it has to hold, it has to for as long as two samples are apart, or where
+nobody knows that until a newer sample shows it, too, so that one sample alone proves nothing: for half of its time at
+most. Without data nobody gives up before two samples could have come.
 """
 
 from dataclasses import replace
@@ -38,8 +39,8 @@ async def run(world: World, case: Case) -> Step:
         evidence = replace(evidence, status=EvidenceStatus.NO_DATA, detail="the clock was set back meanwhile")
         return await _ended(world, await _not_recovered(world, case, action, evidence))
     since = (case.incident.verified_since or now) if evidence.status is EvidenceStatus.HOLDS else None
-    if since is not None and now - since >= _needed(action.plan, evidence):
-        return await _ended(world, await _recovered(world, case, action, evidence))
+    if since is not None and now - since >= _needed(action.plan, evidence, since):
+        return await _ended(world, await _recovered(world, case, action, evidence, since))
     is_over = now - action.finished_at >= _patience(within, evidence)
     if since is None and is_over and not await _is_coming_up(world, action, within):
         return await _ended(world, await _not_recovered(world, case, action, evidence))
@@ -47,11 +48,18 @@ async def run(world: World, case: Case) -> Step:
     return Step(Wait(now + world.options.verify_interval), first, verified_since=since)
 
 
-def _needed(plan: Plan, evidence: Evidence) -> timedelta:
-    """For how long it has to hold."""
-    if plan.verify_for_seconds or evidence.spacing is None:
+def _needed(plan: Plan, evidence: Evidence, since: datetime) -> timedelta:
+    """For how long it has to hold, having held since then.
+
+    A sample newer than the first look is another one than that look saw: nothing has to be known to tell so.
+    """
+    if plan.verify_for_seconds:
         return timedelta(seconds=plan.verify_for_seconds)
-    return min(evidence.spacing, timedelta(seconds=plan.verify_within_seconds) / 2)
+    most = timedelta(seconds=plan.verify_within_seconds) / 2
+    if evidence.spacing is not None:
+        return min(evidence.spacing, most)
+    is_another = evidence.sample_at is not None and evidence.sample_at > since
+    return timedelta(0) if is_another else most
 
 
 def _patience(within: timedelta, evidence: Evidence) -> timedelta:
@@ -94,8 +102,10 @@ def _facts(action: Action, evidence: Evidence) -> dict[str, object]:
 
 
 def _holding(plan: Plan, evidence: Evidence, now: datetime) -> Entry:
-    needed = _needed(plan, evidence).total_seconds()
-    text = f"`{evidence.query}` holds on fresh samples; it has to hold for {needed:g} s"
+    needed = f"{_needed(plan, evidence, now).total_seconds():g} s"
+    is_known = plan.verify_for_seconds or evidence.spacing is not None
+    needed = f"for {needed}" if is_known else f"until a newer sample shows it, {needed} at most"
+    text = f"`{evidence.query}` holds on fresh samples; it has to hold {needed}"
     return Entry(EventKind.VERIFYING, now, text)
 
 
@@ -103,9 +113,10 @@ def _judged(action: Action, verdict: Verdict) -> Action:
     return replace(action, facts={**action.facts, VERDICT_FACT: verdict.value})
 
 
-async def _recovered(world: World, case: Case, action: Action, evidence: Evidence) -> Step:
+async def _recovered(world: World, case: Case, action: Action, evidence: Evidence, since: datetime) -> Step:
     now = world.clock.now()
-    text = f"the repair worked: `{evidence.query}` has held for {_needed(action.plan, evidence).total_seconds():g} s"
+    needed = _needed(action.plan, evidence, since).total_seconds()
+    text = f"the repair worked: `{evidence.query}` has held {f'for {needed:g} s' if needed else 'on two samples'}"
     verified = Entry(EventKind.VERIFIED, now, text, _facts(action, evidence))
     judged = patience.noted(_judged(action, Verdict.RECOVERED), now)
     following = await aftermath.following(world, case, action, helped=True)

@@ -15,8 +15,8 @@ from aetherlink.lib.promql import Selector as Standing
 from aetherlink.lib.promql import graft, parse, survey
 
 MOST_SELECTORS = 20
-SPACING_WINDOW = timedelta(minutes=5)
-"""Within so long samples are counted, to know how far apart they are."""
+SPACING_WINDOW = timedelta(minutes=2)
+"""Within so long samples are counted, to know how far apart they are; a new interval is known when it is over."""
 
 PART = "aether_part"
 """The label that tells the parts of one combined answer apart: `value`, `now`, and those of `Selector`."""
@@ -62,9 +62,9 @@ class Selector:
         return f"present-{self.index}"
 
     @property
-    def samples(self) -> str:
-        """The part that carries how many samples within SPACING_WINDOW the series has that has the fewest."""
-        return f"samples-{self.index}"
+    def spacing(self) -> str:
+        """The part that carries how many seconds its samples are apart, of the series where that is the most."""
+        return f"spacing-{self.index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,8 @@ def _combine(tree: promql.Expr, found: Iterable[_Found], *, with_spacing: bool =
         pieces[f"aether_current_{number}"] = one.plain
         terms.append(_term(f"min(timestamp(aether_current_{number}))", selector.current))
         if with_spacing:
-            window = f"{SPACING_WINDOW.total_seconds():.0f}s"
-            terms.append(_term(f"min(count_over_time(aether_current_{number}[{window}]))", selector.samples))
+            pieces[f"aether_before_{number}"] = _looking_back(one.plain, SPACING_WINDOW)
+            terms.append(_term(_spacing(number), selector.spacing))
         if one.ranged is not None:
             ranges[f"aether_range_{number}"] = one.ranged
             terms.append(_term(f"count(last_over_time(aether_range_{number}[1s]))", selector.present))
@@ -142,15 +142,28 @@ def _combine(tree: promql.Expr, found: Iterable[_Found], *, with_spacing: bool =
     return graft(" or ".join(terms), pieces, ranges)
 
 
+def _spacing(number: int) -> str:
+    """From the last sample before the window to the current one, by the samples since: exact for each series.
+
+    One that has just begun has none before, one that has ended no current one: neither has a say.
+    """
+    span = f"(timestamp(aether_current_{number}) - timestamp(aether_before_{number}))"
+    return f"max({span} / count_over_time(aether_current_{number}[{SPACING_WINDOW.total_seconds():.0f}s]))"
+
+
 def _term(form: str, part: str) -> str:
     """Our own words only: `form` names a placeholder, never the query."""
     return f'label_replace({form}, "{PART}", "{part}", "", "")'
 
 
 def _looking_back(node: promql.VectorSelector, distance: timedelta) -> promql.Expr:
-    copy: promql.VectorSelector = promql.Expr.parse(node.prettify())
-    copy.offset = distance
-    return promql.parse(str(copy))
+    """Only what `prettify` writes has its labels escaped, and that knows nothing of an offset that was set on a node.
+
+    A selector that is shifted already is nothing that is ever asked.
+    """
+    if node.offset is not None or node.at is not None:
+        return node
+    return promql.parse(f"{node.prettify()} offset {distance // timedelta(milliseconds=1)}ms")
 
 
 def _is_truth_valued(node: promql.Expr) -> bool:

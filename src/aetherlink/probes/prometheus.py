@@ -6,7 +6,7 @@ samples is asked in the same evaluation, and measured on the server's clock. Dec
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from aetherlink.errors import AetherError, AnswerError, NotFoundError
@@ -14,7 +14,7 @@ from aetherlink.model.decisions import Evidence, EvidenceStatus
 from aetherlink.model.ids import SourceName
 from aetherlink.ports import Clock, QueryClient
 from aetherlink.probes.expression import Expression, read_expression
-from aetherlink.probes.freshness import Verdict, judge, read_snapshot
+from aetherlink.probes.freshness import Snapshot, Verdict, judge, read_snapshot
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.options import ProbeOptions
 from aetherlink.probes.spacing import Spacings, oldest_that_counts
@@ -22,6 +22,15 @@ from aetherlink.probes.spacing import Spacings, oldest_that_counts
 logger = logging.getLogger("aetherlink.probes")
 _MILLISECONDS = 0.005  # the server's time comes in whole milliseconds, rounded down
 _WORTH_A_WORD = 1.0  # seconds by which the clocks may differ before the detail says so
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One answer, by how many seconds the server's clock is ahead of ours, and whether the spacing was asked, too."""
+
+    snapshot: Snapshot
+    ahead: float
+    is_spaced: bool
 
 
 class PrometheusProbe:
@@ -60,21 +69,30 @@ class PrometheusProbe:
         expression = read_expression(query)
         if refusal := _refusal(expression):
             return refusal
+        look = await self._look(client, source, expression)
+        is_doubted = self._options.max_age is None and self._spacings.doubts(source, expression, look.snapshot)
+        if is_doubted and not look.is_spaced:
+            look = await self._look(client, source, expression)
+        spacing = self._spacings.of(source, expression)
+        max_age = self._options.max_age or oldest_that_counts(spacing)
+        limit = None if newer_than is None else newer_than.timestamp() + look.ahead
+        verdict = judge(expression, look.snapshot, newer_than=limit, max_age=max_age)
+        return replace(_on_our_clock(verdict, look.ahead), spacing=spacing)
+
+    async def _look(self, client: QueryClient, source: SourceName, expression: Expression) -> _Look:
+        question = self._spacings.question(source, expression)
         before = self._clock.now()
-        answer = await client.instant(self._spacings.question(source, expression))
+        answer = await client.instant(question)
         after = self._clock.now()
         if answer.kind != "vector":
             raise AnswerError(f"the source answered a {answer.kind} where a vector was asked for")
         if answer.warnings:
             raise AnswerError(f"the source warns that its answer may not be whole: {answer.warnings[0]}")
         snapshot = read_snapshot(answer.result)
-        self._spacings.learn(source, expression, snapshot)
-        spacing = self._spacings.of(source, expression)
-        max_age = self._options.max_age or oldest_that_counts(spacing)
-        ahead = _ahead(snapshot.now, before, after)
-        limit = None if newer_than is None else newer_than.timestamp() + ahead
-        verdict = judge(expression, snapshot, newer_than=limit, max_age=max_age)
-        return replace(_on_our_clock(verdict, ahead), spacing=spacing)
+        is_spaced = question == expression.spaced
+        if is_spaced:
+            self._spacings.learn(source, expression, snapshot)
+        return _Look(snapshot, _ahead(snapshot.now, before, after), is_spaced)
 
 
 def _refusal(expression: Expression) -> Verdict | None:

@@ -1,14 +1,15 @@
 """How far apart the samples of a query are, so that nobody has to say from which age on they are too old.
 
 Called by the Prometheus probe. It is counted in the same evaluation as the query itself, once in ten minutes, and
-remembered. What is not known changes nothing.
+remembered; sooner while it is not known, and when samples seem too old by it. What is not known changes nothing.
 """
 
+import math
 from collections.abc import Callable
 from datetime import timedelta
 
 from aetherlink.model.ids import SourceName
-from aetherlink.probes.expression import SPACING_WINDOW, Expression
+from aetherlink.probes.expression import Expression
 from aetherlink.probes.freshness import Snapshot
 
 _LONGEST = timedelta(minutes=5)  # as far back as Prometheus looks
@@ -16,7 +17,7 @@ _LEAST = timedelta(seconds=30)  # a scrape that comes late is no reason to be bl
 _INTERVALS = 3
 _REMEMBERED = timedelta(minutes=10)
 _MOST_REMEMBERED = 1000
-_FEWEST = 2  # samples that have a distance
+_DUE = -math.inf  # asked so long ago that it is asked again at the next look
 
 _Key = tuple[SourceName, tuple[str, ...]]
 
@@ -46,10 +47,21 @@ class Spacings:
         return expression.spaced
 
     def learn(self, source: SourceName, expression: Expression, snapshot: Snapshot) -> None:
-        """Take in what the answer says of it; an answer that says nothing changes nothing."""
+        """Take in what the answer to that question says; one that says nothing changes nothing and is asked again."""
         key = _key(source, expression)
-        if key in self._known and (counted := _counted(expression, snapshot)) is not None:
-            self._known[key] = (self._known[key][0], counted)
+        if key in self._known:
+            asked_at, known = self._known[key]
+            counted = _counted(expression, snapshot)
+            self._known[key] = (_DUE, known) if counted is None else (asked_at, counted)
+
+    def doubts(self, source: SourceName, expression: Expression, snapshot: Snapshot) -> bool:
+        """Whether samples are too old by what is known, which may be so no more: then it is asked at the next look."""
+        known = self.of(source, expression)
+        oldest = min((snapshot.times.get(one.current, math.inf) for one in expression.selectors), default=math.inf)
+        if known is None or snapshot.now - oldest <= oldest_that_counts(known).total_seconds():
+            return False
+        self._known[_key(source, expression)] = (_DUE, known)
+        return True
 
 
 def oldest_that_counts(spacing: timedelta | None) -> timedelta:
@@ -58,11 +70,12 @@ def oldest_that_counts(spacing: timedelta | None) -> timedelta:
 
 
 def _counted(expression: Expression, snapshot: Snapshot) -> timedelta | None:
-    """N samples within a window are no further apart, on the average, than its N - 1st part."""
+    """The most of all its selectors that have current samples; None unless each of them says it."""
     dated = [one for one in expression.selectors if one.current in snapshot.times]
-    counts = [snapshot.times.get(one.samples, 0.0) for one in dated]
-    fewest = min(counts, default=0.0)
-    return SPACING_WINDOW / (fewest - 1) if fewest >= _FEWEST else None
+    distances = [snapshot.times.get(one.spacing, math.nan) for one in dated]
+    if not distances or not all(0 < distance < math.inf for distance in distances):
+        return None
+    return timedelta(seconds=min(max(distances), _LONGEST.total_seconds()))
 
 
 def _key(source: SourceName, expression: Expression) -> _Key:

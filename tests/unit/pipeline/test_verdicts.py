@@ -16,6 +16,7 @@ from rigs.pipeline import API, Rig
 from rigs.repairs import FAILS, HOLDS, NO_DATA, Signal, braked, playbook_of, release, said, signal_of, wishes
 
 ERROR = EvidenceStatus.ERROR
+SECOND = timedelta(seconds=1)
 VERDICTS = (EventKind.VERIFIED, EventKind.NOT_RECOVERED, EventKind.CANNOT_TELL, EventKind.UNDONE)
 
 
@@ -191,8 +192,8 @@ async def test_a_clock_set_back_by_hours_while_it_is_verified_leaves_nobody_wait
 
 @pytest.mark.parametrize(
     ("given", "spacing", "needed"),
-    [(0, 15, 15), (0, None, 0), (3, 15, 3), (0, 300, 30)],
-    ids=["as far as samples are apart", "nobody knows how far", "the playbook says so", "half of its time at most"],
+    [(0, 15, 15), (3, 15, 3), (3, None, 3), (0, 300, 30)],
+    ids=["as far as samples are apart", "the playbook says so", "nobody knows how far", "half of its time at most"],
 )
 async def test_it_has_to_hold_as_the_playbook_says_or_as_far_as_samples_are_apart(
     rig: Rig, given: int, spacing: int | None, needed: int
@@ -200,12 +201,39 @@ async def test_it_has_to_hold_as_the_playbook_says_or_as_far_as_samples_are_apar
     playbook_of(rig, verify_for=timedelta(seconds=given))
     signal_of(rig).spacing = None if spacing is None else timedelta(seconds=spacing)
     await rig.hear()
-    if needed:
-        await rig.run_for(needed - 1)
-        assert await verdicts(rig) == []
+    await rig.run_for(needed - 1)
+    assert await verdicts(rig) == []
     await rig.run_for(2)
 
     assert await verdicts(rig) == [EventKind.VERIFIED]
+
+
+@pytest.mark.parametrize(
+    ("every", "needed"), [(20, 20), (50, 30)], ids=["a second sample comes", "none within half of its time"]
+)
+async def test_where_nobody_knows_how_far_samples_are_apart_a_second_one_has_to_show_it(
+    rig: Rig, every: int, needed: int
+) -> None:
+    """The series of a replaced replica has one sample, and no distance."""
+    playbook_of(rig, verify_for=timedelta(0))
+    signal_of(rig).scraped = lambda: START + (rig.clock.now() - START) // timedelta(seconds=every) * every * SECOND
+    await rig.hear()
+    await rig.run_for(needed - 1)
+    assert await verdicts(rig) == []
+    await rig.run_for(2)
+
+    assert await verdicts(rig) == [EventKind.VERIFIED]
+    [verifying] = await said(rig, EventKind.VERIFYING)
+    assert verifying.text.endswith("until a newer sample shows it, 30 s at most")
+
+
+async def test_one_sample_that_no_second_one_confirms_is_no_recovery(rig: Rig) -> None:
+    playbook_of(rig, verify_for=timedelta(0))
+    signal_of(rig, lambda: HOLDS if rig.clock.now() < START + 20 * SECOND else FAILS).scraped = lambda: START
+    await rig.hear()
+    await rig.run_for(61)
+
+    assert await verdicts(rig) == [EventKind.NOT_RECOVERED]
 
 
 async def test_a_signal_that_comes_and_goes_between_two_samples_is_no_recovery(rig: Rig) -> None:

@@ -1,5 +1,6 @@
 """Reading expressions: selectors, reach, shifts, truth values, and the combined question."""
 
+import json
 from datetime import timedelta
 
 import promql_parser
@@ -136,6 +137,15 @@ def test_what_stands_in_labels_and_comments_is_not_counted() -> None:
     query = 'up{job=~"' + "(a|b)" * 90 + '", x="' + "+" * 100 + "\", y='\"(('} == 0 # " + "(" * 100
 
     assert read_expression(query).kind == "vector"
+
+
+@pytest.mark.parametrize("label", ["(", 'x"} or vector(1) or up{a="', "\\"])
+def test_a_label_ends_in_its_own_matcher_where_its_past_is_asked_too(label: str) -> None:
+    matcher = "{a=" + json.dumps(label) + "}"
+    expression = read_expression(f"max_over_time((up{matcher} == 1)[1m:5s])")
+
+    assert f"timestamp(up{matcher} offset 1m)" in expression.combined
+    assert f"timestamp(up{matcher} offset 2m)" in expression.spaced
 
 
 @given(st.text(max_size=60))

@@ -18,12 +18,16 @@ from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.testing import ManualClock
 
 LAB = SourceName("lab")
+_FEWEST = 3
 FOUR_INTERVALS = timedelta(seconds=75)  # five samples within five minutes
 
 
 @dataclass
 class Source:
-    """A source with `count` samples of each series within five minutes, the last one `age` seconds old."""
+    """A source of one series with `count` samples within five minutes, the last one `age` seconds old.
+
+    Of one with fewer than three it says nothing: there are none both in the last two minutes and before.
+    """
 
     clock: ManualClock
     count: float | None = 5
@@ -38,8 +42,8 @@ class Source:
             raise self.failure
         now = self.clock.now().timestamp()
         numbers = {"now": now, "value": 1.0, "current-0": now - self.age}
-        if "samples-0" in query and self.count is not None:
-            numbers["samples-0"] = self.count
+        if "spacing-0" in query and self.count is not None and not self.count < _FEWEST:
+            numbers["spacing-0"] = 300 / (self.count - 1)
         parts = [{"metric": {"aether_part": part}, "value": [now, str(each)]} for part, each in numbers.items()]
         return QueryAnswer("vector", parts, 1)
 
@@ -90,7 +94,7 @@ async def test_what_is_asked_of_the_same_series_is_known_already(eyes: Eyes) -> 
     assert eyes.source.counted == [True, False, True]
 
 
-@pytest.mark.parametrize("count", [None, 0.0, 1.0, float("nan")])
+@pytest.mark.parametrize("count", [None, 1.0, float("nan"), float("inf")])
 async def test_where_nobody_knows_samples_of_five_minutes_count_as_ever(eyes: Eyes, count: float | None) -> None:
     eyes.source.count, eyes.source.age = count, 299.0
 
@@ -148,9 +152,42 @@ async def test_of_many_queries_the_first_are_forgotten(eyes: Eyes, monkeypatch: 
     assert eyes.source.counted == [True, True, True, False, True]
 
 
-def test_the_series_with_the_fewest_samples_counts_of_every_selector() -> None:
-    asked = " ".join(read_expression('rate(errors{job="crm"}[1m]) / up > 0').spaced.split())
+async def test_a_series_that_has_just_begun_is_asked_of_again_until_it_is_known(eyes: Eyes) -> None:
+    eyes.source.count = 1
+    assert [(await eyes.check()).spacing for _ in range(2)] == [None] * 2
+
+    eyes.source.count = 5
+    assert [(await eyes.check()).spacing for _ in range(2)] == [FOUR_INTERVALS] * 2
+    assert eyes.source.counted == [True, True, True, False]
+
+
+@pytest.mark.parametrize(("age", "status"), [(45.0, EvidenceStatus.HOLDS), (200.0, EvidenceStatus.NO_DATA)])
+async def test_samples_that_seem_too_old_are_asked_anew_how_far_apart_they_are(
+    eyes: Eyes, *, age: float, status: EvidenceStatus
+) -> None:
+    """The scrape interval became longer: 5 s, and 60 s since a reload."""
+    eyes.source.count = 61
+    await eyes.check()
+    eyes.source.count, eyes.source.age = 6, age
+    eyes.clock.move(310)
+
+    seen = await eyes.check()
+
+    assert (seen.status, seen.spacing) == (status, timedelta(seconds=60))
+    assert eyes.source.counted == [True, False, True]
+
+
+async def test_while_samples_stay_too_old_each_look_is_one_question(eyes: Eyes) -> None:
+    await eyes.check()
+    eyes.source.count, eyes.source.age = None, 299.0
+
+    assert [(await eyes.check()).status for _ in range(3)] == [EvidenceStatus.NO_DATA] * 3
+    assert eyes.source.counted == [True, False, True, True, True]
+
+
+def test_of_every_selector_the_series_that_were_there_before_are_measured() -> None:
+    asked = "".join(read_expression('rate(errors{job="crm"}[1m]) / up > 0').spaced.split())
 
     for number, selector in enumerate(('errors{job="crm"}', "up")):
-        term = f'label_replace(min(count_over_time({selector}[5m])), "aether_part", "samples-{number}", "", "")'
-        assert term in asked
+        span = f"(timestamp({selector})-timestamp({selector}offset2m))"
+        assert f'max({span}/count_over_time({selector}[2m])),"aether_part","spacing-{number}"' in asked
