@@ -12,12 +12,12 @@ from urllib.parse import unquote_plus
 
 from aetherlink.probes.expression import PART
 
-_PART = re.compile(rf'"{PART}", "([^"]+)", "", ""')  # each part of the one query that a probe asks
+_PART = re.compile(rf'"{PART}",\s+"([^"]+)",\s+"",\s+""')  # each part of the one query that a probe asks
 
 
 @dataclass
 class ScriptedPrometheus:
-    """`holds` decides whether a query has a sample at all; what it asks of timestamps is answered with now."""
+    """`holds` decides whether a query has a sample at all. Its samples are of now, and a second apart."""
 
     holds: bool = True
     asked: list[str] = field(default_factory=list)
@@ -27,7 +27,8 @@ class ScriptedPrometheus:
         """The answer to one query."""
         self.asked.append(query)
         now = time.time()
-        values = {part: "1" if part == "value" else f"{now}" for part in _PART.findall(unquote_plus(query))}
+        parts: list[str] = _PART.findall(unquote_plus(query))
+        values = {part: "1" if part.startswith(("value", "spacing-")) else f"{now}" for part in parts}
         if not self.holds:
             values.pop("value", None)
         result = [{"metric": {PART: part}, "value": [now, value]} for part, value in values.items()]
