@@ -79,7 +79,7 @@ async def test_every_action_that_fits_is_there_once(
 async def test_an_approval_comes_back_as_it_was_put(store: SqlStore) -> None:
     shown = {"plan": {"verb": "restart", "within": 60.0}, "observed": {"ready": 0, "oldest_start": None}, "undo": "é"}
     grants = (Grant("ann", START), Grant("bob", START + MINUTE))
-    approval = Approval(hash_of(shown), START, START + MINUTE, shown, 2, grants)
+    approval = Approval(hash_of(shown), START, START + MINUTE, shown, 2, grants, seal="5ea1")
     objection = Objection(Effect.NEEDS_APPROVAL, "mode_allows", "the mode is approve")
     decision = Decision(Effect.NEEDS_APPROVAL, "mode_allows", "the mode is approve", (objection,))
     action = an_action(1, approval=approval, decision=decision)
