@@ -163,8 +163,11 @@ class IncidentRows(Protocol):
         """Entries in order, those with a sequence above `after`."""
         ...
 
-    def given_up(self, *, limit: int) -> list[Incident]:
-        """Open incidents with alerts that fire and that the agent has left to people, the newest first."""
+    def given_up(self, *, limit: int, before: IncidentId | None = None) -> list[Incident]:
+        """Open incidents with alerts that fire and that the agent has left to people, the newest first.
+
+        With `before` those that are older than this one.
+        """
         ...
 
     def page(self, *, limit: int, before: str | None, only: IncidentFilter = ...) -> tuple[list[Incident], str | None]:
