@@ -93,6 +93,21 @@ async def test_an_approval_comes_back_as_it_was_put(store: SqlStore) -> None:
     assert stored.approval.is_complete
 
 
+async def test_the_last_end_on_a_target_is_known_for_ever(store: SqlStore) -> None:
+    target, year = TargetName("target-0"), timedelta(days=365)
+    ended = [
+        an_action(number, started_at=START + number * year, finished_at=START + number * year + MINUTE)
+        for number in (0, 3)
+    ]
+    runs = an_action(6, started_at=START + 6 * year)
+    refused = an_action(9, finished_at=START + 9 * year)
+    elsewhere = an_action(10, started_at=START + 10 * year, finished_at=START + 10 * year)
+    assert await store.read(lambda tx: tx.actions.last_end(target)) is None
+
+    await put(store, *ended, runs, refused, elsewhere)
+    assert await store.read(lambda tx: tx.actions.last_end(target)) == ended[-1].finished_at
+
+
 async def precision(store: SqlStore, *, minute: int = 0, most: int = 100) -> Precision:
     since = START + minute * MINUTE
     return await store.read(lambda tx: tx.actions.precision(RESTART, since=since, most=most))

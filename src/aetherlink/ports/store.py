@@ -198,6 +198,10 @@ class ActionRows(Protocol):
         """
         ...
 
+    def last_end(self, target: TargetName) -> datetime | None:
+        """When that action on the target ended that was started last of all that have ended, however long ago."""
+        ...
+
     def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
         """As started_since, but on any target, so many at most, as the budgets count them; those that run first."""
         ...
