@@ -67,7 +67,8 @@ Wish = StartedAfter | Replicas | Release | Requested
 class DeclaredRequest:
     """A request that the settings let the agent send to a target, fixed as a whole.
 
-    `url` is without its query. `digest` is SHA-256 in hex over all of it but for secrets: an approval binds it.
+    `url` is without its query. `digest` is SHA-256 in hex over all of it but for secrets: an approval binds it. A short
+    secret in body or query can be found out from it by trying, so that nobody is shown it.
     """
 
     name: str
@@ -253,7 +254,8 @@ class Grant:
 class Approval:
     """A request for approval: what is shown, its hash, until when it may be granted, by how many people.
 
-    `shown` holds JSON values only: plan, target, observed state, evidence, and what undo would do.
+    `shown` holds JSON values only: plan, target, observed state, evidence, and what undo would do. `seal` is shown to
+    nobody: with it what is shown binds secrets and does not tell them.
     """
 
     plan_hash: str
@@ -262,6 +264,7 @@ class Approval:
     shown: Mapping[str, object]
     needed: int = 1
     grants: tuple[Grant, ...] = ()
+    seal: str = ""
 
     @property
     def is_complete(self) -> bool:
