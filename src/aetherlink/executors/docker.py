@@ -18,7 +18,7 @@ from aetherlink.executors.docker_options import DockerPlace
 from aetherlink.executors.docker_replicas import Call, Replica, Seen, Step
 from aetherlink.model.actions import Observation, Outcome, OutcomeStatus, Target, Verb, Wish
 
-_SAID_NO = (NotFoundError, ConflictError, RejectedError)
+_SAID_NO = (NotSentError, NotFoundError, ConflictError, RejectedError)
 _LOOK = timedelta(seconds=5)
 _PAUSES = (0.1, 0.2, 0.4, 0.8)  # seconds between two looks; the last goes on
 _NO_TIME = timedelta(0)
@@ -123,12 +123,7 @@ class DockerExecutor:
 
     async def _judged(self, attempt: _Attempt, sent: int) -> Outcome:
         """What Docker said counts for nothing; what the target shows does. Where nothing was sent, it is waited for."""
-        seen = await self._look(attempt.target, attempt.look)
-        for pause in _pauses():
-            if sent or seen.observation.shows(attempt.wish) or attempt.time.left <= 2 * attempt.look:
-                break
-            await asyncio.sleep(pause)
-            seen = await self._look(attempt.target, attempt.look)
+        seen = await (self._look(attempt.target, attempt.look) if sent else self._settled(attempt, is_no=False))
         if seen.observation.shows(attempt.wish):
             by = "" if sent else "by Docker's own restart policy: "
             return Outcome(OutcomeStatus.DONE, f"{by}{seen.words}")
@@ -138,7 +133,7 @@ class DockerExecutor:
     async def _after_trouble(self, attempt: _Attempt, problem: AetherError) -> Outcome:
         """The reply is lost, or it was a no, which may come after the act: what the target shows counts."""
         try:
-            seen = await self._look(attempt.target, attempt.look)
+            seen = await self._settled(attempt, is_no=isinstance(problem, _SAID_NO))
         except AetherError as second:
             return Outcome(OutcomeStatus.UNKNOWN, f"{problem}; and it could not be looked at: {second}")
         if seen.observation.shows(attempt.wish):
@@ -146,6 +141,17 @@ class DockerExecutor:
         if isinstance(problem, NotSentError) or (isinstance(problem, _SAID_NO) and _is_untouched(seen, attempt.before)):
             return Outcome(OutcomeStatus.FAILED, str(problem))
         return Outcome(OutcomeStatus.UNKNOWN, f"the target does not show its effect yet: {problem}; {seen.words}")
+
+    async def _settled(self, attempt: _Attempt, *, is_no: bool) -> Seen:
+        """The first look that shows the wish, else the last in time; after a no that nothing came of, the first."""
+        seen = await self._look(attempt.target, attempt.look)
+        for pause in _pauses():
+            is_over = seen.observation.shows(attempt.wish) or (is_no and _is_untouched(seen, attempt.before))
+            if is_over or attempt.time.left <= attempt.look:
+                break
+            await asyncio.sleep(pause)
+            seen = await self._look(attempt.target, attempt.look)
+        return seen
 
     async def _look(self, target: Target, deadline: timedelta) -> Seen:
         place = self._places.get(target.name)
