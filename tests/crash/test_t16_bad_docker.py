@@ -4,7 +4,7 @@ The socket between (rigs.bad_docker) and the daemon behind it write down every r
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -182,8 +182,11 @@ async def test_t16_calls_that_hang_leave_nothing_behind(daemon: DockerServer, so
 
 
 @pytest.mark.long
-async def test_t16_200_calls_that_hang_leave_nothing_behind(daemon: DockerServer, socket: BadDocker) -> None:
-    async with watched_loop():
+async def test_t16_200_calls_that_hang_leave_nothing_behind(
+    daemon: DockerServer, socket: BadDocker, record_property: Callable[[str, object], None]
+) -> None:
+    async with watched_loop() as lag:
         await nothing_leaks(socket, calls=200)
 
     assert daemon.changes == []
+    record_property("figure", str(lag))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from rigs.containers import Container, Containers, docker
 
-SERVES = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: exit(0)); time.sleep(1000)"
-IGNORES = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)"
+SERVES = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(0)); signal.pause()"
+IGNORES = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"
 CRASHES = "import sys; sys.exit(7)"
 
 

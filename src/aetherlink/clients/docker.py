@@ -251,7 +251,7 @@ class DockerDaemon:
             raise
         except APIError as problem:
             raise self._refusal(problem) from problem
-        except Exception as problem:
+        except Exception as problem:  # the named boundary to an SDK that meets nonsense with any exception
             raise self._trouble(line, problem) from problem
 
     def _refusal(self, problem: APIError) -> AetherError:

@@ -1,5 +1,6 @@
 """The executor `docker`: who is a replica, who is wanted, what is asked of Docker, and what never is."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -237,6 +238,32 @@ async def test_an_answer_that_makes_no_sense_is_an_error(server: DockerServer, o
 
     with pytest.raises(AnswerError):
         await observed(server)
+
+
+async def test_a_proxy_at_an_address_is_asked_directly_whatever_the_environment_says(
+    server: DockerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    async with await asyncio.start_server(server._accept, "127.0.0.1", 0) as proxy:
+        client = DockerDaemon(f"tcp://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        executor = DockerExecutor(client, {CRM.name: SERVICE}, grace=timedelta(seconds=1))
+        outcome = await executor.converge(CRM, StartedAfter(datetime.now(UTC)), deadline=DEADLINE)
+        await client.aclose()
+
+    assert (outcome.status, server.changes) == (OutcomeStatus.DONE, [("restart", "peakpro-crm-1")])
+
+
+async def test_where_nobody_listens_nothing_was_sent() -> None:
+    client = DockerDaemon("unix:///nowhere/docker.sock")
+    executor = DockerExecutor(client, {CRM.name: SERVICE}, grace=timedelta(seconds=1))
+
+    outcome = await executor.converge(CRM, StartedAfter(datetime.now(UTC)), deadline=DEADLINE)
+    await client.aclose()
+
+    assert outcome.status is OutcomeStatus.FAILED
+    assert "so nothing was sent: Docker at unix:///nowhere/docker.sock could not be connected to" in outcome.reason
 
 
 WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
