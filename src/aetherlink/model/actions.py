@@ -85,7 +85,8 @@ class Target:
     than `healthy_share`. `depends_on` are targets without which it
     cannot be well. `mode` is the most that automation may do to it. `is_break_glass` lets the agent act on what it
     lives on itself: its database, its monitoring. `tenant` is whom a person's request for it is for; empty: nobody.
-    `requests` are the HTTP requests that may be sent to it.
+    `requests` are the HTTP requests that may be sent to it. `place` says where its executor finds it, in words, where
+    `service` alone does not.
     """
 
     name: TargetName
@@ -100,6 +101,7 @@ class Target:
     healthy_share: float = 0.0
     tenant: str = ""
     requests: tuple[DeclaredRequest, ...] = ()
+    place: str = ""
 
     def declares(self, request: str) -> bool:
         """Whether a request of this name may be sent to it."""
@@ -112,13 +114,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What an executor saw of a target: replicas ready and wanted, the oldest start among them, the releases."""
+    """What an executor saw of a target: replicas ready and wanted, the oldest start among them, the releases.
+
+    `identity` is another one once a replica was made anew; empty where the executor cannot tell.
+    """
 
     ready: int
     wanted: int
     oldest_start: datetime | None
     release: str = ""
     previous_release: str = ""
+    identity: str = ""
 
     def shows(self, wish: Wish) -> bool:
         """Whether this is what was wished: everything wanted is ready, and it is so."""

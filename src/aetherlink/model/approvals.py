@@ -10,6 +10,7 @@ from datetime import datetime
 from aetherlink.model.actions import Approval, Grant, Observation, Plan, Target
 
 _PASSING = ("ready", "oldest_start")
+_WHERE_KNOWN = frozenset({"place", "identity"})  # left out while empty: an upgrade voids no request that is open
 _UNBOUND = frozenset({"alert_id"})  # which of several alerts asked makes no other plan of it
 
 
@@ -33,8 +34,8 @@ def shown_of(
         "asked_at": asked_at.isoformat(),
         "needed": needed,
         "plan": _plain({key: value for key, value in asdict(plan).items() if key not in _UNBOUND}),
-        "target": _plain(asdict(_sealed(target, seal))),
-        "observed": _plain(asdict(seen)),
+        "target": _known(asdict(_sealed(target, seal))),
+        "observed": _known(asdict(seen)),
         "undo": undo,
         "evidence": evidence,
     }
@@ -48,6 +49,10 @@ def _sealed(target: Target, seal: str) -> Target:
 
 def _hmac(key: str, text: str) -> str:
     return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _known(values: Mapping[str, object]) -> object:
+    return _plain({key: value for key, value in values.items() if value or key not in _WHERE_KNOWN})
 
 
 def hash_of(shown: Mapping[str, object]) -> str:

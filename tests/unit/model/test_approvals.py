@@ -42,6 +42,8 @@ def shown(**changes: object) -> dict[str, object]:
         {"plan": replace(PLAN, unless=(API,))},
         {"target": replace(TARGET, maximum=9)},
         {"target": replace(TARGET, is_break_glass=True)},
+        {"target": replace(TARGET, place="service crm of project peakpro")},
+        {"seen": replace(SEEN, identity="0f1e2d3c4b5a")},
         {"seen": replace(SEEN, wanted=3)},
         {"seen": replace(SEEN, release="1.2.0")},
         {"seen": replace(SEEN, oldest_start=START + timedelta(seconds=1))},
