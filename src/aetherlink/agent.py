@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import version as version_of
 from typing import Protocol
@@ -48,7 +48,7 @@ from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
 from aetherlink.model import windows
-from aetherlink.model.ids import SourceName
+from aetherlink.model.ids import Fingerprint, SourceName
 from aetherlink.model.sources import SourceKind
 from aetherlink.pause_commands import PauseCommands
 from aetherlink.pausing.outside_pause import PauseFile
@@ -338,12 +338,17 @@ class Agent:
             outside_pause=self._outside_pause,
             freeze=partial(windows.in_force, settings.windows),
             blindness=self._blindness,
+            listed_at=self._listed_at,
         )
 
     def _blindness(self, source: SourceName) -> str | None:
         if source not in self._heartbeats.blind_sources:
             return None
         return f"monitoring of {source} is blind: its heartbeat has stopped"
+
+    def _listed_at(self, source: SourceName, fingerprint: Fingerprint) -> datetime | None:
+        reconciler = self._reconcilers.get(source)
+        return None if reconciler is None else reconciler.listed_at(fingerprint)
 
     def _alert_reception(self) -> Reception:
         settings = self._settings

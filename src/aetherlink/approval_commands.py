@@ -6,9 +6,10 @@ stored. The pipeline looks at the target once more, and acts only if it is still
 
 import hmac
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,7 +18,16 @@ from aetherlink.errors import AetherError, ConflictError, ForbiddenError, GoneEr
 from aetherlink.lib.given_words import checked
 from aetherlink.lib.option_types import Duration
 from aetherlink.model import lifecycle
-from aetherlink.model.actions import WRONG_FACT, Action, ActionState, Approval, Grant, Outcome, OutcomeStatus
+from aetherlink.model.actions import (
+    WITHOUT_HELP,
+    WRONG_FACT,
+    Action,
+    ActionState,
+    Approval,
+    Grant,
+    Outcome,
+    OutcomeStatus,
+)
 from aetherlink.model.approvals import granted
 from aetherlink.model.brakes import Brake, pair_scope, playbook_scope
 from aetherlink.model.brakes import scopes_of as brake_scopes
@@ -35,6 +45,9 @@ MOST_NOTED = 50
 """So many tries in vain are in the timeline of one incident; of more the log tells."""
 
 _MOST_FREED = 500
+_SAME_MOMENT = timedelta(seconds=1)
+_ANEW = "the agent looks at it anew"
+_IN_DOUBT = "what was done may have been carried out and is not done again: people keep it"
 _UNSETTLED = frozenset({State.OPEN, State.ACKNOWLEDGED})
 _BY = "by"
 _WHY = "reason"
@@ -143,7 +156,8 @@ class ApprovalCommands:
     async def release(self, scope: str, reason: str, *, by: str) -> Brake:
         """Let go of the brake: what it held back is decided as before. Returns the brake as it was.
 
-        What the agent had given up for it, and what nothing else holds back, it looks at anew: the newest so many.
+        What the agent had given up for it, and what nothing else holds back, it looks at anew: the newest so many. But
+        what may have been carried out it does not do again: people keep that incident.
         """
         words = checked(reason)
 
@@ -155,9 +169,12 @@ class ApprovalCommands:
             now = self._clock.now()
             released = _released(brake, words, by, now)
             self._record.enter(transaction, Subject.BRAKES, released)
-            for incident in _freed(transaction, brake):
-                text = f"{released.text}; the agent looks at it anew"
-                _enter(transaction, lifecycle.given_back(incident, at=now), replace(released, text=text))
+            for incident, action in _given_up_for(transaction, brake):
+                if _is_in_doubt(action):
+                    text, after = f"{released.text}; {_IN_DOUBT}", incident
+                else:
+                    text, after = f"{released.text}; {_ANEW}", lifecycle.given_back(incident, at=now)
+                _enter(transaction, after, replace(released, text=text))
             return brake
 
         brake = await self._store.write(release)
@@ -299,27 +316,48 @@ def _brakes(action: Action, words: str, by: str, now: datetime) -> Sequence[Brak
     )
 
 
-def _freed(transaction: Transaction, brake: Brake) -> Sequence[Incident]:
-    """What the agent gave up after a repair on what the brake held, and what no other brake holds.
+def _given_up_for(transaction: Transaction, brake: Brake) -> Sequence[tuple[Incident, Action]]:
+    """What the brake made the agent give up, each with its last action, where no other brake holds it.
 
-    Where a person said no to a repair, or nobody said yes, people keep the incident: no brake made the agent stop.
+    A brake that lets a person say yes makes nothing given up. Where a person said no to a repair, or nobody said yes,
+    or the target refused it, people keep the incident: no brake made the agent stop.
     """
+    if brake.effect is not Effect.DENY:
+        return ()
     held = {one.scope for one in transaction.brakes.all() if one.effect is Effect.DENY}
-    return [
-        incident
-        for incident in transaction.incidents.given_up(limit=_MOST_FREED)
+    found = (
+        (incident, action)
+        for incident in _given_up(transaction)
         if lifecycle.state_of(incident) in _UNSETTLED
         and incident.plan is not None
         and brake.scope in (scopes := brake_scopes(incident.plan))
         and not scopes & held
-        and _was_tried(transaction, incident)
-    ]
+        and (action := _last_of(transaction, incident)) is not None
+        and _is_reason_for(action, brake)
+    )
+    return tuple(islice(found, _MOST_FREED))
 
 
-def _was_tried(transaction: Transaction, incident: Incident) -> bool:
-    """Whether the agent's last act for it was carried out, or was to take one back."""
-    action = None if incident.action_id is None else transaction.actions.get(incident.action_id)
-    return action is not None and (action.state is ActionState.FINISHED or action.plan.undo_of is not None)
+def _given_up(transaction: Transaction) -> Iterator[Incident]:
+    """The newest first, page by page: most of them may be of other targets."""
+    page = transaction.incidents.given_up(limit=_MOST_FREED)
+    while page:
+        yield from page
+        page = transaction.incidents.given_up(limit=_MOST_FREED, before=page[-1].id)
+
+
+def _last_of(transaction: Transaction, incident: Incident) -> Action | None:
+    return None if incident.action_id is None else transaction.actions.get(incident.action_id)
+
+
+def _is_reason_for(action: Action, brake: Brake) -> bool:
+    """Whether it went as what is braked goes: without help, in doubt, or to take back another; and before the brake."""
+    is_braked = action.plan.undo_of is not None or _is_in_doubt(action) or action.verdict in WITHOUT_HELP
+    return is_braked and (action.finished_at or action.created_at) <= brake.since + _SAME_MOMENT
+
+
+def _is_in_doubt(action: Action) -> bool:
+    return action.outcome is not None and action.outcome.status is OutcomeStatus.UNKNOWN
 
 
 def _facts(action: Action, by: str) -> dict[str, object]:

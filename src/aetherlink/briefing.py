@@ -14,7 +14,7 @@ from aetherlink.model.actions import Action, Approval, Plan, Started, Target
 from aetherlink.model.brakes import Brake
 from aetherlink.model.budgets import Budgets
 from aetherlink.model.decisions import Evidence, Mode
-from aetherlink.model.ids import SourceName, TargetName
+from aetherlink.model.ids import Fingerprint, SourceName, TargetName
 from aetherlink.model.incidents import Incident
 from aetherlink.model.questions import Question, Seen
 from aetherlink.ports import Clock, Executor, Transaction
@@ -26,7 +26,7 @@ _MOST_STARTED = 1000  # far above any budget of an hour
 
 
 def _nothing(*_args: object) -> None:
-    """No pause from outside, no window, no blind source."""
+    """No pause from outside, no window, no blind source, no list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class Restraints:
     """What the settings hold the agent to, besides the rules' own figures.
 
     `outside_pause` says in words why a file or a variable pauses everything; `freeze` which window forbids changes of
-    these scopes at this instant; `blindness` why a source cannot be believed. None of each: nothing.
+    these scopes at this instant; `blindness` why a source cannot be believed; `listed_at` when an Alertmanager of the
+    source was asked last and listed the alert. None of each: nothing.
     """
 
     budgets: Budgets = field(default_factory=Budgets)
@@ -43,6 +44,7 @@ class Restraints:
     outside_pause: Callable[[], str | None] = _nothing
     freeze: Callable[[datetime, frozenset[str]], str | None] = _nothing
     blindness: Callable[[SourceName], str | None] = _nothing
+    listed_at: Callable[[SourceName, Fingerprint], datetime | None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)

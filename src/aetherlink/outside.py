@@ -124,7 +124,8 @@ def executors(settings: Settings) -> dict[str, Opened]:
     """Those that the targets name; with `dry_run` none of them changes anything."""
     targets = settings.declared_targets.values()
     asked = {name: target.http for name, target in settings.targets.items() if target.http is not None}
-    options = ExecutorOptions(lab=settings.lab, http=asked)
+    places = {name: one.docker_place for name, one in settings.targets.items() if one.docker_place is not None}
+    options = ExecutorOptions(lab=settings.lab, http=asked, docker=settings.docker, containers=places)
     return open_executors(targets, options, clock=SystemClock(), is_dry_run=settings.dry_run)
 
 

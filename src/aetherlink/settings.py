@@ -24,6 +24,7 @@ from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.commands import ActionOptions
 from aetherlink.errors import SettingsError
+from aetherlink.executors.docker_options import DockerExecutorOptions
 from aetherlink.executors.options import LabExecutorOptions
 from aetherlink.executors.target_options import TargetOptions, check_dependencies
 from aetherlink.health.heartbeat_options import HeartbeatOptions
@@ -189,6 +190,7 @@ class Settings(BaseSettings):
     retention: RetentionOptions = Field(default=RetentionOptions(), description="How long things are kept.")
     probes: ProbeOptions = Field(default=ProbeOptions(), description="What counts as fresh evidence.")
     clients: ClientOptions = Field(default=ClientOptions(), description="Bounds on what is asked of the outside.")
+    docker: DockerExecutorOptions = Field(default=DockerExecutorOptions(), description="The executor for containers.")
     lab: LabExecutorOptions = Field(default=LabExecutorOptions(), description="The lab's executor.")
 
     @classmethod

@@ -55,6 +55,11 @@ class CountingIds:
         self._count += 1
         return f"{prefix}-{self._count:04d}"
 
+    def secret(self) -> str:
+        """The next one, which everybody can guess."""
+        self._count += 1
+        return f"{self._count:032x}"
+
 
 class ScriptedProbe:
     """A probe that answers what it was told, and remembers what it was asked."""

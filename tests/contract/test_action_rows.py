@@ -79,7 +79,7 @@ async def test_every_action_that_fits_is_there_once(
 async def test_an_approval_comes_back_as_it_was_put(store: SqlStore) -> None:
     shown = {"plan": {"verb": "restart", "within": 60.0}, "observed": {"ready": 0, "oldest_start": None}, "undo": "é"}
     grants = (Grant("ann", START), Grant("bob", START + MINUTE))
-    approval = Approval(hash_of(shown), START, START + MINUTE, shown, 2, grants)
+    approval = Approval(hash_of(shown), START, START + MINUTE, shown, 2, grants, seal="5ea1")
     objection = Objection(Effect.NEEDS_APPROVAL, "mode_allows", "the mode is approve")
     decision = Decision(Effect.NEEDS_APPROVAL, "mode_allows", "the mode is approve", (objection,))
     action = an_action(1, approval=approval, decision=decision)
@@ -91,6 +91,21 @@ async def test_an_approval_comes_back_as_it_was_put(store: SqlStore) -> None:
     assert stored.approval is not None
     assert hash_of(stored.approval.shown) == approval.plan_hash
     assert stored.approval.is_complete
+
+
+async def test_the_last_end_on_a_target_is_known_for_ever(store: SqlStore) -> None:
+    target, year = TargetName("target-0"), timedelta(days=365)
+    ended = [
+        an_action(number, started_at=START + number * year, finished_at=START + number * year + MINUTE)
+        for number in (0, 3)
+    ]
+    runs = an_action(6, started_at=START + 6 * year)
+    refused = an_action(9, finished_at=START + 9 * year)
+    elsewhere = an_action(10, started_at=START + 10 * year, finished_at=START + 10 * year)
+    assert await store.read(lambda tx: tx.actions.last_end(target)) is None
+
+    await put(store, *ended, runs, refused, elsewhere)
+    assert await store.read(lambda tx: tx.actions.last_end(target)) == ended[-1].finished_at
 
 
 async def precision(store: SqlStore, *, minute: int = 0, most: int = 100) -> Precision:

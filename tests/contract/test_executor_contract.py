@@ -3,16 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from aetherlink.executors.docker_options import DockerExecutorOptions, DockerPlace
 from aetherlink.executors.options import ExecutorOptions, LabExecutorOptions
 from aetherlink.executors.registry import BUILTIN, Ground
 from aetherlink.model.actions import DeclaredRequest, Target, Verb
 from aetherlink.model.ids import TargetName
 from aetherlink.testing import ManualClock, MemoryExecutor
-from rigs.executor_contract import ReplicasContract, RequestsContract, World
+from rigs.docker_server import docker_server
+from rigs.executor_contract import ReleasesContract, ReplicasContract, RequestsContract, World
 from rigs.http_service import http_service
 from rigs.lab_server import lab_server
 
@@ -55,12 +57,29 @@ async def http_world() -> AsyncIterator[World]:
         await opened.aclose()
 
 
+@asynccontextmanager
+async def docker_world() -> AsyncIterator[World]:
+    async with docker_server() as server:
+        place = DockerPlace(project="peakpro", service="crm")
+        host = DockerExecutorOptions(host=f"unix://{server.socket}", grace=timedelta(seconds=1))
+        opened = BUILTIN["docker"](ground(ExecutorOptions(docker=host, containers={"crm-api": place})))
+        yield World(opened.executor, target("docker"), lambda: datetime.now(UTC), arrived=lambda: len(server.changes))
+        await opened.aclose()
+
+
 def ground(options: ExecutorOptions) -> Ground:
     return Ground(options, (), ManualClock())
 
 
-WORLDS = {"memory": memory_world, "lab": lab_world, "dry_run": dry_run_world, "http": http_world}
-REPLICAS = ("dry_run", "lab", "memory")
+WORLDS = {
+    "memory": memory_world,
+    "docker": docker_world,
+    "lab": lab_world,
+    "dry_run": dry_run_world,
+    "http": http_world,
+}
+REPLICAS = ("docker", "dry_run", "lab", "memory")
+RELEASES = ("dry_run", "lab", "memory")
 REQUESTS = ("dry_run", "http", "memory")
 
 
@@ -73,7 +92,8 @@ async def test_every_executor_has_the_suite_of_what_it_can_do(name: str) -> None
     async with WORLDS[name]() as world:
         verbs = world.executor.verbs
 
-    assert (name in REPLICAS) is (verbs >= {Verb.RESTART, Verb.SCALE, Verb.ROLLBACK})
+    assert (name in REPLICAS) is (verbs >= {Verb.RESTART, Verb.SCALE})
+    assert (name in RELEASES) is (Verb.ROLLBACK in verbs)
     assert (name in REQUESTS) is (Verb.HTTP in verbs)
 
 
@@ -87,6 +107,11 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
 @pytest.mark.parametrize("world", REPLICAS, indirect=True)
 class TestThoseThatChangeReplicas(ReplicasContract):
     """All of it, in each of their worlds."""
+
+
+@pytest.mark.parametrize("world", RELEASES, indirect=True)
+class TestThoseThatBringReleases(ReleasesContract):
+    """The same."""
 
 
 @pytest.mark.parametrize("world", REQUESTS, indirect=True)

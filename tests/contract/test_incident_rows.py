@@ -339,3 +339,6 @@ async def test_what_the_agent_has_given_up_and_what_still_fires_is_found_the_new
 
     assert await store.read(lambda rows: rows.incidents.given_up(limit=9)) == given_up[::-1]
     assert await store.read(lambda rows: rows.incidents.given_up(limit=2)) == given_up[:0:-1]
+    newest = given_up[-1].id
+    assert await store.read(lambda rows: rows.incidents.given_up(limit=1, before=newest)) == [given_up[1]]
+    assert await store.read(lambda rows: rows.incidents.given_up(limit=9, before=given_up[0].id)) == []

@@ -30,6 +30,12 @@ FORBIDDEN = {
         "aetherlink/pipeline/__init__.py",
         "import aetherlink.clients.http_target",
     ),
+    "containers from the wrong room": (
+        "hands-are-for-executors",
+        "aetherlink/pipeline/__init__.py",
+        "import aetherlink.clients.docker",
+    ),
+    "Docker's SDK past its client": ("docker-has-one-client", "aetherlink/executors/__init__.py", "import docker"),
     "a CRM that knows the agent": ("crm-stands-alone", "peakpro_crm/model.py", "import aetherlink.errors"),
     "an agent that knows the CRM": ("agent-stands-alone", "aetherlink/lab/errors.py", "import peakpro_crm.model"),
     "a word that needs a library": ("words-need-no-library", "aetherlink/model/alerts.py", "import pydantic"),

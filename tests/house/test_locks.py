@@ -18,9 +18,9 @@ LOCKS = [
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)", re.MULTILINE)
 
 WANTED = {
-    "requirements/agent.txt": [("pyproject.toml", ("postgres",))],
+    "requirements/agent.txt": [("pyproject.toml", ("docker", "postgres"))],
     "requirements/lab.txt": [("pyproject.toml", ("lab",)), ("pods/crm/pyproject.toml", ())],
-    "requirements/dev.txt": [("pyproject.toml", ("lab", "postgres", "dev")), ("pods/crm/pyproject.toml", ())],
+    "requirements/dev.txt": [("pyproject.toml", ("docker", "lab", "postgres", "dev")), ("pods/crm/pyproject.toml", ())],
     "pods/crm/requirements.txt": [("pods/crm/pyproject.toml", ())],
 }
 

@@ -13,7 +13,11 @@ from aetherlink.policy import rules
 # Folder, the file with the list, and the files of the folder that are no plugins, with what they are.
 REGISTRIES = {
     "api routers": ("api/routers", "api/registry.py", set()),
-    "executors": ("executors", "executors/registry.py", {"registry", "options", "target_options", "bounds"}),
+    "executors": (
+        "executors",
+        "executors/registry.py",
+        {"registry", "options", "target_options", "bounds", "docker_options", "docker_replicas"},
+    ),
     "stages": (
         "pipeline",
         "pipeline/stages.py",

@@ -35,7 +35,7 @@ class CountingWaker:
 def approval_of(plan: Plan, *, at: datetime, needed: int = 1) -> Approval:
     """The request as it is made for a target that does not run."""
     seen, undo = Observation(0, 1, None), "a restart cannot be undone"
-    shown = shown_of(plan, API, seen, evidence="up is 0", undo=undo, needed=needed, asked_at=at)
+    shown = shown_of(plan, API, seen, evidence="up is 0", undo=undo, needed=needed, asked_at=at, seal="")
     return Approval(hash_of(shown), at, at + PATIENCE, shown, needed)
 
 

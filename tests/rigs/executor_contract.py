@@ -1,6 +1,6 @@
 """What every executor must do, as one suite: subclass it, with a `world` fixture that answers for one executor.
 
-ExecutorContract is for all of them, the other two for those that can change replicas, or send requests.
+ExecutorContract is for all of them, the others for those that can change replicas, bring releases, or send requests.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ class ExecutorContract:
 
 
 class ReplicasContract(ExecutorContract):
-    """What holds for those that restart, scale and roll back."""
+    """What holds for those that restart and scale."""
 
     async def test_it_is_known_since_when_the_oldest_replica_runs(self, world: World) -> None:
         seen = await world.executor.observe(world.target, deadline=DEADLINE)
@@ -123,36 +123,12 @@ class ReplicasContract(ExecutorContract):
         assert [outcome.status for outcome in outcomes] == ["done", "not_needed", "done"], outcomes
         assert (seen.ready, seen.wanted) == (1, 1)
 
-    async def test_a_rollback_swaps_the_release_with_the_one_before_and_a_repeat_does_nothing(
-        self, world: World
-    ) -> None:
-        old, new = world.releases
-        await world.executor.converge(world.target, Release(new), deadline=DEADLINE)
-        before = await world.executor.observe(world.target, deadline=DEADLINE)
-        wish = Release(before.previous_release)
-
-        outcomes = [await world.executor.converge(world.target, wish, deadline=DEADLINE) for _ in range(2)]
-        after = await world.executor.observe(world.target, deadline=DEADLINE)
-
-        assert [outcome.status for outcome in outcomes] == ["done", "not_needed"], outcomes
-        assert (before.release, before.previous_release) == (new, old)
-        assert (after.release, after.previous_release, after.ready) == (old, new, 1)
-
     async def test_what_was_seen_before_a_change_of_size_brings_it_back(self, world: World) -> None:
         before = await world.executor.observe(world.target, deadline=DEADLINE)
         wish = Replicas(before.wanted + 1)
         await world.executor.converge(world.target, wish, deadline=DEADLINE)
 
-        back = await self._brought_back(world, before, wish)
-
-        assert (back.ready, back.wanted, back.release) == (before.ready, before.wanted, before.release)
-
-    async def test_what_was_seen_before_a_change_of_release_brings_it_back(self, world: World) -> None:
-        before = await world.executor.observe(world.target, deadline=DEADLINE)
-        wish = Release(next(each for each in world.releases if each != before.release))
-        await world.executor.converge(world.target, wish, deadline=DEADLINE)
-
-        back = await self._brought_back(world, before, wish)
+        back = await _brought_back(world, before, wish)
 
         assert (back.ready, back.wanted, back.release) == (before.ready, before.wanted, before.release)
 
@@ -175,14 +151,42 @@ class ReplicasContract(ExecutorContract):
         assert (restart.result().status, back.status) == (OutcomeStatus.DONE, OutcomeStatus.DONE)
         assert min(ready) >= (1 if world.executor.is_rolling else 0)
 
-    @staticmethod
-    async def _brought_back(world: World, before: Observation, wish: Wish) -> Observation:
-        """What is there after the wish that takes the other one back."""
-        undo = before.restoring(wish)
-        assert undo is not None
-        outcome = await world.executor.converge(world.target, undo, deadline=DEADLINE)
-        assert outcome.status is OutcomeStatus.DONE, outcome
-        return await world.executor.observe(world.target, deadline=DEADLINE)
+
+class ReleasesContract(ExecutorContract):
+    """What holds for those that roll back."""
+
+    async def test_a_rollback_swaps_the_release_with_the_one_before_and_a_repeat_does_nothing(
+        self, world: World
+    ) -> None:
+        old, new = world.releases
+        await world.executor.converge(world.target, Release(new), deadline=DEADLINE)
+        before = await world.executor.observe(world.target, deadline=DEADLINE)
+        wish = Release(before.previous_release)
+
+        outcomes = [await world.executor.converge(world.target, wish, deadline=DEADLINE) for _ in range(2)]
+        after = await world.executor.observe(world.target, deadline=DEADLINE)
+
+        assert [outcome.status for outcome in outcomes] == ["done", "not_needed"], outcomes
+        assert (before.release, before.previous_release) == (new, old)
+        assert (after.release, after.previous_release, after.ready) == (old, new, 1)
+
+    async def test_what_was_seen_before_a_change_of_release_brings_it_back(self, world: World) -> None:
+        before = await world.executor.observe(world.target, deadline=DEADLINE)
+        wish = Release(next(each for each in world.releases if each != before.release))
+        await world.executor.converge(world.target, wish, deadline=DEADLINE)
+
+        back = await _brought_back(world, before, wish)
+
+        assert (back.ready, back.wanted, back.release) == (before.ready, before.wanted, before.release)
+
+
+async def _brought_back(world: World, before: Observation, wish: Wish) -> Observation:
+    """What is there after the wish that takes the other one back."""
+    undo = before.restoring(wish)
+    assert undo is not None
+    outcome = await world.executor.converge(world.target, undo, deadline=DEADLINE)
+    assert outcome.status is OutcomeStatus.DONE, outcome
+    return await world.executor.observe(world.target, deadline=DEADLINE)
 
 
 class RequestsContract(ExecutorContract):

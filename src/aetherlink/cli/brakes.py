@@ -34,7 +34,10 @@ def release(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Let go of a brake; what was given up for it is looked at anew. Needs a token with the scope approve."""
+    """Let go of a brake; what was given up for it is looked at anew. Needs a token with the scope approve.
+
+    What may have been carried out already stays with people: the agent does not do it again.
+    """
     from aetherlink.cli.connection import talk
     from aetherlink.cli.printing import print_json, print_line
 

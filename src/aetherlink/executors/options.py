@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from aetherlink.clients.http_target_options import HttpTargetOptions
+from aetherlink.executors.docker_options import DockerExecutorOptions, DockerPlace
 
 
 class LabExecutorOptions(BaseModel):
@@ -26,4 +27,8 @@ class ExecutorOptions(BaseModel):
     lab: LabExecutorOptions = Field(default=LabExecutorOptions(), description="The lab's executor.")
     http: Mapping[str, HttpTargetOptions] = Field(
         default_factory=dict, description="What may be asked of the targets of the executor `http`, by their names."
+    )
+    docker: DockerExecutorOptions = Field(default=DockerExecutorOptions(), description="The executor for containers.")
+    containers: Mapping[str, DockerPlace] = Field(
+        default_factory=dict, description="Where the targets of the executor `docker` are, by their names."
     )

@@ -63,7 +63,22 @@ def _http(ground: Ground) -> Opened:
     return Opened(HttpExecutor(clients), aclose)
 
 
+def _docker(ground: Ground) -> Opened:
+    options = ground.options.docker
+    if options.host is None:
+        raise SettingsError("a target uses the executor `docker`: set docker.host to where Docker, or a proxy, listens")
+    try:
+        from aetherlink.executors.docker import opened_docker  # noqa: PLC0415 - its SDK is an extra
+    except ModuleNotFoundError as problem:
+        raise SettingsError(
+            f"the executor `docker` needs {problem.name}, which is not installed: pip install 'aetherlink[docker]'"
+        ) from problem
+    executor, aclose = opened_docker(options.host, options.grace, ground.options.containers)
+    return Opened(executor, aclose)
+
+
 BUILTIN: Mapping[str, Callable[[Ground], Opened]] = {
+    "docker": _docker,
     "dry_run": _dry_run,
     "http": _http,
     "lab": _lab,

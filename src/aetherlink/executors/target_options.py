@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from aetherlink.clients.http_target_options import HttpRequestOptions, HttpTargetOptions
+from aetherlink.executors.docker_options import ContainerName, DockerPlace, ProjectName
 from aetherlink.lib.option_types import Name
 from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
@@ -25,10 +26,20 @@ class TargetOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    executor: Literal["dry_run", "http", "lab"] = Field(
+    executor: Literal["docker", "dry_run", "http", "lab"] = Field(
         description="Which executor acts on it; `dry_run` only says what it would do."
     )
-    service: Name = Field(description="Its name as the executor knows it.")
+    service: Name | None = Field(
+        default=None,
+        description="Its name as the executor knows it; for `docker` that of a compose service. Only a `container` has "
+        "none.",
+    )
+    project: ProjectName | None = Field(default=None, description="For `docker`: the compose project of the service.")
+    container: ContainerName | None = Field(
+        default=None,
+        description="For `docker`, in place of project and service: one container by its name. It has to carry the "
+        "label `aether.managed=true`.",
+    )
     min: int = Field(default=1, ge=0, le=1000, description="The least number of replicas.")
     max: int = Field(default=1, ge=1, le=1000, description="The greatest number of replicas.")
     floor: int = Field(
@@ -73,9 +84,31 @@ class TargetOptions(BaseModel):
     def _fits_its_executor(self) -> Self:
         if self.executor == "http" and self.http is None:
             raise ValueError("http: the executor `http` needs it, to know what may be asked of the target")
-        if self.executor == "lab" and self.http is not None:
-            raise ValueError("http: the executor `lab` sends no requests: take it out, or take the executor `http`")
+        if self.executor in ("docker", "lab") and self.http is not None:
+            raise ValueError(
+                f"http: the executor `{self.executor}` sends no requests: take it out, or take the executor `http`"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Self:
+        if self.executor != "docker":
+            if self.service is None:
+                raise ValueError("service: it is missing: its name as the executor knows it")
+            if self.project is not None or self.container is not None:
+                raise ValueError(f"project and container are for the executor `docker`, not for `{self.executor}`")
+        elif self.container is None and (self.project is None or self.service is None):
+            raise ValueError("the executor `docker` needs `project` and `service`, or `container`")
+        elif self.container is not None and (self.project is not None or self.service is not None):
+            raise ValueError("container: it goes without `project` and `service`")
+        return self
+
+    @property
+    def docker_place(self) -> DockerPlace | None:
+        """Where the executor `docker` finds it; None for other executors."""
+        if self.executor != "docker":
+            return None
+        return DockerPlace(project=self.project or "", service=self.service or "", container=self.container or "")
 
     @property
     def requests(self) -> Mapping[str, HttpRequestOptions]:
@@ -87,7 +120,7 @@ class TargetOptions(BaseModel):
         return Target(
             name=TargetName(name),
             executor=self.executor,
-            service=self.service,
+            service=self.service or self.container or "",
             minimum=self.min,
             maximum=self.max,
             floor=self.floor,
@@ -97,6 +130,7 @@ class TargetOptions(BaseModel):
             healthy_share=self.healthy_share,
             tenant=self.tenant,
             requests=() if self.http is None else self.http.declared,
+            place="" if self.docker_place is None else self.docker_place.words,
         )
 
 

@@ -87,6 +87,14 @@ class Comparison:
         self._heartbeats = heartbeats
         self._before = _Seen()
         self._ends_at: dict[Fingerprint, datetime] = {}
+        self._listed: tuple[datetime, frozenset[Fingerprint]] | None = None
+
+    def listed_at(self, fingerprint: Fingerprint) -> datetime | None:
+        """When the last question was asked, if its answers list the alert."""
+        if self._listed is None:
+            return None
+        asked_at, listed = self._listed
+        return asked_at if fingerprint in listed else None
 
     def look(self, poll: Poll, firing: Firing, known: Callable[[Fingerprint], Standing | None]) -> Findings:
         """What is worth a report. `firing` is every alert of the source that stands; `known` knows what is over too."""
@@ -105,6 +113,7 @@ class Comparison:
         if poll.is_whole:
             self._close(poll, listed, firing, findings, seen, is_trusted=is_trusted)
         self._remember(seen, listed, firing)
+        self._listed = (poll.asked_at, frozenset(listed))
         return findings
 
     def _fires(self, poll: Poll, alert: ListedAlert, known: Standing | None, findings: Findings, seen: _Seen) -> None:

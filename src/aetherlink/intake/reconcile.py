@@ -22,7 +22,7 @@ from aetherlink.intake.reconcile_metrics import ReconcileMetrics
 from aetherlink.intake.reconcile_options import ReconcileOptions
 from aetherlink.lib.periodic import Periodic
 from aetherlink.model.alerts import Alert, AlertStatus, Standing
-from aetherlink.model.ids import SourceName
+from aetherlink.model.ids import Fingerprint, SourceName
 from aetherlink.model.ledger import Way
 from aetherlink.ports import AlertSink, Clock, HeartbeatEar, Standings, Store, Transaction
 
@@ -96,6 +96,10 @@ class Reconciler:
     def soon(self) -> None:
         """Ask before the interval is over: something is known to be missing."""
         self._loop.wake()
+
+    def listed_at(self, fingerprint: Fingerprint) -> datetime | None:
+        """When the Alertmanagers that answered last were asked, if one of them lists the alert."""
+        return self._comparison.listed_at(fingerprint)
 
     async def poll(self) -> PollStatus:
         """Ask every Alertmanager once and report what differs from what is known.

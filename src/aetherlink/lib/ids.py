@@ -18,6 +18,10 @@ class SortableIds:
         milliseconds = int(self._clock.now().timestamp() * 1000)
         return f"{prefix}-{_encode((milliseconds << 32) | secrets.randbits(32), digits=16)}"
 
+    def secret(self) -> str:
+        """128 random bits in hex."""
+        return secrets.token_hex(16)
+
 
 def _encode(number: int, *, digits: int) -> str:
     return "".join(_ALPHABET[(number >> (5 * place)) & 31] for place in reversed(range(digits)))

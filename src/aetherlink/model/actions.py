@@ -67,7 +67,8 @@ Wish = StartedAfter | Replicas | Release | Requested
 class DeclaredRequest:
     """A request that the settings let the agent send to a target, fixed as a whole.
 
-    `url` is without its query. `digest` is SHA-256 in hex over all of it but for secrets: an approval binds it.
+    `url` is without its query. `digest` is SHA-256 in hex over all of it but for secrets: an approval binds it. A short
+    secret in body or query can be found out from it by trying, so that nobody is shown it.
     """
 
     name: str
@@ -84,7 +85,8 @@ class Target:
     than `healthy_share`. `depends_on` are targets without which it
     cannot be well. `mode` is the most that automation may do to it. `is_break_glass` lets the agent act on what it
     lives on itself: its database, its monitoring. `tenant` is whom a person's request for it is for; empty: nobody.
-    `requests` are the HTTP requests that may be sent to it.
+    `requests` are the HTTP requests that may be sent to it. `place` says where its executor finds it, in words, where
+    `service` alone does not.
     """
 
     name: TargetName
@@ -99,6 +101,7 @@ class Target:
     healthy_share: float = 0.0
     tenant: str = ""
     requests: tuple[DeclaredRequest, ...] = ()
+    place: str = ""
 
     def declares(self, request: str) -> bool:
         """Whether a request of this name may be sent to it."""
@@ -111,13 +114,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What an executor saw of a target: replicas ready and wanted, the oldest start among them, the releases."""
+    """What an executor saw of a target: replicas ready and wanted, the oldest start among them, the releases.
+
+    `identity` is another one once a replica was made anew; empty where the executor cannot tell.
+    """
 
     ready: int
     wanted: int
     oldest_start: datetime | None
     release: str = ""
     previous_release: str = ""
+    identity: str = ""
 
     def shows(self, wish: Wish) -> bool:
         """Whether this is what was wished: everything wanted is ready, and it is so."""
@@ -253,7 +260,8 @@ class Grant:
 class Approval:
     """A request for approval: what is shown, its hash, until when it may be granted, by how many people.
 
-    `shown` holds JSON values only: plan, target, observed state, evidence, and what undo would do.
+    `shown` holds JSON values only: plan, target, observed state, evidence, and what undo would do. `seal` is shown to
+    nobody: with it what is shown binds secrets and does not tell them.
     """
 
     plan_hash: str
@@ -262,6 +270,7 @@ class Approval:
     shown: Mapping[str, object]
     needed: int = 1
     grants: tuple[Grant, ...] = ()
+    seal: str = ""
 
     @property
     def is_complete(self) -> bool:

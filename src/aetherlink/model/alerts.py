@@ -1,7 +1,7 @@
 """An alert as a source reported it, and what is known of its latest episode."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -9,6 +9,9 @@ import msgspec
 
 from aetherlink.model.decisions import Evidence, EvidenceStatus
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
+
+_HEARD_FOR = timedelta(minutes=15)
+_APART = timedelta(minutes=1)
 
 
 class AlertStatus(StrEnum):
@@ -140,16 +143,23 @@ class Episode(msgspec.Struct, gc=False):
         return (self.since, self.status is AlertStatus.RESOLVED)
 
 
-def evidence_of(alert: StoredAlert | None, settled: datetime | None, now: datetime) -> Evidence:
+def evidence_of(
+    alert: StoredAlert | None, settled: datetime | None, now: datetime, *, listed_at: datetime | None = None
+) -> Evidence:
     """What an alert alone is evidence of, where `settled` is when the last action on its target ended.
 
-    One that began before may be what that action was about.
+    One that began before may be what that action was about; clocks of sender and agent may be a minute apart. Firing is
+    what was heard last: it counts for 15 min, or since an Alertmanager listed it (`listed_at`).
     """
     if alert is None or not alert.may_be_acted_on:
         return Evidence("", EvidenceStatus.DOES_NOT_HOLD, now, "it does not fire any more, or is silenced or inhibited")
     began = alert.alert.starts_at
     since = f"it fires since {began:%Y-%m-%d %H:%M:%S} UTC"
-    if settled is not None and began <= settled:
-        detail = f"{since}, and something was done to its target after that"
+    heard = alert.updated_at if listed_at is None else max(alert.updated_at, listed_at)
+    if abs(now - heard) > _HEARD_FOR:
+        detail = f"nobody has said since {heard:%Y-%m-%d %H:%M:%S} UTC that it still fires"
+        return Evidence("", EvidenceStatus.NO_DATA, now, detail, began)
+    if settled is not None and began <= settled + _APART:
+        detail = f"{since}, and something was done to its target after that, or within the minute before"
         return Evidence("", EvidenceStatus.NO_DATA, now, detail, began)
     return Evidence("", EvidenceStatus.HOLDS, now, since, began)

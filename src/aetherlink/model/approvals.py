@@ -1,6 +1,7 @@
 """Approvals: what a person is shown, what that binds, and who has said yes so far."""
 
 import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -9,26 +10,49 @@ from datetime import datetime
 from aetherlink.model.actions import Approval, Grant, Observation, Plan, Target
 
 _PASSING = ("ready", "oldest_start")
+_WHERE_KNOWN = frozenset({"place", "identity"})  # left out while empty: an upgrade voids no request that is open
 _UNBOUND = frozenset({"alert_id"})  # which of several alerts asked makes no other plan of it
 
 
 def shown_of(
-    plan: Plan, target: Target, seen: Observation, *, evidence: str, undo: str, needed: int, asked_at: datetime
+    plan: Plan,
+    target: Target,
+    seen: Observation,
+    *,
+    evidence: str,
+    undo: str,
+    needed: int,
+    asked_at: datetime,
+    seal: str,
 ) -> Mapping[str, object]:
     """Everything that a person is shown before saying yes; JSON values only.
 
     `evidence` is for reading only: a query's sample changes from look to look, and what it has to show is in the plan.
-    `asked_at` makes each request one of its own: a yes to an earlier one is none to this one.
+    `asked_at` makes each request one of its own: a yes to an earlier one is none to this one. `seal` is the approval's.
     """
     return {
         "asked_at": asked_at.isoformat(),
         "needed": needed,
         "plan": _plain({key: value for key, value in asdict(plan).items() if key not in _UNBOUND}),
-        "target": _plain(asdict(target)),
-        "observed": _plain(asdict(seen)),
+        "target": _known(asdict(_sealed(target, seal))),
+        "observed": _known(asdict(seen)),
         "undo": undo,
         "evidence": evidence,
     }
+
+
+def _sealed(target: Target, seal: str) -> Target:
+    """The target with digests of its requests that nobody can make who does not know the seal."""
+    requests = (replace(one, digest=_hmac(seal, one.digest)) for one in target.requests)
+    return replace(target, requests=tuple(requests))
+
+
+def _hmac(key: str, text: str) -> str:
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _known(values: Mapping[str, object]) -> object:
+    return _plain({key: value for key, value in values.items() if value or key not in _WHERE_KNOWN})
 
 
 def hash_of(shown: Mapping[str, object]) -> str:

@@ -34,6 +34,7 @@ from aetherlink.ports import Executor, Transaction
 
 _FRESH = timedelta(seconds=30)
 _JUST_NOW = 0.5  # seconds
+_TOO_OLD = "the decision was too old when its turn came"
 _GOOD = frozenset({OutcomeStatus.DONE, OutcomeStatus.NOT_NEEDED})
 _WAITS_FOR = "waits_for"  # the key of Action.facts: which rule something approved waits for
 _REFUSAL = "refusal"  # the key of Action.facts: why it was not carried out when its turn came
@@ -58,8 +59,8 @@ async def run(world: World, case: Case) -> Step:
         return Step(Continue(Stage.WATCH))
     if action.state is ActionState.RUNNING:
         return await _heard_again(world, _out_of_sight(world, action) or await _taken_up(world, action))
-    if abs(world.clock.now() - _allowed_at(action)) > _FRESH:  # a clock that was set back makes nothing fresh
-        return _refused(world, action, "the decision was too old when its turn came")
+    if _is_old(world, action):
+        return _refused(world, action, _TOO_OLD)
     try:
         return await _carried_out(world, case, action, _hands(world, action))
     except _ImpossibleError as problem:
@@ -73,8 +74,8 @@ async def _carried_out(world: World, case: Case, action: Action, hands: _Hands) 
     ready = _prepared(action, findings)
     work = partial(_begin, world=world, incident=case.incident, action=ready, findings=findings)
     started = await record.write(world, case, work)
-    if started is None:  # whoever closed the incident, or said no, was quicker: that stands
-        raise ConflictError(f"incident {case.incident.id} was closed meanwhile: action {action.id} is not called")
+    if started is None:  # whoever closed the incident was quicker: that stands, and this step with it
+        return Step(Wait())
     if isinstance(started, Decision):
         return _against(world, action, started)
     await _silenced(world, case, started)
@@ -88,6 +89,11 @@ async def _findings(world: World, case: Case, action: Action) -> Findings:
     if found is not None and not is_approved and world.clock.monotonic() - found.at < _JUST_NOW:
         return found
     return await decide.find_out(world, case.incident.source, action.plan, anew=is_approved)
+
+
+def _is_old(world: World, action: Action) -> bool:
+    """Whether it was decided, or approved, too long ago. A clock that was set back makes nothing fresh."""
+    return abs(world.clock.now() - _allowed_at(action)) > _FRESH
 
 
 def _allowed_at(action: Action) -> datetime:
@@ -139,6 +145,8 @@ def _begin(
         raise ConflictError(f"incident {incident.id} was moved by somebody else: action {action.id} is not called")
     if _needs_its_alert(action) and not _still_fires(transaction, action.plan.alert_id):
         return Decision(Effect.DENY, "alert_fires", "its alert does not fire any more, or is silenced or inhibited")
+    if _is_old(world, action) or world.clock.monotonic() - findings.at > _FRESH.total_seconds():
+        return Decision(Effect.DENY, "decision_is_fresh", _TOO_OLD)  # the store may have been slow to come to it
     now = world.clock.now()
     standing = world.briefing.standing(transaction, action.plan, incident.source)
     if findings.evidence is not None and _is_later(standing.settled, findings.settled):

@@ -101,7 +101,7 @@ def _stays(world: World, action: Action, now: datetime) -> bool:
 
 def asked(world: World, incident: Incident, action: Action, seen: Observation, evidence: Evidence | None) -> Approval:
     """The request for approval of the action on its target as it is seen now, granted by nobody yet."""
-    now, needed = world.clock.now(), _needed(world, incident)
+    now, needed, seal = world.clock.now(), _needed(world, incident), world.ids.secret()
     shown = approvals.shown_of(
         action.plan,
         world.targets[action.plan.target],
@@ -110,8 +110,9 @@ def asked(world: World, incident: Incident, action: Action, seen: Observation, e
         undo=_undo_words(action.plan, seen),
         needed=needed,
         asked_at=now,
+        seal=seal,
     )
-    return Approval(approvals.hash_of(shown), now, now + world.consent.expires_after, shown, needed)
+    return Approval(approvals.hash_of(shown), now, now + world.consent.expires_after, shown, needed, seal=seal)
 
 
 def _asked_of(evidence: Evidence) -> str:
@@ -136,6 +137,7 @@ def is_as_shown(world: World, incident: Incident, action: Action, seen: Observat
         undo=_undo_words(plan, seen),
         needed=_needed(world, incident),
         asked_at=approval.asked_at,
+        seal=approval.seal,
     )
     return approvals.is_still(approval, shown)
 

@@ -5,6 +5,7 @@ looks broken in the samples before, and must not be repaired once more for that.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -53,8 +54,8 @@ async def run(world: World, case: Case) -> Step:
         anew = await renewed(world, case.incident, case.planned, plan)
         if anew is not None and anew != plan:
             return Step(Continue(Stage.DECIDE), plan=anew)
-    standing = await world.store.read(lambda tx: world.briefing.standing(tx, plan, case.incident.source))
-    findings = await _found(world, case.incident.source, plan, _Background(standing.settled, case.planned))
+    standing, known = await world.store.read(lambda tx: _stored(world, tx, case, plan))
+    findings = await _found(world, case.incident.source, plan, known)
     decision = world.decide(question(world, case.incident, plan, standing, findings))
     action = _action(world, case, plan, decision)
     entries = () if _is_repeated(case, decision) else (entry(world, action, findings.evidence),)
@@ -130,9 +131,23 @@ def _replaced(case: Case, action: Action) -> Action | None:
     return replace(earlier, state=ActionState.REFUSED, outcome=outcome)
 
 
+def _stored(world: World, transaction: Transaction, case: Case, plan: Plan) -> tuple[Standing, _Background]:
+    standing = world.briefing.standing(transaction, plan, case.incident.source)
+    return standing, _Background(_settled(transaction, plan, standing.recent), case.planned)
+
+
 def _background(transaction: Transaction, plan: Plan, since: datetime) -> _Background:
-    recent = transaction.actions.started_since(plan.target, since)
-    return _Background(settled_of(recent), transaction.alerts.get(plan.alert_id) if plan.rests_on_alert else None)
+    settled = _settled(transaction, plan, transaction.actions.started_since(plan.target, since))
+    return _Background(settled, transaction.alerts.get(plan.alert_id) if plan.rests_on_alert else None)
+
+
+def _settled(transaction: Transaction, plan: Plan, recent: Sequence[Action]) -> datetime | None:
+    """When the last action on the target ended: an alert that fires on says for ever what was before it.
+
+    A query says what is now, so that of the actions only the recent ones matter to it.
+    """
+    last = transaction.actions.last_end(plan.target) if plan.rests_on_alert else None
+    return max(filter(None, (last, settled_of(recent))), default=None)
 
 
 async def find_out(world: World, source: SourceName, plan: Plan, *, anew: bool = False) -> Findings:
@@ -157,7 +172,11 @@ async def _evidence(world: World, source: SourceName, plan: Plan, known: _Backgr
     """What the plan's condition shows now, or its alert where it has none; None for what needs no evidence."""
     if plan.when:
         return await world.probe.check(source, plan.when, newer_than=known.settled)
-    return evidence_of(known.alert, known.settled, world.clock.now()) if plan.rests_on_alert else None
+    if not plan.rests_on_alert:
+        return None
+    alert = None if known.alert is None else known.alert.alert
+    listed_at = None if alert is None else world.restraints.listed_at(alert.source, alert.fingerprint)
+    return evidence_of(known.alert, known.settled, world.clock.now(), listed_at=listed_at)
 
 
 def question(

@@ -7,6 +7,7 @@ what comes next, in one transaction. Nothing is done outside before that.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from aetherlink.errors import ConflictError
@@ -61,10 +62,15 @@ async def write(world: World, case: Case, work: Callable[[Transaction], T]) -> T
     None when a person was quicker, so that nothing of it matters any more. Raises ConflictError, as the store does.
     """
     taken = tuple(case.unsaved)
-    result = await world.store.write(lambda transaction: work(transaction) if store(transaction, taken) else None)
-    while case.unsaved:
-        case.unsaved.pop(0).tell()
+    is_stored, result = await world.store.write(partial(_both, taken=taken, work=work))
+    case.unsaved.clear()
+    for each in taken if is_stored else ():
+        each.tell()
     return result
+
+
+def _both(transaction: Transaction, taken: Sequence[Taken], work: Callable[[Transaction], T]) -> tuple[bool, T | None]:
+    return (True, work(transaction)) if store(transaction, taken) else (False, None)
 
 
 def following(case: Case, step: Step, at: datetime) -> Case | None:

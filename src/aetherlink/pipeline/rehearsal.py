@@ -83,7 +83,8 @@ def needs(playbook: Playbook, mode: Mode) -> Iterator[str]:
     if any(step.when for step in playbook.steps):
         yield "`when` holds on fresh data at the moment of acting"
     else:
-        yield "the alert fires at the moment of acting, and began after the last action on the target"
+        yield "the alert fires at the moment of acting, was heard of or listed within the last 15 min"
+        yield "it began more than a minute after the last action on the target had ended"
     yield f"{playbook.cooldown.total_seconds():g} s since its last action on the target, and {hourly}"
     if playbook.unless:
         yield f"none of these is broken itself: {', '.join(playbook.unless)}"

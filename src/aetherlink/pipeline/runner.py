@@ -20,7 +20,7 @@ from aetherlink.pipeline import patience, record
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.stages import STAGES
 from aetherlink.pipeline.step import Case, Continue, Step, Taken, World
-from aetherlink.pipeline.turns import COURTESY, Turns
+from aetherlink.pipeline.turns import Turns
 from aetherlink.ports import Transaction
 
 _log = logging.getLogger("aetherlink.pipeline")
@@ -30,6 +30,7 @@ _POLL = timedelta(seconds=5)
 _RETRY = timedelta(seconds=5)
 _BREATH = timedelta(milliseconds=10)  # between two looks: who is woken a thousand times a second looks a hundred times
 _IN_A_LOOK = 32  # more than there are workers: whoever is done goes on without another look
+_BESIDE_OTHERS = timedelta(milliseconds=50)  # who is more urgent than those that wait is seen so soon
 _COUNTED_FOR = 1.0  # seconds: to count thousands of open incidents at every look would be most of the look
 _AGED = timedelta(seconds=30)  # who has waited for longer is taken next, however urgent the others are
 
@@ -93,8 +94,8 @@ class Runner:
             await self._count(now)
         self._turns.offer(view.due, view.oldest, clock.monotonic())
         self._fill()
-        if self._turns.is_held_back:
-            return timedelta(seconds=COURTESY)
+        if self._turns.is_awaited:
+            return _BESIDE_OTHERS
         if view.next_wake is None or view.next_wake <= now:  # what is due and not started is woken by another's end
             return _POLL
         return min(_POLL, view.next_wake - now)

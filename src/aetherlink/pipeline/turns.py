@@ -1,10 +1,10 @@
 """Whose turn it is: the most urgent first, nobody for ever last, and room for a VIP's repair.
 
-While a VIP's incident has just begun, nobody else begins: what works beside it would share the interpreter with it, and
-a repair has a dozen moments at which it would have to wait for all the others.
+While a VIP's incident that was never worked on before has just begun, nobody else begins: what works beside it would
+share the interpreter with it, and a repair has a dozen moments at which it would have to wait for all the others.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +12,8 @@ from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Due
 
 COURTESY = 0.25  # seconds, far more than the way to a call takes
+_SELDOM = 4  # where there are few workers, not more often than each fourth turn is an aged one's
+_MOST_MET = 1000
 
 
 @dataclass(slots=True)
@@ -20,9 +22,12 @@ class Turns:
 
     workers: int
     _waiting: deque[Due] = field(default_factory=deque)
+    _aged: deque[Due] = field(default_factory=deque)
     _busy: set[IncidentId] = field(default_factory=set)
     _resting: dict[IncidentId, float] = field(default_factory=dict)
     _courtesy: dict[IncidentId, float] = field(default_factory=dict)
+    _met: OrderedDict[IncidentId, None] = field(default_factory=OrderedDict)
+    _urgent_in_a_row: int = 0
 
     @property
     def unknown(self) -> int:
@@ -30,34 +35,27 @@ class Turns:
         return len(self._busy) + len(self._resting)
 
     @property
-    def is_held_back(self) -> bool:
-        """Whether somebody waits who would have room."""
-        return bool(self._waiting) and len(self._busy) < self.workers
+    def is_awaited(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._waiting)
 
     def offer(self, due: Sequence[Due], aged: Iterable[Due], now: float) -> None:
-        """Those who are due, the most urgent first, and those of them who have waited for too long: all there are.
-
-        Where there is room for more than one, who has waited longest is among them.
-        """
-        waiting = [each for each in due if self._is_free(each.id, now)]
-        room = self.workers - len(self._busy)
-        oldest = next((each for each in aged if self._is_free(each.id, now)), None)
-        if oldest is not None and room > 1 and oldest not in waiting[:room]:
-            waiting = [each for each in waiting if each != oldest]
-            waiting.insert(room - 1, oldest)
-        self._waiting = deque(waiting)
+        """Those who are due, the most urgent first, and those of them who have waited too long: all there are."""
+        self._resting = {each: until for each, until in self._resting.items() if until > now}
+        self._waiting = deque(each for each in due if self._is_free(each.id, now))
+        self._aged = deque(each for each in aged if self._is_free(each.id, now))
 
     def take(self, now: float) -> IncidentId | None:
-        """The next one, who is at work from now on; None: nobody, or no room."""
-        while self._waiting and len(self._busy) < self.workers:
-            following = self._waiting[0]
-            if not following.is_vip and self._is_courteous(now):
+        """The next one, who is at work from now on; None: nobody, or no room.
+
+        Of so many turns as there are workers one is for who has waited longest, whatever else is urgent.
+        """
+        while len(self._busy) < self.workers:
+            following = self._next(now)
+            if following is None:
                 return None
-            self._waiting.popleft()
             if self._is_free(following.id, now):
-                self._busy.add(following.id)
-                if following.is_vip:
-                    self._courtesy[following.id] = now + COURTESY
+                self._begin(following, now)
                 return following.id
         return None
 
@@ -70,12 +68,30 @@ class Turns:
         """It is left alone until then."""
         self._resting[incident_id] = until
 
+    def _next(self, now: float) -> Due | None:
+        if self._aged and self._urgent_in_a_row >= max(self.workers, _SELDOM) - 1:
+            self._urgent_in_a_row = 0
+            return self._aged.popleft()
+        if not self._waiting or (not self._waiting[0].is_vip and self._is_courteous(now)):
+            return None
+        self._urgent_in_a_row += 1
+        return self._waiting.popleft()
+
+    def _begin(self, following: Due, now: float) -> None:
+        self._busy.add(following.id)
+        for others in (self._waiting, self._aged):
+            if following in others:
+                others.remove(following)
+        if not following.is_vip or following.id in self._met:
+            return
+        self._courtesy[following.id] = now + COURTESY
+        self._met[following.id] = None
+        if len(self._met) > _MOST_MET:
+            self._met.popitem(last=False)
+
     def _is_courteous(self, now: float) -> bool:
         return any(until > now for until in self._courtesy.values())
 
     def _is_free(self, incident_id: IncidentId, now: float) -> bool:
         until = self._resting.get(incident_id)
-        if until is not None and until > now:
-            return False
-        self._resting.pop(incident_id, None)
-        return incident_id not in self._busy
+        return (until is None or until <= now) and incident_id not in self._busy

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from aetherlink.model.actions import Target
@@ -47,6 +47,10 @@ _POD = re.compile(r"(-[bcdf-hj-np-tv-z0-9]{8,10}-[bcdf-hj-np-tv-z0-9]{5})$")
 _TASK = re.compile(r"\.\d+\.[a-z0-9]{25}$")
 _PLAIN = re.compile(r"[a-z0-9]+")
 _NUMBER = re.compile(r"v?\d+")
+_IPV4 = 1 << 32
+_NAMES_OF_HERE = frozenset(
+    {"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "host.docker.internal"}
+)
 _NUMBERED = re.compile(r"(?<=[a-z])\d+$")
 
 
@@ -162,9 +166,18 @@ def _is_here(host: str) -> bool:
     try:
         address = ip_address(host)
     except ValueError:
-        return host.casefold().rstrip(".") in ("localhost", "localhost.localdomain", "host.docker.internal")
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_unspecified
+        name = host.casefold().rstrip(".")
+        return name in _NAMES_OF_HERE or name.endswith(".localhost")
+    return any(one.is_loopback or one.is_unspecified for one in (address, *_within(address)))
+
+
+def _within(address: IPv4Address | IPv6Address) -> tuple[IPv4Address, ...]:
+    """The IPv4 address that an IPv6 one is another spelling of, like ::ffff:127.0.0.1 and ::127.0.0.1."""
+    if isinstance(address, IPv4Address):
+        return ()
+    is_compatible = int(address) < _IPV4
+    mapped = IPv4Address(int(address)) if is_compatible else address.ipv4_mapped
+    return () if mapped is None else (mapped,)
 
 
 def _names_of_host(host: str) -> list[str]:

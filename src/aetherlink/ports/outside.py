@@ -21,6 +21,10 @@ class Ids(Protocol):
 
     def new(self, prefix: str) -> str: ...
 
+    def secret(self) -> str:
+        """What nobody can guess: 128 random bits in hex."""
+        ...
+
 
 class QueryClient(Protocol):
     """Asks PromQL of one source."""

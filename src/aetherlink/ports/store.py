@@ -163,8 +163,11 @@ class IncidentRows(Protocol):
         """Entries in order, those with a sequence above `after`."""
         ...
 
-    def given_up(self, *, limit: int) -> list[Incident]:
-        """Open incidents with alerts that fire and that the agent has left to people, the newest first."""
+    def given_up(self, *, limit: int, before: IncidentId | None = None) -> list[Incident]:
+        """Open incidents with alerts that fire and that the agent has left to people, the newest first.
+
+        With `before` those that are older than this one.
+        """
         ...
 
     def page(self, *, limit: int, before: str | None, only: IncidentFilter = ...) -> tuple[list[Incident], str | None]:
@@ -193,6 +196,10 @@ class ActionRows(Protocol):
 
         And those that run, whenever they began: a clock that jumped, or an agent that was away, hides none.
         """
+        ...
+
+    def last_end(self, target: TargetName) -> datetime | None:
+        """When that action on the target ended that was started last of all that have ended, however long ago."""
         ...
 
     def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:

@@ -73,3 +73,7 @@ class CountedIds:
         """The next one."""
         self._count += 1
         return f"{prefix}-{self._count:08d}"
+
+    def secret(self) -> str:
+        """See ports.Ids; of an id that is there, so that nothing else is numbered otherwise."""
+        return f"{self._count:032x}"

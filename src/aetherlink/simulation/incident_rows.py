@@ -152,9 +152,10 @@ class MemoryIncidentRows:
         entries = self._table.timelines.get(incident_id, ())
         return [one for one in entries if one.sequence > after][:limit]
 
-    def given_up(self, *, limit: int) -> list[Incident]:
+    def given_up(self, *, limit: int, before: IncidentId | None = None) -> list[Incident]:
         """See ports.IncidentRows."""
-        found = [one for one in self._opened() if one.hands_off and one.firing > 0]
+        left = (one for one in self._opened() if one.hands_off and one.firing > 0)
+        found = [one for one in left if before is None or one.id < before]
         return sorted(found, key=lambda one: one.id, reverse=True)[:limit]
 
     def page(

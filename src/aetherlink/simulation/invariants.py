@@ -143,7 +143,16 @@ def what_is_approved_is_what_is_done(witness: Witness) -> Iterator[str]:
 def _is_shown(approval: Approval, intent: Intent, seen: Observation) -> bool:
     plan, target = intent.action.plan, intent.settings.targets[intent.action.plan.target]
     undo = str(approval.shown["undo"])
-    shown = shown_of(plan, target, seen, evidence="", undo=undo, needed=approval.needed, asked_at=approval.asked_at)
+    shown = shown_of(
+        plan,
+        target,
+        seen,
+        evidence="",
+        undo=undo,
+        needed=approval.needed,
+        asked_at=approval.asked_at,
+        seal=approval.seal,
+    )
     return is_still(approval, shown)
 
 

@@ -69,6 +69,12 @@ class MemoryActionRows:
         rows = self._table.rows
         return _newest_first((rows[each] for each in self._table.of_target.get(target, ())), since)
 
+    def last_end(self, target: TargetName) -> datetime | None:
+        """See ports.ActionRows."""
+        of_it = (self._table.rows[each] for each in self._table.of_target.get(target, ()))
+        ended = [(one.started_at, one.finished_at) for one in of_it if one.started_at and one.finished_at]
+        return max(ended)[1] if ended else None
+
     def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
         """See ports.ActionRows."""
         found = _newest_first(iter(self._table.rows.values()), since)

@@ -45,6 +45,16 @@ _STARTED_SINCE = Prepared(
     .where(actions.c.target == sa.bindparam("its_target"), _COUNTS)
     .order_by(actions.c.started_at.desc())
 )
+_LAST_END = Prepared(
+    sa.select(actions.c.finished_at)
+    .where(
+        actions.c.target == sa.bindparam("its_target"),
+        actions.c.started_at.is_not(None),
+        actions.c.finished_at.is_not(None),
+    )
+    .order_by(actions.c.started_at.desc())
+    .limit(sa.literal_column("1"))
+)
 _STATUS, _VERDICT = actions.c.outcome["status"].as_string(), actions.c.facts[VERDICT_FACT].as_string()
 _HAS_FAILED = sa.case(  # as Action.has_failed
     (_STATUS.in_([sa.literal(each.value) for each in sorted(WITHOUT_END)]), sa.true()),
@@ -127,6 +137,11 @@ class SqlActionRows:
         """Actions on the target whose intent was committed at or after that moment, newest first."""
         found = _STARTED_SINCE.all(self._connection, {"its_target": target, "since": since})
         return [_action(row) for row in found]
+
+    def last_end(self, target: TargetName) -> datetime | None:
+        """See ports.ActionRows."""
+        row = _LAST_END.first(self._connection, {"its_target": target})
+        return None if row is None else row.finished_at
 
     def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
         """See ports.ActionRows."""

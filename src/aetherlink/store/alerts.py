@@ -80,6 +80,8 @@ class SqlAlertRows:
         self, incident_id: IncidentId, *, limit: int, after: int = 0, names: Collection[str] | None = None
     ) -> list[StoredAlert]:
         """As of_incident, but only those that fire and are not suppressed; with `names` only alerts of these names."""
+        if names is not None and not names:
+            return []
         values = {"its_incident": incident_id, "after": after, "most": limit}
         values |= {f"name_{place}": name for place, name in enumerate(names or ())}
         query = _actionable(None if names is None else len(names))

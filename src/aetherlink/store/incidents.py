@@ -229,9 +229,10 @@ class SqlIncidentRows:
         """Entries in order, those with a sequence above `after`."""
         return timeline.page(self._connection, incident_id, limit=limit, after=after)
 
-    def given_up(self, *, limit: int) -> list[Incident]:
+    def given_up(self, *, limit: int, before: IncidentId | None = None) -> list[Incident]:
         """See ports.IncidentRows."""
-        return [_incident(row) for row in self._connection.execute(_GIVEN_UP, {"most": limit})]
+        query = _GIVEN_UP if before is None else _GIVEN_UP.where(incidents.c.id < before)
+        return [_incident(row) for row in self._connection.execute(query, {"most": limit})]
 
     def page(
         self, *, limit: int, before: str | None, only: IncidentFilter = _NO_FILTER

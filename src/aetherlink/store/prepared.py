@@ -17,9 +17,10 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 class Prepared:
-    """One select, insert or update. Its parameters are named; a list that expands is none of them.
+    """One select, insert or update. Its parameters are named; a list that expands, or is empty, is none of them.
 
-    Rows are named tuples, or made by `row` from the values of a row in their order. Raises what SQLAlchemy would raise.
+    Rows are named tuples, or made by `row` from the values of a row in their order. Raises what SQLAlchemy would raise,
+    and ValueError for a statement that is only whole once its values are known.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class _Compiled:
     ) -> None:
         compiled = statement.compile(dialect=positional(dialect.name))
         self._text = str(compiled)
+        if "POSTCOMPILE" in self._text:
+            raise ValueError(f"a list that expands, or is empty, cannot be prepared: {self._text}")
         self._given = compiled.params
         self._order = [(name, _to_driver(compiled.binds[name].type, dialect)) for name in compiled.positiontup or ()]
         columns = list(statement.selected_columns) if isinstance(statement, sa.Select) else []

@@ -15,7 +15,7 @@ from aetherlink.lab import remote
 from aetherlink.lib.clock import SystemClock
 from aetherlink.model.actions import OutcomeStatus, StartedAfter, Target
 from aetherlink.model.ids import TargetName
-from rigs.executor_contract import ReplicasContract, World
+from rigs.executor_contract import ReleasesContract, ReplicasContract, World
 
 CRM = Target(TargetName("crm-api"), executor="lab", service="crm", minimum=1, maximum=4)
 DEADLINE = timedelta(seconds=40)
@@ -31,7 +31,7 @@ async def world(shared_lab: Any) -> AsyncIterator[World]:
     await opened.aclose()
 
 
-class TestTheLabsExecutor(ReplicasContract):
+class TestTheLabsExecutor(ReplicasContract, ReleasesContract):
     """All of it, and what only a real process can show."""
 
     async def test_a_killed_service_is_seen_and_restarted(self, world: World, shared_lab: Any) -> None:

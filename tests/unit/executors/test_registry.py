@@ -1,5 +1,7 @@
 """Opening the executors that the targets name, and a dry run over them."""
 
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,13 +38,31 @@ async def test_the_registry_opens_what_the_targets_use() -> None:
     ("name", "options", "words"),
     [
         ("lab", ExecutorOptions(), r"set lab\.control_socket"),
-        ("docker", ExecutorOptions(), "no executor 'docker': known are dry_run, http, lab"),
+        ("swarm", ExecutorOptions(), "no executor 'swarm': known are docker, dry_run, http, lab"),
+        ("docker", ExecutorOptions(), r"set docker\.host"),
         ("lab", ExecutorOptions(lab=LabExecutorOptions(control_socket=Path("/" + "x" * 200))), "longer than 107 bytes"),
     ],
 )
 def test_an_executor_that_cannot_be_opened_says_what_to_set(name: str, options: ExecutorOptions, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         open_executors([target(name)], options, clock=CLOCK)
+
+
+def test_without_dockers_sdk_everything_loads_and_a_target_of_docker_says_what_to_install() -> None:
+    program = """
+import sys
+sys.modules["docker"] = None
+import aetherlink.outside
+from aetherlink.executors.docker_options import DockerExecutorOptions
+from aetherlink.executors.options import ExecutorOptions
+from aetherlink.executors.registry import BUILTIN, Ground
+assert "requests" not in sys.modules
+BUILTIN["docker"](Ground(ExecutorOptions(docker=DockerExecutorOptions(host="unix:///docker.sock")), (), None))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    assert "SettingsError: the executor `docker` needs docker, which is not installed" in done.stderr
+    assert "pip install 'aetherlink[docker]'" in done.stderr
 
 
 async def test_a_dry_run_looks_at_what_is_real_and_changes_nothing() -> None:

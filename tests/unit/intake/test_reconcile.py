@@ -176,6 +176,21 @@ async def test_a_missed_alert_is_reported_as_it_was_listed(rig: Rig) -> None:
     assert rig.metric("found_total", kind="missed") == 1
 
 
+async def test_it_knows_what_was_listed_last_and_when(rig: Rig) -> None:
+    rig.peers[1].listed = ["a"]
+    assert rig.reconciler.listed_at(Fingerprint("a")) is None
+    await rig.poll()
+    for peer in rig.peers:
+        peer.problem = UnreachableError("no answer")
+    await rig.poll()
+    assert rig.reconciler.listed_at(Fingerprint("a")) == START + timedelta(seconds=30), "no answer says nothing new"
+    assert rig.reconciler.listed_at(Fingerprint("b")) is None
+
+    rig.peers[0].problem = None
+    await rig.poll()
+    assert rig.reconciler.listed_at(Fingerprint("a")) is None, "who answers does not list it"
+
+
 async def test_a_ghost_is_reported_as_over_with_the_labels_that_are_stored(rig: Rig) -> None:
     rig.list_everywhere("a", "b")
     await rig.poll()

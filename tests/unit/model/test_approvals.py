@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from aetherlink.clients.http_target_options import HttpRequestOptions
 from aetherlink.model import approvals
 from aetherlink.model.actions import Approval, Grant, Observation, Plan, Target, Verb
 from aetherlink.model.ids import PlaybookName, TargetName
@@ -17,7 +18,16 @@ PLAN = Plan(Verb.SCALE, API, PlaybookName("grow"), replicas=3, when="up == 0", u
 
 
 def shown(**changes: object) -> dict[str, object]:
-    given = {"plan": PLAN, "target": TARGET, "seen": SEEN, "evidence": "e", "undo": "u", "needed": 1, "asked_at": START}
+    given = {
+        "plan": PLAN,
+        "target": TARGET,
+        "seen": SEEN,
+        "evidence": "e",
+        "undo": "u",
+        "needed": 1,
+        "asked_at": START,
+        "seal": "s",
+    }
     given |= changes
     plan, target, seen = given.pop("plan"), given.pop("target"), given.pop("seen")
     return dict(approvals.shown_of(plan, target, seen, **given))
@@ -32,6 +42,8 @@ def shown(**changes: object) -> dict[str, object]:
         {"plan": replace(PLAN, unless=(API,))},
         {"target": replace(TARGET, maximum=9)},
         {"target": replace(TARGET, is_break_glass=True)},
+        {"target": replace(TARGET, place="service crm of project peakpro")},
+        {"seen": replace(SEEN, identity="0f1e2d3c4b5a")},
         {"seen": replace(SEEN, wanted=3)},
         {"seen": replace(SEEN, release="1.2.0")},
         {"seen": replace(SEEN, oldest_start=START + timedelta(seconds=1))},
@@ -69,6 +81,30 @@ def test_what_is_shown_is_json_and_leaves_nothing_out() -> None:
     assert found["target"]["mode"] == "auto"
     assert (found["evidence"], found["undo"]) == ("e", "u")
     assert len(approvals.hash_of(found)) == 64
+
+
+def asking(url: str) -> Target:
+    return replace(TARGET, requests=(HttpRequestOptions(url=url).declared_as("purge"),))
+
+
+def test_what_is_shown_binds_a_request_and_lets_nobody_find_out_its_query_by_trying() -> None:
+    found = shown(target=asking("http://cache/purge?pin=47"))
+    others = [shown(target=asking(f"http://cache/purge?pin={pin}")) for pin in range(40, 47)]
+    [request] = found["target"]["requests"]
+
+    assert (request["name"], request["url"]) == ("purge", "http://cache/purge")
+    assert request["digest"] not in _told_by_trying()
+    assert approvals.hash_of(found) not in map(approvals.hash_of, others)
+    assert approvals.hash_of(found) != approvals.hash_of(shown(target=asking("http://cache/purge?pin=47"), seal="t"))
+
+
+def _told_by_trying() -> set[str]:
+    """What somebody can make of every PIN who knows all but the PIN and the seal."""
+    plain = [asking(f"http://cache/purge?pin={pin}") for pin in range(100)]
+    digests = {one.digest for target in plain for one in target.requests}
+    return digests | {
+        request["digest"] for target in plain for request in shown(target=target, seal="")["target"]["requests"]
+    }
 
 
 def test_the_hash_of_what_is_shown_does_not_change_from_version_to_version() -> None:

@@ -127,20 +127,40 @@ def ended(action: Action, rig: Rig) -> Action:
     )
 
 
-async def test_whoever_closes_the_incident_while_it_looks_is_quicker(rig: Rig) -> None:
+async def test_whoever_closes_the_incident_while_it_looks_is_quicker(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     await rig.hear()
     incident = await rig.incident()
-    closed = replace(incident, status=IncidentStatus.RESOLVED, stage=Stage.DONE, resolved_at=rig.clock.now())
+    closed = replace(
+        incident, status=IncidentStatus.RESOLVED, stage=Stage.DONE, resolved_at=rig.clock.now(), closed_by="ann"
+    )
 
     async def close() -> None:
         await rig.store.write(lambda tx: tx.incidents.update(closed, []))
 
     rig.change(probe=Meanwhile(rig, close))
-    with pytest.raises(ConflictError):
-        await advance(rig.world, incident.id, rig.metrics)
+    counted: list[object] = []
+    monkeypatch.setattr(rig.metrics, "action_stored", counted.append)
+    await advance(rig.world, incident.id, rig.metrics)
 
-    assert (wishes(rig), await rig.actions()) == ([], [])
+    assert (wishes(rig), await rig.actions(), counted) == ([], [], [])
     assert (await rig.incident()).stage is Stage.DONE
+
+
+async def test_what_the_store_comes_to_too_late_is_not_done(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its disk hangs, or the queue of its one writer is long: what was seen two minutes ago is nothing by now."""
+    await rig.hear()
+    real = rig.store.write
+
+    async def slow(work, **how):
+        rig.clock.move(120)
+        return await real(work, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.store, "write", slow)
+        await rig.run()
+
+    assert wishes(rig) == []
+    assert any("too old when its turn came" in entry.text for entry in await said(rig, EventKind.ACTION_FINISHED))
 
 
 async def test_two_workers_on_one_incident_call_once(rig: Rig) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from aetherlink.agent_record import AgentRecord
 from aetherlink.approval_commands import ApprovalCommands
+from aetherlink.model.actions import Outcome, OutcomeStatus, Target, Wish
 from aetherlink.model.brakes import Brake
 from aetherlink.model.decisions import Effect, Mode
-from aetherlink.model.ids import SourceName
+from aetherlink.model.ids import IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.timeline import Entry, EventKind
 from rigs.pipeline import NoWaker, Rig
@@ -48,6 +49,16 @@ async def given_back(rig: Rig) -> list[Entry]:
 async def change(rig: Rig, **changes: object) -> None:
     incident = await the_incident(rig)
     assert await rig.store.write(lambda tx: tx.incidents.update(replace(incident, **changes), []))
+
+
+def answers(rig: Rig, status: OutcomeStatus) -> None:
+    """What is asked for ends like this from now on."""
+
+    async def converge(target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:
+        rig.executor.calls.append(wish)
+        return Outcome(status, f"it was {status}")
+
+    rig.executor.converge = converge
 
 
 async def hold(rig: Rig, scope: str, effect: Effect = Effect.DENY) -> None:
@@ -132,6 +143,70 @@ async def test_what_a_person_said_no_to_stays_with_people(rig: Rig) -> None:
 
     assert (await the_incident(rig)).hands_off
     assert len(await rig.actions()) == 1
+
+
+@pytest.mark.parametrize("scope", [TARGET, PAIR, BY_PLAYBOOK])
+async def test_what_the_target_refused_stays_with_people_for_no_brake_made_the_agent_stop(rig: Rig, scope: str) -> None:
+    signal_of(rig)
+    answers(rig, OutcomeStatus.FAILED)
+    await rig.hear()
+    await rig.run_for(10)
+    assert ((await the_incident(rig)).hands_off, await braked(rig)) == (True, [])
+    await hold(rig, scope)
+    await commands(rig).release(scope, "it was right", by="bob")
+
+    assert (await the_incident(rig)).hands_off
+    assert await given_back(rig) == []
+
+
+async def test_a_brake_that_lets_a_person_say_yes_gives_nothing_back(rig: Rig) -> None:
+    await given_up(rig)
+    await rig.store.write(lambda tx: tx.brakes.release(TARGET))
+    await hold(rig, BY_PLAYBOOK, Effect.NEEDS_APPROVAL)
+    await commands(rig).release(BY_PLAYBOOK, "it was right", by="bob")
+
+    assert (await the_incident(rig)).hands_off
+
+
+async def test_what_was_given_up_after_the_brake_was_set_was_not_given_up_for_it(rig: Rig) -> None:
+    since = rig.clock.now() - timedelta(minutes=1)
+    await given_up(rig)
+    await rig.store.write(lambda tx: tx.brakes.release(TARGET))
+    await rig.store.write(lambda tx: tx.brakes.put(Brake(PAIR, since, "it is wrong", "ann")))
+    await commands(rig).release(PAIR, "it was right", by="bob")
+
+    assert (await the_incident(rig)).hands_off
+
+
+async def test_what_may_have_been_carried_out_is_not_done_again(rig: Rig) -> None:
+    signal_of(rig)
+    answers(rig, OutcomeStatus.UNKNOWN)
+    await rig.hear()
+    await rig.run_for(10)
+    assert (len(wishes(rig)), await braked(rig)) == (1, [TARGET])
+    await commands(rig).release(TARGET, "it had arrived", by="bob")
+    await rig.run_for(900)
+
+    assert (len(wishes(rig)), (await the_incident(rig)).hands_off) == (1, True)
+    [entry] = [each for each in await said(rig, EventKind.RELEASED) if "not done again" in each.text]
+    assert entry.text == (
+        "bob let go of target:crm-api: it had arrived; what was done may have been carried out and is not done again: "
+        "people keep it"
+    )
+
+
+async def test_what_is_given_back_is_found_behind_any_number_of_others(rig: Rig) -> None:
+    await given_up(rig)
+    mine = await the_incident(rig)
+    plan = replace(mine.plan, target=TargetName("crm-db"))
+    others = [
+        (replace(mine, id=IncidentId(f"inc-9{number:03d}"), key=str(number), plan=plan), []) for number in range(501)
+    ]
+    await rig.store.write(lambda tx: tx.incidents.insert_all(others))
+    await commands(rig).release(TARGET, "mended", by="bob")
+
+    found = await rig.store.read(lambda tx: tx.incidents.get(mine.id))
+    assert not found.hands_off
 
 
 async def test_what_is_about_to_be_closed_or_does_not_fire_stays_as_it_is(rig: Rig) -> None:

@@ -5,6 +5,7 @@ Here time is real, because the runner really waits; the bounds are far from what
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from aetherlink.errors import StoreError
 from aetherlink.lib.clock import SystemClock
 from aetherlink.model.decisions import Evidence
 from aetherlink.model.ids import SourceName
-from aetherlink.model.incidents import IncidentStatus, Stage
+from aetherlink.model.incidents import Incident, IncidentStatus, Stage
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline import record
+from aetherlink.pipeline import runner as runner_module
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.pipeline.runner import Runner
@@ -279,3 +281,58 @@ async def test_in_a_storm_an_incident_is_left_alone_for_longer(rig: Rig) -> None
 
     assert (await rig.incident()).wake_at == now + record._IN_A_STORM
     assert record._IN_A_STORM > record._AFTER_A_TOUCH
+
+
+async def incidents_of(rig: Rig) -> list[Incident]:
+    found, _ = await rig.store.read(lambda tx: tx.incidents.page(limit=100, before=None))
+    return found
+
+
+def noting(begun: list[str], *, seconds: float) -> Callable[..., Awaitable[None]]:
+    """In the place of an incident's stages: it is noted, and takes so long."""
+
+    async def advance(_world: object, incident_id: str, _metrics: object) -> None:
+        begun.append(incident_id)
+        await asyncio.sleep(seconds)
+
+    return advance
+
+
+async def test_beside_more_urgent_ones_that_never_end_who_waits_has_a_turn(
+    rig: Rig, start: Callable[[], Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        await rig.hear(tenant=f"tenant-{number}", severity="warning")
+    await rig.hear(tenant="poor", severity="info")
+    rig.clock.set_by(timedelta(minutes=10))
+    [poor] = [one.id for one in await incidents_of(rig) if one.tenant == "poor"]
+    now = rig.clock.now()
+    for one in await incidents_of(rig):
+        if one.id != poor:
+            await rig.store.write(lambda tx, one=one: tx.incidents.update(replace(one, wake_at=now), []))
+    begun: list[str] = []
+    monkeypatch.setattr(runner_module, "advance", noting(begun, seconds=0.01))
+    runner = start()
+
+    async def is_looked_at_again() -> bool:
+        runner.wake()  # a webhook has come
+        return begun[20:].count(poor) > 1
+
+    await within(20, is_looked_at_again)
+
+
+async def test_a_timer_of_a_vip_is_kept_beside_a_backlog(
+    rig: Rig, start: Callable[[], Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        await rig.hear(tenant=f"tenant-{number}", severity="warning")
+    await rig.hear(tenant="vip-umbrella")
+    [vip] = [one for one in await incidents_of(rig) if one.vip]
+    at = rig.clock.now() + timedelta(seconds=1)
+    await rig.store.write(lambda tx: tx.incidents.update(replace(vip, wake_at=at), []))
+    begun: list[str] = []
+    monkeypatch.setattr(runner_module, "advance", noting(begun, seconds=0.2))
+    start()
+
+    await within(20, lambda: _is(vip.id in begun))
+    assert len(begun) < 40 + 30  # all that wait have begun when nobody looks for five seconds

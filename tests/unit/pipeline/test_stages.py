@@ -642,3 +642,14 @@ async def test_a_rollback_goes_to_the_release_before(rig: Rig) -> None:
 
 def test_a_plan_reads_as_words() -> None:
     assert Plan(Verb.SCALE, API, replicas=3).words == "scale crm-api to 3"
+
+
+async def test_where_no_playbook_acts_an_incident_is_looked_after_all_the_same(rig: Rig) -> None:
+    [playbook] = rig.world.playbooks
+    for playbooks in ((), (replace(playbook, steps=(), mode=Mode.OBSERVE),)):
+        rig.change(playbooks=playbooks)
+        await rig.hear(tenant=f"of-{len(playbooks)}")
+    await rig.run_for(2)
+
+    incidents, _ = await rig.store.read(lambda tx: tx.incidents.page(limit=9, before=None))
+    assert {(each.stage, each.escalated) for each in incidents} == {(Stage.WATCH, True)}

@@ -43,7 +43,8 @@ def router(services: ApiServices) -> APIRouter:
     ) -> shapes.BrakeShape:
         """The answer is the brake as it was. Open incidents that were given up for it are looked at anew.
 
-        But not those where a person said no, or where nobody said yes in time, or which another brake holds.
+        But not those where a person said no, or where nobody said yes in time, or which another brake holds; nor those
+        where the last action may have been carried out: it is not done again, as their timelines say.
         """
         return shapes.brake(await commands.release(scope, reason, by=caller.name))
 

@@ -1,0 +1,206 @@
+"""Acts on containers that exist: starts, restarts and stops them. Called by the pipeline; decides nothing.
+
+Containers are told by their ids, so one that was made anew is another one, and never hit in place of the first. No call
+is ever sent twice: after a reply that was lost, and after a no, the target is looked at.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aetherlink.clients.docker import DockerDaemon
+from aetherlink.clients.docker_containers import Container, ContainerStatus
+from aetherlink.errors import AetherError, ConflictError, NotFoundError, NotSentError, RejectedError
+from aetherlink.executors import docker_replicas as replicas
+from aetherlink.executors.bounds import refusal
+from aetherlink.executors.docker_options import DockerPlace
+from aetherlink.executors.docker_replicas import Call, Replica, Seen, Step
+from aetherlink.model.actions import Observation, Outcome, OutcomeStatus, Target, Verb, Wish
+
+_SAID_NO = (NotSentError, NotFoundError, ConflictError, RejectedError)
+_LOOK = timedelta(seconds=5)
+_PAUSES = (0.1, 0.2, 0.4, 0.8)  # seconds between two looks; the last goes on
+_NO_TIME = timedelta(0)
+_MOST_REMEMBERED = 2000
+
+
+class _Countdown:
+    """What is left of a deadline."""
+
+    def __init__(self, deadline: timedelta) -> None:
+        self._ends = asyncio.get_running_loop().time() + deadline.total_seconds()
+
+    @property
+    def left(self) -> timedelta:
+        return max(timedelta(seconds=self._ends - asyncio.get_running_loop().time()), _NO_TIME)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One wish on its way: what was seen before, how long a look may take, how long all of it."""
+
+    target: Target
+    wish: Wish
+    before: Seen
+    look: timedelta
+    time: _Countdown
+
+
+class DockerExecutor:
+    """See ports.Executor. It neither makes nor removes containers."""
+
+    verbs = frozenset({Verb.RESTART, Verb.SCALE})
+    is_rolling = True
+
+    def __init__(self, daemon: DockerDaemon, places: Mapping[str, DockerPlace], *, grace: timedelta) -> None:
+        self._daemon = daemon
+        self._places = places
+        self._grace = int(grace.total_seconds())
+        self._stopped: dict[tuple[str, datetime | None], None] = {}
+
+    async def observe(self, target: Target, *, deadline: timedelta) -> Observation:
+        """What is. Raises UnreachableError, NotFoundError or AnswerError."""
+        return (await self._look(target, deadline)).observation
+
+    async def converge(self, target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:
+        """Make it so. Already true: not needed, without a call. A lost reply: looked at, else unknown.
+
+        The deadline is for all of it: a look before, the calls, the wait until what was started is ready, and a look.
+        """
+        time, look = _Countdown(deadline), min(deadline / 4, _LOOK)
+        try:
+            before = await self._look(target, look)
+        except AetherError as problem:
+            return Outcome(OutcomeStatus.FAILED, f"it could not be looked at, so nothing was sent: {problem}")
+        if before.observation.shows(wish):
+            return Outcome(OutcomeStatus.NOT_NEEDED, "it is so already")
+        if reason := refusal(target, wish) or replicas.objection(before, wish):
+            return Outcome(OutcomeStatus.FAILED, f"nothing was sent: {reason}")
+        return await self._carry_out(_Attempt(target, wish, before, look, time))
+
+    async def _carry_out(self, attempt: _Attempt) -> Outcome:
+        sent = 0
+        try:
+            for step in replicas.steps(attempt.before, attempt.wish):
+                await self._send(attempt, step)
+                sent += 1
+                if step.call is not Call.STOP and not await self._is_ready(attempt, step.container):
+                    break
+            return await self._judged(attempt, sent)
+        except NotSentError as problem:
+            if not sent:
+                return Outcome(OutcomeStatus.FAILED, f"nothing was sent: {problem}")
+            return await self._after_trouble(attempt, problem)
+        except AetherError as problem:
+            return await self._after_trouble(attempt, problem)
+
+    async def _send(self, attempt: _Attempt, step: Step) -> None:
+        name, one = str(attempt.target.name), step.container
+        left, grace = attempt.time.left - attempt.look, self._grace if one.stop_seconds is None else one.stop_seconds
+        ends = step.call is not Call.START and one.status is ContainerStatus.RUNNING
+        if left <= timedelta(seconds=grace if ends else 0):
+            raise NotSentError(f"{one.name} may take {grace} s to end, and {left.total_seconds():.0f} s are left")
+        match step.call:
+            case Call.RESTART:
+                await self._daemon.restart(name, one.id, grace=grace, deadline=left)
+            case Call.START:
+                await self._daemon.start(name, one.id, deadline=left)
+            case Call.STOP:
+                await self._daemon.stop(name, one.id, grace=grace, deadline=left)
+
+    async def _is_ready(self, attempt: _Attempt, container: Container) -> bool:
+        """Wait for it, as long as there is time for one more look at all of them."""
+        for pause in _pauses():
+            left = attempt.time.left - attempt.look
+            if left <= _NO_TIME:
+                return False
+            seen = await self._daemon.container(attempt.target.name, container.id, deadline=min(left, attempt.look))
+            if seen.is_ready:
+                return True
+            await asyncio.sleep(pause)
+        return False
+
+    async def _judged(self, attempt: _Attempt, sent: int) -> Outcome:
+        """What Docker said counts for nothing; what the target shows does. Where nothing was sent, it is waited for."""
+        seen = await (self._look(attempt.target, attempt.look) if sent else self._settled(attempt, is_no=False))
+        if seen.observation.shows(attempt.wish):
+            by = "" if sent else "by Docker's own restart policy: "
+            return Outcome(OutcomeStatus.DONE, f"{by}{seen.words}")
+        said = f"{sent} calls were answered with yes" if sent else "it was left to Docker, nothing was sent"
+        return Outcome(OutcomeStatus.FAILED, f"{said}, but in time it shows only this: {seen.words}")
+
+    async def _after_trouble(self, attempt: _Attempt, problem: AetherError) -> Outcome:
+        """The reply is lost, or it was a no, which may come after the act: what the target shows counts."""
+        try:
+            seen = await self._settled(attempt, is_no=isinstance(problem, _SAID_NO))
+        except AetherError as second:
+            return Outcome(OutcomeStatus.UNKNOWN, f"{problem}; and it could not be looked at: {second}")
+        if seen.observation.shows(attempt.wish):
+            return Outcome(OutcomeStatus.DONE, f"the target shows it, in spite of this: {problem}")
+        if isinstance(problem, NotSentError) or (isinstance(problem, _SAID_NO) and _is_untouched(seen, attempt.before)):
+            return Outcome(OutcomeStatus.FAILED, str(problem))
+        return Outcome(OutcomeStatus.UNKNOWN, f"the target does not show its effect yet: {problem}; {seen.words}")
+
+    async def _settled(self, attempt: _Attempt, *, is_no: bool) -> Seen:
+        """The first look that shows the wish, else the last in time; after a no that nothing came of, the first."""
+        seen = await self._look(attempt.target, attempt.look)
+        for pause in _pauses():
+            is_over = seen.observation.shows(attempt.wish) or (is_no and _is_untouched(seen, attempt.before))
+            if is_over or attempt.time.left <= attempt.look:
+                break
+            await asyncio.sleep(pause)
+            seen = await self._look(attempt.target, attempt.look)
+        return seen
+
+    async def _look(self, target: Target, deadline: timedelta) -> Seen:
+        place = self._places.get(target.name)
+        if place is None:
+            raise NotFoundError(f"target {target.name} is no container of the settings")
+        time = _Countdown(deadline)
+        found = await self._daemon.labelled(target.name, replicas.filters(place), place.container, deadline=deadline)
+        own = replicas.members(place, found)
+        return Seen(tuple([Replica(one, await self._is_wanted(target, one, time)) for one in own]))
+
+    async def _is_wanted(self, target: Target, container: Container, time: _Countdown) -> bool:
+        """A stop that was seen once is kept, for the daemon forgets it before the container starts again."""
+        if not replicas.is_over(container):
+            return replicas.is_wanted(container, ())
+        key = (container.id, container.ending.at)
+        if key in self._stopped:
+            return False
+        try:
+            events = await self._daemon.happened(target.name, container, deadline=time.left)
+        except RejectedError:  # a proxy that lets no events through: the container itself has to tell
+            events = []
+        if "stop" in events:
+            self._remember(key)
+        return replicas.is_wanted(container, events)
+
+    def _remember(self, key: tuple[str, datetime | None]) -> None:
+        if len(self._stopped) >= _MOST_REMEMBERED:
+            del self._stopped[next(iter(self._stopped))]
+        self._stopped[key] = None
+
+
+def _pauses() -> Iterator[float]:
+    yield from _PAUSES
+    while True:
+        yield _PAUSES[-1]
+
+
+def _is_untouched(seen: Seen, before: Seen) -> bool:
+    """Whether the same containers have the same starts and ends."""
+    return _lives(seen) == _lives(before)
+
+
+def _lives(seen: Seen) -> list[tuple[str, datetime | None, datetime | None]]:
+    return [(one.container.id, one.container.started_at, one.container.ending.at) for one in seen.replicas]
+
+
+def opened_docker(
+    host: str, grace: timedelta, places: Mapping[str, DockerPlace]
+) -> tuple[DockerExecutor, Callable[[], Awaitable[None]]]:
+    """The executor on the daemon at that address, with the way to close it."""
+    daemon = DockerDaemon(host)
+    return DockerExecutor(daemon, places, grace=grace), daemon.aclose

@@ -1,0 +1,39 @@
+"""What the tests on a real daemon share: one image with a health check, made on the spot, and services of it.
+
+Nothing is faked: daemon and containers are real, and what they did is read through Docker's own command line.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rigs.base_image import write_base_image
+from rigs.containers import Containers, build, imported
+from rigs.docker_stack import Stack
+
+_DOCKERFILE = """\
+ARG BASE_IMAGE
+FROM $BASE_IMAGE
+HEALTHCHECK --interval=300ms --timeout=5s --retries=1 CMD \
+["python3", "-c", "import os, sys; sys.exit(os.path.exists('/tmp/ill'))"]
+"""
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The machine's own Python, with a check that fails once /tmp/ill is there."""
+    folder: Path = tmp_path_factory.mktemp("docker-executor")
+    archive = folder / "base.tar"
+    write_base_image(archive)
+    (folder / "context").mkdir()
+    (folder / "context/Dockerfile").write_text(_DOCKERFILE)
+    with imported(archive) as base:
+        archive.unlink()
+        yield build(folder / "context", "checked", base=base)
+
+
+@pytest.fixture
+def stack(image: str) -> Iterator[Stack]:
+    with Containers.open() as made:
+        yield Stack(image, made)
