@@ -48,17 +48,35 @@ class Made:
     image: str
     name: str = field(default_factory=lambda: f"aether-test-{secrets.token_hex(6)}")
 
-    def run(self, *options: str, image: str | None = None, name: str = "", program: str = WAITING) -> str:
-        """The full id of a running container, managed unless the options say otherwise."""
-        labels = [] if any("aether.managed" in option for option in options) else ["--label=aether.managed=true"]
-        common = ["--detach", "--network=none", f"--name={name or self.name}", *labels, *options]
-        return docker("run", *common, image or self.image, "python3", "-c", program)
+    def run(self, *options: str, **more: Any) -> str:
+        """The full id of a running container; it takes what `create` takes."""
+        made = self.create(*options, **more)
+        docker("start", made)
+        return made
+
+    def create(
+        self,
+        *options: str,
+        image: str | None = None,
+        name: str = "",
+        program: str = WAITING,
+        network: str = "none",
+        is_labelled: bool = True,
+    ) -> str:
+        """The full id of a container; it is managed unless it is said, or an option says, otherwise."""
+        says = any("aether.managed" in option for option in options)
+        labels = [] if says or not is_labelled else ["--label=aether.managed=true"]
+        common = [f"--network={network}", f"--name={name or self.name}", *labels, *options]
+        return docker("create", *common, image or self.image, "python3", "-c", program)
 
     def replicas(self, service: str, count: int) -> list[str]:
         """So many containers as compose would have made them."""
-        return [self.run(*self._compose(service, each), name=f"{self.name}-{each}") for each in range(1, count + 1)]
+        return [
+            self.run(*self.labels_of_compose(service, each), name=f"{self.name}-{each}") for each in range(1, count + 1)
+        ]
 
-    def _compose(self, service: str, number: int) -> list[str]:
+    def labels_of_compose(self, service: str, number: int) -> list[str]:
+        """Options that give a container what compose labels it with."""
         labels = {"project": self.name, "service": service, "container-number": number, "oneoff": "False"}
         return [f"--label=com.docker.compose.{key}={value}" for key, value in labels.items()]
 
@@ -98,11 +116,15 @@ class Proxy:
         self.process.wait()
 
 
+def docker_socket() -> Path:
+    """Where the daemon of the tests listens."""
+    return Path(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://"))
+
+
 @contextmanager
 def running_proxy(folder: Path, **options: object) -> Iterator[Proxy]:
     """Until the end of the block; by SIGTERM, which it has to obey."""
-    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    given = {"listen": f"unix://{folder}/proxy.sock", "daemon": host.removeprefix("unix://"), "look_every": "1s"}
+    given = {"listen": f"unix://{folder}/proxy.sock", "daemon": str(docker_socket()), "look_every": "1s"}
     settings = {"data_dir": str(folder), "socket_proxy": {**given, **options}}
     (folder / "aether.yaml").write_text(json.dumps(settings))
     command = [AETHER, "socket-proxy", "--config", folder / "aether.yaml"]

@@ -80,12 +80,7 @@ async def test_events_come_as_they_happen_until_the_caller_leaves(proxy: Proxy, 
 
 
 async def test_events_of_a_time_that_is_over_end(proxy: Proxy, made: Made) -> None:
-    id_ = made.run()
-    filters = quote(json.dumps({"container": [id_], "event": ["start"]}))
-
-    reply = await ask(
-        proxy.socket, "GET", f"/events?since=1&until=4102444800.0&filters={filters}".replace("4102444800.0", "2")
-    )
+    reply = await ask(proxy.socket, "GET", "/events?since=1&until=2")
 
     assert reply.status == 200
     assert reply.body.endswith(b"0\r\n\r\n")

@@ -34,21 +34,13 @@ async def test_of_the_forbidden_calls_none_passes(proxy: Proxy, made: Made, rele
     before, since = shown(id_), now()
 
     calls = forbidden(made.name, id_, releases.first)
-    passed = {
-        what: reply.status for what, call in calls.items() if (reply := await say(proxy.socket, call)).status < 400
-    }
-    odd = {
-        what: reply.status
-        for what, call in calls.items()
-        if (reply := await say(proxy.socket, call)).status not in REFUSALS
-    }
+    statuses = {what: (await say(proxy.socket, call)).status for what, call in calls.items()}
 
     assert len(calls) > 200
-    assert passed == {}
-    assert odd == {}
+    assert {what: status for what, status in statuses.items() if status not in REFUSALS} == {}
     assert events(since, made.name, id_, releases.first) == []
     assert shown(id_) == before
-    assert proxy.log.count("refused: ") >= 2 * len(calls)
+    assert proxy.log.count("refused: ") >= len(calls)
 
 
 async def test_the_witness_sees_what_does_happen(proxy: Proxy, made: Made) -> None:
