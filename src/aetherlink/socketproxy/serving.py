@@ -52,7 +52,6 @@ async def _until_told(options: SocketProxyOptions, data_dir: Path) -> int:
 @asynccontextmanager
 async def serving(options: SocketProxyOptions, data_dir: Path) -> AsyncIterator[str]:
     """Serve while inside; where it listens. Raises SettingsError when it cannot start."""
-    listening = _listening(options)
     seconds = options.answer_within.total_seconds()
     daemon = Daemon(options.daemon)
     making = Making(
@@ -64,6 +63,7 @@ async def serving(options: SocketProxyOptions, data_dir: Path) -> AsyncIterator[
     )
     door = Door(daemon, making, connections=options.connections, seconds=seconds)
     watch = Periodic("images that run", making.look, every=options.look_every, log=_log)
+    listening = _listening(options)
     server = await asyncio.start_server(door.hear, sock=listening, limit=HEAD_BYTES, backlog=_BACKLOG)
     watch.start()
     try:

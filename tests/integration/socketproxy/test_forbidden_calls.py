@@ -1,6 +1,5 @@
 """The table of forbidden calls against the real daemon, whose own events are the witness that nothing happened."""
 
-import asyncio
 import json
 
 import pytest
@@ -69,15 +68,3 @@ async def test_of_what_is_not_opted_in_nothing_is_changed(proxy: Proxy, made: Ma
     assert statuses == [403] * len(calls)
     assert events(since, made.name, id_) == []
     assert shown(id_) == before
-
-
-async def test_many_forbidden_calls_at_a_time_do_not_pass_either(proxy: Proxy, made: Made, releases: Releases) -> None:
-    id_ = made.run()
-    since = now()
-
-    calls = list(forbidden(made.name, id_, releases.first).values())
-    for first in range(0, len(calls), 20):
-        replies = await asyncio.gather(*(say(proxy.socket, call) for call in calls[first : first + 20]))
-        assert {reply.status for reply in replies} <= REFUSALS
-
-    assert events(since, made.name, id_) == []
