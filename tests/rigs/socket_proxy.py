@@ -19,7 +19,7 @@ from rigs.agent_process import AETHER, wait_until
 from rigs.containers import docker
 
 WAITING = "import signal as s; s.pthread_sigmask(s.SIG_BLOCK, [s.SIGTERM]); s.sigwait([s.SIGTERM])"
-DEAF = "import signal as s, time; s.signal(s.SIGTERM, s.SIG_IGN); time.sleep(3600)"
+DEAF = "import signal as s; s.signal(s.SIGTERM, s.SIG_IGN); s.pause()"
 
 
 @dataclass(frozen=True)

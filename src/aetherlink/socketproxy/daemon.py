@@ -13,7 +13,7 @@ import httptools
 
 from aetherlink.errors import AnswerError, DeadlineError, RejectedError, UnreachableError
 
-ANSWER_BYTES = 16 * 1024 * 1024
+ANSWER_BYTES = 8 * 1024 * 1024
 _CHUNK = 64 * 1024
 _CONNECT_SECONDS = 5.0
 # Clients choose the version of the API by the last two.

@@ -86,13 +86,14 @@ class Door:
             said = f"{request.method} {request.target}"
             call = rights.match(request)
             if call.kind is Kind.EVENTS:
-                await self._stream(call, request, writer)
+                await self._stream_until_left(call, request, reader, writer)
                 return
             answer = await self._carried_out(call)
         except AetherError as problem:
             answer = _refusal(problem)
-            told = _log.warning if isinstance(problem, BadRequestError | ForbiddenError) else _log.error
-            told("refused: %s: %s", _bounded(said), _bounded(str(problem)))
+            is_refused = isinstance(problem, BadRequestError | ForbiddenError)
+            word = "refused" if is_refused else "not done"
+            _log.warning("%s: %s: %s", word, _bounded(said), _bounded(str(problem)))
         except OSError:
             raise
         except Exception as problem:  # noqa: BLE001 - the named boundary of a call: an answer that nobody foresaw
@@ -136,6 +137,21 @@ class Door:
         return await self._making.add_replicas(
             call.parts["project"], call.parts["service"], add, seen if isinstance(seen, int) else None
         )
+
+    async def _stream_until_left(
+        self, call: Call, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """A caller who left a quiet stream would otherwise hold its place until something happens."""
+        streaming = asyncio.create_task(self._stream(call, request, writer))
+        leaving = asyncio.create_task(reader.read(1))
+        try:
+            await asyncio.wait({streaming, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if streaming.done():
+                streaming.result()
+        finally:
+            streaming.cancel()
+            leaving.cancel()
+            await asyncio.gather(streaming, leaving, return_exceptions=True)
 
     async def _stream(self, call: Call, request: Request, writer: asyncio.StreamWriter) -> None:
         """Events as they come, of containers only, until a bound is reached: who wants more asks again."""

@@ -78,6 +78,8 @@ class Making:
         async with self._one_at_a_time:
             await self._settle()
             old = await self.changeable(id_)
+            if old["Id"] != id_:
+                raise NotFoundError(f"there is no container with the id {id_}, only one of that name")
             wanted = image or str(old["Image"])
             key = key_of(labels_of(old), name_of(old))
             if wanted != old["Image"] and not self._remembered.ran(key, wanted):

@@ -1,5 +1,6 @@
 """What a new container is made of: its sibling, as the daemon shows it, and nothing else. Pure."""
 
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,7 @@ _FROM_IMAGE = (
 _ENDPOINT = ("IPAMConfig", "Links", "DriverOpts", "GwPriority")
 _UNNAMED_VOLUME = re.compile(r"[0-9a-f]{64}:")  # of the sibling alone, though a replacement has to name it
 _SOCKETS = ("docker.sock", "containerd.sock", "podman.sock")
+_ABOVE_SOCKETS = frozenset({"/", "//", "/run", "/var", "/var/run"})
 
 Body = dict[str, Any]
 
@@ -26,13 +28,14 @@ Body = dict[str, Any]
 def check_fit(sibling: Mapping[str, Any]) -> None:
     """Raises ConflictError for a container that is not made anew: one that holds the machine, or cannot be copied."""
     host = sibling["HostConfig"]
-    mounts = [*(host.get("Binds") or ()), *(mount.get("Source") or "" for mount in host.get("Mounts") or ())]
+    binds = (str(bind).partition(":")[0] for bind in host.get("Binds") or ())
+    mounts = [*binds, *(str(mount.get("Source") or "") for mount in host.get("Mounts") or ())]
     name = name_of(sibling)
     reasons = {
         "it is privileged": host.get("Privileged"),
         "it shares the machine's processes, memory or users": "host"
         in {host.get("PidMode"), host.get("IpcMode"), host.get("UsernsMode")},
-        "it holds a container engine's socket": any(socket in mount for mount in mounts for socket in _SOCKETS),
+        "it holds a container engine's socket": any(map(_holds_a_socket, mounts)),
         "it is removed when it ends": host.get("AutoRemove"),
         "it takes volumes or a network from another container": host.get("VolumesFrom")
         or str(host.get("NetworkMode", "")).startswith("container:"),
@@ -40,6 +43,10 @@ def check_fit(sibling: Mapping[str, Any]) -> None:
     }
     if reason := next((reason for reason, holds in reasons.items() if holds), None):
         raise ConflictError(f"{name} is not made anew: {reason}")
+
+
+def _holds_a_socket(mount: str) -> bool:
+    return posixpath.normpath(mount) in _ABOVE_SOCKETS or any(socket in mount for socket in _SOCKETS)
 
 
 def replacement(old: Mapping[str, Any], old_image: Mapping[str, Any] | None, image: str) -> Body:

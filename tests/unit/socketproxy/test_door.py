@@ -154,6 +154,29 @@ async def test_a_caller_too_many_is_turned_away(stage) -> None:
     assert [(await one).status for one in stuck] == [200] * 4
 
 
+async def test_who_leaves_a_quiet_stream_of_events_gives_the_place_free(stage) -> None:
+    stage.daemon.answering.clear()
+    for _ in range(4):
+        _, writer = await asyncio.open_unix_connection(stage.socket)
+        writer.write(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        before = len(stage.daemon.asked)
+        await eventually(lambda before=before: len(stage.daemon.asked) > before)
+        writer.close()
+
+    for _ in range(1000):
+        status = (await ask(stage.socket, "POST", "/containers/api/kill")).status
+        if status != 503:
+            break
+    assert status == 403
+
+
+async def test_an_id_that_is_only_a_name_by_now_is_not_made_anew(stage) -> None:
+    stage.daemon.containers[0]["Name"] = f"/{'c' * 64}"
+
+    assert (await ask(stage.socket, "POST", f"/aether/v1/containers/{'c' * 64}/replace")).status == 404
+    assert stage.daemon.changes == []
+
+
 @pytest.mark.parametrize(
     "raw",
     [

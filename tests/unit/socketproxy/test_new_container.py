@@ -64,6 +64,8 @@ def test_a_replica_has_no_address_name_or_volume_of_its_sibling() -> None:
         {"UsernsMode": "host"},
         {"Binds": ["/run/docker.sock:/x"]},
         {"Mounts": [{"Type": "bind", "Source": "/var/run/docker.sock", "Target": "/x"}]},
+        {"Binds": ["/var/run/:/var/run:ro"]},
+        {"Binds": ["/:/rootfs:ro"]},
         {"AutoRemove": True},
         {"VolumesFrom": ["other"]},
         {"NetworkMode": f"container:{'d' * 64}"},
