@@ -11,7 +11,7 @@ from rigs.containers import build, docker, imported
 from rigs.socket_proxy import Made, Proxy, Releases, running_proxy
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Releases]:
     folder = tmp_path_factory.mktemp("images")
     write_base_image(folder / "base.tar")

@@ -17,10 +17,10 @@ async def test_a_container_is_restarted_stopped_and_started(proxy: Proxy, made: 
     id_ = made.run()
     began = shown(id_)["State"]["StartedAt"]
 
-    assert (await ask(proxy.socket, "POST", f"/v1.41/containers/{made.name}/restart?t=5")).status == 204
+    assert (await ask(proxy.socket, "POST", f"/v1.41/containers/{made.name}/restart?t=1")).status == 204
     assert shown(id_)["State"]["StartedAt"] > began
 
-    assert (await ask(proxy.socket, "POST", f"/containers/{id_[:12]}/stop?t=5")).status == 204
+    assert (await ask(proxy.socket, "POST", f"/containers/{id_[:12]}/stop?t=1")).status == 204
     assert shown(id_)["State"]["Running"] is False
 
     assert (await ask(proxy.socket, "POST", f"/containers/{id_}/start")).status == 204
@@ -69,7 +69,7 @@ async def test_events_come_as_they_happen_until_the_caller_leaves(proxy: Proxy, 
 
     async with asyncio.timeout(30):
         head = await reader.readuntil(b"\r\n\r\n")
-        await ask(proxy.socket, "POST", f"/containers/{id_}/stop?t=5")
+        await ask(proxy.socket, "POST", f"/containers/{id_}/stop?t=1")
         told = await reader.readuntil(b'"status":"stop"')
     writer.close()
 

@@ -62,13 +62,13 @@ async def test_a_proxy_that_dies_leaves_one_container_that_runs(
     old = made.run("--volume=/kept")
     dying = DyingDaemon(docker_socket(), at=at, after=after)
     with pytest.raises(_DiedError):
-        await making(dying, tmp_path).replace(old, None, grace=5)
+        await making(dying, tmp_path).replace(old, None, grace=1)
 
     next_one = making(Daemon(docker_socket()), tmp_path)
     await next_one.look()
     after_it = shown(made.name)
     if after_it["Id"] == old:  # taken back: then it can be tried again, whatever was left lying about
-        await next_one.replace(old, None, grace=5)
+        await next_one.replace(old, None, grace=1)
 
     there = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"name={made.name}").split()
     assert after_it["State"]["Running"]
@@ -81,6 +81,6 @@ async def test_a_proxy_that_dies_leaves_one_container_that_runs(
 async def test_a_replacement_makes_as_many_calls_as_are_cut_off_above(tmp_path: Path, made: Made) -> None:
     counting = DyingDaemon(docker_socket(), at=0, after=False)
 
-    await making(counting, tmp_path).replace(made.run("--volume=/kept"), None, grace=5)
+    await making(counting, tmp_path).replace(made.run("--volume=/kept"), None, grace=1)
 
     assert counting.calls == CALLS

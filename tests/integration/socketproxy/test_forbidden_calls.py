@@ -47,7 +47,7 @@ async def test_the_witness_sees_what_does_happen(proxy: Proxy, made: Made) -> No
     id_ = made.run()
     since = now()
 
-    await ask(proxy.socket, "POST", f"/containers/{id_}/restart?t=5")
+    await ask(proxy.socket, "POST", f"/containers/{id_}/restart?t=1")
     docker("exec", id_, "python3", "-c", "1")
 
     actions = {str(event["Action"]).partition(":")[0] for event in events(since, made.name)}

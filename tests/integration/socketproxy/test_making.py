@@ -22,7 +22,7 @@ def known(proxy: Proxy, key: str, image: str) -> None:
     wait_until(lambda: image in proxy.remembered["images"].get(key, []), f"{image} is remembered for {key}")
 
 
-async def replace(proxy: Proxy, id_: str, image: str | None = None, seconds: int = 5) -> Reply:
+async def replace(proxy: Proxy, id_: str, image: str | None = None, seconds: int = 1) -> Reply:
     body = None if image is None else {"image": image}
     return await ask(proxy.socket, "POST", f"/aether/v1/containers/{id_}/replace?t={seconds}", body)
 
@@ -166,7 +166,7 @@ async def test_a_service_gets_one_more_replica_up_to_its_bound(proxy: Proxy, mad
 
 async def test_a_replica_that_rests_is_to_be_started_before_another_is_made(proxy: Proxy, made: Made) -> None:
     _, second = made.replicas("api", 2)
-    docker("stop", "--time=5", second)
+    docker("stop", "--time=1", second)
 
     reply = await grow(proxy, made.name, add=1)
 
@@ -195,7 +195,7 @@ async def test_workloads_of_the_settings_need_no_label(tmp_path: Path, made: Mad
     made.run(*made.labels_of_compose("api", 1), is_labelled=False)
 
     with running_proxy(tmp_path, workloads=[declared.format(name=made.name)]) as proxy:
-        assert (await ask(proxy.socket, "POST", f"/containers/{made.name}/restart?t=5")).status == status
+        assert (await ask(proxy.socket, "POST", f"/containers/{made.name}/restart?t=1")).status == status
 
 
 async def test_a_container_of_two_networks_is_in_both_again(proxy: Proxy, made: Made) -> None:
