@@ -81,8 +81,13 @@ class Made:
         return [f"--label=com.docker.compose.{key}={value}" for key, value in labels.items()]
 
     def remove_all(self) -> None:
-        for one in docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"name={self.name}").split():
+        there = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"name={self.name}").split()
+        mounts = [mount for one in there for mount in shown(one)["Mounts"] if mount["Type"] == "volume"]
+        for one in there:
             docker("rm", "--force", "--volumes", one)
+        left = docker("volume", "ls", "--quiet").split()
+        for volume in {mount["Name"] for mount in mounts} & {*left}:  # a successor names its volumes, and keeps them
+            docker("volume", "rm", volume)
 
 
 @dataclass
