@@ -45,6 +45,7 @@ from aetherlink.playbooks import form_problems, strict_yaml
 from aetherlink.policy.options import BudgetOptions, ProtectedName
 from aetherlink.policy.protection import own_names, own_places, protected_name
 from aetherlink.probes.options import ProbeOptions
+from aetherlink.socketproxy.options import SocketProxyOptions
 from aetherlink.store.options import DatabaseUrl, has_password
 from aetherlink.store.retention_options import RetentionOptions
 
@@ -192,6 +193,9 @@ class Settings(BaseSettings):
     clients: ClientOptions = Field(default=ClientOptions(), description="Bounds on what is asked of the outside.")
     docker: DockerExecutorOptions = Field(default=DockerExecutorOptions(), description="The executor for containers.")
     lab: LabExecutorOptions = Field(default=LabExecutorOptions(), description="The lab's executor.")
+    socket_proxy: SocketProxyOptions = Field(
+        default=SocketProxyOptions(), description="What `aether socket-proxy` lets through; the agent does not read it."
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -20,6 +20,7 @@ from aetherlink.cli import (
     playbooks,
     serving,
     smoke,
+    socket_proxy,
     tokens,
 )
 from aetherlink.errors import AetherError
@@ -40,6 +41,7 @@ GROUPS = (
     backup.group,
     tokens.group,
     smoke.group,
+    socket_proxy.group,
 )
 
 aether = typer.Typer(
