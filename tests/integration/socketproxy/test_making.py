@@ -10,7 +10,7 @@ from rigs.agent_process import wait_until
 from rigs.containers import docker
 from rigs.patience import eventually
 from rigs.raw_http import Reply, ask
-from rigs.socket_proxy import DEAF, Made, Proxy, Releases, exists, running_proxy, shown
+from rigs.socket_proxy import DEAF, Made, Proxy, Releases, docker_socket, exists, running_proxy, shown
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 OPTIONS = ("--env=COLOUR=blue", "--label=team=shop", "--memory=64m", "--cap-drop=ALL", "--volume=/kept", "--user=65534")
@@ -100,7 +100,7 @@ async def test_where_the_successor_does_not_start_the_old_one_is_back(
         assert proxy.remembered["swap"] is None
 
 
-@pytest.mark.parametrize("option", ["--privileged", "--pid=host", "--volume=/var/run/docker.sock:/s"])
+@pytest.mark.parametrize("option", ["--privileged", "--pid=host", f"--volume={docker_socket()}:/s"])
 async def test_what_holds_the_machine_is_not_made_anew(proxy: Proxy, made: Made, option: str) -> None:
     id_ = made.create(option)
 
