@@ -179,6 +179,7 @@ class Simulation:
         change = self._alertmanager.next_change(now)
         instants = [*wakes, change] if change is not None else wakes
         ahead = [(each - now).total_seconds() for each in instants if each > now]
+        ahead += [over - at for over in self._process.resting.values() if over > (at := self._clock.monotonic())]
         return min([self._setup.longest_jump.total_seconds(), *ahead, *([] if self._wait is None else [self._wait])])
 
     def _due(self) -> list[IncidentId]:
