@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aetherlink.lib.option_types import Duration
+from aetherlink.lib.option_types import Count, Duration
 
 MEBIBYTE = 1024 * 1024
 
@@ -20,10 +20,10 @@ class ClientOptions(BaseModel):
         le=timedelta(minutes=10),
         description="Total time for one request, the wait for a free slot and the reading of the answer included.",
     )
-    max_bytes: int = Field(
+    max_bytes: Count = Field(
         default=10 * MEBIBYTE, ge=1024, le=256 * MEBIBYTE, description="The largest answer that is read, in bytes."
     )
-    in_flight: int = Field(
+    in_flight: Count = Field(
         default=8,
         ge=1,
         le=100,

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from aetherlink.clients.http_target_options import HttpRequestOptions, HttpTargetOptions
 from aetherlink.executors.docker_options import ContainerName, DockerPlace, ProjectName
-from aetherlink.lib.option_types import Name
+from aetherlink.lib.option_types import Count, Name, Number
 from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import TargetName
@@ -40,15 +40,15 @@ class TargetOptions(BaseModel):
         description="For `docker`, in place of project and service: one container by its name. It has to carry the "
         "label `aether.managed=true`.",
     )
-    min: int = Field(default=1, ge=0, le=1000, description="The least number of replicas.")
-    max: int = Field(default=1, ge=1, le=1000, description="The greatest number of replicas.")
-    floor: int = Field(
+    min: Count = Field(default=1, ge=0, le=1000, description="The least number of replicas.")
+    max: Count = Field(default=1, ge=1, le=1000, description="The greatest number of replicas.")
+    floor: Count = Field(
         default=0,
         ge=0,
         le=1000,
         description="No action may leave fewer replicas ready than this while others are; at most `max`.",
     )
-    healthy_share: float = Field(
+    healthy_share: Number = Field(
         default=0.0,
         ge=0,
         le=1,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aetherlink.lib.option_types import Duration, PromQL
+from aetherlink.lib.option_types import Count, Duration, Number, PromQL
 
 _Interval = Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=timedelta(days=1))]
 _PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
@@ -32,7 +32,7 @@ class HealthOptions(BaseModel):
         description="The PromQL that gives the score of each tenant, told apart by the first label of labels.tenant "
         "that is there; null: no scores by tenant.",
     )
-    most_tenants: int = Field(
+    most_tenants: Count = Field(
         default=50,
         ge=0,
         le=500,
@@ -43,7 +43,7 @@ class HealthOptions(BaseModel):
     check_at_start: bool = Field(
         default=False, description="true checks at once; false waits one interval before the first check."
     )
-    threshold: float = Field(default=60.0, ge=0, le=100, description="A score below this one is low.")
+    threshold: Number = Field(default=60.0, ge=0, le=100, description="A score below this one is low.")
     freshness_query: PromQL | None = Field(
         default="time() - max(timestamp(up))",
         description="The PromQL that gives how many seconds ago the data behind the score were scraped. Where it rests "
@@ -71,7 +71,7 @@ class HealthOptions(BaseModel):
         gt=timedelta(0),
         description="How long readings are kept.",
     )
-    most_readings: int = Field(
+    most_readings: Count = Field(
         default=1_000_000, ge=1000, description="How many readings are kept at most; beyond them the oldest go."
     )
     source_interval: _Interval = Field(

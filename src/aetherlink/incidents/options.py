@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aetherlink.lib.option_types import Duration
+from aetherlink.lib.option_types import Count, Duration
 from aetherlink.playbooks.schema import Matchers
 
 
@@ -66,7 +66,7 @@ class GroupingOptions(BaseModel):
         default=timedelta(minutes=10),
         description="An incident that was resolved less than this ago is opened again instead of a second one.",
     )
-    flap_count: int = Field(
+    flap_count: Count = Field(
         default=4, ge=2, le=20, description="An incident flaps when its alerts fire anew this often within flap_window."
     )
     flap_window: Duration = Field(
@@ -84,10 +84,10 @@ class ReceptionOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    queue_alerts: int = Field(
+    queue_alerts: Count = Field(
         default=100_000, ge=1, description="How many alerts may wait; above it a webhook is answered 503."
     )
-    queue_bytes: int = Field(
+    queue_bytes: Count = Field(
         default=128 * 1024 * 1024,
         ge=1024,
         description="How many bytes of webhooks may wait; above it a webhook is answered 503.",

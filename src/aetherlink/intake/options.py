@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from aetherlink.lib.option_types import Duration
+from aetherlink.lib.option_types import Count, Duration
 
 
 class IntakeOptions(BaseModel):
@@ -13,10 +13,10 @@ class IntakeOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    max_body_bytes: int = Field(
+    max_body_bytes: Count = Field(
         default=32 * 1024 * 1024, ge=1024, description="The largest webhook body in bytes; a larger one is refused."
     )
-    bodies_bytes: int = Field(
+    bodies_bytes: Count = Field(
         default=128 * 1024 * 1024,
         ge=1024,
         description="How many bytes of webhook bodies may be held at the same time, not counting the first 64 KiB of "
@@ -25,18 +25,18 @@ class IntakeOptions(BaseModel):
     body_deadline: Duration = Field(
         default=timedelta(seconds=20), description="How long a sender may take to send a body."
     )
-    quarantine_rows: int = Field(
+    quarantine_rows: Count = Field(
         default=1000,
         ge=1,
         le=100_000,
         description="How many bodies that could not be read are kept; beyond it the oldest go.",
     )
-    quarantine_bytes: int = Field(
+    quarantine_bytes: Count = Field(
         default=16 * 1024 * 1024,
         ge=1024,
         description="How many bytes of such bodies are kept altogether; beyond it the oldest go.",
     )
-    quarantine_body_bytes: int = Field(
+    quarantine_body_bytes: Count = Field(
         default=256 * 1024, ge=1024, description="How much of one such body is kept, in bytes; the rest is cut off."
     )
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aetherlink.lib.option_types import Duration
+from aetherlink.lib.option_types import Count, Duration
 
 
 class ReconcileOptions(BaseModel):
@@ -36,13 +36,13 @@ class ReconcileOptions(BaseModel):
         "in memory only, and after a start lists nothing until Prometheus has sent again. Longer than the longest "
         "evaluation interval.",
     )
-    max_bytes: int = Field(
+    max_bytes: Count = Field(
         default=64 * 1024 * 1024,
         ge=1024,
         le=1024 * 1024 * 1024,
         description="The largest list of alerts that is read, in bytes; a larger one is an error and changes nothing.",
     )
-    max_alerts: int = Field(
+    max_alerts: Count = Field(
         default=100_000,
         ge=1,
         le=10_000_000,

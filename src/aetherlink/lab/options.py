@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from aetherlink.lib.option_types import Count, Number
+
 PortNumber = Annotated[int, Field(ge=0, le=65535)]
 CRM_REPLICAS_MAX = 4
 
@@ -30,14 +32,14 @@ class LabOptions(BaseModel):
     """Data, logs, settings and the control socket of the lab; one lab a directory."""
     project_dir: Path = Field(default_factory=lambda: Path().absolute())
     """The checkout: monitoring/ is read from here, fetched tools are kept in its .cache/tools."""
-    interval: float = Field(default=1.0, ge=0.2, le=60)
+    interval: Number = Field(default=1.0, ge=0.2, le=60)
     """Between two scrapes, two evaluations, two health checks and two probes."""
     ports: LabPorts = LabPorts()
-    replicas: int = Field(default=1, ge=1, le=CRM_REPLICAS_MAX)
+    replicas: Count = Field(default=1, ge=1, le=CRM_REPLICAS_MAX)
     release: Literal["1.0.0", "1.1.0"] = "1.0.0"
     """The CRM's release to start with; 1.1.0 is bad on purpose."""
     traffic: bool = True
-    traffic_rate: float = Field(default=20.0, gt=0, le=2000)
+    traffic_rate: Number = Field(default=20.0, gt=0, le=2000)
     """Requests a second, over all tenants."""
     faults: bool = True
     """Whether the CRM's fault switchboard exists."""
@@ -56,10 +58,10 @@ class LabOptions(BaseModel):
     postgres_bin: Path | None = None
     """A directory with initdb and postgres. None: the system's, else those of the Python environment."""
     python: Path = Path(sys.executable)
-    ready_within: float = Field(default=60.0, gt=0, le=600)
-    grace: float = Field(default=5.0, gt=0, le=60)
+    ready_within: Number = Field(default=60.0, gt=0, le=600)
+    grace: Number = Field(default=5.0, gt=0, le=60)
     """How long a service may take to stop before it is killed."""
-    log_bytes: int = Field(default=8 * 1024 * 1024, ge=64 * 1024)
+    log_bytes: Count = Field(default=8 * 1024 * 1024, ge=64 * 1024)
     """A log file that grows beyond this is cut; one earlier part is kept."""
 
     @field_validator("dir", "project_dir", "tools_dir", "postgres_bin")

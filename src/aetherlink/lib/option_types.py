@@ -30,12 +30,14 @@ def _check_url(url: str) -> str:
 
 def _refuse_yes_and_no(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("this has to be a whole number")  # noqa: TRY004 - validators report ValueError with its place
+        raise ValueError("this has to be a number")  # noqa: TRY004 - validators report ValueError with its place
     return value
 
 
 Count = Annotated[int, BeforeValidator(_refuse_yes_and_no)]
 """A whole number. To Python, and so to pydantic, `yes` is 1."""
+Number = Annotated[float, BeforeValidator(_refuse_yes_and_no)]
+"""A number, and no `yes`."""
 PromQL = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_check_promql)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
 Url = Annotated[str, AfterValidator(_check_url)]

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aetherlink.lib.option_types import Duration
+from aetherlink.lib.option_types import Count, Duration
 
 
 class PipelineOptions(BaseModel):
@@ -25,4 +25,4 @@ class PipelineOptions(BaseModel):
         default=timedelta(minutes=15),
         description="How long an alert may go on firing after a verified repair before a person is called.",
     )
-    workers: int = Field(default=8, ge=1, le=64, description="How many incidents are worked on at a time.")
+    workers: Count = Field(default=8, ge=1, le=64, description="How many incidents are worked on at a time.")

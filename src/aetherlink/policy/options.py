@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from aetherlink.lib.option_types import Count, Number
 from aetherlink.model.budgets import Budgets
 from aetherlink.policy.protection import is_name
 
@@ -28,13 +29,13 @@ class BudgetOptions(BaseModel):
     per_hour: _Count = Field(default=30, description="Actions that may start in an hour, over all targets.")
     tenant_per_hour: _Count = Field(default=10, description="Actions for one tenant in an hour.")
     playbook_per_hour: _Count = Field(default=10, description="Actions of one playbook in an hour.")
-    vip_reserve: int = Field(
+    vip_reserve: Count = Field(
         default=2, ge=0, le=1000, description="How many of those in ten minutes are kept for VIP tenants."
     )
     circuit_targets: _Count = Field(
         default=3, description="A playbook that did not help on so many targets within an hour helps none."
     )
-    suspect_share: float = Field(
+    suspect_share: Number = Field(
         default=0.5, gt=0, le=1, description="With this share of all targets unwell the sensor is suspected, not they."
     )
     suspect_targets: _Count = Field(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aetherlink.lib.option_types import Duration
+from aetherlink.lib.option_types import Count, Duration
 
 _Age = Annotated[Duration, Field(ge=timedelta(hours=1))]
 _MIB = 1 << 20
@@ -24,12 +24,12 @@ class RetentionOptions(BaseModel):
     journal_age: _Age = Field(
         default=timedelta(days=14), description="How long the bodies of webhooks are kept as they came."
     )
-    journal_bytes: int = Field(
+    journal_bytes: Count = Field(
         default=2048 * _MIB,
         ge=_MIB,
         description="How many bytes of them are kept at most, compressed; beyond that the oldest go.",
     )
-    low_disk_bytes: int = Field(
+    low_disk_bytes: Count = Field(
         default=512 * _MIB,
         ge=0,
         description="With less room than this on the disk of data_dir an incident says so.",

@@ -154,7 +154,7 @@ def test_a_playbook_that_only_observes_says_nothing_of_acting(more: dict[str, ob
         ({"scale": {}}, "Field required"),
         ({"scale": {"by": 0}}, "that changes nothing"),
         ({"scale": {"by": 11}}, "less than or equal to 10"),
-        ({"scale": {"by": True}}, "whole number"),
+        ({"scale": {"by": True}}, "has to be a number"),
         ({"scale": {"by": 1, "min": 3, "max": 2}}, "min (3) is above max (2)"),
         ({"restart": {}, "rollback": {}}, "exactly one verb"),
         ({}, "exactly one verb"),
