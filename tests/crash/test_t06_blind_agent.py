@@ -79,6 +79,7 @@ async def running(folder: Path) -> AsyncIterator[Agent]:
             "AETHER_TARGETS": '{"crm-api": {"executor": "lab", "service": "crm", "max": 4}}',
             "AETHER_LAB__CONTROL_SOCKET": str(hands.socket),
             "AETHER_PIPELINE__REDECIDE_INTERVAL": "2s",
+            "AETHER_CLIENTS__MAX_BYTES": "100000",  # less than what is huge
             "PROM_URL": liar.url,
         }
         with serving(settings, folder) as process:
