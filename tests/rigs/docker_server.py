@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from rigs.accepted import Accepting
+
 _NEVER = "0001-01-01T00:00:00Z"
 _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -72,7 +74,7 @@ class FakeContainer:
 
 
 @dataclass
-class DockerServer:
+class DockerServer(Accepting):
     """The daemon: `asked` has every request line, `changes` those that change something, `told` lies over an answer."""
 
     socket: Path
@@ -83,8 +85,6 @@ class DockerServer:
     api_version: str = "1.41"
     min_api_version: str = "1.12"
     tells_events: bool = True
-    _server: asyncio.Server | None = None
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def add(self, name: str, labels: dict[str, str], **state: Any) -> FakeContainer:
         made = FakeContainer(f"{len(self.containers) + 10:064x}", name, labels, **state)
@@ -93,18 +93,6 @@ class DockerServer:
 
     async def start(self) -> None:
         self._server = await asyncio.start_unix_server(self._accept, self.socket)
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError), contextlib.closing(writer):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from aetherlink.clients.http_target_options import HttpTargetOptions
+from rigs.accepted import Accepting
 
 _DRIP = 0.2  # seconds from one byte to the next
 _BEFORE = b"HTTP/1.1 "
@@ -41,7 +42,7 @@ class Asked:
 
 
 @dataclass
-class HttpService:
+class HttpService(Accepting):
     """`health` and `status` are what looks and requests are answered with, `spoil` is for requests only.
 
     `before` is called once a request has arrived whole.
@@ -56,8 +57,6 @@ class HttpService:
     asked: list[Asked] = field(default_factory=list)
     looks: list[Asked] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _server: asyncio.Server | None = None
 
     @property
     def url(self) -> str:
@@ -75,18 +74,6 @@ class HttpService:
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         broken = (asyncio.IncompleteReadError, ConnectionError)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import pytest
+
 from aetherlink.briefing import Restraints
 from aetherlink.model.actions import Target, Wish
 from aetherlink.model.budgets import Budgets
@@ -106,3 +108,22 @@ async def release(rig: Rig, scope: str) -> None:
 def wishes(rig: Rig) -> list[Wish]:
     """Everything that the executor was told."""
     return rig.executor.calls
+
+
+class CrashError(Exception):
+    """The process dies here."""
+
+
+async def die_during_the_call(rig: Rig, effect: Callable[[], None] = lambda: None) -> None:
+    """The agent dies between call and reply, when the call has had this effect."""
+
+    def die() -> None:
+        effect()
+        raise CrashError
+
+    rig.executor.before = die
+    await rig.hear()
+    with pytest.raises(CrashError):
+        await rig.run()
+    rig.executor.before = lambda: None
+    rig.clock.move(5)

@@ -26,13 +26,10 @@ from aetherlink.model.timeline import EventKind
 from rigs.hostile_values import ATTACKS
 from rigs.http_service import HttpService, http_service
 from rigs.pipeline import API, Rig, with_step
+from rigs.repairs import die_during_the_call
 
 PURGE = DeclaredRequest("purge", "POST", "http://cache:8000/purge", digest="1" * 64)
 NAME = PlaybookName("restart-crm-api")
-
-
-class CrashError(Exception):
-    """The process dies here."""
 
 
 def targets(*requests: DeclaredRequest, executor: str = "memory") -> dict[object, Target]:
@@ -53,18 +50,6 @@ async def service() -> AsyncIterator[HttpService]:
         yield made
 
 
-async def crash_during_the_call(rig: Rig) -> None:
-    def die() -> None:
-        raise CrashError
-
-    rig.executor.before = die
-    await rig.hear()
-    with pytest.raises(CrashError):
-        await rig.run()
-    rig.executor.before = lambda: None
-    rig.clock.move(5)
-
-
 async def escalations(rig: Rig) -> int:
     return (await rig.kinds()).count(EventKind.ESCALATED)
 
@@ -82,7 +67,7 @@ async def test_a_request_is_sent_under_the_id_of_its_action_and_verified(asking:
 @pytest.mark.parametrize("ready", [0, 1])
 async def test_a_request_whose_sender_died_is_unknown_and_never_sent_again(asking: Rig, ready: int) -> None:
     """Whether the target is well by now or not: no look says whether the request arrived."""
-    await crash_during_the_call(asking)
+    await die_during_the_call(asking)
     asking.executor.world[API] = replace(asking.executor.world[API], ready=ready)
     await asking.run_for(4000)
 

@@ -18,6 +18,7 @@ from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.pipeline.runner import advance
 from rigs.pipeline import API, Rig, store_each_stage_alone, with_step
+from rigs.repairs import die_during_the_call
 
 
 async def test_an_alert_is_planned_decided_acted_on_verified_and_resolved(rig: Rig) -> None:
@@ -235,26 +236,15 @@ async def test_a_target_that_is_gone_is_left_alone_and_a_person_is_called_in_the
     assert (action.decision.effect, action.decision.rule) == (Effect.DENY, "target_is_seen")
 
 
-class CrashError(Exception):
-    """The process dies here."""
-
-
 async def crash_during_the_call(rig: Rig, *, after_the_effect: bool) -> None:
     """The agent dies between call and reply; the target has changed already, or not."""
 
-    def die() -> None:
-        if after_the_effect:
-            seen = rig.executor.world[API]
-            rig.clock.move(1)
-            rig.executor.world[API] = replace(seen, oldest_start=rig.clock.now())
-        raise CrashError
+    def change() -> None:
+        seen = rig.executor.world[API]
+        rig.clock.move(1)
+        rig.executor.world[API] = replace(seen, oldest_start=rig.clock.now())
 
-    rig.executor.before = die
-    await rig.hear()
-    with pytest.raises(CrashError):
-        await rig.run()
-    rig.executor.before = lambda: None
-    rig.clock.move(5)
+    await (die_during_the_call(rig, change) if after_the_effect else die_during_the_call(rig))
 
 
 async def test_an_action_left_running_that_took_effect_is_verified_and_not_repeated(rig: Rig) -> None:
