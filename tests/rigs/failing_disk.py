@@ -5,11 +5,12 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 _WATCHED = "trace=pwrite64,fdatasync,fsync"
-_WRITE = re.compile(r"pwrite64\(\d+<(?P<file>[^>]+)>, .*, (?P<size>\d+), (?P<at>\d+)\) = (?P<done>-?\d+)")
-_SYNC = re.compile(r"(?:fdatasync|fsync)\(\d+<(?P<file>[^>]+)>\) += (?P<done>-?\d+)")
+_WRITE = re.compile(r"[\d.]+ pwrite64\(\d+<(?P<file>[^>]+)>, .*, (?P<size>\d+), (?P<at>\d+)\) = (?P<done>-?\d+)")
+_SYNC = re.compile(r"[\d.]+ (?:fdatasync|fsync)\(\d+<(?P<file>[^>]+)>\) += (?P<done>-?\d+)")
 _PIECE = 64 * 1024
 
 Range = tuple[int, int]
@@ -18,10 +19,10 @@ Range = tuple[int, int]
 def failing(trace: Path, *faults: str) -> list[str]:
     """Run a process with these faults, such as `fdatasync:error=EIO:when=5..9`: of each thread the 5th to the 9th.
 
-    Every thread's writes and syncs stand in a file of its own, `trace` and the thread's number.
+    Every thread's writes and syncs stand in a file of its own, `trace` and the thread's number, each with its time.
     """
     injections = [word for fault in faults for word in ("-e", f"inject={fault}")]
-    return ["strace", "-D", "-ff", "-y", "-qq", "-s", "0", "-o", str(trace), "-e", _WATCHED, *injections]
+    return ["strace", "-D", "-ff", "-y", "-qq", "-ttt", "-s", "0", "-o", str(trace), "-e", _WATCHED, *injections]
 
 
 def on_small_disk(folder: Path, megabytes: int, *, log: Path = Path("/dev/stderr")) -> list[str]:
@@ -84,16 +85,16 @@ def _without(ranges: Iterable[Range], hole: Range) -> Iterator[Range]:
             yield max(begin, hole[1]), end
 
 
-def unsafe_commits(trace: Path, database: Path) -> list[str]:
+def unsafe_commits(traces: Iterable[Path], database: Path) -> list[str]:
     """Where SQLite called something committed that a failed sync may have lost: there a power cut would lose it.
 
-    A kernel may drop what it could not write, and call the next sync a success. So everything below the end of what
+    The traces are all of one process: what a sync of one thread has lost, another may write again. A kernel may drop what it could not write, and call the next sync a success. So everything below the end of what
     is committed has to be written again after a sync that failed, in the log as in the database itself.
     """
     files: dict[str, _File] = {}
     found = []
     log = f"{database}-wal"
-    for line in trace.read_text().splitlines():
+    for line in _in_order(traces):
         if match := _WRITE.match(line):
             begin = int(match["at"])
             if match["file"] == log and begin == 0:  # the log begins anew: the database has to hold it all
@@ -111,3 +112,8 @@ def unsafe_commits(trace: Path, database: Path) -> list[str]:
             found += [f"{match['file']} called durable over {file.lost}"] if any(b < end for b, _ in file.lost) else []
             file.synced()
     return found
+
+
+def _in_order(traces: Iterable[Path]) -> list[str]:
+    calls = [line for trace in traces for line in trace.read_text().splitlines() if line[:1].isdigit()]
+    return sorted(calls, key=lambda line: Decimal(line.split(maxsplit=1)[0]))
