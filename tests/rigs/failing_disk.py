@@ -88,8 +88,9 @@ def _without(ranges: Iterable[Range], hole: Range) -> Iterator[Range]:
 def unsafe_commits(traces: Iterable[Path], database: Path) -> list[str]:
     """Where SQLite called something committed that a failed sync may have lost: there a power cut would lose it.
 
-    The traces are all of one process: what a sync of one thread has lost, another may write again. A kernel may drop what it could not write, and call the next sync a success. So everything below the end of what
-    is committed has to be written again after a sync that failed, in the log as in the database itself.
+    The traces are all of one process: what a sync of one thread has lost, another may write again. A kernel may drop
+    what it could not write, and call the next sync a success. So everything below the end of what is committed has to
+    be written again after a sync that failed, in the log as in the database itself.
     """
     files: dict[str, _File] = {}
     found = []

@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
 
 from aetherlink.access.gate import Gate
@@ -31,7 +32,6 @@ from aetherlink.access.options import AuthOptions
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.agent_record import AgentRecord
-from aetherlink.api.app import build_api
 from aetherlink.api.services import ApiServices
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import AnchorFile
@@ -65,12 +65,14 @@ from aetherlink.testing import fixed_key
 from rigs.briefing import briefing_of
 from rigs.databases import empty_file
 from rigs.reception import build_reception
+from rigs.standing_api import StandingApis
 
 ROOT = Path(__file__).parents[3]
 AETHER = Path(sys.executable).with_name("aether")
 SOURCE = SourceName("lab")
 CRM = Target(TargetName("crm-api"), "lab", "crm", minimum=1, maximum=4)
 DEADLINE_SECONDS = 20.0
+_APIS = StandingApis()
 
 
 @dataclass
@@ -200,7 +202,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
         ) -> Agent:
             client = PrometheusClient(prometheus_url, ClientOptions(deadline=patience))
             options = auth or AuthOptions()
-            agent, intake = _build(
+            agent, metrics = _build(
                 tmp_path,
                 options,
                 client,
@@ -211,6 +213,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
             )
             stack.callback(agent.store.close)
             stack.enter_context(agent.client)
+            intake = _webhook(agent, stack.enter_context(_APIS.of(agent.services)), metrics)
             stack.enter_context(_served(intake, agent, client))
             return agent
 
@@ -232,7 +235,7 @@ def _build(
     actions: dict[str, ActionOptions],
     targets: Sequence[Target],
     requester_may_approve: bool,
-) -> tuple[Agent, WebhookIntake]:
+) -> tuple[Agent, AlertMetrics]:
     clock, ids, world, registry = SystemClock(), SortableIds(), World(), CollectorRegistry()
     Counter("aether_agent_health_checks", "Health checks.", ["status"], registry=registry).labels("ok")
     store = SqlStore(empty_file(folder / "data" / "aether.db"), key=fixed_key)
@@ -295,19 +298,24 @@ def _build(
         sources=lambda: world.sources,
         readiness=lambda: world.reasons,
     )
-    intake = WebhookIntake(
-        build_api(services),
-        gate=gate,
-        sink=sink,
-        store=store,
-        sources=[SOURCE],
-        clock=clock,
-        options=IntakeOptions(),
-        metrics=IntakeMetrics(registry),
-        counted=alert_metrics.filed,
-    )
     browser = httpx.Client(timeout=10, trust_env=False, verify=False)  # noqa: S501 - plain HTTP; a TLS context is slow
-    return Agent("", folder / "data", store, services, world, browser, secrets), intake
+    return Agent("", folder / "data", store, services, world, browser, secrets), alert_metrics
+
+
+def _webhook(agent: Agent, api: FastAPI, counted: AlertMetrics) -> WebhookIntake:
+    """The webhook in front of the API."""
+    services = agent.services
+    return WebhookIntake(
+        api,
+        gate=services.gate,
+        sink=services.ledger,  # the reception is both
+        store=services.store,
+        sources=[SOURCE],
+        clock=services.clock,
+        options=IntakeOptions(),
+        metrics=IntakeMetrics(services.metrics),
+        counted=counted.filed,
+    )
 
 
 @cache
