@@ -134,7 +134,7 @@ def healthy(dice: Random) -> Setup:
     In some of them nothing fires at all. Time moves a minute at once at most: what fires for nothing is over soon.
     """
     weights = dict.fromkeys(Event, 0.0) | {Event.TIME: 30, Event.STAGE: 60, Event.WEBHOOK: 60, Event.SIGHT: 0.5}
-    weights[Event.BLIP] = dice.choice((0, 3, 10, 30))
+    weights[Event.BLIP] = dice.choice((0, 5, 12, 20))  # up to some twenty alerts an hour
     playbooks = tuple(replace(each, mode=Mode.AUTO) for each in _playbooks(dice))
     return Setup(_targets(dice, 3), playbooks, weights, lag=0.0, bad_hands=0.0, longest_jump=timedelta(minutes=1))
 
