@@ -14,7 +14,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from aetherlink.model.actions import Target
+from aetherlink.model.actions import Observation, Target
 
 BUILTIN_NAMES = frozenset(
     {
@@ -66,6 +66,13 @@ def protected_name(target: Target, names: frozenset[str], places: frozenset[str]
         return _AGENT_IN_THE_LAB
     asked = (_asked_at(request.url, names, places) for request in target.requests)
     return next(filter(None, asked), None)
+
+
+def life_in(seen: Observation, names: frozenset[str]) -> str | None:
+    """Which protected name one of the names is that its executor knows it by; None when it is none."""
+    if seen.is_agent:
+        return "the container that the agent runs in"
+    return next(filter(None, (_found(alias, names) for alias in seen.aliases)), None)
 
 
 def _asked_at(url: str, names: frozenset[str], places: frozenset[str]) -> str | None:

@@ -3,61 +3,24 @@
 The witness is the daemon's event stream and StartedAt, read by Docker's command line.
 """
 
-import asyncio
-import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from aetherlink.errors import NotFoundError
-from aetherlink.executors.docker_options import DockerExecutorOptions, DockerPlace
-from aetherlink.executors.options import ExecutorOptions
-from aetherlink.executors.registry import open_executors
-from aetherlink.lib.clock import SystemClock
-from aetherlink.model.actions import Observation, Outcome, OutcomeStatus, Release, Replicas, StartedAfter, Target
-from aetherlink.model.ids import TargetName
+from aetherlink.executors.docker_options import DockerPlace
+from aetherlink.model.actions import OutcomeStatus, Release, Replicas, StartedAfter
 from aetherlink.ports import Executor
 from rigs.bad_docker import Spoil, bad_docker
 from rigs.containers import Container, docker
+from rigs.docker_hands import CRM, DEADLINE, SOCKET, hands_on, restarted, service, until
 from rigs.docker_stack import CRASHES, IGNORES, Stack, Witness, healthy, name_of, started_at
 from rigs.executor_contract import ReplicasContract, World
 from rigs.patience import eventually
 
 pytestmark = pytest.mark.docker
-
-CRM = Target(TargetName("crm-api"), executor="docker", service="crm", minimum=1, maximum=4)
-DEADLINE = timedelta(seconds=40)
-SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-GRACE = timedelta(seconds=2)
-
-
-@asynccontextmanager
-async def hands_on(place: DockerPlace, host: str = SOCKET) -> AsyncIterator[Executor]:
-    options = DockerExecutorOptions(host=host, grace=GRACE)
-    made = ExecutorOptions(docker=options, containers={CRM.name: place})
-    opened = open_executors([CRM], made, clock=SystemClock())["docker"]
-    yield opened.executor
-    await opened.aclose()
-
-
-def service(stack: Stack) -> DockerPlace:
-    return DockerPlace(project=stack.project, service="crm")
-
-
-async def until(executor: Executor, is_so: Callable[[Observation], bool]) -> Observation:
-    async with asyncio.timeout(30):
-        while True:
-            seen = await executor.observe(CRM, deadline=DEADLINE)
-            if is_so(seen):
-                return seen
-            await asyncio.sleep(0.1)
-
-
-async def restarted(executor: Executor) -> Outcome:
-    return await executor.converge(CRM, StartedAfter(datetime.now(UTC)), deadline=DEADLINE)
 
 
 def restarts(container: Container) -> int:
