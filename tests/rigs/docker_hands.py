@@ -1,4 +1,4 @@
-"""The executor `docker` on a real daemon, straight or through a proxy, with one target: the service `crm` of a stack."""
+"""The executor `docker` on a real daemon, straight or through a proxy, with one target: the `crm` of a stack."""
 
 import asyncio
 import os

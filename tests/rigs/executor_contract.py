@@ -216,10 +216,10 @@ class LimitsContract(ExecutorContract):
     async def test_limits_beyond_the_bounds_of_the_target_are_not_sent(self, world: World) -> None:
         before, most = await world.executor.observe(world.target, deadline=DEADLINE), world.target.most
 
-        for beyond in (Limits(most.memory + MIB), Limits(nano_cpus=most.nano_cpus + 1), Limits()):
+        for beyond in (Limits(most.memory + MIB), Limits(nano_cpus=most.nano_cpus + 1)):
             outcome = await world.executor.converge(world.target, beyond, deadline=DEADLINE)
-            expected = "not_needed" if beyond == Limits() else "failed"
-            assert outcome.status == expected, outcome
+            assert outcome.status is OutcomeStatus.FAILED, outcome
+            assert "outside its bounds" in outcome.reason
         assert (await world.executor.observe(world.target, deadline=DEADLINE)).limits == before.limits
 
 

@@ -88,11 +88,16 @@ def own_places(urls: Iterable[str]) -> frozenset[str]:
 
 
 def own_names(
-    *, prometheus: Iterable[str], alertmanagers: Iterable[str], database_url: str | None, protected: Iterable[str]
+    *,
+    prometheus: Iterable[str],
+    alertmanagers: Iterable[str],
+    database_url: str | None,
+    protected: Iterable[str],
+    docker_host: str | None = None,
 ) -> frozenset[str]:
     """What the agent lives on: the built-in names, the hosts of these URLs but for loopback, and `protected`."""
     hosts = [host for url in (*prometheus, *alertmanagers) for host in _hosts(url)]
-    hosts += _hosts(database_url) if database_url else []
+    hosts += [host for url in (database_url, docker_host) if url for host in _hosts(url)]
     written = [name for host in hosts for name in _names_of_host(host)]
     return frozenset(filter(None, ("-".join(_words(name)) for name in (*BUILTIN_NAMES, *written, *protected))))
 

@@ -20,6 +20,7 @@ from aetherlink.policy.evidence_rules import (
     source_is_believed,
 )
 from aetherlink.policy.mode_rules import mode_allows, playbook_is_trusted, vip_allows
+from aetherlink.policy.reach_rules import limits_are_within_bounds, release_is_known, replicas_can_be_had
 from aetherlink.policy.rule import Rule
 from aetherlink.policy.target_rules import (
     brake_is_released,
@@ -27,9 +28,6 @@ from aetherlink.policy.target_rules import (
     dependencies_work,
     floor_holds,
     hourly_limit_holds,
-    limits_are_within_bounds,
-    release_is_known,
-    replicas_can_be_had,
     request_is_declared,
     scale_is_within_bounds,
     target_is_free,
