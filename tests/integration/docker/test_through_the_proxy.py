@@ -122,7 +122,7 @@ async def test_t16_an_answer_that_is_lost_is_told_by_looking(
         outcomes = [await converged(executor, wish) for wish in (Release(image), Replicas(2))]
 
     assert [one.status for one in outcomes] == [OutcomeStatus.DONE] * 2, outcomes
-    assert [line.split("/")[-1].partition(" ")[0] for line in socket.changes] == ["replace?t=2", "replicas"]
+    assert [line.split(" ")[1].rpartition("/")[2] for line in socket.changes] == ["replace?t=2", "replicas"]
     assert len(proxied.ids) == 2
     assert old.id not in proxied.ids
 
