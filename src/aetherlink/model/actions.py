@@ -296,7 +296,7 @@ class Plan:
     @property
     def words(self) -> str:
         """The plan in a few words, for people."""
-        size = f" to {self.limits.words}" if self.verb is Verb.LIMITS else ""
+        size = f" to {self.limits.words}" if self.limits.words else ""
         size = size if self.replicas is None else f" to {self.replicas}"
         request = f" {self.request}" if self.request else ""
         return f"{'undo: ' if self.undo_of else ''}{self.verb}{request} {self.target}{size}"
