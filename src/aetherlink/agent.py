@@ -57,6 +57,7 @@ from aetherlink.pipeline.runner import Runner
 from aetherlink.pipeline.step import Consent, World
 from aetherlink.playbooks.reload import Reload, ReloadMetrics
 from aetherlink.policy.decide import decide
+from aetherlink.policy.protection import life_in
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.settings import Settings
@@ -335,6 +336,7 @@ class Agent:
             budgets=settings.budgets.bounds,
             vip_mode=settings.vip_mode,
             protected=settings.protected_targets,
+            life_in=partial(life_in, names=settings.own_names),
             outside_pause=self._outside_pause,
             freeze=partial(windows.in_force, settings.windows),
             blindness=self._blindness,

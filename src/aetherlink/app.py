@@ -60,11 +60,12 @@ def check(settings: Settings) -> Iterator[str]:
     executors = outside.executors(settings)
     asked = asyncio.run(outside.ask(settings, executors))
     if database is not None:
-        asked[database.name.removeprefix("the ")] = outside.out_of_store(database)
+        asked[database.name.removeprefix("the ")] = outside.Asked(outside.out_of_store(database) or "")
     away = []
-    for name, problem in asked.items():
-        yield f"{name}: {'answers' if problem is None else f'NOT REACHED: {problem}'}"
-        away += [name] if problem is not None else []
+    for name, answer in asked.items():
+        yield f"{name}: {f'NOT REACHED: {answer.problem}' if answer.problem else 'answers'}"
+        yield from (f"{name}: {each}" for each in answer.lacks)
+        away += [name] if answer.problem else []
     if away:
         raise UnreachableError(f"not reached: {', '.join(away)}")
 

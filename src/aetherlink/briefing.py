@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from aetherlink.errors import AetherError
 from aetherlink.model import brakes, pauses
-from aetherlink.model.actions import Action, Approval, Plan, Started, Target
+from aetherlink.model.actions import Action, Approval, Observation, Plan, Started, Target
 from aetherlink.model.brakes import Brake
 from aetherlink.model.budgets import Budgets
 from aetherlink.model.decisions import Evidence, Mode
@@ -26,7 +26,7 @@ _MOST_STARTED = 1000  # far above any budget of an hour
 
 
 def _nothing(*_args: object) -> None:
-    """No pause from outside, no window, no blind source, no list."""
+    """No pause from outside, no window, no blind source, no list, no life of the agent's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,14 @@ class Restraints:
 
     `outside_pause` says in words why a file or a variable pauses everything; `freeze` which window forbids changes of
     these scopes at this instant; `blindness` why a source cannot be believed; `listed_at` when an Alertmanager of the
-    source was asked last and listed the alert. None of each: nothing.
+    source was asked last and listed the alert; `life_in` what of the agent's own life was seen. None of each:
+    nothing.
     """
 
     budgets: Budgets = field(default_factory=Budgets)
     vip_mode: Mode = Mode.APPROVE
     protected: Mapping[TargetName, str] = field(default_factory=dict)
+    life_in: Callable[[Observation], str | None] = _nothing
     outside_pause: Callable[[], str | None] = _nothing
     freeze: Callable[[datetime, frozenset[str]], str | None] = _nothing
     blindness: Callable[[SourceName], str | None] = _nothing
@@ -142,9 +144,17 @@ class Briefing:
             flapping=incident is not None and incident.flaps(now),
             blind=None if incident is None else self.restraints.blindness(incident.source),
             frozen=standing.frozen,
-            protected=self.restraints.protected.get(plan.target),
+            protected=self._protected(plan.target, seen),
             approval=approval,
         )
+
+    def _protected(self, name: TargetName, seen: Mapping[TargetName, Seen]) -> str | None:
+        """What of the agent's own life it is, told by the settings, or by what its executor says of it."""
+        if (told := self.restraints.protected.get(name)) is not None:
+            return told
+        look = seen.get(name)
+        found = None if look is None or look.observation is None else self.restraints.life_in(look.observation)
+        return None if found is None else f"what the agent lives on ({found})"
 
     def _unwell(self, transaction: Transaction) -> frozenset[TargetName]:
         """The targets with an open incident, by service or name."""

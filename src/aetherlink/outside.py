@@ -1,7 +1,8 @@
 """What stands outside the process, opened as the settings name it: sources, executors, playbooks, place and key."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.hash_chain import Key
 from aetherlink.lib.ids import SortableIds
-from aetherlink.model.actions import Target
+from aetherlink.model.actions import NO_LIMITS, Observation, Target, Verb
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.decisions import Evidence
 from aetherlink.model.ids import Fingerprint
@@ -42,8 +43,16 @@ DATABASE_FILE = "aetherlink.db"
 _LOOK = timedelta(seconds=5)
 
 
-async def ask(settings: Settings, opened: Mapping[str, Opened]) -> dict[str, str | None]:
-    """What stands outside, each with its problem or None."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of asking something outside: its problem, empty where it answers; and what cannot be done to it."""
+
+    problem: str = ""
+    lacks: tuple[str, ...] = ()
+
+
+async def ask(settings: Settings, opened: Mapping[str, Opened]) -> dict[str, Asked]:
+    """What stands outside, each with what came of asking."""
     clients: dict[str, PrometheusClient | AlertmanagerClient] = {}
     for source in settings.sources:
         clients[f"Prometheus {source.prometheus}"] = prometheus(source, settings.clients)
@@ -53,7 +62,7 @@ async def ask(settings: Settings, opened: Mapping[str, Opened]) -> dict[str, str
     names = [*clients, *(f"target {one.name}: {one.service} by executor {one.executor}" for one in targets)]
     try:
         answers = await asyncio.gather(
-            *(problem_of(client) for client in clients.values()),
+            *(_asked(client) for client in clients.values()),
             *(_out_of_hand(opened[target.executor].executor, target) for target in targets),
         )
     finally:
@@ -71,13 +80,28 @@ def out_of_store(database: PostgresPlace) -> str | None:
     return None
 
 
-async def _out_of_hand(executor: Executor, target: Target) -> str | None:
-    """Why the executor cannot look at the target, in words; None when it can."""
+async def _asked(client: PrometheusClient | AlertmanagerClient) -> Asked:
+    return Asked(await problem_of(client) or "")
+
+
+async def _out_of_hand(executor: Executor, target: Target) -> Asked:
+    """Why the executor cannot look at the target, in words, and what it could not do to it."""
     try:
-        await executor.observe(target, deadline=_LOOK)
+        seen = await executor.observe(target, deadline=_LOOK)
     except AetherError as problem:
-        return str(problem)
-    return None
+        return Asked(str(problem))
+    return Asked(lacks=tuple(_lacking(target, seen, executor)))
+
+
+def _lacking(target: Target, seen: Observation, executor: Executor) -> Iterator[str]:
+    if seen.most_replicas is not None and target.maximum > max(seen.most_replicas, seen.wanted):
+        yield f"more than {seen.most_replicas} replicas are refused, {target.maximum} are its max: {seen.no_more}"
+    if seen.no_release:
+        yield f"rollback is refused: {seen.no_release}"
+    elif Verb.ROLLBACK in executor.verbs and not seen.previous_release:
+        yield "rollback is refused: no other release is known to have run"
+    if target.most != NO_LIMITS and seen.limits.instead_of(target.most) is None:
+        yield "limits are refused: it has none now, or they are not the same for all replicas"
 
 
 def place(settings: Settings) -> Place:

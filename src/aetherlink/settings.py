@@ -286,6 +286,7 @@ class Settings(BaseSettings):
             alertmanagers=[url for source in self.sources for url in source.alertmanagers],
             database_url=None if self.database_url is None else self.database_url.get_secret_value(),
             protected=self.protected,
+            docker_host=self.docker.host,
         )
 
     @property

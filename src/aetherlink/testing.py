@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from aetherlink.errors import NotFoundError
+from aetherlink.executors.bounds import refusal
 from aetherlink.executors.dry_run import imagined
 from aetherlink.lib.hash_chain import KEY_BYTES, Key
 from aetherlink.model.actions import (
+    CPU,
+    Limits,
     Observation,
     Outcome,
     OutcomeStatus,
@@ -21,6 +24,7 @@ from aetherlink.model.actions import (
 from aetherlink.model.decisions import Evidence, EvidenceStatus
 from aetherlink.model.ids import SourceName, TargetName
 
+_LIMITS = Limits(256 * 2**20, CPU // 2)
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
 
@@ -87,7 +91,9 @@ class MemoryExecutor:
         self.before: Callable[[], None] = lambda: None
         self.calls: list[Wish] = []
         self.world = {
-            name: Observation(ready=1, wanted=1, oldest_start=clock.now(), release="1.1.0", previous_release="1.0.0")
+            name: Observation(
+                ready=1, wanted=1, oldest_start=clock.now(), release="1.1.0", previous_release="1.0.0", limits=_LIMITS
+            )
             for name in targets
         }
 
@@ -102,8 +108,8 @@ class MemoryExecutor:
         seen = self.world.get(target.name)
         if seen is None:
             return Outcome(OutcomeStatus.FAILED, f"there is no {target.name}")
-        if isinstance(wish, Requested) and not target.declares(wish.name):
-            return Outcome(OutcomeStatus.FAILED, f"{target.name} has no request {wish.name!r}")
+        if isinstance(wish, Requested | Limits) and (reason := refusal(target, wish)):
+            return Outcome(OutcomeStatus.FAILED, f"nothing was sent: {reason}")
         if seen.shows(wish):
             return Outcome(OutcomeStatus.NOT_NEEDED, "it is so already")
         self.calls.append(wish)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from rigs.agent_process import AETHER, environment, serving, wait_until, wait_until_ready
+from rigs.docker_server import NEW, OLD, docker_server
 from rigs.lab_server import lab_server
 
 
@@ -206,6 +207,26 @@ async def test_check_says_that_an_executor_answers(tmp_path: Path) -> None:
 
     assert "target crm-api: crm by executor lab: answers\n" in said
     assert "target other: other by executor lab: NOT REACHED: the lab answered" in said
+
+
+async def test_check_says_what_a_daemon_without_the_socket_proxy_cannot_do(tmp_path: Path) -> None:
+    target = "{executor: docker, project: peakpro, service: crm, max: 3}"
+    said = []
+    async with docker_server() as daemon:
+        (tmp_path / "aether.yaml").write_text(
+            f"targets: {{crm-api: {target}}}\ndocker: {{host: 'unix://{daemon.socket}'}}\n"
+        )
+        for daemon.images in (None, [OLD], [NEW, OLD]):
+            said.append((await asyncio.to_thread(check, tmp_path))[1])
+
+    crm = "target crm-api: crm by executor docker: "
+    reason = "making containers needs `aether socket-proxy` at docker.host"
+    assert all(f"{crm}answers\n" in each for each in said)
+    assert f"{crm}more than 2 replicas are refused, 3 are its max: {reason}" in said[0]
+    assert f"{crm}rollback is refused: {reason}" in said[0]
+    assert f"{crm}rollback is refused: no other release is known to have run\n" in said[1]
+    assert "is refused" not in said[2]
+    assert "are refused" not in said[2]
 
 
 def test_a_database_that_is_none_is_refused_with_its_name(tmp_path: Path) -> None:

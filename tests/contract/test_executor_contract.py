@@ -10,18 +10,26 @@ import pytest
 from aetherlink.executors.docker_options import DockerExecutorOptions, DockerPlace
 from aetherlink.executors.options import ExecutorOptions, LabExecutorOptions
 from aetherlink.executors.registry import BUILTIN, Ground
-from aetherlink.model.actions import DeclaredRequest, Target, Verb
+from aetherlink.model.actions import CPU, DeclaredRequest, Limits, Target, Verb
 from aetherlink.model.ids import TargetName
 from aetherlink.testing import ManualClock, MemoryExecutor
-from rigs.docker_server import docker_server
-from rigs.executor_contract import ReleasesContract, ReplicasContract, RequestsContract, World
+from rigs.docker_server import NEW, OLD, docker_server
+from rigs.executor_contract import LimitsContract, ReleasesContract, ReplicasContract, RequestsContract, World
 from rigs.http_service import http_service
 from rigs.lab_server import lab_server
 
 
 def target(executor: str) -> Target:
     purge = DeclaredRequest("purge", "POST", "http://crm:8000/purge", digest="")
-    return Target(TargetName("crm-api"), executor=executor, service="crm", minimum=1, maximum=4, requests=(purge,))
+    return Target(
+        TargetName("crm-api"),
+        executor=executor,
+        service="crm",
+        minimum=1,
+        maximum=4,
+        requests=(purge,),
+        most=Limits(512 * 2**20, 2 * CPU),
+    )
 
 
 @asynccontextmanager
@@ -60,10 +68,17 @@ async def http_world() -> AsyncIterator[World]:
 @asynccontextmanager
 async def docker_world() -> AsyncIterator[World]:
     async with docker_server() as server:
+        server.images = [OLD, NEW]
         place = DockerPlace(project="peakpro", service="crm")
         host = DockerExecutorOptions(host=f"unix://{server.socket}", grace=timedelta(seconds=1))
         opened = BUILTIN["docker"](ground(ExecutorOptions(docker=host, containers={"crm-api": place})))
-        yield World(opened.executor, target("docker"), lambda: datetime.now(UTC), arrived=lambda: len(server.changes))
+        yield World(
+            opened.executor,
+            target("docker"),
+            lambda: datetime.now(UTC),
+            releases=(OLD, NEW),
+            arrived=lambda: len(server.changes),
+        )
         await opened.aclose()
 
 
@@ -79,7 +94,8 @@ WORLDS = {
     "http": http_world,
 }
 REPLICAS = ("docker", "dry_run", "lab", "memory")
-RELEASES = ("dry_run", "lab", "memory")
+RELEASES = ("docker", "dry_run", "lab", "memory")
+LIMITS = ("docker", "dry_run", "memory")
 REQUESTS = ("dry_run", "http", "memory")
 
 
@@ -94,6 +110,7 @@ async def test_every_executor_has_the_suite_of_what_it_can_do(name: str) -> None
 
     assert (name in REPLICAS) is (verbs >= {Verb.RESTART, Verb.SCALE})
     assert (name in RELEASES) is (Verb.ROLLBACK in verbs)
+    assert (name in LIMITS) is (Verb.LIMITS in verbs)
     assert (name in REQUESTS) is (Verb.HTTP in verbs)
 
 
@@ -111,6 +128,11 @@ class TestThoseThatChangeReplicas(ReplicasContract):
 
 @pytest.mark.parametrize("world", RELEASES, indirect=True)
 class TestThoseThatBringReleases(ReleasesContract):
+    """The same."""
+
+
+@pytest.mark.parametrize("world", LIMITS, indirect=True)
+class TestThoseThatChangeLimits(LimitsContract):
     """The same."""
 
 

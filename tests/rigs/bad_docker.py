@@ -5,6 +5,7 @@ The daemon behind it keeps the record of what was really done; nothing of the pr
 
 import asyncio
 import contextlib
+import re
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -83,6 +84,7 @@ class BadDocker:
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError), contextlib.closing(client):
             request = await reader.readuntil(b"\r\n\r\n")
+            request += await reader.readexactly(body_length(request))
             line = request.partition(b"\r\n")[0].decode()
             self.asked.append(line)
             is_change = not line.startswith("GET ")
@@ -124,6 +126,12 @@ class BadDocker:
         with contextlib.closing(writer):
             writer.write(request)
             return await reader.read()
+
+
+def body_length(head: bytes) -> int:
+    """Bytes that follow the head."""
+    found = re.search(rb"\r\ncontent-length: *(\d+)\r\n", head, re.IGNORECASE)
+    return int(found[1]) if found else 0
 
 
 async def _gone(reader: asyncio.StreamReader) -> None:

@@ -8,15 +8,18 @@ import contextlib
 import json
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from rigs.accepted import Accepting
+from rigs.bad_docker import body_length
 
 _NEVER = "0001-01-01T00:00:00Z"
+OLD, NEW = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+_MIB = 2**20
 _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -38,7 +41,11 @@ class FakeContainer:
     error: str = ""
     is_out_of_memory: bool = False
     stop_timeout: int | None = None
-    image: str = "sha256:" + "1" * 64
+    image: str = OLD
+    memory: int = 128 * _MIB
+    swap: int = 256 * _MIB
+    nano_cpus: int = 10**9
+    aliases: tuple[str, ...] = ()
     events: list[str] = field(default_factory=list)
 
     def start(self) -> None:
@@ -69,13 +76,22 @@ class FakeContainer:
             "RestartCount": self.restarts,
             "State": state,
             "Config": {"Image": "crm", "Labels": self.labels, "StopTimeout": self.stop_timeout},
-            "HostConfig": {"RestartPolicy": {"Name": self.policy, "MaximumRetryCount": self.most_restarts}},
+            "HostConfig": {
+                "RestartPolicy": {"Name": self.policy, "MaximumRetryCount": self.most_restarts},
+                "Memory": self.memory,
+                "MemorySwap": self.swap,
+                "NanoCpus": self.nano_cpus,
+            },
+            "NetworkSettings": {"Networks": {"net": {"Aliases": [*self.aliases], "IPAddress": "172.20.0.5"}}},
         }
 
 
 @dataclass
 class DockerServer(Accepting):
-    """The daemon: `asked` has every request line, `changes` those that change something, `told` lies over an answer."""
+    """The daemon: `asked` has every request line, `changes` those that change something, `told` lies over an answer.
+
+    With `images`, the newest last, it is the socket proxy before one, which knows that these have run.
+    """
 
     socket: Path
     containers: list[FakeContainer] = field(default_factory=list)
@@ -85,9 +101,12 @@ class DockerServer(Accepting):
     api_version: str = "1.41"
     min_api_version: str = "1.12"
     tells_events: bool = True
+    images: list[str] | None = None
+    most_replicas: int = 10
+    count: int = -1
 
     def add(self, name: str, labels: dict[str, str], **state: Any) -> FakeContainer:
-        made = FakeContainer(f"{len(self.containers) + 10:064x}", name, labels, **state)
+        made = FakeContainer(self._new_id(), name, labels, **state)
         self.containers.append(made)
         return made
 
@@ -96,25 +115,68 @@ class DockerServer(Accepting):
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError), contextlib.closing(writer):
-            line = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0].decode()
-            method, url, _ = line.split(" ")
+            head = await reader.readuntil(b"\r\n\r\n")
+            method, url, _ = head.split(b"\r\n")[0].decode().split(" ")
+            said = await reader.readexactly(body_length(head))
             self.asked.append((method, url))
-            status, answer = self._answer(method, url)
+            status, answer = self._answer(method, url, json.loads(said or b"{}"))
             body = answer if isinstance(answer, bytes) else b"" if answer is None else json.dumps(answer).encode()
             head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\n"
             writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
             await writer.drain()
 
-    def _answer(self, method: str, url: str) -> tuple[int, Any]:
+    def _answer(self, method: str, url: str, said: Any) -> tuple[int, Any]:
         parts, query = urlsplit(url), parse_qs(urlsplit(url).query)
         if parts.path == "/version":
             return 200, {"ApiVersion": self.api_version, "MinAPIVersion": self.min_api_version}
+        if parts.path.startswith("/aether/v1/"):
+            path = parts.path.removeprefix("/aether/v1/")
+            return self.told[path] if path in self.told else self._made(method, path.split("/"), said)
         version, _, path = parts.path.removeprefix("/v").partition("/")
         if problem := self._unspoken(version):
             return 400, {"message": problem}
-        return self.told[path] if path in self.told else self._done(method, path.split("/"), query)
+        return self.told[path] if path in self.told else self._done(method, path.split("/"), query, said)
 
-    def _done(self, method: str, path: list[str], query: dict[str, list[str]]) -> tuple[int, Any]:
+    def _made(self, method: str, path: list[str], said: Any) -> tuple[int, Any]:
+        """The proxy's own verbs."""
+        match method, path:
+            case _ if self.images is None:
+                return 404, {"message": "page not found"}
+            case "GET", ["containers", identity, "releases"] if found := self._find(identity):
+                before = next((one for one in reversed(self.images) if one != found.image), None)
+                return 200, {"Image": found.image, "Before": before, "MaxReplicas": self.most_replicas}
+            case "POST", ["containers", identity, "replace"] if found := self._find(identity):
+                return self._replaced(found, said["image"])
+            case "POST", ["services", "peakpro", "crm", "replicas"]:
+                return self._grown(said)
+        return 404, {"message": f"not found: {path}"}
+
+    def _replaced(self, found: FakeContainer, image: str) -> tuple[int, Any]:
+        if self.images is None or image not in self.images:
+            return 403, {"message": f"aether socket-proxy: the image {image} is not known to have run"}
+        self.changes.append(("replace", found.name))
+        made = replace(found, id=self._new_id(), image=image, labels={**found.labels, "aether.replaces": found.id})
+        if found.status != "running":
+            made.status, made.started_at, made.finished_at = "created", None, None
+        else:
+            made.start()
+        self.containers = [made if one is found else one for one in self.containers]
+        return 201, {"Id": made.id, "Replaced": found.id, "Image": image}
+
+    def _grown(self, said: Any) -> tuple[int, Any]:
+        if said["seen"] != len(self.containers) or any(one.status != "running" for one in self.containers):
+            return 409, {"message": "aether socket-proxy: there are others, or some that rest"}
+        number = len(self.containers) + 1
+        self.changes.append(("replicas", f"peakpro-crm-{number}"))
+        made = self.add(f"peakpro-crm-{number}", compose_labels("crm", number), image=self.containers[0].image)
+        made.start()
+        return 201, {"Ids": [made.id]}
+
+    def _new_id(self) -> str:
+        self.count += 1
+        return f"{self.count + 10:064x}"
+
+    def _done(self, method: str, path: list[str], query: dict[str, list[str]], said: Any) -> tuple[int, Any]:
         match method, path:
             case "GET", ["containers", "json"]:
                 return 200, self._listed(json.loads(query["filters"][0]))
@@ -122,6 +184,12 @@ class DockerServer(Accepting):
                 return self._events(json.loads(query["filters"][0])) if self.tells_events else (403, None)
             case "GET", ["containers", identity, "json"] if found := self._find(identity):
                 return 200, found.inspected
+            case "POST", ["containers", identity, "update"] if found := self._find(identity):
+                self.changes.append(("update", found.name))
+                found.memory = said.get("Memory", found.memory)
+                found.swap = said.get("MemorySwap", found.swap)
+                found.nano_cpus = said.get("NanoCpus", found.nano_cpus)
+                return 200, {"Warnings": []}
             case "POST", ["containers", identity, verb] if found := self._find(identity):
                 self.changes.append((verb, found.name))
                 return self._change(found, verb), None

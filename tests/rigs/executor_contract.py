@@ -12,6 +12,7 @@ import pytest
 
 from aetherlink.errors import NotFoundError
 from aetherlink.model.actions import (
+    Limits,
     Observation,
     OutcomeStatus,
     Release,
@@ -26,6 +27,7 @@ from aetherlink.model.ids import TargetName
 from aetherlink.ports import Executor
 
 DEADLINE = timedelta(seconds=40)
+MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,38 @@ async def _brought_back(world: World, before: Observation, wish: Wish) -> Observ
     outcome = await world.executor.converge(world.target, undo, deadline=DEADLINE)
     assert outcome.status is OutcomeStatus.DONE, outcome
     return await world.executor.observe(world.target, deadline=DEADLINE)
+
+
+class LimitsContract(ExecutorContract):
+    """What holds for those that change limits."""
+
+    async def test_limits_are_changed_and_a_repeat_does_nothing(self, world: World) -> None:
+        before = await world.executor.observe(world.target, deadline=DEADLINE)
+        wish = Limits(before.limits.memory + 64 * MIB, before.limits.nano_cpus)
+
+        outcomes = [await world.executor.converge(world.target, wish, deadline=DEADLINE) for _ in range(2)]
+        after = await world.executor.observe(world.target, deadline=DEADLINE)
+
+        assert before.limits.memory > 0
+        assert [outcome.status for outcome in outcomes] == ["done", "not_needed"], outcomes
+        assert after.limits == wish
+        assert (after.oldest_start, after.identity) == (before.oldest_start, before.identity)
+
+    async def test_what_was_seen_before_a_change_of_limits_brings_it_back(self, world: World) -> None:
+        before = await world.executor.observe(world.target, deadline=DEADLINE)
+        wish = Limits(before.limits.memory + 64 * MIB)
+        await world.executor.converge(world.target, wish, deadline=DEADLINE)
+
+        assert (await _brought_back(world, before, wish)).limits == before.limits
+
+    async def test_limits_beyond_the_bounds_of_the_target_are_not_sent(self, world: World) -> None:
+        before, most = await world.executor.observe(world.target, deadline=DEADLINE), world.target.most
+
+        for beyond in (Limits(most.memory + MIB), Limits(nano_cpus=most.nano_cpus + 1)):
+            outcome = await world.executor.converge(world.target, beyond, deadline=DEADLINE)
+            assert outcome.status is OutcomeStatus.FAILED, outcome
+            assert "outside its bounds" in outcome.reason
+        assert (await world.executor.observe(world.target, deadline=DEADLINE)).limits == before.limits
 
 
 class RequestsContract(ExecutorContract):

@@ -52,7 +52,9 @@ class Rig:
     metrics: PipelineMetrics
     database: Path
 
-    async def hear(self, name: str = "CrmApiDown", *, firing: bool = True, minutes: float = 0, **labels: str) -> None:
+    async def hear(
+        self, name: str = "CrmApiDown", /, *, firing: bool = True, minutes: float = 0, **labels: str
+    ) -> None:
         """Alertmanager says this."""
         labels = {
             "alertname": name,

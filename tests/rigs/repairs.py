@@ -22,18 +22,19 @@ HOLDS, FAILS, NO_DATA = EvidenceStatus.HOLDS, EvidenceStatus.DOES_NOT_HOLD, Evid
 
 @dataclass
 class Signal:
-    """A probe with one answer for the condition and one for the verification (the query that says `== 1`)."""
+    """A probe with one answer for the condition and one for the verification (the query that ends with `proof`)."""
 
     clock: ManualClock
     when: EvidenceStatus = HOLDS
     verify: EvidenceStatus | Callable[[], EvidenceStatus] = HOLDS
     spacing: timedelta | None = None
     scraped: Callable[[], datetime] | None = None
+    proof: str = "== 1"
 
     async def check(self, source: SourceName, query: str, *, newer_than: datetime | None = None) -> Evidence:  # noqa: ARG002 - the port's signature
         """As it was told, on a sample of this instant, or of when it was scraped."""
         verify = self.verify if isinstance(self.verify, EvidenceStatus) else self.verify()
-        status = verify if query.endswith("== 1") else self.when
+        status = verify if query.endswith(self.proof) else self.when
         now = self.clock.now()
         sample_at = now if self.scraped is None else self.scraped()
         return Evidence(query, status, now, f"scripted to say {status}", sample_at=sample_at, spacing=self.spacing)

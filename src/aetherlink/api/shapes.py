@@ -149,6 +149,7 @@ class ActionShape(Shape):
     target: str = Field(examples=["crm-api"])
     replicas: int | None
     request: str = Field(description="Of http: which of the target's requests; else empty.", examples=["purge"])
+    limits: str = Field(description="Of limits: what each replica may use; else empty.", examples=["512 MiB, 1.5 CPUs"])
     playbook: str | None = Field(examples=["restart-crm-api"])
     reason: str = Field(examples=["manual test"])
     requested_by: str = Field(examples=["local"])
@@ -308,6 +309,7 @@ def action(one: Action) -> ActionShape:
         target=one.plan.target,
         replicas=one.plan.replicas,
         request=one.plan.request,
+        limits=one.plan.limits.words,
         playbook=one.plan.playbook,
         reason=one.reason,
         requested_by=one.requested_by,

@@ -1,4 +1,6 @@
-"""One Docker daemon, through the official SDK: list, inspect, events, restart, start, stop, and nothing else.
+"""One Docker daemon, through the official SDK: list, inspect, events, restart, start, stop, limits, and nothing else.
+
+Where `aether socket-proxy` is before it, also what that makes: a container anew, one more replica.
 
 Changes workloads: called by the executor `docker` only. Decides nothing. The SDK blocks, so each call has a thread of a
 bounded number and a connection of its own; at the call's deadline the connection is cut, which frees the thread,
@@ -15,18 +17,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 from docker import APIClient
 from docker.constants import DEFAULT_DOCKER_API_VERSION
-from docker.errors import APIError
+from docker.errors import APIError, create_api_error_from_http_exception
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
 from aetherlink.clients import docker_containers
-from aetherlink.clients.docker_containers import Container, checked_id
+from aetherlink.clients.docker_containers import Bounds, Container, Releases, checked_id, checked_image
 from aetherlink.errors import (
     AetherError,
     AnswerError,
@@ -46,6 +48,8 @@ _MOST_BYTES = 8 * 1024 * 1024
 _MOST_CONTAINERS = 100
 _AFTER_THE_END = timedelta(seconds=1)  # within which the daemon tells that an end was asked for
 _PIECE = 64 * 1024
+_OWN = "/aether/v1"
+_LONGEST_GRACE = 300  # seconds, as the socket proxy has it
 
 
 class _Line:
@@ -182,6 +186,33 @@ class DockerDaemon:
     async def stop(self, target: str, container: str, *, grace: int, deadline: timedelta) -> None:
         """SIGTERM, or what the container has in its place; SIGKILL after `grace` seconds."""
         await self._call(target, lambda client: client.stop(checked_id(container), timeout=grace), deadline)
+
+    async def limit(self, target: str, container: str, bounds: Bounds, *, deadline: timedelta) -> None:
+        """Let it use so much from now on; what is 0 stays as it is."""
+        asked = {"Memory": bounds.memory, "MemorySwap": bounds.swap, "NanoCpus": bounds.nano_cpus}
+        body = {name: value for name, value in asked.items() if value}
+        work = partial(_posted, path=f"/containers/{checked_id(container)}/update", body=body)
+        await self._call(target, work, deadline)
+
+    async def releases(self, target: str, container: str, *, deadline: timedelta) -> Releases:
+        """What the socket proxy can bring in the place of the container, and beside it.
+
+        Raises NotFoundError or RejectedError where something else listens: a daemon, another proxy.
+        """
+        return await self._ask(target, partial(_releases, container=checked_id(container)), deadline)
+
+    async def replace(self, target: str, container: str, image: str, *, grace: int, deadline: timedelta) -> str:
+        """Have it made anew with this image, by the socket proxy; the new one's id."""
+        path = f"/containers/{checked_id(container)}/replace?t={min(grace, _LONGEST_GRACE)}"
+        work = partial(_posted, path=path, body={"image": checked_image(image)}, is_own=True)
+        return docker_containers.made(await self._call(target, work, deadline))
+
+    async def one_more(self, target: str, service: tuple[str, str], seen: int, *, deadline: timedelta) -> str:
+        """Have one more replica made of a project's service that has `seen`, by the socket proxy; the new one's id."""
+        project, name = (quote(each, safe="") for each in service)
+        path = f"/services/{project}/{name}/replicas"
+        work = partial(_posted, path=path, body={"add": 1, "seen": seen}, is_own=True)
+        return docker_containers.made(await self._call(target, work, deadline))
 
     async def aclose(self) -> None:
         """Cut what is open."""
@@ -337,6 +368,28 @@ def _happened(client: APIClient, container: Container) -> list[str]:
     if response.status_code != 200:
         raise RejectedError(f"Docker tells no events: {response.status_code}", status=response.status_code)
     return docker_containers.actions(response.content)
+
+
+def _releases(client: APIClient, container: str) -> Releases:
+    url = f"{client.base_url}{_OWN}/containers/{container}/releases"
+    return docker_containers.releases(_checked(client.get(url, timeout=client.timeout)))
+
+
+def _posted(client: APIClient, path: str, body: Mapping[str, object], *, is_own: bool = False) -> Any:
+    """The proxy's own verbs have no version of Docker's before them. The SDK knows them not, nor all limits."""
+    where = _OWN if is_own else f"/v{client.api_version}"
+    return _checked(client.post(f"{client.base_url}{where}{path}", json=body, timeout=client.timeout))
+
+
+def _checked(response: requests.Response) -> Any:
+    """What it says. Raises APIError for a no, as the SDK does, and ValueError where it is no JSON."""
+    if 300 <= response.status_code < 400:
+        raise RejectedError(f"Docker answered {response.status_code}: elsewhere is not followed", status=502)
+    try:
+        response.raise_for_status()
+    except requests.HTTPError as problem:
+        create_api_error_from_http_exception(problem)
+    return response.json()
 
 
 def _unix(instant: datetime) -> str:

@@ -13,8 +13,12 @@ from aetherlink.errors import AnswerError
 T = TypeVar("T")
 
 _ID = re.compile(r"[0-9a-f]{64}")
+_IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _NEVER = 1  # the year of instants that have not been
 _LONGEST_SHOWN = 80
+_LONGEST_NAME = 250
+_MOST_NAMES = 50
+_TITLES = ("com.docker.compose.service", "org.opencontainers.image.title")
 
 
 class ContainerStatus(StrEnum):
@@ -49,8 +53,22 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a container may use: memory and memory with swap in bytes, billionths of a processor; 0: no limit.
+
+    `swap` is -1 where swap has no limit.
+    """
+
+    memory: int = 0
+    swap: int = 0
+    nano_cpus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """One container. `health` is empty where it has no check; `stop_seconds` is its own grace, None: Docker's.
+
+    `image` is the image's id, `names` are all that anybody may know it by: its own, its image's, those in its networks.
 
     `restarts` counts how often Docker's own policy has started it again, of at most `most_restarts` (0: no bound).
     """
@@ -58,6 +76,7 @@ class Container:
     id: str
     name: str
     image: str
+    names: tuple[str, ...]
     labels: dict[str, str]
     status: ContainerStatus
     health: str
@@ -67,6 +86,7 @@ class Container:
     restarts: int
     most_restarts: int
     stop_seconds: int | None
+    bounds: Bounds
 
     @property
     def is_ready(self) -> bool:
@@ -112,6 +132,7 @@ class _State(msgspec.Struct, rename="pascal"):
 
 class _Config(msgspec.Struct, rename="pascal"):
     image: str = ""
+    hostname: str = ""
     labels: dict[str, str] | None = None
     stop_timeout: int | None = None
 
@@ -123,6 +144,18 @@ class _Policy(msgspec.Struct, rename="pascal"):
 
 class _HostConfig(msgspec.Struct, rename="pascal"):
     restart_policy: _Policy = msgspec.field(default_factory=_Policy)
+    memory: int = 0
+    memory_swap: int = 0
+    nano_cpus: int | None = msgspec.field(name="NanoCpus", default=0)
+
+
+class _Endpoint(msgspec.Struct, rename="pascal"):
+    aliases: list[str] | None = None
+    address: str = msgspec.field(name="IPAddress", default="")
+
+
+class _NetworkSettings(msgspec.Struct, rename="pascal"):
+    networks: dict[str, _Endpoint] | None = None
 
 
 class _Inspected(msgspec.Struct, rename="pascal"):
@@ -132,7 +165,18 @@ class _Inspected(msgspec.Struct, rename="pascal"):
     state: _State
     config: _Config
     host_config: _HostConfig
+    network_settings: _NetworkSettings = msgspec.field(default_factory=_NetworkSettings)
     restart_count: int = 0
+
+
+class _Releases(msgspec.Struct, rename="pascal"):
+    before: str | None
+    max_replicas: int
+
+
+class _Made(msgspec.Struct, rename="pascal"):
+    id: str = ""
+    ids: list[str] | None = None
 
 
 class _Event(msgspec.Struct, rename="pascal"):
@@ -154,6 +198,36 @@ def checked_id(text: str) -> str:
     return text
 
 
+def checked_image(text: str) -> str:
+    """The image's id. Raises AnswerError for anything else."""
+    if not _IMAGE_ID.fullmatch(text):
+        raise AnswerError(f"Docker named an image {text[:_LONGEST_SHOWN]!r}, which is no id")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """What the proxy's own verbs can bring: the image that ran before (empty: none), so many replicas at most."""
+
+    before: str
+    most_replicas: int
+
+
+def releases(answer: object) -> Releases:
+    """What the proxy tells of a container. Raises AnswerError."""
+    told = _read(_Releases, answer)
+    return Releases("" if told.before is None else checked_image(told.before), told.max_replicas)
+
+
+def made(answer: object) -> str:
+    """The id of the container that the proxy has made. Raises AnswerError."""
+    told = _read(_Made, answer)
+    ids = told.ids if told.ids is not None else [told.id]
+    if len(ids) != 1:
+        raise AnswerError(f"one container was to be made, and {len(ids)} were")
+    return checked_id(ids[0])
+
+
 def listed(answer: object) -> list[Listed]:
     """The lines of a list. Raises AnswerError."""
     rows = _read(list[_Row], answer)
@@ -168,12 +242,13 @@ def inspected(answer: object, *, asked: str) -> Container:
     found = _read(_Inspected, answer)
     if found.id != asked:
         raise AnswerError(f"Docker was asked for container {asked[:12]} and told of {found.id[:12]!r}")
-    state, policy = found.state, found.host_config.restart_policy
+    state, host, policy = found.state, found.host_config, found.host_config.restart_policy
     health = state.health.status if state.health is not None else ""
     return Container(
         id=found.id,
         name=found.name.removeprefix("/")[:_LONGEST_SHOWN],
-        image=f"{found.config.image[:200]}@{found.image[:19]}",
+        image=checked_image(found.image),
+        names=_names(found),
         labels=found.config.labels or {},
         status=state.status,
         health="" if health == "none" else health[:_LONGEST_SHOWN],
@@ -183,7 +258,18 @@ def inspected(answer: object, *, asked: str) -> Container:
         restarts=found.restart_count,
         most_restarts=policy.maximum_retry_count,
         stop_seconds=found.config.stop_timeout,
+        bounds=Bounds(host.memory, host.memory_swap, host.nano_cpus or 0),
     )
+
+
+def _names(found: _Inspected) -> tuple[str, ...]:
+    """Its image's by its last part, for what comes before that is where it lies."""
+    endpoints = (found.network_settings.networks or {}).values()
+    networked = (name for endpoint in endpoints for name in (*(endpoint.aliases or ()), endpoint.address))
+    labels = found.config.labels or {}
+    titles = [labels.get(label, "") for label in _TITLES]
+    every = (found.name.removeprefix("/"), found.config.image, found.config.hostname, *titles, *networked)
+    return tuple(dict.fromkeys(name[:_LONGEST_NAME] for name in every if name))[:_MOST_NAMES]
 
 
 def actions(answer: bytes) -> list[str]:

@@ -1,4 +1,6 @@
-"""Acts on containers that exist: starts, restarts and stops them. Called by the pipeline; decides nothing.
+"""Acts on containers: starts, restarts, stops and limits them. Called by the pipeline; decides nothing.
+
+Where `aether socket-proxy` listens, that makes others: anew with the image that ran before, and more of a service.
 
 Containers are told by their ids, so one that was made anew is another one, and never hit in place of the first. No call
 is ever sent twice: after a reply that was lost, and after a no, the target is looked at.
@@ -10,19 +12,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aetherlink.clients.docker import DockerDaemon
-from aetherlink.clients.docker_containers import Container, ContainerStatus
+from aetherlink.clients.docker_containers import Bounds, Container, ContainerStatus
 from aetherlink.errors import AetherError, ConflictError, NotFoundError, NotSentError, RejectedError
 from aetherlink.executors import docker_replicas as replicas
-from aetherlink.executors.bounds import refusal
+from aetherlink.executors.bounds import hindrance, refusal
 from aetherlink.executors.docker_options import DockerPlace
-from aetherlink.executors.docker_replicas import Call, Replica, Seen, Step
-from aetherlink.model.actions import Observation, Outcome, OutcomeStatus, Target, Verb, Wish
+from aetherlink.executors.docker_replicas import Call, Reach, Replica, Seen, Step
+from aetherlink.lib.own_container import own_container
+from aetherlink.model.actions import Limits, Observation, Outcome, OutcomeStatus, Release, Target, Verb, Wish
 
 _SAID_NO = (NotSentError, NotFoundError, ConflictError, RejectedError)
 _LOOK = timedelta(seconds=5)
 _PAUSES = (0.1, 0.2, 0.4, 0.8)  # seconds between two looks; the last goes on
 _NO_TIME = timedelta(0)
 _MOST_REMEMBERED = 2000
+_ENDING = (Call.RESTART, Call.STOP, Call.REPLACE)
+_LEAST = timedelta(seconds=1)
 
 
 class _Countdown:
@@ -48,15 +53,16 @@ class _Attempt:
 
 
 class DockerExecutor:
-    """See ports.Executor. It neither makes nor removes containers."""
+    """See ports.Executor. It neither makes nor removes containers: the socket proxy does, by verbs of its own."""
 
-    verbs = frozenset({Verb.RESTART, Verb.SCALE})
+    verbs = frozenset({Verb.RESTART, Verb.SCALE, Verb.ROLLBACK, Verb.LIMITS})
     is_rolling = True
 
     def __init__(self, daemon: DockerDaemon, places: Mapping[str, DockerPlace], *, grace: timedelta) -> None:
         self._daemon = daemon
         self._places = places
         self._grace = int(grace.total_seconds())
+        self._own = own_container()
         self._stopped: dict[tuple[str, datetime | None], None] = {}
 
     async def observe(self, target: Target, *, deadline: timedelta) -> Observation:
@@ -75,7 +81,7 @@ class DockerExecutor:
             return Outcome(OutcomeStatus.FAILED, f"it could not be looked at, so nothing was sent: {problem}")
         if before.observation.shows(wish):
             return Outcome(OutcomeStatus.NOT_NEEDED, "it is so already")
-        if reason := refusal(target, wish) or replicas.objection(before, wish):
+        if reason := _objection(target, before, wish):
             return Outcome(OutcomeStatus.FAILED, f"nothing was sent: {reason}")
         return await self._carry_out(_Attempt(target, wish, before, look, time))
 
@@ -83,9 +89,9 @@ class DockerExecutor:
         sent = 0
         try:
             for step in replicas.steps(attempt.before, attempt.wish):
-                await self._send(attempt, step)
+                there = await self._send(attempt, step)
                 sent += 1
-                if step.call is not Call.STOP and not await self._is_ready(attempt, step.container):
+                if step.runs and not await self._is_ready(attempt, there):
                     break
             return await self._judged(attempt, sent)
         except NotSentError as problem:
@@ -95,10 +101,11 @@ class DockerExecutor:
         except AetherError as problem:
             return await self._after_trouble(attempt, problem)
 
-    async def _send(self, attempt: _Attempt, step: Step) -> None:
+    async def _send(self, attempt: _Attempt, step: Step) -> str:
+        """The id of the container that is there then."""
         name, one = str(attempt.target.name), step.container
         left, grace = attempt.time.left - attempt.look, self._grace if one.stop_seconds is None else one.stop_seconds
-        ends = step.call is not Call.START and one.status is ContainerStatus.RUNNING
+        ends = step.call in _ENDING and one.status is ContainerStatus.RUNNING
         if left <= timedelta(seconds=grace if ends else 0):
             raise NotSentError(f"{one.name} may take {grace} s to end, and {left.total_seconds():.0f} s are left")
         match step.call:
@@ -108,14 +115,30 @@ class DockerExecutor:
                 await self._daemon.start(name, one.id, deadline=left)
             case Call.STOP:
                 await self._daemon.stop(name, one.id, grace=grace, deadline=left)
+            case Call.LIMIT if isinstance(attempt.wish, Limits):
+                await self._daemon.limit(name, one.id, replicas.new_bounds(one, attempt.wish), deadline=left)
+            case Call.REPLACE if isinstance(attempt.wish, Release):
+                return await self._replaced(attempt, step, attempt.wish.name, grace)
+            case Call.ONE_MORE:
+                place = self._places[attempt.target.name]
+                return await self._daemon.one_more(name, (place.project, place.service), step.there, deadline=left)
+        return one.id
 
-    async def _is_ready(self, attempt: _Attempt, container: Container) -> bool:
+    async def _replaced(self, attempt: _Attempt, step: Step, image: str, grace: int) -> str:
+        """The proxy starts the new one where the old one ran; one that had failed is started here."""
+        name, left = str(attempt.target.name), attempt.time.left - attempt.look
+        made = await self._daemon.replace(name, step.container.id, image, grace=grace, deadline=left)
+        if step.runs and replicas.is_startable(step.container):
+            await self._daemon.start(name, made, deadline=max(attempt.time.left - attempt.look, _LEAST))
+        return made
+
+    async def _is_ready(self, attempt: _Attempt, container: str) -> bool:
         """Wait for it, as long as there is time for one more look at all of them."""
         for pause in _pauses():
             left = attempt.time.left - attempt.look
             if left <= _NO_TIME:
                 return False
-            seen = await self._daemon.container(attempt.target.name, container.id, deadline=min(left, attempt.look))
+            seen = await self._daemon.container(attempt.target.name, container, deadline=min(left, attempt.look))
             if seen.is_ready:
                 return True
             await asyncio.sleep(pause)
@@ -144,14 +167,18 @@ class DockerExecutor:
 
     async def _settled(self, attempt: _Attempt, *, is_no: bool) -> Seen:
         """The first look that shows the wish, else the last in time; after a no that nothing came of, the first."""
-        seen = await self._look(attempt.target, attempt.look)
         for pause in _pauses():
-            is_over = seen.observation.shows(attempt.wish) or (is_no and _is_untouched(seen, attempt.before))
-            if is_over or attempt.time.left <= attempt.look:
-                break
+            try:
+                seen = await self._look(attempt.target, attempt.look)
+            except NotFoundError:  # while one takes the place of another, neither has the name
+                if attempt.time.left <= attempt.look:
+                    raise
+            else:
+                is_over = seen.observation.shows(attempt.wish) or (is_no and _is_untouched(seen, attempt.before))
+                if is_over or attempt.time.left <= attempt.look:
+                    return seen
             await asyncio.sleep(pause)
-            seen = await self._look(attempt.target, attempt.look)
-        return seen
+        raise AssertionError("there is always one more pause")
 
     async def _look(self, target: Target, deadline: timedelta) -> Seen:
         place = self._places.get(target.name)
@@ -160,7 +187,21 @@ class DockerExecutor:
         time = _Countdown(deadline)
         found = await self._daemon.labelled(target.name, replicas.filters(place), place.container, deadline=deadline)
         own = replicas.members(place, found)
-        return Seen(tuple([Replica(one, await self._is_wanted(target, one, time)) for one in own]))
+        exchanged = replicas.exchanged(found)
+        seen = [Replica(one, one.id in exchanged or await self._is_wanted(target, one, time)) for one in own]
+        is_agent = bool(self._own) and any(one.id.startswith(self._own) for one in own)
+        return Seen(tuple(seen), await self._reach(target, place, own[0], time), is_agent)
+
+    async def _reach(self, target: Target, place: DockerPlace, one: Container, time: _Countdown) -> Reach:
+        """What can be made. Only a clear no counts as one: whoever does not answer cannot be looked at."""
+        try:
+            told = await self._daemon.releases(target.name, one.id, deadline=time.left)
+        except (NotFoundError, RejectedError) as problem:
+            return Reach(
+                problem=f"making containers needs `aether socket-proxy` at docker.host, with its leave: {problem}"
+            )
+        most = 1 if place.container else told.most_replicas
+        return Reach(told.before, most)
 
     async def _is_wanted(self, target: Target, container: Container, time: _Countdown) -> bool:
         """A stop that was seen once is kept, for the daemon forgets it before the container starts again."""
@@ -183,6 +224,10 @@ class DockerExecutor:
         self._stopped[key] = None
 
 
+def _objection(target: Target, before: Seen, wish: Wish) -> str:
+    return refusal(target, wish) or hindrance(before.observation, wish) or replicas.objection(before, wish)
+
+
 def _pauses() -> Iterator[float]:
     yield from _PAUSES
     while True:
@@ -190,12 +235,13 @@ def _pauses() -> Iterator[float]:
 
 
 def _is_untouched(seen: Seen, before: Seen) -> bool:
-    """Whether the same containers have the same starts and ends."""
+    """Whether the same containers have the same starts, ends and limits."""
     return _lives(seen) == _lives(before)
 
 
-def _lives(seen: Seen) -> list[tuple[str, datetime | None, datetime | None]]:
-    return [(one.container.id, one.container.started_at, one.container.ending.at) for one in seen.replicas]
+def _lives(seen: Seen) -> list[tuple[str, datetime | None, datetime | None, Bounds]]:
+    every = [one.container for one in seen.replicas]
+    return [(one.id, one.started_at, one.ending.at, one.bounds) for one in every]
 
 
 def opened_docker(

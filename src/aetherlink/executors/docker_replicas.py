@@ -1,16 +1,21 @@
 """What containers say of a target: which of them are its replicas, which of those are wanted, and what to do to them.
 
+Where the socket proxy is before Docker it can make containers; while it replaces one, there are two for one replica.
+
 Pure: the executor `docker` looks and acts.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
-from aetherlink.clients.docker_containers import Container, ContainerStatus, RestartPolicy
+from aetherlink.clients.docker_containers import Bounds, Container, ContainerStatus, RestartPolicy
 from aetherlink.errors import NotFoundError
 from aetherlink.executors.docker_options import DockerPlace
-from aetherlink.model.actions import Observation, Release, Replicas, Requested, StartedAfter, Wish
+from aetherlink.model.actions import Limits, Observation, Release, Replicas, Requested, StartedAfter, Wish
+
+T = TypeVar("T")
 
 MANAGED = "aether.managed"
 """The label by which a container is given to the agent (`true`) or kept from it (anything else)."""
@@ -18,9 +23,11 @@ _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
 _NUMBER = "com.docker.compose.container-number"
 _ONE_OFF = "com.docker.compose.oneoff"
+_REPLACES = "aether.replaces"  # the socket proxy's label on what it has made in the place of another
 
 _STARTABLE = (ContainerStatus.EXITED, ContainerStatus.CREATED)
 _ASKED_TO_END = (0, 130, 137, 143)  # well, by SIGINT, by SIGKILL, by SIGTERM
+_NEITHER = (ContainerStatus.DEAD, ContainerStatus.REMOVING)  # do they run, nor can they be started
 _KEEPS_RUNNING = (RestartPolicy.ALWAYS, RestartPolicy.UNLESS_STOPPED)
 
 
@@ -30,14 +37,34 @@ class Call(StrEnum):
     RESTART = "restart"
     START = "start"
     STOP = "stop"
+    LIMIT = "limit"
+    REPLACE = "replace"
+    ONE_MORE = "one more"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call for one container."""
+    """One call for one container; for `ONE_MORE` that is one beside it, where `there` are so many already.
+
+    With `runs` it is to run afterwards.
+    """
 
     call: Call
     container: Container
+    runs: bool = True
+    there: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What can be made: the image that ran before (empty: none), so many replicas at most.
+
+    `problem` says why nothing can be made; then the most are those that exist.
+    """
+
+    before: str = ""
+    most_replicas: int = 0
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +80,8 @@ class Seen:
     """A look at the target."""
 
     replicas: tuple[Replica, ...]
+    reach: Reach = Reach()
+    is_agent: bool = False
 
     @property
     def wanted(self) -> list[Container]:
@@ -71,19 +100,36 @@ class Seen:
         wanted = self.wanted
         starts = [one.started_at for one in wanted if one.status is ContainerStatus.RUNNING]
         known = [start for start in starts if start is not None]
-        images = {one.container.image for one in self.replicas}
+        reach = self.reach
         return Observation(
             ready=sum(one.is_ready for one in wanted),
             wanted=len(wanted),
             oldest_start=min(known) if known and len(known) == len(wanted) else None,
-            release=images.pop() if len(images) == 1 else "",
+            release=_common({one.container.image for one in self.replicas}, ""),
+            previous_release=reach.before,
             identity=",".join(sorted(one.container.id[:12] for one in self.replicas)),
+            limits=self.limits,
+            most_replicas=max(len(wanted) + len(self.spare), reach.most_replicas),
+            no_more=reach.problem or "that is the most that the socket proxy makes (socket_proxy.max_replicas)",
+            no_release=reach.problem,
+            aliases=tuple(sorted({name for one in self.replicas for name in one.container.names})),
+            is_agent=self.is_agent,
         )
+
+    @property
+    def limits(self) -> Limits:
+        """What each replica may use, as far as that is the same for all."""
+        bounds = [one.container.bounds for one in self.replicas]
+        return Limits(_common({one.memory for one in bounds}, 0), _common({one.nano_cpus for one in bounds}, 0))
 
     @property
     def words(self) -> str:
         """How they are, for people."""
         return "; ".join(one.container.words for one in self.replicas[:5])
+
+
+def _common(values: set[T], otherwise: T) -> T:
+    return values.pop() if len(values) == 1 else otherwise
 
 
 def filters(place: DockerPlace) -> Mapping[str, str]:
@@ -102,10 +148,26 @@ def members(place: DockerPlace, found: Iterable[Container]) -> list[Container]:
     if not own:
         missing = f" with the label {MANAGED}=true" if place.container else ""
         raise NotFoundError(f"Docker has no {place.words}{missing}")
+    own = _without_shadows(own)
     kept = [one.name for one in own if one.labels.get(MANAGED, "true") != "true"]
     if kept:
         raise NotFoundError(f"{', '.join(kept)} is kept from the agent by its label {MANAGED}")
     return sorted(own, key=_order)
+
+
+def _without_shadows(own: list[Container]) -> list[Container]:
+    """Of each pair that is being exchanged one: the first until the second runs."""
+    successors = {one.labels[_REPLACES]: one for one in own if _REPLACES in one.labels}
+    pairs = [(one, successors[one.id]) for one in own if one.id in successors]
+    hidden = {(old if new.status is not ContainerStatus.CREATED else new).id for old, new in pairs}
+    return [one for one in own if one.id not in hidden]
+
+
+def exchanged(found: Collection[Container]) -> set[str]:
+    """The ids of those that are just taking the place of another, or giving it up: nobody has stopped them."""
+    ids = {one.id for one in found}
+    pairs = [(one.id, one.labels[_REPLACES]) for one in found if one.labels.get(_REPLACES) in ids]
+    return {each for pair in pairs for each in pair}
 
 
 def _is_of(place: DockerPlace, container: Container) -> bool:
@@ -119,6 +181,11 @@ def _is_of(place: DockerPlace, container: Container) -> bool:
 def _order(container: Container) -> tuple[int, str]:
     number = container.labels.get(_NUMBER, "")
     return (int(number) if number.isdecimal() and len(number) < 10 else 0, container.name)
+
+
+def is_startable(container: Container) -> bool:
+    """Whether it rests, so that it can be started."""
+    return container.status in _STARTABLE
 
 
 def is_over(container: Container) -> bool:
@@ -170,14 +237,24 @@ def objection(seen: Seen, wish: Wish) -> str:
             stuck = [one.words for one in seen.wanted if one.status is ContainerStatus.DEAD]
             return f"Docker cannot start what is dead: {', '.join(stuck)}" if stuck else ""
         case Replicas(count) if count > len(seen.wanted) + len(seen.spare):
-            have = len(seen.wanted) + len(seen.spare)
-            return f"{count} replicas are wished and {have} exist: new ones are not made, `docker compose up` does that"
-        case Release():
-            return "containers are not made anew yet, so no other image can be brought to them"
+            return _beside(seen)
+        case Release(name):
+            stuck = [one.container.words for one in seen.replicas if _is_stuck(one.container, name)]
+            return f"it cannot be made anew as it is: {', '.join(stuck)}" if stuck else ""
         case Requested():
             return "the executor docker sends no requests"
         case _:
             return ""
+
+
+def _beside(seen: Seen) -> str:
+    """Why no replica can be made beside those that are there, in words."""
+    idle = [one.container.words for one in seen.replicas if one.container.status in _NEITHER]
+    return f"no replica is made beside what neither runs nor can be started: {', '.join(idle)}" if idle else ""
+
+
+def _is_stuck(container: Container, image: str) -> bool:
+    return container.image != image and container.status in (*_NEITHER, ContainerStatus.PAUSED)
 
 
 def steps(seen: Seen, wish: Wish) -> list[Step]:
@@ -188,8 +265,30 @@ def steps(seen: Seen, wish: Wish) -> list[Step]:
             return [step for one in sorted(due, key=_is_ready) if (step := _again(one)) is not None]
         case Replicas(count):
             return _resized(seen, count)
+        case Release(name):
+            others = [one for one in seen.replicas if one.container.image != name]
+            return [Step(Call.REPLACE, one.container, one.is_wanted) for one in sorted(others, key=_last_to_replace)]
+        case Limits():
+            every = [one.container for one in seen.replicas]
+            return [Step(Call.LIMIT, one, runs=False) for one in every if not _limits_of(one).has(wish)]
         case _:
             return []
+
+
+def _limits_of(container: Container) -> Limits:
+    return Limits(container.bounds.memory, container.bounds.nano_cpus)
+
+
+def new_bounds(container: Container, wish: Limits) -> Bounds:
+    """What to set for the container: as much swap as it had is left to it."""
+    now = container.bounds
+    swap = now.swap - now.memory + wish.memory if wish.memory and now.swap > 0 else 0
+    return Bounds(wish.memory, swap, wish.nano_cpus)
+
+
+def _last_to_replace(replica: Replica) -> tuple[bool, bool]:
+    """What does not serve goes first, what rests last."""
+    return not replica.is_wanted, replica.container.is_ready
 
 
 def _is_ready(container: Container) -> bool:
@@ -215,9 +314,12 @@ def _resized(seen: Seen, count: int) -> list[Step]:
     wanted = seen.wanted
     failed = [one for one in wanted if one.status in _STARTABLE]
     starts = [Step(Call.START, one) for one in [*failed, *seen.spare[: max(count - len(wanted), 0)]]]
+    missing = max(count - len(wanted) - len(seen.spare), 0)
+    there = len(seen.replicas)
+    starts += [Step(Call.ONE_MORE, seen.replicas[0].container, there=there + each) for each in range(missing)]
     surplus = max(len(wanted) - count, 0)
     stopped = sorted(wanted, key=_last_to_stop)[:surplus]
-    return [*starts, *(Step(Call.STOP, one) for one in stopped)]
+    return [*starts, *(Step(Call.STOP, one, runs=False) for one in stopped)]
 
 
 def _last_to_stop(container: Container) -> tuple[bool, bool, int, str]:

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from aetherlink.errors import AetherError, NotFoundError
-from aetherlink.executors.bounds import refusal
+from aetherlink.executors.bounds import hindrance, refusal
 from aetherlink.model.actions import (
+    CPU,
+    Limits,
     Observation,
     Outcome,
     OutcomeStatus,
@@ -27,6 +29,7 @@ from aetherlink.ports import Clock
 
 _NOTHING = "dry run: nothing was changed"
 _FIRST_RELEASES = ("imagined-1", "imagined-2")
+_FIRST_LIMITS = Limits(256 * 2**20, CPU // 2)
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -70,7 +73,7 @@ class DryRun:
             return Outcome(OutcomeStatus.FAILED, f"it could not be looked at, so nothing would be sent: {problem}")
         if seen.shows(wish):
             return Outcome(OutcomeStatus.NOT_NEEDED, "it is so already")
-        if reason := refusal(target, wish):
+        if reason := refusal(target, wish) or hindrance(seen, wish):
             return Outcome(OutcomeStatus.FAILED, f"nothing would be sent: {reason}")
         self._imagine(target, wish)
         return Outcome(OutcomeStatus.DONE, f"{_NOTHING}; {_words(target, wish)}")
@@ -85,6 +88,8 @@ def imagined(seen: Observation, wish: Wish, now: datetime) -> Observation:
             return replace(seen, ready=count, wanted=count)
         case Release(name):
             return replace(seen, ready=seen.wanted, release=name, previous_release=seen.release)
+        case Limits(memory, nano_cpus):
+            return replace(seen, limits=Limits(memory or seen.limits.memory, nano_cpus or seen.limits.nano_cpus))
         case Requested():
             return replace(seen, ready=seen.wanted)
 
@@ -122,7 +127,14 @@ def imagining(targets: Iterable[Target], clock: Clock) -> DryRun:
 def _at_first(target: Target, now: datetime) -> Observation:
     count = max(target.minimum, 1)
     previous, release = _FIRST_RELEASES
-    return Observation(ready=count, wanted=count, oldest_start=now, release=release, previous_release=previous)
+    return Observation(
+        ready=count,
+        wanted=count,
+        oldest_start=now,
+        release=release,
+        previous_release=previous,
+        limits=_FIRST_LIMITS,
+    )
 
 
 def _words(target: Target, wish: Wish) -> str:
@@ -133,6 +145,8 @@ def _words(target: Target, wish: Wish) -> str:
             return f"{target.service} would have been scaled to {count}"
         case Release(name):
             return f"release {name} would have been brought to {target.service}"
+        case Limits() as limits:
+            return f"{target.service} would have been limited to {limits.words}"
         case Requested(name):
             sent = next(one for one in target.requests if one.name == name)
             return f"{sent.method} {sent.url} would have been sent to {target.service}"

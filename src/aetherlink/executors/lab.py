@@ -7,6 +7,7 @@ from aetherlink.clients.lab_control import LabControl, LabService, ServiceState
 from aetherlink.errors import AetherError, ConflictError, NotFoundError, NotSentError, RejectedError
 from aetherlink.executors.bounds import refusal
 from aetherlink.model.actions import (
+    Limits,
     Observation,
     Outcome,
     OutcomeStatus,
@@ -83,8 +84,8 @@ class LabExecutor:
                 return await self._control.scale(target.service, replicas=count, deadline=deadline)
             case Release(name):
                 return await self._control.deploy(target.service, release=name, deadline=deadline)
-            case Requested():
-                raise NotSentError("the lab takes no requests of its targets")
+            case Limits() | Requested():
+                raise NotSentError("the lab takes no limits and no requests of its targets")
 
     async def _after_no(self, attempt: _Attempt, problem: AetherError) -> Outcome:
         """It said no, or that the time was up. What the target shows counts, for a no may come after the act."""

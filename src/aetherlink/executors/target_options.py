@@ -8,11 +8,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from aetherlink.clients.http_target_options import HttpRequestOptions, HttpTargetOptions
 from aetherlink.executors.docker_options import ContainerName, DockerPlace, ProjectName
-from aetherlink.lib.option_types import Count, Name, Number
-from aetherlink.model.actions import Target
+from aetherlink.lib.option_types import Count, Cpus, Name, Number, Size
+from aetherlink.model.actions import CPU, Limits, Target
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import TargetName
 from aetherlink.playbooks import form_problems
+
+_LIMITING = ("docker", "dry_run")
+
+
+def _limits(memory: int | None, cpus: float | None) -> Limits:
+    return Limits(memory or 0, round((cpus or 0) * CPU))
 
 
 def _checked_name(text: str) -> str:
@@ -71,6 +77,31 @@ class TargetOptions(BaseModel):
     http: HttpTargetOptions | None = Field(
         default=None, description="What may be asked of it: for the executor `http`, and for `dry_run` where it likes."
     )
+
+    max_memory: Size | None = Field(
+        default=None,
+        description="The most memory that the action `limits` may let each replica use, `1G` say. Not set: its limit "
+        "is not changed.",
+    )
+    min_memory: Size | None = Field(
+        default=None,
+        description="The least that `limits` may lower it to. Not set: it is only raised, and lowered to take that "
+        "back.",
+    )
+    max_cpus: Cpus | None = Field(default=None, description="The same as `max_memory` for processors, `1.5` say.")
+    min_cpus: Cpus | None = Field(default=None, description="The same as `min_memory` for processors.")
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Self:
+        for name, least, most in (
+            ("memory", self.min_memory, self.max_memory),
+            ("cpus", self.min_cpus, self.max_cpus),
+        ):
+            if most is not None and self.executor not in _LIMITING:
+                raise ValueError(f"max_{name}: the executor `{self.executor}` changes no limits: take it out")
+            if least is not None and (most is None or least > most):
+                raise ValueError(f"min_{name} needs a max_{name} that is not below it")
+        return self
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -131,6 +162,8 @@ class TargetOptions(BaseModel):
             tenant=self.tenant,
             requests=() if self.http is None else self.http.declared,
             place="" if self.docker_place is None else self.docker_place.words,
+            most=_limits(self.max_memory, self.max_cpus),
+            least=_limits(self.min_memory, self.min_cpus),
         )
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from aetherlink.errors import BadRequestError
 from aetherlink.lib import promql
 from aetherlink.lib.durations import read_duration
+from aetherlink.lib.sizes import read_size
 
 
 def _check_promql(query: str) -> str:
@@ -28,6 +29,10 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _read_size(value: object) -> object:
+    return read_size(value) if isinstance(value, str) else _refuse_yes_and_no(value)
+
+
 def _refuse_yes_and_no(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("this has to be a number")  # noqa: TRY004 - validators report ValueError with its place
@@ -38,6 +43,10 @@ Count = Annotated[int, BeforeValidator(_refuse_yes_and_no)]
 """A whole number. To Python, and so to pydantic, `yes` is 1."""
 Number = Annotated[float, BeforeValidator(_refuse_yes_and_no)]
 """A number, and no `yes`."""
+Cpus = Annotated[float, BeforeValidator(_refuse_yes_and_no), Field(ge=0.01, le=1024)]
+"""Processors."""
+Size = Annotated[int, BeforeValidator(_read_size), Field(ge=6 * 2**20, le=2**50)]
+"""Memory in bytes, written like `512M`. Docker takes no less than 6 MiB."""
 PromQL = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_check_promql)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
 Url = Annotated[str, AfterValidator(_check_url)]

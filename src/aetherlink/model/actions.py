@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from aetherlink.lib.sizes import size_words
 from aetherlink.model.decisions import Decision, Mode
 from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, TargetName
 
@@ -28,7 +29,12 @@ class Verb(StrEnum):
     RESTART = "restart"
     SCALE = "scale"
     ROLLBACK = "rollback"
+    LIMITS = "limits"
     HTTP = "http"
+
+
+CPU = 10**9
+"""One processor, in the unit of `nano_cpus`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,36 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Each replica may use that much at most: `memory` in bytes, `nano_cpus` in billionths of a processor.
+
+    As a wish 0 leaves a limit as it is; as what was seen 0 is none, or one that is not the same for all replicas.
+    """
+
+    memory: int = 0
+    nano_cpus: int = 0
+
+    def has(self, wish: "Limits") -> bool:
+        """Whether these are what is wished already."""
+        return wish.memory in (0, self.memory) and wish.nano_cpus in (0, self.nano_cpus)
+
+    def instead_of(self, wish: "Limits") -> "Limits | None":
+        """The wish that brings these back after that one; None where there was no limit to bring back."""
+        if (wish.memory and not self.memory) or (wish.nano_cpus and not self.nano_cpus):
+            return None
+        return Limits(self.memory if wish.memory else 0, self.nano_cpus if wish.nano_cpus else 0)
+
+    @property
+    def words(self) -> str:
+        """For people: `512 MiB, 1.5 CPUs`."""
+        memory = [size_words(self.memory)] if self.memory else []
+        return ", ".join([*memory, *([f"{self.nano_cpus / CPU:g} CPUs"] if self.nano_cpus else [])])
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Requested:
     """The request of this name has been sent, under this Idempotency-Key. No look at the target can show that."""
 
@@ -60,7 +96,7 @@ class Requested:
     key: str
 
 
-Wish = StartedAfter | Replicas | Release | Requested
+Wish = StartedAfter | Replicas | Release | Limits | Requested
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +122,8 @@ class Target:
     cannot be well. `mode` is the most that automation may do to it. `is_break_glass` lets the agent act on what it
     lives on itself: its database, its monitoring. `tenant` is whom a person's request for it is for; empty: nobody.
     `requests` are the HTTP requests that may be sent to it. `place` says where its executor finds it, in words, where
-    `service` alone does not.
+    `service` alone does not. `most` and `least` bound the limits of each replica: without a `most` none is changed,
+    without a `least` none is lowered.
     """
 
     name: TargetName
@@ -102,6 +139,8 @@ class Target:
     tenant: str = ""
     requests: tuple[DeclaredRequest, ...] = ()
     place: str = ""
+    most: Limits = NO_LIMITS
+    least: Limits = NO_LIMITS
 
     def declares(self, request: str) -> bool:
         """Whether a request of this name may be sent to it."""
@@ -116,7 +155,10 @@ class Target:
 class Observation:
     """What an executor saw of a target: replicas ready and wanted, the oldest start among them, the releases.
 
-    `identity` is another one once a replica was made anew; empty where the executor cannot tell.
+    `identity` is another one once a replica was made anew; empty where the executor cannot tell. `limits` are those of
+    each replica. `most_replicas` is how many there can be had, None: no bound but the target's, and `no_more` why not
+    more; `no_release` is why no other release can be brought, empty where one can. `aliases` are all names that it goes
+    by, and `is_agent` says that the agent runs in it.
     """
 
     ready: int
@@ -125,9 +167,17 @@ class Observation:
     release: str = ""
     previous_release: str = ""
     identity: str = ""
+    limits: Limits = NO_LIMITS
+    most_replicas: int | None = None
+    no_more: str = ""
+    no_release: str = ""
+    aliases: tuple[str, ...] = ()
+    is_agent: bool = False
 
     def shows(self, wish: Wish) -> bool:
-        """Whether this is what was wished: everything wanted is ready, and it is so."""
+        """Whether this is what was wished: everything wanted is ready, which limits do not ask for, and it is so."""
+        if isinstance(wish, Limits):
+            return self.limits.has(wish)
         if self.ready < self.wanted:
             return False
         match wish:
@@ -149,6 +199,8 @@ class Observation:
                 return None if count == self.wanted else Replicas(self.wanted)
             case Release(name):
                 return Release(self.release) if self.release and self.release != name else None
+            case Limits():
+                return None if self.limits.has(wish) else self.limits.instead_of(wish)
 
 
 class ActionState(StrEnum):
@@ -210,7 +262,7 @@ class Plan:
     be; `undo_of` is the action that this plan undoes, `release` the one that it brings back. After `escalate_after`
     repairs in a row that did not help the playbook leaves the target alone. With `silence` its alert is silenced in
     Alertmanager while it acts and verifies. `planned_from` belongs to scale: the number that was wanted when it was
-    planned. `request` belongs to http: the name of the target's request.
+    planned. `request` belongs to http: the name of the target's request. `limits` belong to limits.
     """
 
     verb: Verb
@@ -234,6 +286,7 @@ class Plan:
     silence: bool = False
     planned_from: int | None = None
     request: str = ""
+    limits: Limits = NO_LIMITS
 
     @property
     def rests_on_alert(self) -> bool:
@@ -243,7 +296,8 @@ class Plan:
     @property
     def words(self) -> str:
         """The plan in a few words, for people."""
-        size = "" if self.replicas is None else f" to {self.replicas}"
+        size = f" to {self.limits.words}" if self.limits.words else ""
+        size = size if self.replicas is None else f" to {self.replicas}"
         request = f" {self.request}" if self.request else ""
         return f"{'undo: ' if self.undo_of else ''}{self.verb}{request} {self.target}{size}"
 

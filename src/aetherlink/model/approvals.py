@@ -10,7 +10,10 @@ from datetime import datetime
 from aetherlink.model.actions import Approval, Grant, Observation, Plan, Target
 
 _PASSING = ("ready", "oldest_start")
-_WHERE_KNOWN = frozenset({"place", "identity"})  # left out while empty: an upgrade voids no request that is open
+_WHERE_KNOWN = frozenset(  # left out while empty: an upgrade voids no request that is open
+    {"place", "identity", "limits", "most", "least"}
+)
+_UNSHOWN = frozenset({"most_replicas", "no_more", "no_release", "aliases", "is_agent"})  # policy has them looked at
 _UNBOUND = frozenset({"alert_id"})  # which of several alerts asked makes no other plan of it
 
 
@@ -33,9 +36,9 @@ def shown_of(
     return {
         "asked_at": asked_at.isoformat(),
         "needed": needed,
-        "plan": _plain({key: value for key, value in asdict(plan).items() if key not in _UNBOUND}),
+        "plan": _known({key: value for key, value in asdict(plan).items() if key not in _UNBOUND}),
         "target": _known(asdict(_sealed(target, seal))),
-        "observed": _known(asdict(seen)),
+        "observed": _known({key: value for key, value in asdict(seen).items() if key not in _UNSHOWN}),
         "undo": undo,
         "evidence": evidence,
     }
@@ -52,7 +55,11 @@ def _hmac(key: str, text: str) -> str:
 
 
 def _known(values: Mapping[str, object]) -> object:
-    return _plain({key: value for key, value in values.items() if value or key not in _WHERE_KNOWN})
+    return _plain({key: value for key, value in values.items() if key not in _WHERE_KNOWN or _is_said(value)})
+
+
+def _is_said(value: object) -> bool:
+    return any(value.values()) if isinstance(value, Mapping) else bool(value)
 
 
 def hash_of(shown: Mapping[str, object]) -> str:

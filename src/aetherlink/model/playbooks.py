@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from aetherlink.model.actions import Verb
+from aetherlink.model.actions import CPU, NO_LIMITS, Limits, Verb
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, TargetName
 
 LONGEST_MATCHED = 1000
 """Characters of a label that a pattern is matched against. A longer one satisfies no pattern, `!~` neither."""
 
+_MEMORY_STEP = 2**20  # bytes
+_CPU_STEP = CPU // 100
 _NAMES = re.compile(r"\w+(?:\|\w+)*", re.ASCII)
 
 
@@ -103,13 +105,35 @@ class ScaleBy:
 
 
 @dataclass(frozen=True, slots=True)
+class NewLimits:
+    """The limits to wish for: `limits` as they are given, else larger by these shares of what there is (0: not)."""
+
+    limits: Limits = NO_LIMITS
+    memory_by: float = 0.0
+    cpus_by: float = 0.0
+
+    def applied(self, now: Limits, most: Limits) -> Limits:
+        """Those to wish for where these are in force; what grows stops at `most`, where there is one."""
+        memory = _grown(now.memory, self.memory_by, most.memory, _MEMORY_STEP)
+        nano_cpus = _grown(now.nano_cpus, self.cpus_by, most.nano_cpus, _CPU_STEP)
+        return Limits(self.limits.memory or memory, self.limits.nano_cpus or nano_cpus)
+
+
+def _grown(now: int, by: float, most: int, step: int) -> int:
+    if not by or not now:
+        return 0
+    grown = -(-round(now * (1 + by)) // step) * step
+    return min(grown, max(most, now)) if most else grown
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybookStep:
     """One step: what is done, and what proves that it helped. Queries are templates until they are bound.
 
     An empty `when`: the alert alone is the evidence for it.
 
     It runs once the steps in `after` have helped; or, when `instead_of` names one, only where that one did not.
-    `request` belongs to http: the name of the target's request.
+    `request` belongs to http: the name of the target's request, `limits` to limits.
     """
 
     target: TargetChoice
@@ -124,6 +148,7 @@ class PlaybookStep:
     after: tuple[str, ...] = ()
     instead_of: str = ""
     request: str = ""
+    limits: NewLimits | None = None
 
     @property
     def words(self) -> str:

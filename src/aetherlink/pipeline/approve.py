@@ -16,6 +16,7 @@ from aetherlink.model.actions import (
     Action,
     ActionState,
     Approval,
+    Limits,
     Observation,
     Outcome,
     OutcomeStatus,
@@ -202,6 +203,8 @@ def _undo_words(plan: Plan, seen: Observation) -> str:
             return f"scale {plan.target} to {count}"
         case Release(name):
             return f"roll {plan.target} back to {name}"
+        case Limits() as limits:
+            return f"limit {plan.target} to {limits.words}"
         case _:
             return f"nothing: {plan.verb} cannot be undone"
 
@@ -215,6 +218,8 @@ def _rough_wish(plan: Plan, seen: Observation) -> Wish:
             return Replicas(plan.replicas or 0)
         case Verb.ROLLBACK:
             return Release(plan.release or seen.previous_release)
+        case Verb.LIMITS:
+            return plan.limits
         case Verb.HTTP:
             return Requested(plan.request, key="")
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from aetherlink.errors import AetherError, BadRequestError
-from aetherlink.model.actions import Plan, Target, Verb
+from aetherlink.model.actions import Limits, Observation, Plan, Target, Verb
 from aetherlink.model.alerts import StoredAlert
 from aetherlink.model.ids import TargetName
 from aetherlink.model.incidents import Incident, Stage
@@ -129,7 +129,8 @@ def lacking(target: Target, step: PlaybookStep) -> str:
 
 async def _plan(world: World, occasion: Occasion, target: Target) -> Plan:
     playbook, step, labels = occasion.playbook, occasion.step, occasion.alert.alert.labels
-    wanted = await _wanted(world, step, target)
+    seen = await _seen(world, step, target)
+    wanted = None if seen is None or step.scale is None else seen.wanted
     return Plan(
         verb=step.verb,
         target=target.name,
@@ -150,15 +151,15 @@ async def _plan(world: World, occasion: Occasion, target: Target) -> Plan:
         silence=playbook.silence,
         planned_from=wanted,
         request=step.request,
+        limits=Limits() if seen is None or step.limits is None else step.limits.applied(seen.limits, target.most),
     )
 
 
-async def _wanted(world: World, step: PlaybookStep, target: Target) -> int | None:
-    """The number wanted now, for a step that scales."""
-    if step.verb is not Verb.SCALE or step.scale is None:
+async def _seen(world: World, step: PlaybookStep, target: Target) -> Observation | None:
+    """What is there, for a step that goes by it."""
+    if step.verb not in (Verb.SCALE, Verb.LIMITS):
         return None
-    seen = await world.executors[target.executor].observe(target, deadline=world.options.action_deadline)
-    return seen.wanted
+    return await world.executors[target.executor].observe(target, deadline=world.options.action_deadline)
 
 
 def _nothing(world: World, case: Case, reason: str, *, planned_through: int) -> Step:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from aetherlink.model.actions import Action, Observation, Release, Replicas, Requested, StartedAfter, Verb, Wish
+from aetherlink.model.actions import Action, Limits, Observation, Release, Replicas, Requested, StartedAfter, Verb, Wish
 
 _BEFORE = "before"  # the keys of Action.facts
 _RELEASE = "release"
@@ -13,7 +13,14 @@ _RELEASE = "release"
 def with_snapshot(action: Action, seen: Observation) -> Action:
     """The action with what its target is before it, and with the release that a rollback wishes."""
     start = None if seen.oldest_start is None else seen.oldest_start.isoformat()
-    before = {"ready": seen.ready, "wanted": seen.wanted, "release": seen.release, "oldest_start": start}
+    before: dict[str, object] = {
+        "ready": seen.ready,
+        "wanted": seen.wanted,
+        "release": seen.release,
+        "oldest_start": start,
+    }
+    if seen.limits != Limits():
+        before["limits"] = {"memory": seen.limits.memory, "nano_cpus": seen.limits.nano_cpus}
     facts = {**action.facts, _BEFORE: before}
     if action.plan.verb is Verb.ROLLBACK:
         facts[_RELEASE] = action.plan.release or seen.previous_release
@@ -31,6 +38,7 @@ def before_of(action: Action) -> Observation | None:
         wanted=int(stored["wanted"]),
         oldest_start=None if start is None else datetime.fromisoformat(str(start)),
         release=str(stored["release"]),
+        limits=Limits(**stored.get("limits", {})),
     )
 
 
@@ -43,5 +51,7 @@ def wish_of(action: Action) -> Wish:
             return Replicas(action.plan.replicas or 0)
         case Verb.ROLLBACK:
             return Release(str(action.facts.get(_RELEASE, "")))
+        case Verb.LIMITS:
+            return action.plan.limits
         case Verb.HTTP:
             return Requested(action.plan.request, key=action.id)

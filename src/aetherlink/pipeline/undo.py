@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from aetherlink.briefing import Standing
-from aetherlink.model.actions import Action, ActionState, Observation, Plan, Release, Replicas, Verb, Wish
+from aetherlink.model.actions import Action, ActionState, Limits, Observation, Plan, Release, Replicas, Verb, Wish
 from aetherlink.model.ids import ActionId
 from aetherlink.model.incidents import Stage
 from aetherlink.model.timeline import Entry, EventKind
@@ -75,6 +75,8 @@ def _is_as_left(seen: Observation, wish: Wish) -> bool:
             return seen.wanted == count
         case Release(name):
             return seen.release == name
+        case Limits():
+            return seen.limits.has(wish)
         case _:
             return True
 
@@ -94,6 +96,7 @@ def _plan(action: Action, before: Observation) -> Plan | None:
         verify="",
         replicas=None,
         release="",
+        limits=Limits(),
         undo=False,
         undo_of=action.id,
         cooldown_seconds=0.0,
@@ -104,6 +107,8 @@ def _plan(action: Action, before: Observation) -> Plan | None:
             return replace(kept, verb=Verb.SCALE, replicas=count)
         case Release(name):
             return replace(kept, verb=Verb.ROLLBACK, release=name)
+        case Limits() as limits:
+            return replace(kept, verb=Verb.LIMITS, limits=limits)
         case _:
             return None
 

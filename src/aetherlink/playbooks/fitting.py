@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from aetherlink.model.actions import Target, Verb
+from aetherlink.model.actions import Limits, Target, Verb
 from aetherlink.model.ids import TargetName
 from aetherlink.playbooks.form_problems import Place, nearest
 from aetherlink.playbooks.schema import ActionForm, PlaybookForm
@@ -29,6 +29,9 @@ def _actions(form: PlaybookForm) -> Iterator[tuple[Place, ActionForm, str | None
 
 
 def _misfit(action: ActionForm, target: Target) -> tuple[Place, str] | None:
+    if action.verb is Verb.LIMITS and target.most == Limits():
+        words = f"target {target.name} has neither max_memory nor max_cpus: without a bound no limit is changed"
+        return ("action", "limits"), words
     if action.verb is not Verb.HTTP:
         is_other = target.executor == "http"
         words = f"target {target.name} is of the executor `http`, which sends requests and cannot {action.verb}"

@@ -8,11 +8,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from aetherlink.errors import BadRequestError
 from aetherlink.lib import promql
-from aetherlink.lib.option_types import Count, Duration, Name, PromQL
-from aetherlink.model.actions import Verb
+from aetherlink.lib.option_types import Count, Cpus, Duration, Name, PromQL, Size
+from aetherlink.model.actions import CPU, Limits, Verb
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, TargetName
-from aetherlink.model.playbooks import Matcher, Playbook, PlaybookStep, ScaleBy, TargetChoice
+from aetherlink.model.playbooks import Matcher, NewLimits, Playbook, PlaybookStep, ScaleBy, TargetChoice
 from aetherlink.playbooks.binding import bind_query
 from aetherlink.playbooks.matchers import choosing, read_matchers
 from aetherlink.playbooks.step_order import checked, in_order
@@ -25,6 +25,8 @@ _OF_ACTING = (
     *("target", "bind", "when", "evidence", "unless", "verify", "undo", "cooldown", "limits", "escalate", "silence"),
 )
 
+Growth = Annotated[str, Field(pattern=r"^\+(?:[1-9]|[1-9][0-9]|[1-3][0-9]{2}|400)%$")]
+"""By so much more than it has: `+25%`, at most `+400%`."""
 PlainName = Annotated[str, Field(pattern=_NAME)]
 LabelName = Annotated[str, Field(pattern=_LABEL)]
 Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(read_matchers)]
@@ -84,6 +86,30 @@ class ScaleForm(_Strict):
         return self
 
 
+class LimitsForm(_Strict):
+    """`limits: {memory: 512M}`, or `limits: {memory: +25%, cpus: +50%}` of what it has."""
+
+    memory: Annotated[Growth | Size | None, Field(union_mode="left_to_right")] = None
+    cpus: Annotated[Growth | Cpus | None, Field(union_mode="left_to_right")] = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> "LimitsForm":
+        if self.memory is None and self.cpus is None:
+            raise ValueError("give `memory`, `cpus`, or both")
+        return self
+
+    @property
+    def new(self) -> NewLimits:
+        """As the rest of the house knows it."""
+        memory = 0 if isinstance(self.memory, str) else self.memory or 0
+        cpus = 0 if isinstance(self.cpus, str) else self.cpus or 0
+        return NewLimits(Limits(memory, round(cpus * CPU)), _share(self.memory), _share(self.cpus))
+
+
+def _share(growth: object) -> float:
+    return int(growth[1:-1]) / 100 if isinstance(growth, str) else 0.0
+
+
 class HttpForm(_Strict):
     """`http: {request: purge}`: one of the requests that the target's settings fix."""
 
@@ -96,12 +122,13 @@ class ActionForm(_Strict):
     restart: RestartForm | None = None
     scale: ScaleForm | None = None
     rollback: RollbackForm | None = None
+    limits: LimitsForm | None = None
     http: HttpForm | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "ActionForm":
         if len(self.model_fields_set) != 1:
-            raise ValueError("an action has exactly one verb: restart, scale, rollback or http")
+            raise ValueError("an action has exactly one verb: restart, scale, rollback, limits or http")
         return self
 
     @property
@@ -150,7 +177,7 @@ def _only_one(count: int) -> int:
     return count
 
 
-class LimitsForm(_Strict):
+class FrequencyForm(_Strict):
     """`{per_hour: 3, per_target: 1}`"""
 
     per_hour: Annotated[Count, Field(ge=1, le=60)] = 3
@@ -194,7 +221,7 @@ class PlaybookForm(_Strict):
     undo: Undo = "auto"
     mode: Literal["observe", "approve", "auto"] = "observe"
     cooldown: Annotated[Duration, Field(ge=timedelta(seconds=1), le=_LONGEST_COOLDOWN)] = timedelta(minutes=10)
-    limits: LimitsForm = LimitsForm()
+    limits: FrequencyForm = FrequencyForm()
     escalate: EscalateForm = EscalateForm()
     silence: StrictBool = False
     steps: Steps | None = None
@@ -294,6 +321,7 @@ class PlaybookForm(_Strict):
             after=form.after,
             instead_of=form.instead_of or "",
             request=form.action.request,
+            limits=None if form.action.limits is None else form.action.limits.new,
         )
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from aetherlink.model.actions import Target
+from aetherlink.model.actions import Observation, Target
 
 BUILTIN_NAMES = frozenset(
     {
@@ -68,6 +68,13 @@ def protected_name(target: Target, names: frozenset[str], places: frozenset[str]
     return next(filter(None, asked), None)
 
 
+def life_in(seen: Observation, names: frozenset[str]) -> str | None:
+    """Which protected name one of the names is that its executor knows it by; None when it is none."""
+    if seen.is_agent:
+        return "the container that the agent runs in"
+    return next(filter(None, (_found(alias, names) for alias in seen.aliases)), None)
+
+
 def _asked_at(url: str, names: frozenset[str], places: frozenset[str]) -> str | None:
     """Which protected name the host of a URL is, or which protected place it leads to."""
     spellings = [name for host in _hosts(url) for name in (*_names_of_host(host), *_first_part(host))]
@@ -81,11 +88,16 @@ def own_places(urls: Iterable[str]) -> frozenset[str]:
 
 
 def own_names(
-    *, prometheus: Iterable[str], alertmanagers: Iterable[str], database_url: str | None, protected: Iterable[str]
+    *,
+    prometheus: Iterable[str],
+    alertmanagers: Iterable[str],
+    database_url: str | None,
+    protected: Iterable[str],
+    docker_host: str | None = None,
 ) -> frozenset[str]:
     """What the agent lives on: the built-in names, the hosts of these URLs but for loopback, and `protected`."""
     hosts = [host for url in (*prometheus, *alertmanagers) for host in _hosts(url)]
-    hosts += _hosts(database_url) if database_url else []
+    hosts += [host for url in (database_url, docker_host) if url for host in _hosts(url)]
     written = [name for host in hosts for name in _names_of_host(host)]
     return frozenset(filter(None, ("-".join(_words(name)) for name in (*BUILTIN_NAMES, *written, *protected))))
 

@@ -20,6 +20,7 @@ from aetherlink.policy.evidence_rules import (
     source_is_believed,
 )
 from aetherlink.policy.mode_rules import mode_allows, playbook_is_trusted, vip_allows
+from aetherlink.policy.reach_rules import limits_are_within_bounds, release_is_known, replicas_can_be_had
 from aetherlink.policy.rule import Rule
 from aetherlink.policy.target_rules import (
     brake_is_released,
@@ -43,6 +44,9 @@ RULES: tuple[Rule, ...] = (
     request_is_declared,
     source_is_believed,
     target_is_seen,
+    replicas_can_be_had,
+    release_is_known,
+    limits_are_within_bounds,
     target_is_not_stopped,
     floor_holds,
     dependencies_work,

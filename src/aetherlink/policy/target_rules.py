@@ -73,6 +73,8 @@ def _left(question: Question, ready: int) -> int:
     plan, seen = question.plan, question.seen[question.plan.target]
     if plan.verb is Verb.SCALE:
         return min(ready, plan.replicas or 0)
+    if plan.verb is Verb.LIMITS:
+        return ready
     return ready - 1 if seen.is_rolling else 0
 
 

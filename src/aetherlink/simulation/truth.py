@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from aetherlink.model.actions import Observation, Release, Replicas, Requested, StartedAfter, Target, Wish
+from aetherlink.model.actions import Limits, Observation, Release, Replicas, Requested, StartedAfter, Target, Wish
 from aetherlink.model.ids import TargetName
 from aetherlink.simulation.setup import TROUBLES
 
@@ -14,6 +14,7 @@ _CURED_BY: dict[type[Wish], frozenset[str]] = {
     StartedAfter: frozenset({"down", "strange"}),
     Replicas: frozenset({"slow", "idle"}),
     Release: frozenset({"bad", "down"}),
+    Limits: frozenset(),
     Requested: frozenset({"stuck"}),
 }
 
@@ -76,6 +77,8 @@ class Truth:
             case Release(name):
                 earlier = seen.previous_release if seen.release == name else seen.release
                 self.seen[target] = replace(seen, release=name, previous_release=earlier)
+            case Limits() as limits:
+                self.seen[target] = replace(seen, limits=limits)
             case Requested():
                 pass  # nothing that a look could show
         for metric in sorted(_CURED_BY[type(wish)]):

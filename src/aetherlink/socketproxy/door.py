@@ -110,6 +110,8 @@ class Door:
                 return _without_environment(await self._daemon.ask("GET", call.target(), seconds=self._seconds))
             case Kind.CHANGE:
                 return await self._change(call)
+            case Kind.RELEASES:
+                return _json(HTTPStatus.OK, await self._making.releases(call.parts["name"]))
         made = await self._make(call)
         _log.info("%s: %s", call.target(), json.dumps(made))
         return _json(HTTPStatus.CREATED, made)

@@ -48,6 +48,17 @@ class Making:
         self._workloads.check(container)
         return container
 
+    async def releases(self, id_: str) -> Mapping[str, object]:
+        """What runs, what ran before and is still there (None: nothing), and how many replicas there may be.
+
+        Raises NotFoundError, and ForbiddenError where it may not be changed.
+        """
+        container = await self.changeable(id_)
+        now, key = str(container["Image"]), key_of(labels_of(container), name_of(container))
+        others = self._remembered.others(key, now)
+        before = [one for one in others if await self._inspect("images", one) is not None][:1]
+        return {"Image": now, "Before": next(iter(before), None), "MaxReplicas": self._max_replicas}
+
     async def look(self) -> None:
         """Settle what was under way, and remember which images run for what may be changed.
 
@@ -95,7 +106,7 @@ class Making:
         aside = _aside(name_of(old), "next", str(old["Id"]))
         left = await self._inspect("containers", aside)  # by a proxy that died before it could note it
         if left is not None and labels_of(left).get(new_container.REPLACES) == old["Id"] and _never_ran(left):
-            await self._delete(str(left["Id"]))
+            await self._discard(str(left["Id"]))
         body = new_container.replacement(old, await self._inspect("images", str(old["Image"])), image)
         return await self._create(aside, body, new_container.networks(old))
 
@@ -143,7 +154,7 @@ class Making:
         if swap is None:
             return
         old = await self._inspect("containers", swap.old)
-        await self._delete(swap.new)
+        await self._discard(swap.new)
         if old is not None:
             if name_of(old) != swap.name:
                 await self._rename(swap.old, swap.name)
@@ -180,7 +191,7 @@ class Making:
         try:
             await self._done("POST", f"/containers/{made}/start")
         except AetherError as problem:
-            await self._delete(made)
+            await self._discard(made)
             raise ConflictError(f"a replica of {name_of(sibling)} did not start: {problem}") from problem
         return made
 
@@ -204,7 +215,7 @@ class Making:
                 joining = {"Container": made, "EndpointConfig": networks[network]}
                 await self._done("POST", f"/networks/{quote(network, safe='')}/connect", joining)
         except AetherError:
-            await self._delete(made)
+            await self._discard(made)
             raise
         return made
 
@@ -215,10 +226,14 @@ class Making:
     async def _rename(self, id_: str, name: str) -> None:
         await self._done("POST", f"/containers/{id_}/rename?{urlencode({'name': name})}")
 
-    async def _delete(self, id_: str) -> None:
-        """One that this proxy made, or that it has replaced. Nothing happens where it is gone."""
+    async def _discard(self, id_: str) -> None:
+        """One that this proxy made in vain, with the unnamed volumes that came with it; those it was given stay."""
+        await self._delete(id_, "&v=1")
+
+    async def _delete(self, id_: str, more: str = "") -> None:
+        """One that this proxy has replaced, or made in vain. Nothing happens where it is gone."""
         try:
-            await self._done("DELETE", f"/containers/{id_}?force=1")
+            await self._done("DELETE", f"/containers/{id_}?force=1{more}")
         except RejectedError as problem:
             if problem.status != 404:
                 raise

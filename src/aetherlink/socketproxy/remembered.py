@@ -61,6 +61,10 @@ class Remembered:
         """Whether the image is known to have run for the workload."""
         return image in self.images.get(key, [])
 
+    def others(self, key: str, image: str) -> list[str]:
+        """The images that are known to have run for the workload beside this one, the newest first."""
+        return [one for one in reversed(self.images.get(key, [])) if one != image]
+
     def keep(self, swap: Swap | None) -> None:
         """Note the replacement that begins; None when it is over. Raises StoreError."""
         self.swap = swap

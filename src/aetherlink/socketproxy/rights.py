@@ -44,8 +44,14 @@ class Kind(Enum):
     EVENTS = auto()
     CHANGE = auto()
     """Passed on for a container that may be changed, under its full id."""
+    RELEASES = auto()
     REPLACE = auto()
     REPLICAS = auto()
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the proxy's own, so that no version of Docker's stands before it."""
+        return self in {Kind.RELEASES, Kind.REPLACE, Kind.REPLICAS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +94,7 @@ def match(request: Request) -> Call:
     for right in RIGHTS:
         found = right.path.fullmatch(path)
         if found and right.method == request.method:
-            # The proxy's own verbs have no version of Docker's before them.
-            if version and right.kind in {Kind.REPLACE, Kind.REPLICAS}:
+            if version and right.kind.is_own:
                 break
             query = _query(right, request.query)
             return Call(right.kind, version, path, found.groupdict(), query, _body(right, request.body))
@@ -225,6 +230,7 @@ RIGHTS: tuple[Right, ...] = (
     Right(Kind.CHANGE, "POST", _at(rf"{_CONTAINER}/stop"), _STOPPING),
     Right(Kind.CHANGE, "POST", _at(rf"{_CONTAINER}/start"), {}),
     Right(Kind.CHANGE, "POST", _at(rf"{_CONTAINER}/update"), {}, _limits),
+    Right(Kind.RELEASES, "GET", _at(rf"/aether/v1/containers/(?P<name>{FULL_ID})/releases"), {}),
     Right(Kind.REPLACE, "POST", _at(rf"/aether/v1/containers/(?P<name>{FULL_ID})/replace"), _STOPPING, _replacement),
     Right(
         Kind.REPLICAS,

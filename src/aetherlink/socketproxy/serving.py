@@ -4,7 +4,6 @@ import asyncio
 import grp
 import logging
 import os
-import re
 import signal
 import socket
 import stat
@@ -15,6 +14,7 @@ from pathlib import Path
 from aetherlink.errors import SettingsError
 from aetherlink.lib import logs
 from aetherlink.lib.logs import LogFormat
+from aetherlink.lib.own_container import own_container
 from aetherlink.lib.periodic import Periodic
 from aetherlink.socketproxy.daemon import Daemon
 from aetherlink.socketproxy.door import Door
@@ -27,8 +27,6 @@ from aetherlink.socketproxy.workloads import Workloads
 _STATE_FILE = "socket-proxy.json"
 _SOCKET_UMASK = 0o117  # mode 0660 from its first moment on
 _BACKLOG = 128
-_MOUNTS = Path("/proc/self/mountinfo")
-_CONTAINER_FOLDER = re.compile(r"/containers/([0-9a-f]{64})/")
 
 _log = logging.getLogger("aetherlink.socketproxy")
 
@@ -56,7 +54,7 @@ async def serving(options: SocketProxyOptions, data_dir: Path) -> AsyncIterator[
     daemon = Daemon(options.daemon)
     making = Making(
         daemon,
-        Workloads(options.workloads, own=_own_id()),
+        Workloads(options.workloads, own=own_container()),
         _remembered(options.state_file or data_dir / _STATE_FILE),
         max_replicas=options.max_replicas,
         seconds=seconds,
@@ -135,17 +133,6 @@ def _remembered(path: Path) -> Remembered:
     except OSError as problem:
         raise SettingsError(f"socket_proxy.state_file: {path} cannot be written: {problem}") from problem
     return Remembered.read(path)
-
-
-def _own_id() -> str:
-    """The id of the container that the proxy runs in, which its host's name is mounted from; else empty."""
-    try:
-        mounts = [line.split() for line in _MOUNTS.read_text().splitlines()]
-    except OSError:  # no Linux
-        return ""
-    roots = (fields[3] for fields in mounts if len(fields) > 4 and fields[4] == "/etc/hostname")
-    found = next((match for root in roots if (match := _CONTAINER_FOLDER.search(root))), None)
-    return found[1] if found else ""
 
 
 def _address(listening: socket.socket) -> str:

@@ -3,61 +3,25 @@
 The witness is the daemon's event stream and StartedAt, read by Docker's command line.
 """
 
-import asyncio
-import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from aetherlink.errors import NotFoundError
-from aetherlink.executors.docker_options import DockerExecutorOptions, DockerPlace
-from aetherlink.executors.options import ExecutorOptions
-from aetherlink.executors.registry import open_executors
-from aetherlink.lib.clock import SystemClock
-from aetherlink.model.actions import Observation, Outcome, OutcomeStatus, Release, Replicas, StartedAfter, Target
-from aetherlink.model.ids import TargetName
+from aetherlink.executors.docker_options import DockerPlace
+from aetherlink.model.actions import OutcomeStatus, Release, Replicas, StartedAfter
+from aetherlink.policy.protection import life_in, own_names
 from aetherlink.ports import Executor
 from rigs.bad_docker import Spoil, bad_docker
 from rigs.containers import Container, docker
+from rigs.docker_hands import CRM, DEADLINE, SOCKET, converged, hands_on, restarted, service, until
 from rigs.docker_stack import CRASHES, IGNORES, Stack, Witness, healthy, name_of, started_at
-from rigs.executor_contract import ReplicasContract, World
+from rigs.executor_contract import LimitsContract, ReplicasContract, World
 from rigs.patience import eventually
 
 pytestmark = pytest.mark.docker
-
-CRM = Target(TargetName("crm-api"), executor="docker", service="crm", minimum=1, maximum=4)
-DEADLINE = timedelta(seconds=40)
-SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-GRACE = timedelta(seconds=2)
-
-
-@asynccontextmanager
-async def hands_on(place: DockerPlace, host: str = SOCKET) -> AsyncIterator[Executor]:
-    options = DockerExecutorOptions(host=host, grace=GRACE)
-    made = ExecutorOptions(docker=options, containers={CRM.name: place})
-    opened = open_executors([CRM], made, clock=SystemClock())["docker"]
-    yield opened.executor
-    await opened.aclose()
-
-
-def service(stack: Stack) -> DockerPlace:
-    return DockerPlace(project=stack.project, service="crm")
-
-
-async def until(executor: Executor, is_so: Callable[[Observation], bool]) -> Observation:
-    async with asyncio.timeout(30):
-        while True:
-            seen = await executor.observe(CRM, deadline=DEADLINE)
-            if is_so(seen):
-                return seen
-            await asyncio.sleep(0.1)
-
-
-async def restarted(executor: Executor) -> Outcome:
-    return await executor.converge(CRM, StartedAfter(datetime.now(UTC)), deadline=DEADLINE)
 
 
 def restarts(container: Container) -> int:
@@ -65,13 +29,14 @@ def restarts(container: Container) -> int:
     return int(docker("inspect", "--format", "{{.RestartCount}}", container.id))
 
 
-class TestTheContract(ReplicasContract):
+class TestTheContract(ReplicasContract, LimitsContract):
     """All of it, on a service with one replica that runs and one that was stopped."""
 
     @pytest.fixture
     async def world(self, stack: Stack) -> AsyncIterator[World]:
-        stack.replica(1)
-        healthy(stack.replica(2)).stop()
+        limits = ("--memory", "64m", "--cpus", "0.5")
+        stack.replica(1, *limits)
+        healthy(stack.replica(2, *limits)).stop()
         async with hands_on(service(stack)) as executor:
             await until(executor, lambda seen: seen.ready == 1)
             yield World(executor, CRM, lambda: datetime.now(UTC))
@@ -207,7 +172,7 @@ async def test_more_replicas_than_exist_are_refused(executor: Executor, one: Con
     outcome = await executor.converge(CRM, Replicas(2), deadline=DEADLINE)
 
     assert outcome.status is OutcomeStatus.FAILED
-    assert "nothing was sent: 2 replicas are wished and 1 exist" in outcome.reason
+    assert "nothing was sent: 2 replicas are wished, and 1 can be had: making containers needs" in outcome.reason
     assert witness.actions(one.id) == []
 
 
@@ -217,8 +182,29 @@ async def test_another_image_is_refused(executor: Executor, one: Container) -> N
     outcome = await executor.converge(CRM, Release("crm@sha256:0"), deadline=DEADLINE)
 
     assert outcome.status is OutcomeStatus.FAILED
-    assert "nothing was sent: containers are not made anew yet" in outcome.reason
+    assert "nothing was sent: no release can be brought: making containers needs `aether" in outcome.reason
     assert witness.actions(one.id) == []
+
+
+async def test_a_dry_run_notices_that_more_are_wished_than_there_can_be(stack: Stack, one: Container) -> None:
+    async with hands_on(service(stack), is_dry_run=True) as executor:
+        await until(executor, lambda seen: seen.ready == 1)
+        witness = Witness()
+
+        outcomes = [await converged(executor, wish) for wish in (Replicas(2), Release("sha256:" + "0" * 64))]
+
+    assert [outcome.status for outcome in outcomes] == [OutcomeStatus.FAILED] * 2
+    assert outcomes[0].reason.startswith("nothing would be sent: 2 replicas are wished, and 1 can be had")
+    assert witness.actions(one.id) == []
+
+
+async def test_the_daemon_tells_by_what_names_the_target_goes(stack: Stack) -> None:
+    stack.replica(1, "--name", f"{stack.project}-prometheus", "--hostname", "metrics")
+    async with hands_on(service(stack)) as executor:
+        seen = await until(executor, lambda seen: seen.ready == 1)
+
+    assert {f"{stack.project}-prometheus", "metrics", "crm"} <= {*seen.aliases}
+    assert life_in(seen, own_names(prometheus=(), alertmanagers=(), database_url=None, protected=())) == "prometheus"
 
 
 async def test_a_container_by_its_name_is_acted_on_with_its_label_only(stack: Stack) -> None:

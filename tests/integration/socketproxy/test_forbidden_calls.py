@@ -66,5 +66,6 @@ async def test_of_what_is_not_opted_in_nothing_is_changed(proxy: Proxy, made: Ma
     statuses = [(await ask(proxy.socket, "POST", target, body)).status for target, body in calls]
 
     assert statuses == [403] * len(calls)
+    assert (await ask(proxy.socket, "GET", f"/aether/v1/containers/{id_}/releases")).status == 403
     assert events(since, made.name, id_) == []
     assert shown(id_) == before

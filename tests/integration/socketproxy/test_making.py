@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,11 @@ def known(proxy: Proxy, key: str, image: str) -> None:
 async def replace(proxy: Proxy, id_: str, image: str | None = None, seconds: int = 1) -> Reply:
     body = None if image is None else {"image": image}
     return await ask(proxy.socket, "POST", f"/aether/v1/containers/{id_}/replace?t={seconds}", body)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
 
 
 def volume_of(container: dict) -> str:
@@ -181,6 +187,59 @@ async def test_a_replica_has_a_volume_of_its_own(proxy: Proxy, made: Made) -> No
     await grow(proxy, made.name, add=1)
 
     assert volume_of(shown(f"{made.name}-2")) != volume_of(first)
+
+
+async def test_a_replica_that_does_not_start_leaves_no_volume(proxy: Proxy, made: Made) -> None:
+    """Its port is taken by the first one."""
+    mount = f"--mount=type=volume,destination=/kept,volume-label=made-for={made.name}"
+    publish = f"--publish=127.0.0.1:{free_port()}:80"
+    id_ = made.run(mount, publish, *made.labels_of_compose("api", 1), name=f"{made.name}-1", network="bridge")
+
+    reply = await grow(proxy, made.name, add=1)
+
+    assert reply.status == 409, reply
+    assert "did not start" in reply.json["message"]
+    assert not exists(f"{made.name}-2")
+    labelled = docker("volume", "ls", "--quiet", "--filter", f"label=made-for={made.name}").split()
+    assert labelled == [volume_of(shown(id_))]
+
+
+async def test_a_successor_that_does_not_start_takes_no_volume_with_it(
+    tmp_path: Path, made: Made, releases: Releases
+) -> None:
+    old = shown(made.run("--volume=/kept"))
+    state = {"images": {made.name: [releases.broken, releases.first]}, "swap": None}
+    (tmp_path / "socket-proxy.json").write_text(json.dumps(state))
+    with running_proxy(tmp_path) as proxy:
+        reply = await replace(proxy, old["Id"], releases.broken)
+
+    assert reply.status == 409, reply
+    assert volume_of(old) in docker("volume", "ls", "--quiet").split()
+    assert shown(made.name)["State"]["Running"]
+
+
+async def test_which_image_ran_before_is_told_while_it_is_there(proxy: Proxy, made: Made, releases: Releases) -> None:
+    before = made.run()
+    known(proxy, made.name, releases.first)
+    first = await ask(proxy.socket, "GET", f"/aether/v1/containers/{before}/releases")
+    docker("rm", "--force", before)
+    now = made.run(image=releases.second)
+    second = await ask(proxy.socket, "GET", f"/aether/v1/containers/{now}/releases")
+
+    assert first.json == {"Image": releases.first, "Before": None, "MaxReplicas": 3}
+    assert second.json == {"Image": releases.second, "Before": releases.first, "MaxReplicas": 3}
+    gone = await ask(proxy.socket, "GET", f"/aether/v1/containers/{before}/releases")
+    assert gone.status == 404
+
+
+async def test_an_image_that_was_removed_since_is_not_told_of(tmp_path: Path, made: Made, releases: Releases) -> None:
+    id_ = made.run()
+    images = ["sha256:" + "0" * 64, releases.first]
+    (tmp_path / "socket-proxy.json").write_text(json.dumps({"images": {made.name: images}, "swap": None}))
+    with running_proxy(tmp_path) as proxy:
+        reply = await ask(proxy.socket, "GET", f"/aether/v1/containers/{id_}/releases")
+
+    assert (reply.status, reply.json["Before"]) == (200, None)
 
 
 async def test_a_service_that_nobody_has_and_one_that_is_not_opted_in_do_not_grow(proxy: Proxy, made: Made) -> None:

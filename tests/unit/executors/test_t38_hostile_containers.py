@@ -27,7 +27,8 @@ HOSTILE = (*ATTACKS, "../" * 5 + "volumes", "a/json?all=1#", "crm/../../containe
 ID = "[0-9a-f]{64}"
 QUERY = r"[A-Za-z0-9_.~%&=+-]*"
 ALLOWED = re.compile(
-    rf"GET (/version|/v1\.\d+/containers/json\?{QUERY}|/v1\.\d+/containers/{ID}/json|/v1\.\d+/events\?{QUERY})"
+    rf"GET (/version|/v1\.\d+/containers/json\?{QUERY}|/v1\.\d+/containers/{ID}/json|/v1\.\d+/events\?{QUERY}"
+    rf"|/aether/v1/containers/{ID}/releases)"
     rf"|POST /v1\.\d+/containers/{ID}/(start|(stop|restart)\?t=\d+)"
 )
 

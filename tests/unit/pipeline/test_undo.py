@@ -2,17 +2,30 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
-from aetherlink.model.actions import ActionState, OutcomeStatus, Release, Replicas, StartedAfter, Verb, Verdict
+from aetherlink.model.actions import (
+    CPU,
+    ActionState,
+    Limits,
+    OutcomeStatus,
+    Release,
+    Replicas,
+    StartedAfter,
+    Verb,
+    Verdict,
+)
 from aetherlink.model.decisions import Effect
-from aetherlink.model.playbooks import ScaleBy
+from aetherlink.model.playbooks import NewLimits, ScaleBy
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.undo import undoing
+from aetherlink.policy.protection import life_in, own_names
 from rigs.pipeline import API, Rig
 from rigs.repairs import FAILS, braked, fleet, playbook_of, release, restrain, said, signal_of, wide, wishes
 
+MIB = 2**20
 TAKEN_BACK = [EventKind.NOT_RECOVERED, EventKind.UNDONE]
 
 
@@ -51,6 +64,60 @@ async def test_a_rollback_that_did_not_help_is_taken_back(rig: Rig) -> None:
     assert wishes(rig) == [Release("1.0.0"), Release("1.1.0")]
     assert rig.executor.world[API].release == "1.1.0"
     assert await told(rig) == TAKEN_BACK
+
+
+async def test_limits_that_did_not_help_are_taken_back(rig: Rig) -> None:
+    limited(rig, most=Limits(512 * MIB, CPU))
+    await fail(rig, verb=Verb.LIMITS, limits=NewLimits(memory_by=0.25))
+
+    assert wishes(rig) == [Limits(320 * MIB), Limits(256 * MIB)]
+    assert [action.plan.words for action in await rig.actions()] == [
+        "limits crm-api to 320 MiB",
+        "undo: limits crm-api to 256 MiB",
+    ]
+    assert await told(rig) == TAKEN_BACK
+
+
+async def test_limits_grow_up_to_the_most_and_no_further(rig: Rig) -> None:
+    limited(rig, most=Limits(300 * MIB, CPU))
+    await fail(rig, verb=Verb.LIMITS, limits=NewLimits(memory_by=0.25, cpus_by=4.0), undo=False)
+
+    assert wishes(rig) == [Limits(300 * MIB, CPU)]
+
+
+async def test_without_a_bound_of_the_target_no_limit_is_changed(rig: Rig) -> None:
+    await fail(rig, verb=Verb.LIMITS, limits=NewLimits(memory_by=0.25))
+
+    assert wishes(rig) == []
+    [refused] = {(action.decision.rule, action.decision.reason) for action in await rig.actions()}
+    assert refused == ("limits_are_within_bounds", "limits crm-api to 320 MiB: the target declares no max_memory")
+
+
+async def test_a_rollback_without_a_release_before_is_denied_and_not_called(rig: Rig) -> None:
+    seen = rig.executor.world[API]
+    rig.executor.world[API] = replace(seen, previous_release="", no_release="the daemon makes no containers")
+    await fail(rig, verb=Verb.ROLLBACK)
+
+    assert wishes(rig) == []
+    [refused] = {(action.decision.rule, action.decision.reason) for action in await rig.actions()}
+    assert refused == ("release_is_known", "rollback crm-api: the daemon makes no containers")
+
+
+async def test_what_its_executor_says_of_a_target_protects_it(rig: Rig) -> None:
+    names = own_names(prometheus=(), alertmanagers=(), database_url=None, protected=())
+    restrain(rig, life_in=partial(life_in, names=names))
+    rig.executor.world[API] = replace(rig.executor.world[API], aliases=("shop-1", "prom/prometheus:v2.53.1"))
+    await fail(rig, verb=Verb.RESTART)
+
+    assert wishes(rig) == []
+    [refused] = {(action.decision.rule, action.decision.reason) for action in await rig.actions()}
+    assert refused[0] == "target_is_not_its_own"
+    assert "what the agent lives on (prometheus)" in refused[1]
+
+
+def limited(rig: Rig, *, most: Limits) -> None:
+    targets = {name: replace(target, most=most) for name, target in rig.world.targets.items()}
+    rig.change(targets=targets)
 
 
 async def test_a_restart_cannot_be_taken_back(rig: Rig) -> None:

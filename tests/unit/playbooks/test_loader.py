@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from aetherlink.errors import SettingsError
-from aetherlink.model.actions import DeclaredRequest, Target, Verb
+from aetherlink.model.actions import CPU, NO_LIMITS, DeclaredRequest, Limits, Target, Verb
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import TargetName
+from aetherlink.model.playbooks import NewLimits
 from aetherlink.playbooks.loader import BUILTIN, MOST_FILES, load_playbook, load_playbooks
 
 GOOD = """
@@ -104,6 +105,55 @@ def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, old: str, new: str
 
     assert str(path) in str(caught.value)
     assert complaint in str(caught.value)
+
+
+SHOP = Target(TargetName("thing"), "docker", "shop", most=Limits(2**30, 2 * CPU))
+
+
+@pytest.mark.parametrize(
+    ("limits", "new"),
+    [
+        ("{memory: 512M}", NewLimits(Limits(memory=512 * 2**20))),
+        ("{memory: 1.5g, cpus: 1.5}", NewLimits(Limits(1536 * 2**20, 1_500_000_000))),
+        ("{memory: +25%}", NewLimits(memory_by=0.25)),
+        ("{memory: '+400%', cpus: +5%}", NewLimits(memory_by=4.0, cpus_by=0.05)),
+        ("{memory: 268435456}", NewLimits(Limits(memory=2**28))),
+    ],
+)
+def test_limits_are_given_as_such_or_as_a_growth(tmp_path: Path, limits: str, new: NewLimits) -> None:
+    text = GOOD.replace("{restart: {}}", f"{{limits: {limits}}}")
+    [step] = load_playbook(written(tmp_path, text), {SHOP.name: SHOP}).steps
+
+    assert (step.verb, step.limits) == (Verb.LIMITS, new)
+
+
+@pytest.mark.parametrize(
+    ("limits", "complaint"),
+    [
+        ("{}", "give `memory`, `cpus`, or both"),
+        ("{memory: lots}", "'lots' is no size like 512M or 1.5G"),
+        ("{memory: -25%}", "'-25%' is no size like 512M or 1.5G"),
+        ("{memory: +401%}", "'+401%' is no size"),
+        ("{memory: 1M}", "greater than or equal to 6291456"),
+        ("{memory: yes}", "this has to be a number"),
+        ("{cpus: 0}", "greater than or equal to 0.01"),
+        ("{swap: 1G}", "unknown key"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(tmp_path: Path, limits: str, complaint: str) -> None:
+    path = written(tmp_path, GOOD.replace("{restart: {}}", f"{{limits: {limits}}}"))
+
+    with pytest.raises(SettingsError) as caught:
+        load_playbook(path)
+
+    assert complaint in str(caught.value)
+
+
+def test_limits_need_bounds_of_their_target(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD.replace("{restart: {}}", "{limits: {memory: +25%}}"))
+
+    with pytest.raises(SettingsError, match="thing has neither max_memory nor max_cpus"):
+        load_playbook(path, {SHOP.name: replace(SHOP, most=NO_LIMITS)})
 
 
 CACHE = Target(
