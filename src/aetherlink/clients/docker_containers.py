@@ -83,17 +83,31 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of the daemon's list."""
+    """One line of the daemon's list. `addresses` are those that it has now, `networks` the names of where it is."""
 
     id: str
     names: tuple[str, ...]
     labels: dict[str, str]
+    image: str = ""
+    networks: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+class _Endpoint(msgspec.Struct):
+    ipv4: str | None = msgspec.field(name="IPAddress", default="")
+    ipv6: str | None = msgspec.field(name="GlobalIPv6Address", default="")
+
+
+class _Networks(msgspec.Struct, rename="pascal"):
+    networks: dict[str, _Endpoint | None] | None = None
 
 
 class _Row(msgspec.Struct, rename="pascal"):
     id: str
     names: list[str] | None = None
     labels: dict[str, str] | None = None
+    image: str = ""
+    network_settings: _Networks | None = None
 
 
 class _Health(msgspec.Struct, rename="pascal"):
@@ -156,11 +170,20 @@ def checked_id(text: str) -> str:
 
 def listed(answer: object) -> list[Listed]:
     """The lines of a list. Raises AnswerError."""
-    rows = _read(list[_Row], answer)
-    return [
-        Listed(checked_id(row.id), tuple(name.removeprefix("/") for name in row.names or ()), row.labels or {})
-        for row in rows
-    ]
+    return [_line(row) for row in _read(list[_Row], answer)]
+
+
+def _line(row: _Row) -> Listed:
+    networks = (None if row.network_settings is None else row.network_settings.networks) or {}
+    ends = [each for each in networks.values() if each is not None]
+    return Listed(
+        id=checked_id(row.id),
+        names=tuple(name.removeprefix("/") for name in row.names or ()),
+        labels=row.labels or {},
+        image=row.image,
+        networks=tuple(networks),
+        addresses=tuple(address for each in ends for address in (each.ipv4, each.ipv6) if address),
+    )
 
 
 def inspected(answer: object, *, asked: str) -> Container:

@@ -33,7 +33,7 @@ def shown_of(
     return {
         "asked_at": asked_at.isoformat(),
         "needed": needed,
-        "plan": _plain({key: value for key, value in asdict(plan).items() if key not in _UNBOUND}),
+        "plan": _known({key: value for key, value in asdict(plan).items() if key not in _UNBOUND}),
         "target": _known(asdict(_sealed(target, seal))),
         "observed": _known(asdict(seen)),
         "undo": undo,

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from aetherlink.errors import AetherError, BadRequestError
-from aetherlink.model.actions import Plan, Target, Verb
+from aetherlink.model.actions import Observation, Plan, Target, Verb
 from aetherlink.model.alerts import StoredAlert
+from aetherlink.model.findings import Finding
 from aetherlink.model.ids import TargetName
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.playbooks import Playbook, PlaybookStep, TargetChoice
@@ -14,6 +16,8 @@ from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
 from aetherlink.pipeline.strangers import before_the_first_known, call, call_for
 from aetherlink.playbooks.binding import bind_query
+
+_LOOK = timedelta(seconds=5)
 
 _log = logging.getLogger("aetherlink.pipeline")
 
@@ -83,22 +87,51 @@ class Occasion:
 async def planned(world: World, occasion: Occasion) -> Step | str:
     """Continue to decide with the plan of this step; wait where the target cannot be seen; or why there is no plan."""
     playbook, step = occasion.playbook, occasion.step
-    target = chosen(world.targets, step.target, occasion.incident.service)
-    if isinstance(target, str):
-        return target
-    if problem := lacking(target, step):
-        return problem
     try:
-        plan = await _plan(world, occasion, target)
+        finding = await _finding(world, occasion)
+        target = finding_or_declared(finding, world.targets, step.target, occasion.incident.service)
+        if isinstance(target, str):
+            return target
+        if lacks := lacking(target, step):
+            return lacks
+        plan = await _plan(world, occasion, target, is_found=finding is not None and finding.target is not None)
     except BadRequestError as problem:
         return f"cannot be bound: {problem}"
     except AetherError as problem:
-        _log.warning("playbook %s waits: %s could not be looked at: %s", playbook.name, target.name, problem)
+        _log.warning("playbook %s waits: %s could not be looked at: %s", playbook.name, step.target.words, problem)
         return Step(Wait(world.clock.now() + world.options.redecide_interval))
-    text = f"playbook {playbook.name}: {plan.words} {f'when `{plan.when}`' if plan.when else 'on its alert alone'}"
-    facts = {"playbook": playbook.name, "target": target.name, "verb": plan.verb.value, "verify": plan.verify}
-    entry = Entry(EventKind.PLANNED, world.clock.now(), text, facts if not step.name else {**facts, "step": step.name})
-    return Step(Continue(Stage.DECIDE), (entry,), plan=plan)
+    return Step(Continue(Stage.DECIDE), (_told(world, occasion, plan, finding),), plan=plan)
+
+
+def _told(world: World, occasion: Occasion, plan: Plan, finding: Finding | None) -> Entry:
+    """What the timeline says of a plan."""
+    name, step = occasion.playbook.name, occasion.step
+    text = f"playbook {name}: {plan.words} {f'when `{plan.when}`' if plan.when else 'on its alert alone'}"
+    facts = {"playbook": name, "target": plan.target, "verb": plan.verb.value, "verify": plan.verify}
+    if finding is not None and finding.target is not None:
+        text, facts = f"{text} ({finding.words})", {**facts, "found": finding.words}
+    return Entry(EventKind.PLANNED, world.clock.now(), text, facts if not step.name else {**facts, "step": step.name})
+
+
+async def _finding(world: World, occasion: Occasion) -> Finding | None:
+    """What the alert's labels name among what runs; None where the step's target is not to be found like that."""
+    choice, finder, alert = occasion.step.target, world.finder, occasion.alert.alert
+    if finder is None or not choice.is_from_labels or choice.executor != finder.executor:
+        return None
+    return await finder.find(alert.labels, since=alert.starts_at, deadline=_LOOK)
+
+
+def finding_or_declared(
+    finding: Finding | None, targets: Mapping[TargetName, Target], choice: TargetChoice, service: str
+) -> Target | str:
+    """The target that was found; where no label speaks of what runs, the declared one; or why there is none."""
+    if finding is None:
+        return chosen(targets, choice, service)
+    if finding.target is not None:
+        return finding.target
+    declared = chosen(targets, choice, service) if not finding.is_named else finding.words
+    is_neither = isinstance(declared, str) and not finding.is_named
+    return f"{finding.words}, and {declared}" if is_neither else declared
 
 
 def chosen(targets: Mapping[TargetName, Target], choice: TargetChoice, service: str) -> Target | str:
@@ -127,9 +160,11 @@ def lacking(target: Target, step: PlaybookStep) -> str:
     return f"target {target.name} has no request {step.request!r}: declare it under targets.{target.name}.http.requests"
 
 
-async def _plan(world: World, occasion: Occasion, target: Target) -> Plan:
+async def _plan(world: World, occasion: Occasion, target: Target, *, is_found: bool) -> Plan:
     playbook, step, labels = occasion.playbook, occasion.step, occasion.alert.alert.labels
-    wanted = await _wanted(world, step, target)
+    is_looked_at = is_found or (step.verb is Verb.SCALE and step.scale is not None)
+    seen = await _look(world, target) if is_looked_at else None
+    wanted = None if seen is None or step.scale is None else seen.wanted
     return Plan(
         verb=step.verb,
         target=target.name,
@@ -150,15 +185,12 @@ async def _plan(world: World, occasion: Occasion, target: Target) -> Plan:
         silence=playbook.silence,
         planned_from=wanted,
         request=step.request,
+        identity=seen.identity if seen is not None and is_found else "",
     )
 
 
-async def _wanted(world: World, step: PlaybookStep, target: Target) -> int | None:
-    """The number wanted now, for a step that scales."""
-    if step.verb is not Verb.SCALE or step.scale is None:
-        return None
-    seen = await world.executors[target.executor].observe(target, deadline=world.options.action_deadline)
-    return seen.wanted
+async def _look(world: World, target: Target) -> Observation:
+    return await world.executors[target.executor].observe(target, deadline=world.options.action_deadline)
 
 
 def _nothing(world: World, case: Case, reason: str, *, planned_through: int) -> Step:
