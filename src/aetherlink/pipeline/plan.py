@@ -190,7 +190,7 @@ async def _plan(world: World, occasion: Occasion, target: Target, *, is_found: b
 
 
 async def _look(world: World, target: Target) -> Observation:
-    return await world.executors[target.executor].observe(target, deadline=world.options.action_deadline)
+    return await world.executors[target.executor].observe(target, deadline=_LOOK)
 
 
 def _nothing(world: World, case: Case, reason: str, *, planned_through: int) -> Step:
