@@ -1,23 +1,20 @@
 """Stage plan: the first playbook that matches a firing alert, bound to that alert's labels."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from aetherlink.errors import AetherError, BadRequestError
 from aetherlink.model.actions import Observation, Plan, Target, Verb
 from aetherlink.model.alerts import StoredAlert
 from aetherlink.model.findings import Finding
-from aetherlink.model.ids import TargetName
 from aetherlink.model.incidents import Incident, Stage
-from aetherlink.model.playbooks import Playbook, PlaybookStep, TargetChoice
+from aetherlink.model.playbooks import Playbook, PlaybookStep
 from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.pipeline import choice
+from aetherlink.pipeline.choice import LOOK, Wanted
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
 from aetherlink.pipeline.strangers import before_the_first_known, call, call_for
 from aetherlink.playbooks.binding import bind_query
-
-_LOOK = timedelta(seconds=5)
 
 _log = logging.getLogger("aetherlink.pipeline")
 
@@ -88,8 +85,9 @@ async def planned(world: World, occasion: Occasion) -> Step | str:
     """Continue to decide with the plan of this step; wait where the target cannot be seen; or why there is no plan."""
     playbook, step = occasion.playbook, occasion.step
     try:
-        finding = await _finding(world, occasion)
-        target = finding_or_declared(finding, world.targets, step.target, occasion.incident.service)
+        wanted = Wanted(step.target, world.targets, occasion.incident.service)
+        finding = await choice.find(world.finder, wanted, occasion.alert.alert)
+        target = choice.chosen(finding, wanted, "" if world.finder is None else world.finder.executor)
         if isinstance(target, str):
             return target
         if lacks := lacking(target, step):
@@ -111,46 +109,6 @@ def _told(world: World, occasion: Occasion, plan: Plan, finding: Finding | None)
     if finding is not None and finding.target is not None:
         text, facts = f"{text} ({finding.words})", {**facts, "found": finding.words}
     return Entry(EventKind.PLANNED, world.clock.now(), text, facts if not step.name else {**facts, "step": step.name})
-
-
-async def _finding(world: World, occasion: Occasion) -> Finding | None:
-    """What the alert's labels name among what runs; None where the step's target is not to be found like that."""
-    choice, finder, alert = occasion.step.target, world.finder, occasion.alert.alert
-    if finder is None or not choice.is_from_labels or choice.executor != finder.executor:
-        return None
-    return await finder.find(alert.labels, since=alert.starts_at, deadline=_LOOK)
-
-
-def finding_or_declared(
-    finding: Finding | None, targets: Mapping[TargetName, Target], choice: TargetChoice, service: str
-) -> Target | str:
-    """The target that was found; where no label speaks of what runs, the declared one; or why there is none."""
-    if finding is None:
-        return chosen(targets, choice, service)
-    if finding.target is not None:
-        return finding.target
-    declared = chosen(targets, choice, service) if not finding.is_named else finding.words
-    is_neither = isinstance(declared, str) and not finding.is_named
-    return f"{finding.words}, and {declared}" if is_neither else declared
-
-
-def chosen(targets: Mapping[TargetName, Target], choice: TargetChoice, service: str) -> Target | str:
-    """The one declared target that the step is for, or why there is none: never several, never all."""
-    if choice.name is not None:
-        return targets.get(choice.name) or f"no target {choice.name!r} is configured under `targets`"
-    found = [
-        target
-        for target in targets.values()
-        if service and service in (target.name, target.service) and choice.executor in ("", target.executor)
-    ]
-    match found:
-        case [target]:
-            return target
-        case []:
-            return f"no target under `targets` has the name or the service {service!r} that the alert's labels name"
-        case _:
-            names = ", ".join(sorted(target.name for target in found))
-            return f"several targets have the service {service!r} that the alert's labels name: {names}"
 
 
 def lacking(target: Target, step: PlaybookStep) -> str:
@@ -190,7 +148,7 @@ async def _plan(world: World, occasion: Occasion, target: Target, *, is_found: b
 
 
 async def _look(world: World, target: Target) -> Observation:
-    return await world.executors[target.executor].observe(target, deadline=_LOOK)
+    return await world.executors[target.executor].observe(target, deadline=LOOK)
 
 
 def _nothing(world: World, case: Case, reason: str, *, planned_through: int) -> Step:

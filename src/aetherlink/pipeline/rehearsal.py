@@ -12,8 +12,12 @@ from aetherlink.model.decisions import Mode
 from aetherlink.model.findings import Finding
 from aetherlink.model.ids import TargetName
 from aetherlink.model.playbooks import Matcher, Playbook, PlaybookStep
-from aetherlink.pipeline.plan import finding_or_declared, lacking
+from aetherlink.pipeline.choice import Wanted, chosen
+from aetherlink.pipeline.choice import is_sought as is_sought_at
+from aetherlink.pipeline.plan import lacking
 from aetherlink.playbooks.binding import bind_query
+
+_SEARCHED = "docker"  # the executor among whose containers targets are found
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +108,10 @@ def needs(playbook: Playbook, mode: Mode) -> Iterator[str]:
 
 def _steps(playbook: Playbook, labels: Mapping[str, str], meant: Meant) -> Iterator[RehearsedStep]:
     for step in playbook.steps:
-        found = meant.found if step.target.is_from_labels and step.target.executor == "docker" else None
-        target = finding_or_declared(found, meant.targets, step.target, meant.service)
-        if isinstance(target, str) and found is None and step.target.executor == "docker":
+        is_sought = is_sought_at(step.target, _SEARCHED)
+        wanted = Wanted(step.target, meant.targets, meant.service)
+        target = chosen(meant.found if is_sought else None, wanted, _SEARCHED)
+        if isinstance(target, str) and meant.found is None and step.target.executor == _SEARCHED:
             target = f"{target}; nobody has looked among Docker's containers yet (--ask does)"
         name, problem = (None, target) if isinstance(target, str) else (target.name, lacking(target, step))
         when = verify = ""

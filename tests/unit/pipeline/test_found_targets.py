@@ -131,6 +131,32 @@ async def test_where_no_label_speaks_of_a_container_the_declared_targets_are_ask
         assert "no label of the alert speaks of a container, and no target under `targets`" in told
 
 
+@pytest.mark.parametrize("is_reached", [True, False])
+async def test_a_step_for_any_executor_may_have_a_declared_target_of_another_one(
+    rig: Rig, finder: ScriptedFinder, is_reached: bool
+) -> None:
+    """What the labels name there is gone, or nobody can look: the target of the other executor is still the one."""
+    [playbook] = rig.world.playbooks
+    rig.change(playbooks=(with_step(playbook, target=TargetChoice()),))
+    finder.executor = "docker"
+    finder.finding = Finding(None, "gone") if is_reached else UnreachableError("Docker hangs")
+
+    await rig.hear()
+    await rig.run()
+
+    assert [action.plan.target for action in await rig.actions()] == [API]
+
+
+async def test_a_step_for_any_executor_takes_what_the_labels_find(rig: Rig) -> None:
+    [playbook] = rig.world.playbooks
+    rig.change(playbooks=(with_step(playbook, target=TargetChoice()),))
+
+    await rig.hear(service="crm-api")
+    await rig.run()
+
+    assert [action.plan.target for action in await rig.actions()] == [FOUND]
+
+
 async def test_another_executors_targets_are_not_looked_for(rig: Rig, finder: ScriptedFinder) -> None:
     finder.executor = "docker"
 
