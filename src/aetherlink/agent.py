@@ -111,6 +111,8 @@ class Agent:
         self._outside_pause = PauseFile(settings.pause_file, is_set=settings.paused)
         self._silences = self._own_silences()
         self._executors = outside.executors(settings)
+        self._targets = outside.targets(settings)
+        self._finder = outside.finder(settings)
         self._pipeline_metrics = PipelineMetrics(self.registry)
         self._book = outside.book(settings)
         world = self._world()
@@ -156,6 +158,8 @@ class Agent:
             self._cleanups.append((f"client of {alertmanager.address}", alertmanager.aclose))
         for name, opened in self._executors.items():
             self._cleanups.append((f"executor {name}", opened.aclose))
+        if self._finder is not None:
+            self._cleanups.append((f"finder of {self._finder.finder.executor}", self._finder.aclose))
         await asyncio.to_thread(self.store.open)
         self._cleanups.append(("store", lambda: asyncio.to_thread(self.store.close)))
         await self._anchoring.start()
@@ -278,14 +282,13 @@ class Agent:
         )
 
     def _pause_commands(self) -> PauseCommands:
-        settings = self._settings
         return PauseCommands(
             self.store,
             clock=self._clock,
             waker=self._runner,
             record=self._record,
             known=lambda: {
-                "target": settings.targets,
+                "target": self._targets,
                 "source": self._prometheus,
                 "playbook": [playbook.name for playbook in self._book.playbooks],
             },
@@ -300,7 +303,7 @@ class Agent:
             store=self.store,
             probe=probe,
             executors={name: opened.executor for name, opened in self._executors.items()},
-            targets=settings.declared_targets,
+            targets=self._targets,
             playbooks=self._book.playbooks,
             decide=decide,
             ceiling=settings.mode,
@@ -315,6 +318,7 @@ class Agent:
                 stays_for=settings.approvals.stays_for,
             ),
             silencer=self._silences,
+            finder=None if self._finder is None else self._finder.finder,
         )
 
     def _playbook_reload(self) -> Reload:
@@ -335,7 +339,7 @@ class Agent:
         return Restraints(
             budgets=settings.budgets.bounds,
             vip_mode=settings.vip_mode,
-            protected=settings.protected_targets,
+            protected=outside.protected(settings),
             life_in=partial(life_in, names=settings.own_names),
             outside_pause=self._outside_pause,
             freeze=partial(windows.in_force, settings.windows),

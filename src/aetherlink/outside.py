@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from platform import node
+from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
 
@@ -15,21 +18,28 @@ from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.errors import AetherError, SettingsError, StoreError
+from aetherlink.executors.docker_finding import Declared, Grounds
+from aetherlink.executors.docker_found import target_of
+from aetherlink.executors.docker_own_life import OwnLife
+from aetherlink.executors.finding import OpenedFinder, open_docker_finder
 from aetherlink.executors.options import ExecutorOptions
 from aetherlink.executors.registry import Opened, open_executors
 from aetherlink.health.sources import problem_of
 from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.lib.clock import SystemClock
+from aetherlink.lib.deriving import Deriving
 from aetherlink.lib.hash_chain import Key
 from aetherlink.lib.ids import SortableIds
 from aetherlink.model.actions import NO_LIMITS, Observation, Target, Verb
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.decisions import Evidence
-from aetherlink.model.ids import Fingerprint
+from aetherlink.model.findings import Finding
+from aetherlink.model.ids import Fingerprint, TargetName
 from aetherlink.model.pauses import scope_problem
 from aetherlink.model.playbooks import Playbook
 from aetherlink.playbooks.book import Book
 from aetherlink.playbooks.loader import load_playbooks
+from aetherlink.policy.protection import protected_name
 from aetherlink.ports import Executor
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
@@ -151,6 +161,66 @@ def executors(settings: Settings) -> dict[str, Opened]:
     places = {name: one.docker_place for name, one in settings.targets.items() if one.docker_place is not None}
     options = ExecutorOptions(lab=settings.lab, http=asked, docker=settings.docker, containers=places)
     return open_executors(targets, options, clock=SystemClock(), is_dry_run=settings.dry_run)
+
+
+def targets(settings: Settings) -> Mapping[TargetName, Target]:
+    """The declared ones, and, where Docker is set up, those that are found among its containers, by their names."""
+    if settings.docker.host is None:
+        return settings.declared_targets
+    return Deriving(settings.declared_targets, target_of)
+
+
+def protected(settings: Settings) -> Mapping[TargetName, str]:
+    """The targets that the agent itself lives on, found ones too, with what tells."""
+    return Deriving(settings.protected_targets, partial(_lived_on, names=settings.own_names))
+
+
+def _lived_on(name: TargetName, names: frozenset[str]) -> str | None:
+    target = target_of(name)
+    word = None if target is None else protected_name(target, names)
+    return None if word is None else f"what the agent lives on ({word})"
+
+
+def finder(settings: Settings) -> OpenedFinder | None:
+    """What finds targets among Docker's containers; None where Docker is not set up. Raises SettingsError."""
+    host = settings.docker.host
+    return None if host is None else open_docker_finder(host, grounds(settings))
+
+
+def grounds(settings: Settings) -> Grounds:
+    """What may be found among Docker's containers by these settings."""
+    declared = settings.declared_targets
+    places = {TargetName(name): one.docker_place for name, one in settings.targets.items()}
+    return Grounds(
+        settings.docker,
+        tuple(Declared(declared[name], place) for name, place in places.items() if place is not None),
+        OwnLife(settings.own_names, frozenset(_own_hosts(settings)), container=node().casefold()),
+    )
+
+
+def _own_hosts(settings: Settings) -> set[str]:
+    """Where the agent's monitoring and its database are, as containers may be called or have for an address."""
+    urls = [url for source in settings.sources for url in (source.prometheus, *source.alertmanagers)]
+    urls += [] if settings.database_url is None else [settings.database_url.get_secret_value()]
+    return {host for url in urls if (host := urlsplit(url).hostname)}
+
+
+def found(settings: Settings, labels: Mapping[str, str], *, since: datetime | None = None) -> Finding | None:
+    """Which target among Docker's containers the labels of an alert mean, or why none; None: Docker is not set up.
+
+    Raises SettingsError, UnreachableError, NotFoundError or AnswerError.
+    """
+    return asyncio.run(_found(settings, labels, since))
+
+
+async def _found(settings: Settings, labels: Mapping[str, str], since: datetime | None) -> Finding | None:
+    opened = finder(settings)
+    if opened is None:
+        return None
+    try:
+        return await opened.finder.find(labels, since=since, deadline=_LOOK)
+    finally:
+        await opened.aclose()
 
 
 def _check_freezes(settings: Settings, found: Sequence[Playbook]) -> None:

@@ -113,7 +113,9 @@ class Settings(BaseSettings):
         description="The worlds that are watched. The first one holds the health score.",
     )
     targets: dict[Name, TargetOptions] = Field(
-        default_factory=dict, description="What the agent may change, by name. Nothing else is ever touched."
+        default_factory=dict,
+        description="What the agent may change, by name. Nothing else is ever touched, but for "
+        "containers that carry the label `aether.managed=true`, or that `docker.projects` names.",
     )
     protected: tuple[ProtectedName, ...] = Field(
         default=(),

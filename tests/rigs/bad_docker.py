@@ -48,7 +48,7 @@ _NOT_CARRIED_OUT = (Spoil.HANG, Spoil.DOWNGRADE, Spoil.LIE)
 @dataclass
 class BadDocker:
     """Spoils changes where `only` says so of the request line; looks as well where `looks_too`; all after a change
-    where `then`."""
+    where `then`. `before` and `after` are called around every change."""
 
     socket: Path
     upstream: Path
@@ -57,6 +57,8 @@ class BadDocker:
     looks_too: bool = False
     then: bool = False
     hanging: int = 0
+    before: Callable[[], None] = lambda: None
+    after: Callable[[], None] = lambda: None
     asked: list[str] = field(default_factory=list)
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
@@ -88,10 +90,15 @@ class BadDocker:
             line = request.partition(b"\r\n")[0].decode()
             self.asked.append(line)
             is_change = not line.startswith("GET ")
+            if is_change:
+                self.before()
             spoil = self.spoil if (is_change or self.looks_too) and self.only(line) else None
             self.looks_too |= is_change and self.then
             if spoil is None:
-                client.write(await self._answer(request))
+                answer = await self._answer(request)
+                if is_change:
+                    self.after()
+                client.write(answer)
                 await client.drain()
             else:
                 await self._spoil(spoil, request, reader, client)

@@ -1,4 +1,4 @@
-"""A pipeline with the lab's executor that ends by SIGKILL at one point around its call; `run` is for a process.
+"""A pipeline that ends by SIGKILL at one point around its executor's call; `run` is for a process.
 
 It hears an alert and acts; on a store that knows of it already it goes on, until nothing is left to do. What it finds
 stored then, if it comes so far, it writes to FOUND in its folder.
@@ -9,13 +9,16 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from aetherlink.clients.docker import DockerDaemon
 from aetherlink.clients.lab_control import LabControl
+from aetherlink.executors.docker import DockerExecutor
+from aetherlink.executors.docker_options import DockerPlace
 from aetherlink.executors.lab import LabExecutor
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
@@ -23,14 +26,13 @@ from aetherlink.model.actions import ActionState, Outcome, Target, Wish
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName
 from aetherlink.model.timeline import EventKind
-from aetherlink.ports import Transaction
+from aetherlink.ports import Executor, Transaction
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
 from rigs.pipeline import API, Rig, build_rig
 
 _OVER = (ActionState.FINISHED, ActionState.REFUSED)
 FOUND = "found.json"
-ACTION_DEADLINE = timedelta(seconds=3)
 
 _QUIET = 15  # looks in a row at which nothing was left to do
 _PAUSE = 0.02
@@ -85,22 +87,43 @@ class CrashingStore:
             die()
 
 
-class CrashingExecutor(LabExecutor):
-    """The lab's executor, and the process's end once it has come back."""
+class CrashingExecutor:
+    """An executor, and the process's end once it has come back."""
 
-    def __init__(self, control: LabControl, point: Point | None) -> None:
-        super().__init__(control)
+    def __init__(self, inner: Executor, point: Point | None) -> None:
+        self.verbs, self.is_rolling = inner.verbs, inner.is_rolling
+        self.observe = inner.observe
+        self._inner = inner
         self._point = point
 
     async def converge(self, target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:
         """See ports.Executor."""
-        outcome = await super().converge(target, wish, deadline=deadline)
+        outcome = await self._inner.converge(target, wish, deadline=deadline)
         if self._point is Point.AFTER_REPLY:
             die()
         return outcome
 
 
-def crashing_rig(folder: Path, socket: Path, point: Point | None) -> Rig:
+def lab_hands(socket: Path) -> Executor:
+    """Those of the lab, whose control API is at the socket."""
+    return LabExecutor(LabControl(socket))
+
+
+def docker_hands(socket: Path, project: str) -> Executor:
+    """Those for containers, on the service `crm` of the project."""
+    place = DockerPlace(project=project, service="crm")
+    return DockerExecutor(DockerDaemon(f"unix://{socket}"), {API: place}, grace=timedelta(seconds=1))
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What a process is told of its executor: how to make it, and how long its call may take."""
+
+    make: Callable[[], Executor]
+    deadline: timedelta = timedelta(seconds=3)
+
+
+def crashing_rig(folder: Path, hands: Hands, point: Point | None) -> Rig:
     clock: Any = SystemClock()  # the rig's own is moved by hand; here time passes as it does
     ids: Any = SortableIds(clock)
     store = SqlStore(folder / "aetherlink.db", key=fixed_key)
@@ -108,10 +131,10 @@ def crashing_rig(folder: Path, socket: Path, point: Point | None) -> Rig:
     rig = build_rig(store, clock, ids, database=folder / "aetherlink.db")
     rig.change(
         store=CrashingStore(store, point),
-        executors={"lab": CrashingExecutor(LabControl(socket), point)},
-        targets={API: replace(rig.world.targets[API], executor="lab")},
+        executors={"hands": CrashingExecutor(hands.make(), point)},
+        targets={API: replace(rig.world.targets[API], executor="hands")},
         modes={PlaybookName("restart-crm-api"): Mode.AUTO},
-        options=rig.world.options.model_copy(update={"action_deadline": ACTION_DEADLINE}),
+        options=rig.world.options.model_copy(update={"action_deadline": hands.deadline}),
     )
     return rig
 
@@ -136,8 +159,8 @@ async def found(rig: Rig) -> dict[str, object]:
     }
 
 
-async def main(folder: Path, socket: Path, point: Point | None) -> None:
-    rig = crashing_rig(folder, socket, point)
+async def main(folder: Path, hands: Hands, point: Point | None) -> None:
+    rig = crashing_rig(folder, hands, point)
     if await rig.store.read(newest_state) is None:
         await rig.hear()
     await until_over(rig)
@@ -145,5 +168,5 @@ async def main(folder: Path, socket: Path, point: Point | None) -> None:
     rig.store.close()
 
 
-def run(folder: Path, socket: Path, point: Point | None) -> None:
-    asyncio.run(main(folder, socket, point))
+def run(folder: Path, hands: Hands, point: Point | None) -> None:
+    asyncio.run(main(folder, hands, point))

@@ -47,6 +47,7 @@ class FakeContainer:
     nano_cpus: int = 10**9
     aliases: tuple[str, ...] = ()
     events: list[str] = field(default_factory=list)
+    address: str = ""
 
     def start(self) -> None:
         self.status, self.started_at, self.events = "running", datetime.now(UTC), []
@@ -179,7 +180,7 @@ class DockerServer(Accepting):
     def _done(self, method: str, path: list[str], query: dict[str, list[str]], said: Any) -> tuple[int, Any]:
         match method, path:
             case "GET", ["containers", "json"]:
-                return 200, self._listed(json.loads(query["filters"][0]))
+                return 200, self._listed(json.loads(query.get("filters", ["{}"])[0]))
             case "GET", ["events"]:
                 return self._events(json.loads(query["filters"][0])) if self.tells_events else (403, None)
             case "GET", ["containers", identity, "json"] if found := self._find(identity):
@@ -204,9 +205,15 @@ class DockerServer(Accepting):
         return ""
 
     def _listed(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
-        labels = dict(one.partition("=")[::2] for one in filters["label"])
+        labels = dict(one.partition("=")[::2] for one in filters.get("label", []))
         return [
-            {"Id": one.id, "Names": [f"/{one.name}"], "Labels": one.labels, "State": one.status}
+            {
+                "Id": one.id,
+                "Names": [f"/{one.name}"],
+                "Labels": one.labels,
+                "State": one.status,
+                "NetworkSettings": {"Networks": {"peakpro_default": {"IPAddress": one.address}}},
+            }
             for one in self.containers
             if labels.items() <= one.labels.items()
         ]

@@ -84,7 +84,10 @@ def try_out(
     incident: Annotated[
         str | None, typer.Option(help="A recorded incident's id; the running agent is asked.", show_default=False)
     ] = None,
-    ask: Annotated[bool, typer.Option("--ask", help="Ask the first source's Prometheus the bound queries.")] = False,
+    ask: Annotated[
+        bool,
+        typer.Option("--ask", help="Ask the first source's Prometheus the bound queries, and Docker for the target."),
+    ] = False,
     config: Config = None,
     url: Url = None,
     token: Token = None,
@@ -106,7 +109,7 @@ def try_out(
         recorded = list(_recorded(incident, config=config, url=url, token=token))
     else:
         recorded = [(_labels(alert or ""), None)]
-    tried = [_rehearsed(found, playbook, labels, service) for labels, service in recorded]
+    tried = [_rehearsed(found, playbook, labels, service, ask=ask) for labels, service in recorded]
     shown = [_asked(found, one) if ask else [] for one in tried]
     mode = _mode(found, tried[0])
     if as_json:
@@ -191,12 +194,15 @@ def _recorded(
         yield dict(one.get("labels", {})), answer.get("service")
 
 
-def _rehearsed(found: "Settings", playbook: Any, labels: Mapping[str, str], service: str | None) -> "Rehearsal":
+def _rehearsed(
+    found: "Settings", playbook: Any, labels: Mapping[str, str], service: str | None, *, ask: bool
+) -> "Rehearsal":
     from aetherlink import outside
-    from aetherlink.pipeline.rehearsal import rehearse
+    from aetherlink.pipeline.rehearsal import Meant, rehearse
 
-    meant = outside.service_of(found, labels) if service is None else service
-    return rehearse(playbook, labels, service=meant, targets=found.declared_targets)
+    service = outside.service_of(found, labels) if service is None else service
+    finding = outside.found(found, labels) if ask else None
+    return rehearse(playbook, labels, Meant(service, found.declared_targets, finding))
 
 
 def _asked(found: "Settings", tried: "Rehearsal") -> "Sequence[Evidence]":

@@ -28,7 +28,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
 from aetherlink.clients import docker_containers
-from aetherlink.clients.docker_containers import Bounds, Container, Releases, checked_id, checked_image
+from aetherlink.clients.docker_containers import Bounds, Container, Listed, Releases, checked_id, checked_image
 from aetherlink.errors import (
     AetherError,
     AnswerError,
@@ -166,6 +166,10 @@ class DockerDaemon:
     ) -> list[Container]:
         """All containers, running or not, with these labels and, where one is given, this very name."""
         return await self._ask(target, partial(_labelled, labels=labels, name=name), deadline)
+
+    async def everything(self, target: str, *, deadline: timedelta) -> list[Listed]:
+        """A line for every container there is, running or not."""
+        return await self._ask(target, _all, deadline)
 
     async def container(self, target: str, container: str, *, deadline: timedelta) -> Container:
         """The container of this id."""
@@ -326,6 +330,10 @@ def _negotiated(line: _Line, seconds: float) -> str:
     with closing(_client(line, DEFAULT_DOCKER_API_VERSION, seconds)) as client:
         told = client.version(api_version=False)
     return docker_containers.spoken_version(told, ours=DEFAULT_DOCKER_API_VERSION)
+
+
+def _all(client: APIClient) -> list[Listed]:
+    return docker_containers.listed(client.containers(all=True))
 
 
 def _labelled(client: APIClient, labels: Mapping[str, str], name: str) -> list[Container]:

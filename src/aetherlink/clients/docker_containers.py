@@ -103,17 +103,36 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of the daemon's list."""
+    """One line of the daemon's list. `addresses` are those that it has now, `networks` the names of where it is."""
 
     id: str
     names: tuple[str, ...]
     labels: dict[str, str]
+    image: str = ""
+    networks: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+class _Endpoint(msgspec.Struct):
+    aliases: list[str] | None = msgspec.field(name="Aliases", default=None)
+    ipv4: str | None = msgspec.field(name="IPAddress", default="")
+    ipv6: str | None = msgspec.field(name="GlobalIPv6Address", default="")
+
+
+class _NetworkSettings(msgspec.Struct, rename="pascal"):
+    networks: dict[str, _Endpoint | None] | None = None
+
+    @property
+    def endpoints(self) -> list[_Endpoint]:
+        return [each for each in (self.networks or {}).values() if each is not None]
 
 
 class _Row(msgspec.Struct, rename="pascal"):
     id: str
     names: list[str] | None = None
     labels: dict[str, str] | None = None
+    image: str = ""
+    network_settings: _NetworkSettings | None = None
 
 
 class _Health(msgspec.Struct, rename="pascal"):
@@ -147,15 +166,6 @@ class _HostConfig(msgspec.Struct, rename="pascal"):
     memory: int = 0
     memory_swap: int = 0
     nano_cpus: int | None = msgspec.field(name="NanoCpus", default=0)
-
-
-class _Endpoint(msgspec.Struct, rename="pascal"):
-    aliases: list[str] | None = None
-    address: str = msgspec.field(name="IPAddress", default="")
-
-
-class _NetworkSettings(msgspec.Struct, rename="pascal"):
-    networks: dict[str, _Endpoint] | None = None
 
 
 class _Inspected(msgspec.Struct, rename="pascal"):
@@ -230,11 +240,19 @@ def made(answer: object) -> str:
 
 def listed(answer: object) -> list[Listed]:
     """The lines of a list. Raises AnswerError."""
-    rows = _read(list[_Row], answer)
-    return [
-        Listed(checked_id(row.id), tuple(name.removeprefix("/") for name in row.names or ()), row.labels or {})
-        for row in rows
-    ]
+    return [_line(row) for row in _read(list[_Row], answer)]
+
+
+def _line(row: _Row) -> Listed:
+    told = row.network_settings or _NetworkSettings()
+    return Listed(
+        id=checked_id(row.id),
+        names=tuple(name.removeprefix("/") for name in row.names or ()),
+        labels=row.labels or {},
+        image=row.image,
+        networks=tuple(told.networks or ()),
+        addresses=tuple(address for each in told.endpoints for address in (each.ipv4, each.ipv6) if address),
+    )
 
 
 def inspected(answer: object, *, asked: str) -> Container:
@@ -264,8 +282,8 @@ def inspected(answer: object, *, asked: str) -> Container:
 
 def _names(found: _Inspected) -> tuple[str, ...]:
     """Its image's by its last part, for what comes before that is where it lies."""
-    endpoints = (found.network_settings.networks or {}).values()
-    networked = (name for endpoint in endpoints for name in (*(endpoint.aliases or ()), endpoint.address))
+    endpoints = found.network_settings.endpoints
+    networked = (name for each in endpoints for name in (*(each.aliases or ()), each.ipv4, each.ipv6))
     labels = found.config.labels or {}
     titles = [labels.get(label, "") for label in _TITLES]
     every = (found.name.removeprefix("/"), found.config.image, found.config.hostname, *titles, *networked)

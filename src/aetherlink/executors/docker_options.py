@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from aetherlink.executors.docker_label_options import ContainerLabelOptions
 from aetherlink.lib.option_types import Duration
 
 _LONGEST_SOCKET_PATH = 107  # Linux keeps 108 bytes for it, one of them the end
@@ -34,11 +35,15 @@ ContainerName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,126}
 
 @dataclass(frozen=True, slots=True)
 class DockerPlace:
-    """Where a target is: a service of a compose project, or one container by its name."""
+    """Where a target is: a service of a compose project, or one container by its name.
+
+    With `is_by_label` a service's containers count only where they carry the label `aether.managed=true`.
+    """
 
     project: str = ""
     service: str = ""
     container: str = ""
+    is_by_label: bool = False
 
     @property
     def words(self) -> str:
@@ -60,4 +65,14 @@ class DockerExecutorOptions(BaseModel):
         default=timedelta(seconds=10),
         description="From SIGTERM to SIGKILL, in whole seconds, for containers that have no `stop_grace_period` of "
         "their own. It has to fit into `pipeline.action_deadline`.",
+    )
+    projects: tuple[ProjectName, ...] = Field(
+        default=(),
+        max_length=100,
+        description="Compose projects whose services the agent may act on where an alert's labels name one of them "
+        "(`target: {from: labels, executor: docker}`). A container with the label `aether.managed=true` needs no line "
+        "here, and one with `aether.managed=false` is left alone.",
+    )
+    labels: ContainerLabelOptions = Field(
+        default=ContainerLabelOptions(), description="Which labels of an alert name a container."
     )

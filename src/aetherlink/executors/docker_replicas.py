@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 MANAGED = "aether.managed"
 """The label by which a container is given to the agent (`true`) or kept from it (anything else)."""
-_PROJECT = "com.docker.compose.project"
-_SERVICE = "com.docker.compose.service"
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
 _NUMBER = "com.docker.compose.container-number"
-_ONE_OFF = "com.docker.compose.oneoff"
+ONE_OFF = "com.docker.compose.oneoff"
 _REPLACES = "aether.replaces"  # the socket proxy's label on what it has made in the place of another
 
 _STARTABLE = (ContainerStatus.EXITED, ContainerStatus.CREATED)
@@ -136,7 +136,8 @@ def filters(place: DockerPlace) -> Mapping[str, str]:
     """The labels that a container of the place has to have, with their values."""
     if place.container:
         return {MANAGED: "true"}
-    return {_PROJECT: place.project, _SERVICE: place.service}
+    own = {PROJECT: place.project, SERVICE: place.service}
+    return own | {MANAGED: "true"} if place.is_by_label else own
 
 
 def members(place: DockerPlace, found: Iterable[Container]) -> list[Container]:
@@ -146,7 +147,7 @@ def members(place: DockerPlace, found: Iterable[Container]) -> list[Container]:
     """
     own = [one for one in found if _is_of(place, one)]
     if not own:
-        missing = f" with the label {MANAGED}=true" if place.container else ""
+        missing = f" with the label {MANAGED}=true" if place.container or place.is_by_label else ""
         raise NotFoundError(f"Docker has no {place.words}{missing}")
     own = _without_shadows(own)
     kept = [one.name for one in own if one.labels.get(MANAGED, "true") != "true"]
@@ -174,7 +175,7 @@ def _is_of(place: DockerPlace, container: Container) -> bool:
     """What the daemon was asked for is not taken on trust."""
     if place.container and container.name != place.container:
         return False
-    is_one_off = container.labels.get(_ONE_OFF, "").casefold() == "true"
+    is_one_off = container.labels.get(ONE_OFF, "").casefold() == "true"
     return filters(place).items() <= container.labels.items() and (bool(place.container) or not is_one_off)
 
 

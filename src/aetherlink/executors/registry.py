@@ -2,14 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from aetherlink.clients.http_target import HttpTarget
 from aetherlink.clients.lab_control import LabControl
 from aetherlink.errors import SettingsError
+from aetherlink.executors.docker_found import place_of
 from aetherlink.executors.dry_run import DryRun, imagining
 from aetherlink.executors.http import HttpExecutor
 from aetherlink.executors.lab import LabExecutor
 from aetherlink.executors.options import ExecutorOptions
+from aetherlink.lib.deriving import Deriving
 from aetherlink.model.actions import Target
 from aetherlink.ports import Clock, Executor
 
@@ -73,7 +76,8 @@ def _docker(ground: Ground) -> Opened:
         raise SettingsError(
             f"the executor `docker` needs {problem.name}, which is not installed: pip install 'aetherlink[docker]'"
         ) from problem
-    executor, aclose = opened_docker(options.host, options.grace, ground.options.containers)
+    places = Deriving(ground.options.containers, partial(place_of, projects=options.projects))
+    executor, aclose = opened_docker(options.host, options.grace, places)
     return Opened(executor, aclose)
 
 
@@ -90,10 +94,12 @@ def open_executors(
 ) -> dict[str, Opened]:
     """The executors that the targets use; in a dry run they look and only say what they would do.
 
-    Raises SettingsError for an unknown one, or one that is not set up.
+    That for containers is opened wherever Docker is set up: targets may be found there. Raises SettingsError for an
+    unknown one, or one that is not set up.
     """
     opened = {}
-    for name in sorted({target.executor for target in targets}):
+    found = set() if options.docker.host is None else {"docker"}
+    for name in sorted({target.executor for target in targets} | found):
         if name not in BUILTIN:
             raise SettingsError(f"there is no executor {name!r}: known are {', '.join(sorted(BUILTIN))}")
         own = tuple(target for target in targets if target.executor == name)

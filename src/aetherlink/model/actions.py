@@ -262,7 +262,8 @@ class Plan:
     be; `undo_of` is the action that this plan undoes, `release` the one that it brings back. After `escalate_after`
     repairs in a row that did not help the playbook leaves the target alone. With `silence` its alert is silenced in
     Alertmanager while it acts and verifies. `planned_from` belongs to scale: the number that was wanted when it was
-    planned. `request` belongs to http: the name of the target's request. `limits` belong to limits.
+    planned. `request` belongs to http: the name of the target's request. `limits` belong to limits. `identity` is that
+    of the target when an alert's labels named it; empty where nothing was looked at to plan.
     """
 
     verb: Verb
@@ -287,6 +288,7 @@ class Plan:
     planned_from: int | None = None
     request: str = ""
     limits: Limits = NO_LIMITS
+    identity: str = ""
 
     @property
     def rests_on_alert(self) -> bool:

@@ -71,6 +71,8 @@ async def _carried_out(world: World, case: Case, action: Action, hands: _Hands) 
     findings = await _findings(world, case, action)
     if drift := _drift(world, case.incident, action, findings):
         return drift
+    if _is_another(action, findings):
+        return _refused(world, action, f"{action.plan.target} was made anew since its plan was made")
     ready = _prepared(action, findings)
     work = partial(_begin, world=world, incident=case.incident, action=ready, findings=findings)
     started = await record.write(world, case, work)
@@ -122,6 +124,12 @@ def _drift(world: World, incident: Incident, action: Action, findings: Findings)
         return None
     anew = approve.asked(world, incident, action, seen, findings.evidence)
     return approve.drifted(action, replace(anew, expires_at=action.approval.expires_at))
+
+
+def _is_another(action: Action, findings: Findings) -> bool:
+    """Whether the target that an alert's labels named is not the one any more that was looked at then."""
+    planned, seen = action.plan.identity, findings.seen[action.plan.target].observation
+    return bool(planned) and seen is not None and seen.identity != planned
 
 
 def _prepared(action: Action, findings: Findings) -> Action:

@@ -1,16 +1,17 @@
 """Stage plan: the first playbook that matches a firing alert, bound to that alert's labels."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from aetherlink.errors import AetherError, BadRequestError
 from aetherlink.model.actions import Limits, Observation, Plan, Target, Verb
 from aetherlink.model.alerts import StoredAlert
-from aetherlink.model.ids import TargetName
+from aetherlink.model.findings import Finding
 from aetherlink.model.incidents import Incident, Stage
-from aetherlink.model.playbooks import Playbook, PlaybookStep, TargetChoice
+from aetherlink.model.playbooks import Playbook, PlaybookStep
 from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.pipeline import choice
+from aetherlink.pipeline.choice import LOOK, Wanted
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
 from aetherlink.pipeline.strangers import before_the_first_known, call, call_for
 from aetherlink.playbooks.binding import bind_query
@@ -83,41 +84,31 @@ class Occasion:
 async def planned(world: World, occasion: Occasion) -> Step | str:
     """Continue to decide with the plan of this step; wait where the target cannot be seen; or why there is no plan."""
     playbook, step = occasion.playbook, occasion.step
-    target = chosen(world.targets, step.target, occasion.incident.service)
-    if isinstance(target, str):
-        return target
-    if problem := lacking(target, step):
-        return problem
     try:
-        plan = await _plan(world, occasion, target)
+        wanted = Wanted(step.target, world.targets, occasion.incident.service)
+        finding = await choice.find(world.finder, wanted, occasion.alert.alert)
+        target = choice.chosen(finding, wanted, "" if world.finder is None else world.finder.executor)
+        if isinstance(target, str):
+            return target
+        if lacks := lacking(target, step):
+            return lacks
+        plan = await _plan(world, occasion, target, is_found=finding is not None and finding.target is not None)
     except BadRequestError as problem:
         return f"cannot be bound: {problem}"
     except AetherError as problem:
-        _log.warning("playbook %s waits: %s could not be looked at: %s", playbook.name, target.name, problem)
+        _log.warning("playbook %s waits: %s could not be looked at: %s", playbook.name, step.target.words, problem)
         return Step(Wait(world.clock.now() + world.options.redecide_interval))
-    text = f"playbook {playbook.name}: {plan.words} {f'when `{plan.when}`' if plan.when else 'on its alert alone'}"
-    facts = {"playbook": playbook.name, "target": target.name, "verb": plan.verb.value, "verify": plan.verify}
-    entry = Entry(EventKind.PLANNED, world.clock.now(), text, facts if not step.name else {**facts, "step": step.name})
-    return Step(Continue(Stage.DECIDE), (entry,), plan=plan)
+    return Step(Continue(Stage.DECIDE), (_told(world, occasion, plan, finding),), plan=plan)
 
 
-def chosen(targets: Mapping[TargetName, Target], choice: TargetChoice, service: str) -> Target | str:
-    """The one declared target that the step is for, or why there is none: never several, never all."""
-    if choice.name is not None:
-        return targets.get(choice.name) or f"no target {choice.name!r} is configured under `targets`"
-    found = [
-        target
-        for target in targets.values()
-        if service and service in (target.name, target.service) and choice.executor in ("", target.executor)
-    ]
-    match found:
-        case [target]:
-            return target
-        case []:
-            return f"no target under `targets` has the name or the service {service!r} that the alert's labels name"
-        case _:
-            names = ", ".join(sorted(target.name for target in found))
-            return f"several targets have the service {service!r} that the alert's labels name: {names}"
+def _told(world: World, occasion: Occasion, plan: Plan, finding: Finding | None) -> Entry:
+    """What the timeline says of a plan."""
+    name, step = occasion.playbook.name, occasion.step
+    text = f"playbook {name}: {plan.words} {f'when `{plan.when}`' if plan.when else 'on its alert alone'}"
+    facts = {"playbook": name, "target": plan.target, "verb": plan.verb.value, "verify": plan.verify}
+    if finding is not None and finding.target is not None:
+        text, facts = f"{text} ({finding.words})", {**facts, "found": finding.words}
+    return Entry(EventKind.PLANNED, world.clock.now(), text, facts if not step.name else {**facts, "step": step.name})
 
 
 def lacking(target: Target, step: PlaybookStep) -> str:
@@ -127,9 +118,9 @@ def lacking(target: Target, step: PlaybookStep) -> str:
     return f"target {target.name} has no request {step.request!r}: declare it under targets.{target.name}.http.requests"
 
 
-async def _plan(world: World, occasion: Occasion, target: Target) -> Plan:
+async def _plan(world: World, occasion: Occasion, target: Target, *, is_found: bool) -> Plan:
     playbook, step, labels = occasion.playbook, occasion.step, occasion.alert.alert.labels
-    seen = await _seen(world, step, target)
+    seen = await _look(world, target) if is_found or _goes_by_what_is(step) else None
     wanted = None if seen is None or step.scale is None else seen.wanted
     return Plan(
         verb=step.verb,
@@ -152,14 +143,16 @@ async def _plan(world: World, occasion: Occasion, target: Target) -> Plan:
         planned_from=wanted,
         request=step.request,
         limits=Limits() if seen is None or step.limits is None else step.limits.applied(seen.limits, target.most),
+        identity=seen.identity if seen is not None and is_found else "",
     )
 
 
-async def _seen(world: World, step: PlaybookStep, target: Target) -> Observation | None:
-    """What is there, for a step that goes by it."""
-    if step.verb not in (Verb.SCALE, Verb.LIMITS):
-        return None
-    return await world.executors[target.executor].observe(target, deadline=world.options.action_deadline)
+def _goes_by_what_is(step: PlaybookStep) -> bool:
+    return step.verb is Verb.LIMITS or (step.verb is Verb.SCALE and step.scale is not None)
+
+
+async def _look(world: World, target: Target) -> Observation:
+    return await world.executors[target.executor].observe(target, deadline=LOOK)
 
 
 def _nothing(world: World, case: Case, reason: str, *, planned_through: int) -> Step:

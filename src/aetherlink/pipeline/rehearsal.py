@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from aetherlink.errors import BadRequestError
 from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
+from aetherlink.model.findings import Finding
 from aetherlink.model.ids import TargetName
 from aetherlink.model.playbooks import Matcher, Playbook, PlaybookStep
-from aetherlink.pipeline.plan import chosen, lacking
+from aetherlink.pipeline.choice import Wanted, chosen
+from aetherlink.pipeline.choice import is_sought as is_sought_at
+from aetherlink.pipeline.plan import lacking
 from aetherlink.playbooks.binding import bind_query
+
+_SEARCHED = "docker"  # the executor among whose containers targets are found
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +69,21 @@ class Rehearsal:
         return [each.problem for each in self.steps if each.problem]
 
 
-def rehearse(
-    playbook: Playbook, labels: Mapping[str, str], *, service: str, targets: Mapping[TargetName, Target]
-) -> Rehearsal:
-    """The playbook on these labels; `service` is what they mean by the settings."""
-    return Rehearsal(playbook, compared(playbook, labels), tuple(_steps(playbook, labels, service, targets)))
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What the labels mean by the settings: the service, the declared targets, and what was found among containers.
+
+    `found` None: nobody looked.
+    """
+
+    service: str
+    targets: Mapping[TargetName, Target]
+    found: Finding | None = None
+
+
+def rehearse(playbook: Playbook, labels: Mapping[str, str], meant: Meant) -> Rehearsal:
+    """The playbook on these labels."""
+    return Rehearsal(playbook, compared(playbook, labels), tuple(_steps(playbook, labels, meant)))
 
 
 def compared(playbook: Playbook, labels: Mapping[str, str]) -> tuple[Compared, ...]:
@@ -91,11 +106,13 @@ def needs(playbook: Playbook, mode: Mode) -> Iterator[str]:
     yield "no action runs on the target, no pause and no other rule stands against it (docs/reference/policy.md)"
 
 
-def _steps(
-    playbook: Playbook, labels: Mapping[str, str], service: str, targets: Mapping[TargetName, Target]
-) -> Iterator[RehearsedStep]:
+def _steps(playbook: Playbook, labels: Mapping[str, str], meant: Meant) -> Iterator[RehearsedStep]:
     for step in playbook.steps:
-        target = chosen(targets, step.target, service)
+        is_sought = is_sought_at(step.target, _SEARCHED)
+        wanted = Wanted(step.target, meant.targets, meant.service)
+        target = chosen(meant.found if is_sought else None, wanted, _SEARCHED)
+        if isinstance(target, str) and meant.found is None and step.target.executor == _SEARCHED:
+            target = f"{target}; nobody has looked among Docker's containers yet (--ask does)"
         name, problem = (None, target) if isinstance(target, str) else (target.name, lacking(target, step))
         when = verify = ""
         try:

@@ -16,7 +16,7 @@ from aetherlink.model.playbooks import Playbook
 from aetherlink.model.questions import Seen
 from aetherlink.model.timeline import Entry
 from aetherlink.pipeline.options import PipelineOptions
-from aetherlink.ports import Clock, Decider, Executor, Ids, Probe, Silencer, Store
+from aetherlink.ports import Clock, Decider, Executor, Ids, Probe, Silencer, Store, TargetFinder
 
 PASSING = frozenset({"few_run_at_a_time", "fleet_budget_holds", "target_is_free"})
 """The rules whose objections pass by themselves, soon: what was approved or has to be taken back waits for that."""
@@ -145,6 +145,7 @@ class World:
     restraints: Restraints = field(default_factory=Restraints)
     consent: Consent = field(default_factory=Consent)
     silencer: Silencer | None = None
+    finder: TargetFinder | None = None
 
     @cached_property
     def briefing(self) -> Briefing:

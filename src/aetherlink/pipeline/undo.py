@@ -101,6 +101,7 @@ def _plan(action: Action, before: Observation) -> Plan | None:
         undo_of=action.id,
         cooldown_seconds=0.0,
         silence=False,
+        identity="",
     )
     match before.restoring(wish_of(action)):
         case Replicas(count):

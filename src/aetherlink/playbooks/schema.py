@@ -38,7 +38,7 @@ class _Strict(BaseModel):
 
 
 class TargetForm(_Strict):
-    """A declared target by its name, or `{from: labels, executor: lab}`: the one that the alert's labels name."""
+    """A declared target by its name, or `{from: labels, executor: docker}`: the one that the alert's labels name."""
 
     name: Name | None = None
     from_: Annotated[Literal["labels"] | None, Field(alias="from")] = None

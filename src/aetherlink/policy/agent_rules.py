@@ -20,7 +20,7 @@ def no_window_forbids(question: Question) -> Objection | None:
 
 
 def target_is_declared(question: Question) -> Objection | None:
-    """Nothing is done to a target that nobody declared."""
+    """Nothing is done to a target that nobody declared, unless it was found among containers given to the agent."""
     target = question.plan.target
     if target in question.targets:
         return None

@@ -3,7 +3,7 @@
 Whoever needs one imports it from here.
 """
 
-from aetherlink.ports.outside import Clock, Executor, Ids, Probe, QueryClient, ReadyClient
+from aetherlink.ports.outside import Clock, Executor, Ids, Probe, QueryClient, ReadyClient, TargetFinder
 from aetherlink.ports.rooms import (
     AlertSink,
     AnchorView,
@@ -82,6 +82,7 @@ __all__ = [
     "SourceView",
     "Standings",
     "Store",
+    "TargetFinder",
     "TenantNames",
     "TokenRows",
     "Transaction",

@@ -1,10 +1,12 @@
 """The sockets to what is outside: time, new ids, what can be asked, and what can be changed."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from aetherlink.model.actions import Observation, Outcome, Target, Verb, Wish
 from aetherlink.model.decisions import Evidence
+from aetherlink.model.findings import Finding
 from aetherlink.model.ids import SourceName
 from aetherlink.model.queries import QueryAnswer
 
@@ -67,4 +69,20 @@ class Executor(Protocol):
 
     async def converge(self, target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:
         """Make it so. A wish that is already true is `not_needed`; no answer in time is `unknown`; never raises."""
+        ...
+
+
+class TargetFinder(Protocol):
+    """Eyes of an executor: which target the labels of an alert mean among what runs there."""
+
+    @property
+    def executor(self) -> str:
+        """Whose targets it finds."""
+        ...
+
+    async def find(self, labels: Mapping[str, str], *, since: datetime | None, deadline: timedelta) -> Finding:
+        """The target, or why there is none. `since` is when the alert began; None: nobody knows.
+
+        Raises UnreachableError, NotFoundError or AnswerError when it could not look.
+        """
         ...

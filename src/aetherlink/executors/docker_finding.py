@@ -1,0 +1,90 @@
+"""Which target the labels of an alert mean among the containers that Docker lists, or why none. Pure: it asks nobody.
+
+Nothing is found that no person has given to the agent: by the label `aether.managed=true`, by its compose project in
+`docker.projects`, or as a declared target. The labels of an alert only ever choose among those.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aetherlink.clients.docker_containers import Listed
+from aetherlink.executors import docker_matching as matching
+from aetherlink.executors.docker_found import name_of, target_of
+from aetherlink.executors.docker_matching import Match
+from aetherlink.executors.docker_options import DockerExecutorOptions, DockerPlace
+from aetherlink.executors.docker_own_life import OwnLife
+from aetherlink.executors.docker_replicas import MANAGED, ONE_OFF
+from aetherlink.model.actions import Target
+from aetherlink.model.findings import Finding
+
+UNNAMED = Finding(None, "no label of the alert speaks of a container", is_named=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A target of the settings, and where it is."""
+
+    target: Target
+    place: DockerPlace
+
+    def is_at(self, place: DockerPlace, containers: Sequence[Listed]) -> bool:
+        """Whether it is there, or is one of these containers."""
+        own = self.place
+        if own.container:
+            return any(own.container in one.names for one in containers)
+        return (own.project, own.service) == (place.project, place.service)
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a find rests on besides the list: the settings, the declared targets, what the agent lives on."""
+
+    options: DockerExecutorOptions
+    declared: tuple[Declared, ...] = ()
+    own_life: OwnLife = field(default_factory=OwnLife)
+
+
+def found(labels: Mapping[str, str], listed: Sequence[Listed], grounds: Grounds) -> Finding:
+    """The target that these labels mean, of the containers that Docker lists, or why none. Asks nobody.
+
+    A container that only an address tells of is not asked since when it has it: docker_finder does that.
+    """
+    match = matching.match(labels, listed, grounds.options.labels)
+    return UNNAMED if match is None else finding_of(match, listed, grounds)
+
+
+def finding_of(match: Match, listed: Sequence[Listed], grounds: Grounds) -> Finding:
+    """The target that the match means, if it may be acted on."""
+    if match.problem:
+        return Finding(None, match.problem, match.is_named)
+    places = {*map(matching.place_of, match.containers)}
+    if len(places) > 1:
+        return Finding(None, f"{match.words} means several: {matching.named(match.containers)}")
+    [place] = places
+    members = [one for one in listed if matching.place_of(one) == place]
+    own = [one.target for one in grounds.declared if one.is_at(place, match.containers)]
+    if len(own) > 1:
+        return Finding(None, f"{place.words} is in several targets: {', '.join(sorted(one.name for one in own))}")
+    if not own and (reason := _withheld(match, place, members, grounds)):
+        return Finding(None, reason)
+    target = own[0] if own else target_of(name_of(place))
+    if target is None:
+        return Finding(None, f"{place.words} has a name that no target can have: declare it under `targets`")
+    return Finding(target, f"{match.words} means {matching.named(match.containers)}, {place.words}")
+
+
+def _withheld(match: Match, place: DockerPlace, members: Sequence[Listed], grounds: Grounds) -> str:
+    """Why what nobody declared may not be acted on; empty when a person has given it to the agent."""
+    word = grounds.own_life.word(place, members)
+    if word is not None:
+        return f"{place.words} is what the agent lives on ({word})"
+    if any(one.labels.get(ONE_OFF, "").casefold() == "true" for one in match.containers):
+        return f"{matching.named(match.containers)} was made for one command (`docker compose run`)"
+    kept = [one for one in members if one.labels.get(MANAGED, "true") != "true"]
+    if kept:
+        return f"{matching.named(kept)} is kept from the agent by its label {MANAGED}"
+    bare = [one for one in match.containers if one.labels.get(MANAGED) != "true"]
+    if not bare or place.project in grounds.options.projects:
+        return ""
+    project = f", or set docker.projects: [{place.project}]" if place.project else ""
+    return f"{matching.named(bare)} was not given to the agent: label it {MANAGED}=true{project}, or declare a target"
