@@ -59,6 +59,7 @@ from aetherlink.playbooks.reload import Reload, ReloadMetrics
 from aetherlink.policy.decide import decide
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
+from aetherlink.promotion_commands import PromotionCommands
 from aetherlink.settings import Settings
 from aetherlink.silencing.metrics import SilenceMetrics
 from aetherlink.silencing.silences import Silences
@@ -314,6 +315,7 @@ class Agent:
                 stays_for=settings.approvals.stays_for,
             ),
             silencer=self._silences,
+            demotion=settings.promotions.bounds,
         )
 
     def _playbook_reload(self) -> Reload:
@@ -452,6 +454,9 @@ class Agent:
                 requester_may_approve=settings.approvals.requester_may_approve,
             ),
             pause_commands=self._pause_commands(),
+            promotion_commands=PromotionCommands(
+                self.store, clock=self._clock, waker=self._runner, record=self._record, playbooks=self._book
+            ),
             outside_pause=self._outside_pause,
             health=self._health,
             anchors=self._anchoring,

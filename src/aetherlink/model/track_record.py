@@ -61,6 +61,7 @@ WRONG = "wrong"
 WAITING, REFUSED = "waiting", "refused"
 WITHOUT_HELP = frozenset({"not_recovered", "cannot_tell", "failed", "unknown", WRONG})
 """The words of repairs that did not help, could not be done, or were called wrong."""
+_MS = 1000
 _UNDECIDED = frozenset({OutcomeStatus.NOT_NEEDED.value, OutcomeStatus.NOT_DONE.value, UNJUDGED, RUNNING})
 
 
@@ -68,28 +69,28 @@ _UNDECIDED = frozenset({OutcomeStatus.NOT_NEEDED.value, OutcomeStatus.NOT_DONE.v
 class Trace:
     """What is kept beside an action, for counting: its kind, one word, the rule that decided.
 
-    `seconds` is how long it took, from the decision to the proof that it helped, or to the end of what was only
-    observed. `within_seconds` is how long a repair may take.
+    `took_ms` is how long it took, from the decision to the proof that it helped, or to the end of what was only
+    observed; None: nobody knows. `within_ms` is how long a repair may take. Both are milliseconds.
     """
 
     kind: Kind
     result: str
     rule: str
-    seconds: float | None
-    within_seconds: float
+    took_ms: int | None
+    within_ms: int
 
 
 def trace_of(action: Action) -> Trace:
     """What is counted of the action as it is now."""
     kind = _kind(action)
     word = {Kind.OBSERVED: _observed, Kind.ASKED: _asked, Kind.UNDID: _ended}.get(kind, _ran)
-    plan = action.plan
-    return Trace(kind, word(action), action.decision.rule, _seconds(action, kind), plan.verify_within_seconds)
+    within_ms = round(action.plan.verify_within_seconds * _MS)
+    return Trace(kind, word(action), action.decision.rule, _took(action, kind), within_ms)
 
 
 def fate_of(trace: Trace, created_at: datetime, now: datetime, *, is_open: bool) -> Fate:
     """What happened after it was only observed. `is_open`: its incident is."""
-    is_late = (trace.seconds or 0.0) > trace.within_seconds
+    is_late = (trace.took_ms or 0) > trace.within_ms
     match trace.result:
         case "by_itself":
             return Fate.LATE if is_late else Fate.EARLY
@@ -100,7 +101,7 @@ def fate_of(trace: Trace, created_at: datetime, now: datetime, *, is_open: bool)
         case "wrong":
             return Fate.WRONG
         case _ if is_open:
-            is_over = now - created_at > timedelta(seconds=trace.within_seconds)
+            is_over = now - created_at > timedelta(milliseconds=trace.within_ms)
             return Fate.STAYED if is_over else Fate.OPEN
         case _:
             return Fate.LOST
@@ -149,14 +150,15 @@ def _ended(action: Action) -> str:
     return action.outcome.status.value
 
 
-def _seconds(action: Action, kind: Kind) -> float | None:
+def _took(action: Action, kind: Kind) -> int | None:
     if kind is Kind.OBSERVED:
         then = action.facts.get(THEN_FACT)
-        return float(then[AFTER]) if isinstance(then, dict) and AFTER in then else None
+        return round(float(then[AFTER]) * _MS) if isinstance(then, dict) and AFTER in then else None
     verified = action.facts.get(VERIFIED_AT_FACT)
     if kind is not Kind.RAN or not isinstance(verified, list) or not verified:
         return None
-    return max(0.0, (datetime.fromisoformat(str(verified[-1])) - action.created_at).total_seconds())
+    took = datetime.fromisoformat(str(verified[-1])) - action.created_at
+    return max(0, round(took.total_seconds() * _MS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ _LONGEST_COOLDOWN = timedelta(days=30)
 _LONGEST_VERIFY = timedelta(days=1)
 _OF_ACTING = (
     *("target", "bind", "when", "evidence", "unless", "verify", "undo", "cooldown", "limits", "escalate", "silence"),
+    "ceiling",
 )
 
 PlainName = Annotated[str, Field(pattern=_NAME)]
@@ -193,6 +194,7 @@ class PlaybookForm(_Strict):
     verify: VerifyForm | None = None
     undo: Undo = "auto"
     mode: Literal["observe", "approve", "auto"] = "observe"
+    ceiling: Literal["observe", "approve", "auto"] = "auto"
     cooldown: Annotated[Duration, Field(ge=timedelta(seconds=1), le=_LONGEST_COOLDOWN)] = timedelta(minutes=10)
     limits: LimitsForm = LimitsForm()
     escalate: EscalateForm = EscalateForm()
@@ -233,6 +235,8 @@ class PlaybookForm(_Strict):
                 f"limits.per_hour: {self.limits.per_hour} actions an hour do not suffice for "
                 f"{len(self._written_steps())} steps: raise it to as many at least"
             )
+        if Mode(self.ceiling).rank < Mode(self.mode).rank:
+            raise ValueError(f"ceiling: {self.ceiling} is below its mode, {self.mode}: raise it, or lower the mode")
         for place, query in self._queries():
             _check_can_be_bound(place, query, self.bind)
 
@@ -261,7 +265,7 @@ class PlaybookForm(_Strict):
             if holder.verify is not None:
                 yield f"{place}verify.query", holder.verify.query
 
-    def to_playbook(self, *, is_builtin: bool = False) -> Playbook:
+    def to_playbook(self, *, is_builtin: bool = False, digest: str = "") -> Playbook:
         """As the rest of the house knows it."""
         return Playbook(
             name=PlaybookName(self.name),
@@ -275,6 +279,8 @@ class PlaybookForm(_Strict):
             escalate_after=self.escalate.after,
             silence=self.silence,
             is_builtin=is_builtin,
+            ceiling=Mode(self.ceiling),
+            digest=digest,
         )
 
     def _step(self, form: StepForm) -> PlaybookStep:

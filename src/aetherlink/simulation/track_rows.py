@@ -60,8 +60,8 @@ class MemoryTrackRows:
             word, rule = self._word(action, trace, now), trace.rule if trace.kind is Kind.DENIED else ""
             groups[name, trace.kind, word, rule].append(action.incident_id or IncidentId(""))
             is_timed = trace.kind is Kind.OBSERVED or (trace.kind is Kind.RAN and word == RECOVERED)
-            if trace.seconds is not None and is_timed:
-                times[name, trace.kind].append(trace.seconds)
+            if trace.took_ms is not None and is_timed:
+                times[name, trace.kind].append(trace.took_ms / 1000)
         tallies = tuple(_tally(*group, groups[group]) for group in sorted(groups))
         return Counted(tallies, {key: median(found) for key, found in times.items()}, sum(t.number for t in tallies))
 

@@ -135,12 +135,12 @@ actions = sa.Table(
     sa.Column("kind", sa.Text, nullable=False, server_default=""),  # this and the next four: model.track_record.Trace
     sa.Column("result", sa.Text, nullable=False, server_default=""),
     sa.Column("rule", sa.Text, nullable=False, server_default=""),
-    sa.Column("seconds", sa.Float),
-    sa.Column("within_seconds", sa.Float, nullable=False, server_default="0"),
+    sa.Column("took_ms", sa.BigInteger),
+    sa.Column("within_ms", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("actions_of_playbook", "playbook", "created_at"),
     sa.Index(
         "actions_counted",  # all that a report reads of them
-        *("created_at", "playbook", "kind", "result", "rule", "seconds", "within_seconds", "incident_id"),
+        *("created_at", "playbook", "kind", "result", "rule", "took_ms", "within_ms", "incident_id"),
         sqlite_where=_OF_PLAYBOOK,
         postgresql_where=_OF_PLAYBOOK,
     ),

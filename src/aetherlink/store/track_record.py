@@ -1,7 +1,7 @@
 """What became of the plans of playbooks, counted by the database from one index."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +12,16 @@ from aetherlink.model.track_record import MOST_EXAMPLES, RECOVERED, Counted, Fat
 from aetherlink.store.statements import EPOCH
 from aetherlink.store.tables import actions, incidents
 
-_OBSERVED, _DENIED, _RAN = (sa.literal_column(f"'{kind.value}'") for kind in (Kind.OBSERVED, Kind.DENIED, Kind.RAN))
-_A_SECOND = 1_000_000  # microseconds, as instants are stored
+
+def _word_of(kind: Kind) -> sa.ColumnElement[str]:
+    """The kind as a constant of the statement, not a value that is bound to it."""
+    return sa.literal_column(f"'{kind.value}'")
+
+
+_OBSERVED, _DENIED, _RAN = _word_of(Kind.OBSERVED), _word_of(Kind.DENIED), _word_of(Kind.RAN)
+_THOUSAND = 1000  # milliseconds in a second, and microseconds in a millisecond
+_MOST_LOOKED_AT = 5000  # plans, for examples: to order all of them takes longer than to count them
+_Group = tuple[str, str, str, str]
 
 
 class SqlTrackRows:
@@ -25,11 +33,13 @@ class SqlTrackRows:
     def counted(self, *, since: datetime, now: datetime, most: int, playbook: PlaybookName | None = None) -> Counted:
         """See ports.TrackRows."""
         plans = _with_fates(_newest(since, most, playbook), now)
+        latest = _with_fates(_newest(since, min(most, _MOST_LOOKED_AT), playbook), now)
         medians = {
-            (PlaybookName(row.playbook), Kind(row.kind)): float(row.median)
+            (PlaybookName(row.playbook), Kind(row.kind)): float(row.median) / _THOUSAND
             for row in self._connection.execute(_medians(plans))
         }
-        tallies = tuple(_tallies(self._connection.execute(_examples(plans))))
+        named = _named(self._connection.execute(_examples(latest)))
+        tallies = tuple(_tally(row, named) for row in self._connection.execute(_numbers(plans)))
         return Counted(tallies, medians, sum(one.number for one in tallies))
 
     def repairs(self, playbook: PlaybookName, *, since: datetime, most: int) -> list[Repair]:
@@ -53,7 +63,7 @@ def _newest(since: datetime, most: int, playbook: PlaybookName | None) -> sa.Sub
     return (
         sa.select(
             *(actions.c.created_at, actions.c.playbook, actions.c.kind, actions.c.result),
-            *(actions.c.rule, actions.c.seconds, actions.c.within_seconds, actions.c.incident_id),
+            *(actions.c.rule, actions.c.took_ms, actions.c.within_ms, actions.c.incident_id),
         )
         .where(actions.c.playbook.is_not(None), of_it, actions.c.created_at >= since)
         .order_by(actions.c.created_at.desc())
@@ -67,7 +77,7 @@ def _with_fates(newest: sa.Subquery, now: datetime) -> sa.Subquery:
     plan = newest.c
     is_unfinished = sa.and_(plan.kind == _OBSERVED, plan.result == "")
     still_open = sa.and_(is_unfinished, incidents.c.id == plan.incident_id, incidents.c.status == "open")
-    is_late = sa.func.coalesce(plan.seconds, 0.0) > plan.within_seconds
+    is_late = sa.func.coalesce(plan.took_ms, 0) > plan.within_ms
     age = sa.literal((now - EPOCH) // timedelta(microseconds=1)) - sa.type_coerce(plan.created_at, sa.BigInteger)
     fate = sa.case(
         (plan.result == "by_itself", sa.case((is_late, Fate.LATE.value), else_=Fate.EARLY.value)),
@@ -75,12 +85,12 @@ def _with_fates(newest: sa.Subquery, now: datetime) -> sa.Subquery:
         (plan.result == "by_repair", Fate.REPAIRED.value),
         (plan.result == "wrong", Fate.WRONG.value),
         (incidents.c.id.is_(None), Fate.LOST.value),
-        (age > plan.within_seconds * _A_SECOND, Fate.STAYED.value),
+        (age > plan.within_ms * _THOUSAND, Fate.STAYED.value),
         else_=Fate.OPEN.value,
     )
     return (
         sa.select(
-            *(plan.playbook, plan.kind, plan.seconds, plan.incident_id, plan.created_at),
+            *(plan.playbook, plan.kind, plan.took_ms, plan.incident_id, plan.created_at),
             sa.case((plan.kind == _OBSERVED, fate), (plan.kind == _DENIED, ""), else_=plan.result).label("word"),
             sa.case((plan.kind == _DENIED, plan.rule), else_="").label("rule"),
         )
@@ -92,36 +102,48 @@ def _with_fates(newest: sa.Subquery, now: datetime) -> sa.Subquery:
 def _medians(plans: sa.Subquery) -> sa.Select[Any]:
     """Half of the times are below it: those of repairs that helped, and of what ended after it was only observed."""
     plan = plans.c
-    place = sa.func.row_number().over(partition_by=(plan.playbook, plan.kind), order_by=plan.seconds)
+    place = sa.func.row_number().over(partition_by=(plan.playbook, plan.kind), order_by=plan.took_ms)
     among = sa.func.count().over(partition_by=(plan.playbook, plan.kind))
     is_timed = sa.or_(plan.kind == _OBSERVED, sa.and_(plan.kind == _RAN, plan.word == RECOVERED))
     timed = (
-        sa.select(plan.playbook, plan.kind, plan.seconds, place.label("place"), among.label("number"))
-        .where(plan.seconds.is_not(None), is_timed)
+        sa.select(plan.playbook, plan.kind, plan.took_ms, place.label("place"), among.label("number"))
+        .where(plan.took_ms.is_not(None), is_timed)
         .subquery("timed")
     )
     twice, number = timed.c.place * 2, timed.c.number  # one in the middle of an odd number, two of an even one
     middle = sa.or_(twice == number, twice == number + 1, twice == number + 2)
     return (
-        sa.select(timed.c.playbook, timed.c.kind, sa.func.avg(timed.c.seconds).label("median"))
+        sa.select(timed.c.playbook, timed.c.kind, sa.func.avg(timed.c.took_ms).label("median"))
         .where(middle)
         .group_by(timed.c.playbook, timed.c.kind)
     )
 
 
+def _numbers(plans: sa.Subquery) -> sa.Select[Any]:
+    """How many there are of each kind and word, and the newest incident: ids sort by their time."""
+    plan = plans.c
+    group = (plan.playbook, plan.kind, plan.word, plan.rule)
+    newest = sa.func.max(plan.incident_id).label("newest")
+    return sa.select(*group, sa.func.count().label("number"), newest).group_by(*group)
+
+
 def _examples(plans: sa.Subquery) -> sa.Select[Any]:
-    """The newest of each kind and word, each with how many there are of it."""
+    """The newest incidents of each kind and word."""
     plan = plans.c
     group = (plan.playbook, plan.kind, plan.word, plan.rule)
     place = sa.func.row_number().over(partition_by=group, order_by=plan.created_at.desc())
-    number = sa.func.count().over(partition_by=group)
-    numbered = sa.select(*group, plan.incident_id, place.label("place"), number.label("number")).subquery("numbered")
-    return sa.select(numbered).where(numbered.c.place <= MOST_EXAMPLES).order_by(*numbered.c[:4], numbered.c.place)
+    numbered = sa.select(*group, plan.incident_id, place.label("place")).subquery("numbered")
+    return sa.select(numbered).where(numbered.c.place <= MOST_EXAMPLES).order_by(numbered.c.place)
 
 
-def _tallies(found: Iterable[sa.Row[Any]]) -> Iterable[Tally]:
-    named: dict[tuple[str, str, str, str, int], list[IncidentId]] = defaultdict(list)
+def _named(found: Iterable[sa.Row[Any]]) -> Mapping[_Group, Sequence[IncidentId]]:
+    named = defaultdict[_Group, list[IncidentId]](list)
     for row in found:
-        named[row.playbook, row.kind, row.word, row.rule, row.number] += [row.incident_id] if row.incident_id else []
-    for (playbook, kind, word, rule, number), examples in named.items():
-        yield Tally(PlaybookName(playbook), Kind(kind), word, rule, number, tuple(dict.fromkeys(examples)))
+        named[row.playbook, row.kind, row.word, row.rule] += [row.incident_id] if row.incident_id else []
+    return named
+
+
+def _tally(row: sa.Row[Any], named: Mapping[_Group, Sequence[IncidentId]]) -> Tally:
+    newest = [row.newest] if row.newest else []
+    own = tuple(dict.fromkeys(named.get((row.playbook, row.kind, row.word, row.rule), newest)))
+    return Tally(PlaybookName(row.playbook), Kind(row.kind), row.word, row.rule, row.number, own)

@@ -16,7 +16,7 @@ _actions = sa.table(
     sa.column("started_at", sa.BigInteger),
     *(sa.column(name, sa.JSON) for name in ("plan", "decision", "outcome", "facts")),
     *(sa.column(name, sa.Text) for name in ("kind", "result", "rule")),
-    *(sa.column(name, sa.Float) for name in ("seconds", "within_seconds")),
+    *(sa.column(name, sa.BigInteger) for name in ("took_ms", "within_ms")),
 )
 _then = _actions.c.facts[("then", "how")].as_string()
 _is_wrong = _actions.c.facts["wrong"].as_string().is_not(None)
@@ -49,22 +49,22 @@ def upgrade() -> None:
     """Everything stored stays as it is; how long earlier repairs took is not known."""
     for name in ("kind", "result", "rule"):
         op.add_column("actions", sa.Column(name, sa.Text(), nullable=False, server_default=""))
-    op.add_column("actions", sa.Column("seconds", sa.Float(), nullable=True))
-    op.add_column("actions", sa.Column("within_seconds", sa.Float(), nullable=False, server_default="0"))
+    op.add_column("actions", sa.Column("took_ms", sa.BigInteger(), nullable=True))
+    op.add_column("actions", sa.Column("within_ms", sa.BigInteger(), nullable=False, server_default="0"))
     op.execute(
         sa.update(_actions).values(
             kind=_KIND,
             rule=sa.func.coalesce(_actions.c.decision["rule"].as_string(), ""),
-            within_seconds=sa.func.coalesce(_actions.c.plan["verify_within_seconds"].as_float(), 0.0),
+            within_ms=_milliseconds(sa.func.coalesce(_actions.c.plan["verify_within_seconds"].as_float(), 0.0)),
         )
     )
     op.execute(sa.update(_actions).values(result=_RESULT))
     after = _actions.c.facts[("then", "after_seconds")].as_float()
-    op.execute(sa.update(_actions).where(_actions.c.kind == "observed").values(seconds=after))
+    op.execute(sa.update(_actions).where(_actions.c.kind == "observed").values(took_ms=_milliseconds(after)))
     op.create_index(
         "actions_counted",
         "actions",
-        ["created_at", "playbook", "kind", "result", "rule", "seconds", "within_seconds", "incident_id"],
+        ["created_at", "playbook", "kind", "result", "rule", "took_ms", "within_ms", "incident_id"],
         sqlite_where=_OF_PLAYBOOK,
         postgresql_where=_OF_PLAYBOOK,
     )
@@ -81,3 +81,7 @@ def upgrade() -> None:
         sa.Column("ended_because", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("playbook"),
     )
+
+
+def _milliseconds(seconds: sa.ColumnElement[float]) -> sa.ColumnElement[int]:
+    return sa.cast(sa.func.round(seconds * 1000), sa.BigInteger)
