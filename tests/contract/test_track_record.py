@@ -1,8 +1,12 @@
 """What became of plans, as every store counts it, and the promotions that it keeps."""
 
+import importlib
 import random
 from dataclasses import replace
 from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
 
 from aetherlink.model import would_be
 from aetherlink.model.actions import (
@@ -23,8 +27,11 @@ from aetherlink.model.promotions import Promotion
 from aetherlink.model.track_record import MOST_EXAMPLES, Counted, Fate, Kind, Repair
 from aetherlink.ports import Store
 from aetherlink.simulation.memory_store import MemoryStore, Tables
+from aetherlink.store import tables
+from aetherlink.store.database import SqlStore
 from aetherlink.testing import START
 
+MIGRATION = importlib.import_module("aetherlink.store.migrations.versions.0004_from_observe_to_auto")
 SECOND = timedelta(seconds=1)
 RESTART, SCALE = PlaybookName("restart-crm-api"), PlaybookName("scale-crm-api")
 OPEN, CLOSED = IncidentId("inc-open"), IncidentId("inc-closed")
@@ -226,3 +233,45 @@ async def test_a_promotion_is_kept_until_another_takes_its_place(store) -> None:
     assert await store.read(lambda rows: rows.promotions.all()) == [ended, other]
     assert await store.read(lambda rows: rows.promotions.of(RESTART)) == ended
     assert await store.read(lambda rows: rows.promotions.of(PlaybookName("x"))) is None
+
+
+@pytest.mark.sql
+async def test_the_upgrade_finds_in_earlier_actions_what_is_written_beside_new_ones(store: SqlStore) -> None:
+    done = OutcomeStatus.DONE
+    undo = Plan(Verb.SCALE, TargetName("crm-api"), SCALE, undo_of=ActionId("act-1"))
+    wrong = {WRONG_FACT: {"by": "ann"}}
+    asked = Effect.NEEDS_APPROVAL
+    made = [
+        observed(1, would_be.BY_ITSELF, 60.5),
+        observed(2, would_be.BY_A_PERSON, 3.25),
+        observed(3),
+        observed(4, facts=wrong),
+        *(ran(10 + place, status) for place, status in enumerate(OutcomeStatus)),
+        ran(20, done, "recovered"),
+        ran(21, done, "cannot_tell"),
+        ran(22, done, facts=wrong),
+        ran(23, done, state=ActionState.RUNNING, outcome=None),
+        ran(24, done, plan=undo),
+        ran(25, OutcomeStatus.FAILED, plan=undo),
+        a_plan(30, Effect.DENY),
+        a_plan(31, Effect.ALLOW),
+        a_plan(32, asked, state=ActionState.WAITING_APPROVAL),
+        a_plan(33, asked, outcome=Outcome(OutcomeStatus.NOT_NEEDED, "")),
+        a_plan(34, asked, outcome=Outcome(OutcomeStatus.FAILED, "")),
+        a_plan(35, asked),
+    ]
+    await keep(store, *made)
+    kept = [tables.actions.c[name] for name in ("id", "kind", "result", "rule", "took_ms", "within_ms")]
+    written = sa.select(*kept).order_by(tables.actions.c.id)
+
+    def fill_anew(rows) -> tuple[list[object], list[object]]:
+        connection = rows.actions._connection
+        before = connection.execute(written).all()
+        connection.execute(sa.update(tables.actions).values(kind="", result="", rule="", took_ms=None, within_ms=0))
+        for statement in MIGRATION.FILLING:
+            connection.execute(statement)
+        return before, connection.execute(written).all()
+
+    before, filled = await store.write(fill_anew)
+    assert len(before) == len(made)
+    assert filled == before

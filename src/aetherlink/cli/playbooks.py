@@ -224,11 +224,11 @@ def _mode_words(item: Mapping[str, Any]) -> str:
     """The mode in force, and what a promotion has to do with it."""
     promotion, mode = item.get("promotion") or {}, str(item.get("mode", "not in force"))
     match item.get("promotion_state"):
-        case "in force":
+        case "in_force":
             return f"{mode} (promoted by {promotion.get('by')})"
         case "lapsed":
             return f"{mode} (its file was changed since it was promoted to {promotion.get('mode')})"
-        case "ended" if promotion.get("ended_by") == "agent":
+        case "set_back":
             return f"{mode} (set back by the agent: {promotion.get('ended_because')})"
         case _:
             return mode

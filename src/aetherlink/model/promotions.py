@@ -7,10 +7,14 @@ It is never above what the file sets as its `ceiling`, and never above the setti
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName
 from aetherlink.model.playbooks import Playbook
+
+BY_AGENT = "agent"
+"""Who ended a promotion that no person has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,21 @@ class Promotion:
         is_same = self.playbook == playbook.name and bool(playbook.digest) and self.digest == playbook.digest
         return is_same and self.ended_at is None
 
-    def state_for(self, playbook: Playbook) -> str:
-        """`in force`, `lapsed` (the file was changed) or `ended`, for people."""
+    def state_for(self, playbook: Playbook | None) -> "PromotionState":
+        """How it stands with the playbook as it is now; None: that one is gone."""
         if self.ended_at is not None:
-            return "ended"
-        return "in force" if self.holds_for(playbook) else "lapsed"
+            return PromotionState.SET_BACK if self.ended_by == BY_AGENT else PromotionState.ENDED
+        is_held = playbook is not None and self.holds_for(playbook)
+        return PromotionState.IN_FORCE if is_held else PromotionState.LAPSED
+
+
+class PromotionState(StrEnum):
+    """`lapsed`: its file was changed. `set_back`: the agent ended it, `ended`: a person did."""
+
+    IN_FORCE = "in_force"
+    LAPSED = "lapsed"
+    SET_BACK = "set_back"
+    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from aetherlink.model.actions import Action, OutcomeStatus, Verdict
 from aetherlink.model.decisions import Effect
 from aetherlink.model.ids import ActionId
 from aetherlink.model.incidents import Incident
-from aetherlink.model.promotions import mode_with, why_set_back
+from aetherlink.model.promotions import BY_AGENT, mode_with, why_set_back
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.model.track_record import helped_each
 from aetherlink.pipeline.step import Finish, Step, World
@@ -70,9 +70,9 @@ def set_back(transaction: Transaction, world: World, incident: Incident, step: S
     if not why:
         return
     was = mode_with(playbook, promotion)
-    transaction.promotions.put(replace(promotion, ended_at=now, ended_by="agent", ended_because=why))
+    transaction.promotions.put(replace(promotion, ended_at=now, ended_by=BY_AGENT, ended_because=why))
     text = f"playbook {playbook.name} is set back from {was} to {playbook.mode}: {why}"
-    facts = {"playbook": playbook.name, "from": was.value, "to": playbook.mode.value, "by": "agent", "reason": why}
+    facts = {"playbook": playbook.name, "from": was.value, "to": playbook.mode.value, "by": BY_AGENT, "reason": why}
     entry = Entry(EventKind.DEMOTED, now, text, {**facts, "incident_id": incident.id})
     AgentRecord(ids=world.ids, source=incident.source).enter(transaction, Subject.PLAYBOOKS, entry)
     yield replace(entry, text=f"a person has to look: {text}")

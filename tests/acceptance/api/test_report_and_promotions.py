@@ -120,9 +120,9 @@ def test_promoting_takes_the_scope_admin_and_is_seen_everywhere(agent) -> None:
 
     assert refused == {"read": 403, "operate": 403, "approve": 403}
     assert local.status_code in (401, 403)
-    assert (before["mode"], before["promotion"], before["promotion_state"]) == ("observe", None, "")
+    assert (before["mode"], before["promotion"], before["promotion_state"]) == ("observe", None, None)
     assert (given.status_code, given.json()["by"], given.json()["mode"]) == (200, "admin-test", "auto")
-    assert (after["mode"], after["own_mode"], after["promotion_state"]) == ("auto", "observe", "in force")
+    assert (after["mode"], after["own_mode"], after["promotion_state"]) == ("auto", "observe", "in_force")
     report = agent.call("GET", f"/api/v1/report?playbook={NAME}").json()
     assert report["items"][0]["mode"] == "auto"
     incidents = agent.call("GET", "/api/v1/incidents").json()["items"]

@@ -16,7 +16,7 @@ from aetherlink.model.ids import PlaybookName
 from aetherlink.model.playbooks import Playbook, PlaybookStep, TargetChoice
 from aetherlink.model.precision import MOST_COUNTED, SPAN, Precision
 from aetherlink.model.principals import Scope
-from aetherlink.model.promotions import Promotion
+from aetherlink.model.promotions import Promotion, PromotionState
 from aetherlink.ports import PlaybookView, Transaction
 
 _NEVER = Precision()  # one that only observes does nothing, and would do nothing
@@ -85,8 +85,8 @@ class PlaybookShape(BaseModel):
     ceiling: Mode = Field(description="The most that it may be promoted to, by its file.")
     digest: str = Field(description="Of the content of its file: a promotion is for that.", examples=["9f2c"])
     promotion: promotions.PromotionShape | None = Field(description="The last one; null: there never was one.")
-    promotion_state: str = Field(
-        description="`in force`, `lapsed` (the file was changed), `ended`, or empty.", examples=["in force"]
+    promotion_state: PromotionState | None = Field(
+        description="How it stands: `lapsed` when the file was changed, `set_back` when the agent ended it."
     )
     is_builtin: bool
     match: list[str] = Field(examples=[['alertname="CrmApiDown"']])
@@ -142,7 +142,7 @@ def _playbook(
         ceiling=playbook.ceiling,
         digest=playbook.digest,
         promotion=None if promotion is None else promotions.shape(promotion),
-        promotion_state="" if promotion is None else promotion.state_for(playbook),
+        promotion_state=None if promotion is None else promotion.state_for(playbook),
         is_builtin=playbook.is_builtin,
         match=[matcher.words for matcher in playbook.match],
         bind=list(playbook.bind),

@@ -45,22 +45,32 @@ _RESULT = sa.case(
 )
 
 
+def _milliseconds(seconds: sa.ColumnElement[float]) -> sa.ColumnElement[int]:
+    return sa.cast(sa.func.round(seconds * 1000), sa.BigInteger)
+
+
+FILLING: tuple[sa.Update, ...] = (
+    sa.update(_actions).values(
+        kind=_KIND,
+        rule=sa.func.coalesce(_actions.c.decision["rule"].as_string(), ""),
+        within_ms=_milliseconds(sa.func.coalesce(_actions.c.plan["verify_within_seconds"].as_float(), 0.0)),
+    ),
+    sa.update(_actions).values(result=_RESULT),
+    sa.update(_actions)
+    .where(_actions.c.kind == "observed")
+    .values(took_ms=_milliseconds(_actions.c.facts[("then", "after_seconds")].as_float())),
+)
+"""What is known of earlier actions, in this order."""
+
+
 def upgrade() -> None:
     """Everything stored stays as it is; how long earlier repairs took is not known."""
     for name in ("kind", "result", "rule"):
         op.add_column("actions", sa.Column(name, sa.Text(), nullable=False, server_default=""))
     op.add_column("actions", sa.Column("took_ms", sa.BigInteger(), nullable=True))
     op.add_column("actions", sa.Column("within_ms", sa.BigInteger(), nullable=False, server_default="0"))
-    op.execute(
-        sa.update(_actions).values(
-            kind=_KIND,
-            rule=sa.func.coalesce(_actions.c.decision["rule"].as_string(), ""),
-            within_ms=_milliseconds(sa.func.coalesce(_actions.c.plan["verify_within_seconds"].as_float(), 0.0)),
-        )
-    )
-    op.execute(sa.update(_actions).values(result=_RESULT))
-    after = _actions.c.facts[("then", "after_seconds")].as_float()
-    op.execute(sa.update(_actions).where(_actions.c.kind == "observed").values(took_ms=_milliseconds(after)))
+    for statement in FILLING:
+        op.execute(statement)
     op.create_index(
         "actions_counted",
         "actions",
@@ -81,7 +91,3 @@ def upgrade() -> None:
         sa.Column("ended_because", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("playbook"),
     )
-
-
-def _milliseconds(seconds: sa.ColumnElement[float]) -> sa.ColumnElement[int]:
-    return sa.cast(sa.func.round(seconds * 1000), sa.BigInteger)
