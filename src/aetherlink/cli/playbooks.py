@@ -247,6 +247,7 @@ def _record_words(precision: Mapping[str, Any]) -> str:
     then = [
         ("resolved_by_itself", "ended by themselves"),
         ("looked_after", "a person looked after"),
+        ("repaired", "another repair helped"),
         ("not_known", "nobody knows"),
     ]
     lived = ", ".join(f"{precision[key]} {word}" for key, word in (*ran, *judged) if precision.get(key))

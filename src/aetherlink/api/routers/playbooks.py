@@ -59,7 +59,8 @@ class WouldBeShape(BaseModel):
 
     resolved_by_itself: int = Field(description="The incident ended, and nobody had acknowledged it.", examples=[4])
     looked_after: int = Field(description="A person acknowledged the incident or closed it.", examples=[1])
-    not_known: int = Field(description="The incident is still open, or it went on to another action.", examples=[0])
+    repaired: int = Field(description="Another action on the target helped.", examples=[1])
+    not_known: int = Field(description="The incident is still open, or nobody wrote down how it went on.", examples=[0])
 
 
 class PrecisionShape(BaseModel):
@@ -159,6 +160,7 @@ def _playbook(
 def _precision(counted: Precision) -> PrecisionShape:
     verdicts, then = counted.verdicts, counted.would_be
     by_itself, looked_after = then.get(would_be.BY_ITSELF, 0), then.get(would_be.BY_A_PERSON, 0)
+    repaired = then.get(would_be.BY_A_REPAIR, 0)
     return PrecisionShape(
         days=SPAN.days,
         executed=counted.executed,
@@ -171,7 +173,8 @@ def _precision(counted: Precision) -> PrecisionShape:
         would_be=WouldBeShape(
             resolved_by_itself=by_itself,
             looked_after=looked_after,
-            not_known=sum(then.values()) - by_itself - looked_after,
+            repaired=repaired,
+            not_known=sum(then.values()) - by_itself - looked_after - repaired,
         ),
     )
 
