@@ -75,6 +75,8 @@ TIMELINE: Mapping[EventKind, str] = {
     EventKind.CLOSED: "A person closed it by hand, and why.",
     EventKind.PAUSED: "A person paused the agent or a part of it: what, until when, why.",
     EventKind.RESUMED: "A person ended a pause, and which.",
+    EventKind.PROMOTED: "A person let a playbook do more than its file says: up to which mode, and why.",
+    EventKind.DEMOTED: "A promoted playbook was set back: by a person, or by the agent, for its repairs kept failing.",
 }
 
 

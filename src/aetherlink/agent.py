@@ -60,6 +60,7 @@ from aetherlink.policy.decide import decide
 from aetherlink.policy.protection import life_in
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
+from aetherlink.promotion_commands import PromotionCommands
 from aetherlink.settings import Settings
 from aetherlink.silencing.metrics import SilenceMetrics
 from aetherlink.silencing.silences import Silences
@@ -319,6 +320,7 @@ class Agent:
             ),
             silencer=self._silences,
             finder=None if self._finder is None else self._finder.finder,
+            demotion=settings.promotions.bounds,
         )
 
     def _playbook_reload(self) -> Reload:
@@ -458,6 +460,9 @@ class Agent:
                 requester_may_approve=settings.approvals.requester_may_approve,
             ),
             pause_commands=self._pause_commands(),
+            promotion_commands=PromotionCommands(
+                self.store, clock=self._clock, waker=self._runner, record=self._record, playbooks=self._book
+            ),
             outside_pause=self._outside_pause,
             health=self._health,
             anchors=self._anchoring,

@@ -23,6 +23,7 @@ class Subject(StrEnum):
 
     BRAKES = "brakes"
     PAUSES = "pauses"
+    PLAYBOOKS = "playbooks"
 
     @property
     def key(self) -> str:

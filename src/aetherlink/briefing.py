@@ -16,6 +16,7 @@ from aetherlink.model.budgets import Budgets
 from aetherlink.model.decisions import Evidence, Mode
 from aetherlink.model.ids import Fingerprint, SourceName, TargetName
 from aetherlink.model.incidents import Incident
+from aetherlink.model.promotions import Promotion
 from aetherlink.model.questions import Question, Seen
 from aetherlink.ports import Clock, Executor, Transaction
 
@@ -59,6 +60,7 @@ class Standing:
     unwell: frozenset[TargetName]
     paused: str | None
     frozen: str | None
+    promotion: Promotion | None = None
 
     @property
     def settled(self) -> datetime | None:
@@ -110,6 +112,7 @@ class Briefing:
             unwell=self._unwell(transaction),
             paused=self.restraints.outside_pause() or (None if pause is None else pause.words),
             frozen=self.restraints.freeze(now, scopes),
+            promotion=None if plan.playbook is None else transaction.promotions.of(plan.playbook),
         )
 
     def question(

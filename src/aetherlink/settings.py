@@ -45,6 +45,7 @@ from aetherlink.playbooks import form_problems, strict_yaml
 from aetherlink.policy.options import BudgetOptions, ProtectedName
 from aetherlink.policy.protection import own_names, own_places, protected_name
 from aetherlink.probes.options import ProbeOptions
+from aetherlink.promotion_commands import PromotionOptions
 from aetherlink.socketproxy.options import SocketProxyOptions
 from aetherlink.store.options import DatabaseUrl, has_password
 from aetherlink.store.retention_options import RetentionOptions
@@ -190,6 +191,9 @@ class Settings(BaseSettings):
     labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")
     approvals: ApprovalOptions = Field(default=ApprovalOptions(), description="Who may approve what, for how long.")
     pipeline: PipelineOptions = Field(default=PipelineOptions(), description="How patient the pipeline is.")
+    promotions: PromotionOptions = Field(
+        default=PromotionOptions(), description="When a promoted playbook is set back by itself."
+    )
     retention: RetentionOptions = Field(default=RetentionOptions(), description="How long things are kept.")
     probes: ProbeOptions = Field(default=ProbeOptions(), description="What counts as fresh evidence.")
     clients: ClientOptions = Field(default=ClientOptions(), description="Bounds on what is asked of the outside.")

@@ -23,7 +23,7 @@ REGISTRIES = {
         "pipeline/stages.py",
         {
             *("stages", "runner", "step", "strangers", "patience", "options", "metrics", "aftermath", "snapshots"),
-            *("record", "rehearsal", "turns"),
+            *("record", "rehearsal", "turns", "hindsight"),
         },
     ),
     "commands": (

@@ -18,6 +18,8 @@ from aetherlink.api.routers import (
     pause,
     playbooks,
     probes,
+    promotions,
+    report,
     seed,
     tokens,
 )
@@ -36,6 +38,8 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     brakes.router,
     pause.router,
     playbooks.router,
+    promotions.router,
+    report.router,
     tokens.router,
     audit.router,
     docs_page.router,

@@ -14,6 +14,7 @@ from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceState
 from aetherlink.pause_commands import PauseCommands
 from aetherlink.ports import AnchorView, Clock, HealthView, LedgerView, OutsidePause, PlaybookView, QueryClient, Store
+from aetherlink.promotion_commands import PromotionCommands
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class ApiServices:
     incident_commands: IncidentCommands
     approval_commands: ApprovalCommands
     pause_commands: PauseCommands
+    promotion_commands: PromotionCommands
     outside_pause: OutsidePause
     health: HealthView
     anchors: AnchorView

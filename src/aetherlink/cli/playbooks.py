@@ -1,21 +1,22 @@
-"""`aether playbook list | check | test | explain`: which there are, and what they would do. Nothing is touched."""
+"""`aether playbook list | check | test | explain | promote | demote`: which there are, and what they may do."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from aetherlink.cli.parameters import Config, GivenToken, Json, Token, Url
 
 if TYPE_CHECKING:  # what runs imports it when it runs
+    from aetherlink.clients.agent import AgentClient
     from aetherlink.model.decisions import Evidence, Mode
     from aetherlink.pipeline.rehearsal import Rehearsal
     from aetherlink.settings import Settings
 
 group = typer.Typer()
-playbook_commands = typer.Typer(help="Playbooks: list, check, try out.", no_args_is_help=True)
+playbook_commands = typer.Typer(help="Playbooks: list, check, try out, promote.", no_args_is_help=True)
 group.add_typer(playbook_commands, name="playbook")
 
 _BETWEEN = re.compile(r",(?=[a-zA-Z_][a-zA-Z0-9_]*=)")
@@ -35,7 +36,7 @@ def list_playbooks(config: Config = None, url: Url = None, token: Token = None, 
     rows = [
         (
             item.get("name"),
-            item.get("mode"),
+            _mode_words(item),
             "built in" if item.get("is_builtin") else "yours",
             " ".join(item.get("match", [])),
             ", ".join(map(_step_words, item.get("steps", []))) or "only observes",
@@ -147,6 +148,95 @@ def explain(
     raise typer.Exit(0 if taken else 1)
 
 
+@playbook_commands.command()
+def promote(
+    name: Annotated[str, typer.Argument(help="The playbook, as `aether playbook list` prints it.")],
+    *,
+    to: Annotated[Literal["approve", "auto"], typer.Option(help="Up to which mode it may act.")],
+    since: Annotated[str, typer.Option(help="How far back the numbers go that are shown.")] = "30d",
+    reason: Annotated[str | None, typer.Option(help="Why, for the record.", show_default="the numbers")] = None,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask: the numbers are shown all the same.")] = False,
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Let a playbook do more than its file says, by what it has shown. Needs a token with the scope admin.
+
+    It lasts until its file changes, its repairs keep failing, or `aether playbook demote`.
+    """
+    from urllib.parse import quote
+
+    from aetherlink.cli import report
+    from aetherlink.cli.connection import talk
+    from aetherlink.cli.printing import print_json, print_line
+
+    async def looked_at(agent: "AgentClient") -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        numbers = await agent.ask("GET", report.path_of(since, name))
+        found = await agent.ask("GET", "/api/v1/playbooks")
+        fitting = (one for one in found.get("items", []) if one.get("name") == name)
+        return next(fitting, {}), next(iter(numbers.get("items", [])), {})
+
+    playbook, record = talk(looked_at, config=config, url=url, token=token)
+    if not as_json:
+        print_line(f"{name}: {_mode_words(playbook)}, to be promoted to {to}. The numbers, since {since}:")
+        for line in report.details(record):
+            print_line(f"  {line}")
+        print_line(f"  it {report.summary(record)}")
+    if not is_sure and not typer.confirm(f"promote {name} to {to}?", err=as_json):
+        raise typer.Exit(1)
+    body = {"to": to, "digest": playbook.get("digest") or "none", "reason": reason or f"it {report.summary(record)}"}
+    path = f"/api/v1/playbooks/{quote(name, safe='')}/promotion"
+    answer = talk(lambda agent: agent.ask("PUT", path, body), config=config, url=url, token=token)
+    if as_json:
+        print_json(answer)
+    else:
+        print_line(f"{name} is promoted to {answer.get('mode')}; `aether playbook demote {name}` sets it back")
+
+
+@playbook_commands.command()
+def demote(
+    name: Annotated[str, typer.Argument(help="The playbook, as `aether playbook list` prints it.")],
+    *,
+    to: Annotated[
+        Literal["observe", "approve"], typer.Option(help="How far back; never below the mode of its file.")
+    ] = "observe",
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "set back by hand",
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Set a promoted playbook back, at once. Needs a token with the scope approve."""
+    from urllib.parse import quote, urlencode
+
+    from aetherlink.cli.connection import talk
+    from aetherlink.cli.printing import print_json, print_line
+
+    path = f"/api/v1/playbooks/{quote(name, safe='')}/promotion?{urlencode({'to': to, 'reason': reason})}"
+    answer = talk(lambda agent: agent.ask("DELETE", path), config=config, url=url, token=token)
+    if as_json:
+        print_json(answer)
+    elif answer.get("ended_at"):
+        print_line(f"{name} is not promoted any more: the mode of its file counts")
+    else:
+        print_line(f"{name} is promoted to {answer.get('mode')} only")
+
+
+def _mode_words(item: Mapping[str, Any]) -> str:
+    """The mode in force, and what a promotion has to do with it."""
+    promotion, mode = item.get("promotion") or {}, str(item.get("mode", "not in force"))
+    match item.get("promotion_state"):
+        case "in_force":
+            return f"{mode} (promoted by {promotion.get('by')})"
+        case "lapsed":
+            return f"{mode} (its file was changed since it was promoted to {promotion.get('mode')})"
+        case "set_back":
+            return f"{mode} (set back by the agent: {promotion.get('ended_because')})"
+        case _:
+            return mode
+
+
 def _step_words(step: Mapping[str, Any]) -> str:
     target = step.get("target", {}).get("name") or "by labels"
     return " ".join(filter(None, (step.get("verb"), step.get("request"), target)))
@@ -160,6 +250,7 @@ def _record_words(precision: Mapping[str, Any]) -> str:
     then = [
         ("resolved_by_itself", "ended by themselves"),
         ("looked_after", "a person looked after"),
+        ("repaired", "another repair helped"),
         ("not_known", "nobody knows"),
     ]
     lived = ", ".join(f"{precision[key]} {word}" for key, word in (*ran, *judged) if precision.get(key))

@@ -16,6 +16,9 @@ IDEMPOTENCY_FACT = "idempotency_key"
 VERDICT_FACT = "verdict"
 """The key of Action.facts that holds what was found out of a repair, once it is known: see Verdict."""
 
+VERIFIED_AT_FACT = "verified_at"
+"""The key of Action.facts that holds when repairs of its incident were verified, the latest last."""
+
 WRONG_FACT = "wrong"
 """The key of Action.facts that holds who said that the action was wrong, when and why: `by`, `at`, `reason`."""
 

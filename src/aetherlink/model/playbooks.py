@@ -163,7 +163,11 @@ class PlaybookStep:
 
 @dataclass(frozen=True, slots=True)
 class Playbook:
-    """One playbook, validated; `steps` in an order that keeps to what each runs after. None: it only observes."""
+    """One playbook, validated; `steps` in an order that keeps to what each runs after. None: it only observes.
+
+    `ceiling` is the most that it may be promoted to. `digest` is SHA-256 in hex over what stands in its file; empty:
+    not known.
+    """
 
     name: PlaybookName
     match: tuple[Matcher, ...]
@@ -176,6 +180,8 @@ class Playbook:
     escalate_after: int = 1
     silence: bool = False
     is_builtin: bool = False
+    ceiling: Mode = Mode.AUTO
+    digest: str = ""
 
     @property
     def alert_names(self) -> frozenset[str] | None:

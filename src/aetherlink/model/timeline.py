@@ -42,6 +42,8 @@ class EventKind(StrEnum):
     CLOSED = "closed"
     PAUSED = "paused"
     RESUMED = "resumed"
+    PROMOTED = "promoted"
+    DEMOTED = "demoted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,12 @@ from aetherlink.model.decisions import Effect
 
 THEN_FACT = "then"
 HOW = "how"
+AFTER = "after_seconds"
 BY_ITSELF = "resolved by itself"
 BY_A_PERSON = "a person looked after it"
+BY_A_REPAIR = "another repair was made"
+WORD_OF = {BY_ITSELF: "by_itself", BY_A_PERSON: "by_person", BY_A_REPAIR: "by_repair"}
+"""One word for each, as it is counted."""
 
 
 def followed(action: Action | None, how: str, at: datetime) -> Action | None:
@@ -20,4 +24,4 @@ def followed(action: Action | None, how: str, at: datetime) -> Action | None:
     if action is None or action.decision.effect is not Effect.OBSERVE or THEN_FACT in action.facts:
         return None
     seconds = round((at - action.created_at).total_seconds(), 3)
-    return replace(action, facts={**action.facts, THEN_FACT: {HOW: how, "after_seconds": seconds}})
+    return replace(action, facts={**action.facts, THEN_FACT: {HOW: how, AFTER: seconds}})

@@ -19,7 +19,7 @@ from aetherlink.model.ids import ActionId, SourceName
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.questions import Question
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline import patience
+from aetherlink.pipeline import hindsight, patience
 from aetherlink.pipeline.plan import renewed
 from aetherlink.pipeline.step import Case, Continue, Findings, Step, Wait, World
 from aetherlink.pipeline.strangers import beside
@@ -193,7 +193,7 @@ def question(
         plan,
         standing,
         findings.seen,
-        mode=world.mode_of(plan),
+        mode=world.mode_of(plan, standing.promotion),
         incident=incident,
         evidence=findings.evidence,
         approval=approval,
@@ -231,7 +231,7 @@ def _action(world: World, case: Case, plan: Plan, decision: Decision) -> Action:
         created_at=now,
         incident_id=case.incident.id,
     )
-    return patience.handed_on(world, case.action, new)
+    return hindsight.remembering(case.action, patience.handed_on(world, case.action, new))
 
 
 def _is_undone(case: Case, plan: Plan) -> bool:

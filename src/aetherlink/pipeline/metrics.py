@@ -1,11 +1,13 @@
 """What the pipeline counts."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from aetherlink.model.actions import Action, ActionState, Verdict
 from aetherlink.model.incidents import Severity, Stage
+from aetherlink.model.promotions import PromotionState
 
 _STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _RECOVERY_BUCKETS = (5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 14400)
@@ -52,7 +54,14 @@ class PipelineMetrics:
             buckets=_RECOVERY_BUCKETS,
             registry=registry,
         )
+        self._promotions = Gauge(
+            "aether_agent_promotions",
+            "Playbooks that were promoted, by how that stands: set_back are those that the agent set back.",
+            ["state"],
+            registry=registry,
+        )
         self.incidents_open({})
+        self.promoted([])
         for direction in ("ahead", "back"):
             self._clock_steps.labels(direction=direction)
 
@@ -67,6 +76,11 @@ class PipelineMetrics:
         """Set how many are open."""
         for severity in Severity:
             self._open.labels(severity=severity.value).set(by_severity.get(severity.value, 0))
+
+    def promoted(self, states: Sequence[PromotionState]) -> None:
+        """Set how many promotions stand how."""
+        for state in PromotionState:
+            self._promotions.labels(state=state.value).set(states.count(state))
 
     def paused(self, *, is_so: bool) -> None:
         """Set whether the agent is paused."""

@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from aetherlink.model.actions import Action, OutcomeStatus
+from aetherlink.model.actions import VERIFIED_AT_FACT, Action, OutcomeStatus
 from aetherlink.model.incidents import Severity
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Case, Finish, Step, Wait, World
 
-_VERIFIED_AT = "verified_at"  # the key of Action.facts: when repairs of the incident were verified, the latest last
 _MOST_NAMED = 20
 
 
@@ -72,9 +71,9 @@ def _going(world: World, action: Action | None) -> list[datetime]:
 
 
 def _verified(action: Action | None) -> list[datetime]:
-    stored = [] if action is None else action.facts.get(_VERIFIED_AT, [])
+    stored = [] if action is None else action.facts.get(VERIFIED_AT_FACT, [])
     return [datetime.fromisoformat(str(each)) for each in stored] if isinstance(stored, list) else []
 
 
 def _with(action: Action, verified: Sequence[datetime]) -> Action:
-    return replace(action, facts={**action.facts, _VERIFIED_AT: [each.isoformat() for each in verified]})
+    return replace(action, facts={**action.facts, VERIFIED_AT_FACT: [each.isoformat() for each in verified]})

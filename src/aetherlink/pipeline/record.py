@@ -17,7 +17,7 @@ from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus, Stage
 from aetherlink.model.lifecycle import State
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline import patience, strangers
+from aetherlink.pipeline import hindsight, patience, strangers
 from aetherlink.pipeline.step import Case, Continue, Finish, Step, Taken, Wait, World
 from aetherlink.ports import Transaction
 
@@ -62,15 +62,17 @@ async def write(world: World, case: Case, work: Callable[[Transaction], T]) -> T
     None when a person was quicker, so that nothing of it matters any more. Raises ConflictError, as the store does.
     """
     taken = tuple(case.unsaved)
-    is_stored, result = await world.store.write(partial(_both, taken=taken, work=work))
+    is_stored, result = await world.store.write(partial(_both, world=world, taken=taken, work=work))
     case.unsaved.clear()
     for each in taken if is_stored else ():
         each.tell()
     return result
 
 
-def _both(transaction: Transaction, taken: Sequence[Taken], work: Callable[[Transaction], T]) -> tuple[bool, T | None]:
-    return (True, work(transaction)) if store(transaction, taken) else (False, None)
+def _both(
+    transaction: Transaction, world: World, taken: Sequence[Taken], work: Callable[[Transaction], T]
+) -> tuple[bool, T | None]:
+    return (True, work(transaction)) if store(transaction, world, taken) else (False, None)
 
 
 def following(case: Case, step: Step, at: datetime) -> Case | None:
@@ -97,7 +99,7 @@ def following(case: Case, step: Step, at: datetime) -> Case | None:
     )
 
 
-def store(transaction: Transaction, taken: Sequence[Taken]) -> bool:
+def store(transaction: Transaction, world: World, taken: Sequence[Taken]) -> bool:
     """The steps, in their order, applied to the incident as it is now: alerts may have come while the stages ran.
 
     False when a person has closed it meanwhile, or denied what it waited for: then they do not matter any more.
@@ -115,7 +117,7 @@ def store(transaction: Transaction, taken: Sequence[Taken]) -> bool:
     is_touched = stored.version != case.incident.version
     moved, entries = stored, list[Entry]()
     for each in taken:
-        moved, told = _applied(transaction, moved, each, is_touched=is_touched)
+        moved, told = _applied(transaction, world, moved, each, is_touched=is_touched)
         entries += told
     if not transaction.incidents.update(moved, entries):
         raise ConflictError(f"incident {case.incident.id} was changed by somebody else in the same transaction")
@@ -123,7 +125,7 @@ def store(transaction: Transaction, taken: Sequence[Taken]) -> bool:
 
 
 def _applied(
-    transaction: Transaction, stored: Incident, taken: Taken, *, is_touched: bool
+    transaction: Transaction, world: World, stored: Incident, taken: Taken, *, is_touched: bool
 ) -> tuple[Incident, list[Entry]]:
     """The incident after one step, with what is told of it. Its actions and brakes are stored."""
     step, now = taken.step, taken.at
@@ -131,13 +133,14 @@ def _applied(
         step = Step(Wait())
     for action in (step.retired, step.action):
         if action is not None:
-            transaction.actions.put(_with_what_people_said(transaction, action))
+            transaction.actions.put(hindsight.truly_ended(transaction, _with_what_people_said(transaction, action)))
+    hindsight.note_ends(transaction, stored, step, step.action or taken.case.action, now)
     changed = _changed(stored, step, now)
     braked = _braked(transaction, step, now)
     if braked and not step.escalated:
         changed = replace(changed, escalated_at=now)
     moved = _moved(changed, step, now, now + _pause(stored) if is_touched else None)
-    entries = [*step.entries, *braked]
+    entries = [*step.entries, *braked, *hindsight.set_back(transaction, world, stored, step, now)]
     if lifecycle.state_of(changed) is State.CLOSING and (step.action is None or not _runs(step.action)):
         moved, more = _closed(transaction, changed, now)
         entries += more

@@ -16,6 +16,7 @@ from aetherlink.model.actions import Action, ActionState, Verdict
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Due, Stage
 from aetherlink.model.playbooks import Playbook
+from aetherlink.model.promotions import Promotion
 from aetherlink.pipeline import patience, record
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.stages import STAGES
@@ -42,6 +43,15 @@ class _View:
     due: list[Due]
     oldest: list[Due]
     next_wake: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What the metrics tell: how many incidents are open by severity, whether a pause holds, what is promoted."""
+
+    by_severity: dict[str, int]
+    is_paused: bool
+    promotions: list[Promotion]
 
 
 class Runner:
@@ -101,9 +111,11 @@ class Runner:
         return min(_POLL, view.next_wake - now)
 
     async def _count(self, now: datetime) -> None:
-        by_severity, is_paused = await self._world.store.read(partial(_counted, now=now))
-        self._metrics.incidents_open(by_severity)
-        self._metrics.paused(is_so=is_paused or self._world.restraints.outside_pause() is not None)
+        counts = await self._world.store.read(partial(_counted, now=now))
+        self._metrics.incidents_open(counts.by_severity)
+        self._metrics.paused(is_so=counts.is_paused or self._world.restraints.outside_pause() is not None)
+        playbooks = {playbook.name: playbook for playbook in self._world.playbooks}
+        self._metrics.promoted([one.state_for(playbooks.get(one.playbook)) for one in counts.promotions])
 
     def _fill(self) -> None:
         """Put to work who has a turn."""
@@ -211,6 +223,9 @@ def _look(transaction: Transaction, now: datetime, limit: int) -> _View:
     )
 
 
-def _counted(transaction: Transaction, now: datetime) -> tuple[dict[str, int], bool]:
-    """How many are open by severity, and whether a pause holds."""
-    return transaction.incidents.open_by_severity(), transaction.pauses.in_force(now) is not None
+def _counted(transaction: Transaction, now: datetime) -> _Counts:
+    return _Counts(
+        by_severity=transaction.incidents.open_by_severity(),
+        is_paused=transaction.pauses.in_force(now) is not None,
+        promotions=transaction.promotions.all(),
+    )

@@ -13,6 +13,7 @@ from aetherlink.model.decisions import Evidence, Mode
 from aetherlink.model.ids import PlaybookName, TargetName
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.playbooks import Playbook
+from aetherlink.model.promotions import DemotionBounds, Promotion, mode_with
 from aetherlink.model.questions import Seen
 from aetherlink.model.timeline import Entry
 from aetherlink.pipeline.options import PipelineOptions
@@ -129,7 +130,10 @@ class Consent:
 
 @dataclass(frozen=True)
 class World:
-    """What stages may use. `modes` holds the settings' mode for single playbooks; else a playbook's own counts."""
+    """What stages may use. `modes` holds the settings' mode for single playbooks; else a playbook's own counts.
+
+    `demotion` says when a playbook that a person has promoted is set back.
+    """
 
     store: Store
     probe: Probe
@@ -146,6 +150,7 @@ class World:
     consent: Consent = field(default_factory=Consent)
     silencer: Silencer | None = None
     finder: TargetFinder | None = None
+    demotion: DemotionBounds = field(default_factory=DemotionBounds)
 
     @cached_property
     def briefing(self) -> Briefing:
@@ -164,9 +169,14 @@ class World:
         """The plan's playbook, if it is still there."""
         return next((playbook for playbook in self.playbooks if playbook.name == plan.playbook), None)
 
-    def mode_of(self, plan: Plan) -> Mode:
-        """The mode of the plan's playbook; one that is gone observes. A person's request is at the ceiling."""
+    def mode_of(self, plan: Plan, promotion: Promotion | None = None) -> Mode:
+        """The mode of the plan's playbook; one that is gone observes. A person's request is at the ceiling.
+
+        Where the settings give it a mode, no promotion changes that.
+        """
         if plan.playbook is None:
             return self.ceiling
         playbook = self.playbook_of(plan)
-        return Mode.OBSERVE if playbook is None else self.modes.get(playbook.name, playbook.mode)
+        if playbook is None:
+            return Mode.OBSERVE
+        return self.modes.get(playbook.name) or mode_with(playbook, promotion)

@@ -1,10 +1,14 @@
-"""The playbooks in force, with the mode that each of them has when everything that bounds it is taken together."""
+"""The playbooks in force, with the mode that each of them has when everything that bounds it is taken together.
+
+Promotions are rows: whoever wants them counted gives them.
+"""
 
 from collections.abc import Mapping, Sequence
 
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName
 from aetherlink.model.playbooks import Playbook
+from aetherlink.model.promotions import Promotion, mode_with
 
 
 class Book:
@@ -21,16 +25,25 @@ class Book:
         return self._playbooks
 
     @property
+    def ceiling(self) -> Mode:
+        """The most that any of them may do."""
+        return self._ceiling
+
+    @property
     def in_force(self) -> Sequence[tuple[Playbook, Mode]]:
         """Each with its mode."""
         return [(playbook, self.mode_of(playbook)) for playbook in self._playbooks]
 
-    def mode_of(self, playbook: Playbook) -> Mode:
+    def mode_of(self, playbook: Playbook, promotion: Promotion | None = None) -> Mode:
         """The most that it may do by itself; one that only observes never does more."""
         if not playbook.steps:
             return Mode.OBSERVE
-        own = self._modes.get(playbook.name, playbook.mode)
+        own = self.set_for(playbook.name) or mode_with(playbook, promotion)
         return min(self._ceiling, own, key=lambda mode: mode.rank)
+
+    def set_for(self, name: PlaybookName) -> Mode | None:
+        """The mode that the settings give it, which no promotion changes; None: they give it none."""
+        return self._modes.get(name)
 
     def replace(self, playbooks: tuple[Playbook, ...]) -> None:
         """These from now on."""

@@ -1,7 +1,9 @@
 """Reads playbooks from files: the user's, then the built-in ones that the user does not replace."""
 
+import json
 import stat
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
@@ -84,7 +86,12 @@ def load_playbook(path: Path, targets: Targets = _NONE, *, is_builtin: bool = Fa
     ]
     if unfit:
         raise SettingsError("\n".join(unfit))
-    return form.to_playbook(is_builtin=is_builtin)
+    return form.to_playbook(is_builtin=is_builtin, digest=_digest(document.data))
+
+
+def _digest(data: object) -> str:
+    """SHA-256 over what stands in the file: neither its comments, nor its layout, nor the order of its keys."""
+    return sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _lines(path: Path, document: strict_yaml.Document, problem: ValidationError) -> Iterator[str]:

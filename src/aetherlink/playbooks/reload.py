@@ -32,7 +32,10 @@ class ReloadMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._loaded = Gauge(
-            "aether_agent_playbooks", "Playbooks in force, by the mode in force.", ["mode"], registry=registry
+            "aether_agent_playbooks",
+            "Playbooks in force, by the mode that their files and the settings give them, promotions apart.",
+            ["mode"],
+            registry=registry,
         )
         self._refused = Gauge(
             "aether_agent_playbooks_refused",

@@ -23,6 +23,7 @@ _LONGEST_COOLDOWN = timedelta(days=30)
 _LONGEST_VERIFY = timedelta(days=1)
 _OF_ACTING = (
     *("target", "bind", "when", "evidence", "unless", "verify", "undo", "cooldown", "limits", "escalate", "silence"),
+    "ceiling",
 )
 
 Growth = Annotated[str, Field(pattern=r"^\+(?:[1-9]|[1-9][0-9]|[1-3][0-9]{2}|400)%$")]
@@ -220,6 +221,7 @@ class PlaybookForm(_Strict):
     verify: VerifyForm | None = None
     undo: Undo = "auto"
     mode: Literal["observe", "approve", "auto"] = "observe"
+    ceiling: Literal["observe", "approve", "auto"] = "auto"
     cooldown: Annotated[Duration, Field(ge=timedelta(seconds=1), le=_LONGEST_COOLDOWN)] = timedelta(minutes=10)
     limits: FrequencyForm = FrequencyForm()
     escalate: EscalateForm = EscalateForm()
@@ -260,6 +262,8 @@ class PlaybookForm(_Strict):
                 f"limits.per_hour: {self.limits.per_hour} actions an hour do not suffice for "
                 f"{len(self._written_steps())} steps: raise it to as many at least"
             )
+        if Mode(self.ceiling).rank < Mode(self.mode).rank:
+            raise ValueError(f"ceiling: {self.ceiling} is below its mode, {self.mode}: raise it, or lower the mode")
         for place, query in self._queries():
             _check_can_be_bound(place, query, self.bind)
 
@@ -288,7 +292,7 @@ class PlaybookForm(_Strict):
             if holder.verify is not None:
                 yield f"{place}verify.query", holder.verify.query
 
-    def to_playbook(self, *, is_builtin: bool = False) -> Playbook:
+    def to_playbook(self, *, is_builtin: bool = False, digest: str = "") -> Playbook:
         """As the rest of the house knows it."""
         return Playbook(
             name=PlaybookName(self.name),
@@ -302,6 +306,8 @@ class PlaybookForm(_Strict):
             escalate_after=self.escalate.after,
             silence=self.silence,
             is_builtin=is_builtin,
+            ceiling=Mode(self.ceiling),
+            digest=digest,
         )
 
     def _step(self, form: StepForm) -> PlaybookStep:

@@ -36,11 +36,13 @@ from aetherlink.ports.store import (
     JournalRows,
     LedgerRows,
     PauseRows,
+    PromotionRows,
     QuarantineRows,
     SilenceRows,
     Standings,
     Store,
     TokenRows,
+    TrackRows,
     Transaction,
 )
 
@@ -74,6 +76,7 @@ __all__ = [
     "Post",
     "PostDoor",
     "Probe",
+    "PromotionRows",
     "QuarantineRows",
     "QueryClient",
     "ReadyClient",
@@ -85,6 +88,7 @@ __all__ = [
     "TargetFinder",
     "TenantNames",
     "TokenRows",
+    "TrackRows",
     "Transaction",
     "Waker",
 ]

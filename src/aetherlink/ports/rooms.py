@@ -9,10 +9,11 @@ from aetherlink.model.alerts import Alert
 from aetherlink.model.audit import Anchor
 from aetherlink.model.decisions import Decision, Mode
 from aetherlink.model.health import HealthReading
-from aetherlink.model.ids import ActionId, SourceName
+from aetherlink.model.ids import ActionId, PlaybookName, SourceName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, Way
 from aetherlink.model.playbooks import Playbook
+from aetherlink.model.promotions import Promotion
 from aetherlink.model.questions import Question
 from aetherlink.model.sources import SourceState
 
@@ -178,8 +179,21 @@ class PlaybookView(Protocol):
     """The playbooks in force."""
 
     @property
-    def in_force(self) -> Sequence[tuple[Playbook, Mode]]:
-        """Each with its mode, in the order in which they are asked."""
+    def playbooks(self) -> Sequence[Playbook]:
+        """In the order in which they are asked."""
+        ...
+
+    @property
+    def ceiling(self) -> Mode:
+        """The most that any of them may do."""
+        ...
+
+    def mode_of(self, playbook: Playbook, promotion: Promotion | None = None) -> Mode:
+        """The most that it may do by itself, with what it is promoted to."""
+        ...
+
+    def set_for(self, name: PlaybookName) -> Mode | None:
+        """The mode that the settings give it, which no promotion changes; None: they give it none."""
         ...
 
 

@@ -20,8 +20,10 @@ from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
 from aetherlink.model.precision import Precision
 from aetherlink.model.principals import TokenRecord
+from aetherlink.model.promotions import Promotion
 from aetherlink.model.silences import OwnSilence
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
+from aetherlink.model.track_record import Counted, Repair
 
 T = TypeVar("T")
 
@@ -275,6 +277,29 @@ class BrakeRows(Protocol):
         ...
 
 
+class PromotionRows(Protocol):
+    """What playbooks are promoted to, inside one transaction: one a playbook, those that have ended too."""
+
+    def all(self) -> list[Promotion]: ...
+    def of(self, playbook: PlaybookName) -> Promotion | None: ...
+
+    def put(self, promotion: Promotion) -> None:
+        """Insert it, or replace the one of its playbook."""
+        ...
+
+
+class TrackRows(Protocol):
+    """What became of the plans of playbooks, inside one transaction."""
+
+    def counted(self, *, since: datetime, now: datetime, most: int, playbook: PlaybookName | None = None) -> Counted:
+        """Those that were decided at or after that moment, the newest, so many at most; of this playbook only."""
+        ...
+
+    def repairs(self, playbook: PlaybookName, *, since: datetime, most: int) -> list[Repair]:
+        """Its actions that were carried out and decided at or after that moment, the newest first; no undoing."""
+        ...
+
+
 class SilenceRows(Protocol):
     """The silences that the agent has set and not taken away yet, inside one transaction."""
 
@@ -348,6 +373,10 @@ class Transaction(Protocol):
     def pauses(self) -> PauseRows: ...
     @property
     def brakes(self) -> BrakeRows: ...
+    @property
+    def promotions(self) -> PromotionRows: ...
+    @property
+    def track(self) -> TrackRows: ...
     @property
     def own_silences(self) -> SilenceRows: ...
     @property

@@ -26,6 +26,7 @@ from aetherlink.simulation.record_rows import (
     MemoryTokenRows,
     RecordTables,
 )
+from aetherlink.simulation.track_rows import MemoryPromotionRows, MemoryTrackRows
 from aetherlink.simulation.undo import Undo
 from aetherlink.store.index import AlertIndex, Staged
 
@@ -104,6 +105,16 @@ class MemoryTransaction:
     def brakes(self) -> MemoryBrakeRows:
         """The brakes."""
         return MemoryBrakeRows(self._tables.records.brakes, self._undo)
+
+    @cached_property
+    def promotions(self) -> MemoryPromotionRows:
+        """The promotions of playbooks."""
+        return MemoryPromotionRows(self._tables.records.promotions, self._undo)
+
+    @cached_property
+    def track(self) -> MemoryTrackRows:
+        """What became of the plans of playbooks."""
+        return MemoryTrackRows(self._tables.records.actions, self._tables.incidents.rows)
 
     @cached_property
     def own_silences(self) -> MemorySilenceRows:

@@ -24,6 +24,7 @@ from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
 from aetherlink.model.precision import TAKEN_BACK, Precision
 from aetherlink.model.principals import TokenRecord
+from aetherlink.model.promotions import Promotion
 from aetherlink.model.silences import OwnSilence
 from aetherlink.model.would_be import HOW, THEN_FACT
 from aetherlink.simulation.undo import Undo, page_of
@@ -348,6 +349,7 @@ class RecordTables:
     actions: ActionTable = field(default_factory=ActionTable)
     pauses: dict[PauseKey, Pause] = field(default_factory=dict)
     brakes: dict[str, Brake] = field(default_factory=dict)
+    promotions: dict[PlaybookName, Promotion] = field(default_factory=dict)
     own_silences: dict[str, OwnSilence] = field(default_factory=dict)
     tokens: dict[str, TokenRecord] = field(default_factory=dict)
     quarantine: dict[int, bytes] = field(default_factory=dict)

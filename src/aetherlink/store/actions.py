@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from aetherlink.model.actions import (
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, PlaybookName, TargetName
 from aetherlink.model.precision import TAKEN_BACK, Precision
+from aetherlink.model.track_record import Trace, trace_of
 from aetherlink.model.would_be import HOW, THEN_FACT
 from aetherlink.store import rows
 from aetherlink.store.prepared import Prepared
@@ -108,6 +110,7 @@ _UNDOING = (
 _UNDONE = (
     sa.select(sa.func.count()).select_from(_UNDOING).where(_UNDOING.c.status.in_([one.value for one in TAKEN_BACK]))
 )
+_HELD_ELSEWHERE = ("target", "idempotency_key", "playbook", *(each.name for each in fields(Trace)))
 _NO_FILTER = ActionFilter()
 _MOST_READ = 10_000  # rows, for one page
 
@@ -207,12 +210,13 @@ def _values(action: Action) -> dict[str, object]:
         "facts": dict(action.facts),
         "approval": rows.to_json(action.approval),
         "playbook": action.plan.playbook,
+        **rows.to_json(trace_of(action)),
     }
 
 
 def _action(row: Any) -> Action:
     values = row._asdict()
-    for name in ("target", "idempotency_key", "playbook"):  # they are held by the plan and the facts
+    for name in _HELD_ELSEWHERE:
         del values[name]
     values |= {
         "plan": rows.from_json(row.plan, Plan),

@@ -28,6 +28,7 @@ _Row = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # only INTEGER coun
 _MaybeJson = sa.JSON(none_as_null=True)
 _OPEN = sa.text("status = 'open'")
 _RUNNING = sa.text("state = 'running'")
+_OF_PLAYBOOK = sa.text("playbook IS NOT NULL")
 
 alerts = sa.Table(  # one row an episode: an alert that fires anew is a new row
     "alerts",
@@ -131,7 +132,18 @@ actions = sa.Table(
     sa.Column("facts", sa.JSON, nullable=False),
     sa.Column("approval", _MaybeJson),
     sa.Column("playbook", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False, server_default=""),  # this and the next four: model.track_record.Trace
+    sa.Column("result", sa.Text, nullable=False, server_default=""),
+    sa.Column("rule", sa.Text, nullable=False, server_default=""),
+    sa.Column("took_ms", sa.BigInteger),
+    sa.Column("within_ms", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("actions_of_playbook", "playbook", "created_at"),
+    sa.Index(
+        "actions_counted",  # all that a report reads of them
+        *("created_at", "playbook", "kind", "result", "rule", "took_ms", "within_ms", "incident_id"),
+        sqlite_where=_OF_PLAYBOOK,
+        postgresql_where=_OF_PLAYBOOK,
+    ),
     sa.Index("actions_started", "target", "started_at"),
     sa.Index("actions_started_anywhere", "started_at"),
     sa.Index("actions_running", "state", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
@@ -224,6 +236,20 @@ brakes = sa.Table(  # what automation is kept from until a person lets go of it
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("set_by", sa.Text, nullable=False),
     sa.Column("effect", sa.Text, nullable=False),
+)
+
+promotions = sa.Table(  # playbooks that a person lets do more than their files say, one row a playbook, ended ones too
+    "promotions",
+    metadata,
+    sa.Column("playbook", sa.Text, primary_key=True),
+    sa.Column("mode", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("promoted_by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("ended_by", sa.Text),
+    sa.Column("ended_because", sa.Text),
 )
 
 own_silences = sa.Table(  # those that the agent has set in an Alertmanager and has still to take away

@@ -12,8 +12,10 @@ from aetherlink.store.layer import Layer
 from aetherlink.store.ledger import SqlLedgerRows
 from aetherlink.store.own_silences import SqlSilenceRows
 from aetherlink.store.pauses import SqlPauseRows
+from aetherlink.store.promotions import SqlPromotionRows
 from aetherlink.store.quarantine import SqlQuarantineRows
 from aetherlink.store.tokens import SqlTokenRows
+from aetherlink.store.track_record import SqlTrackRows
 
 
 class SqlTransaction:
@@ -56,6 +58,16 @@ class SqlTransaction:
     def brakes(self) -> SqlBrakeRows:
         """The brakes."""
         return SqlBrakeRows(self._layer.connection)
+
+    @cached_property
+    def promotions(self) -> SqlPromotionRows:
+        """The promotions of playbooks."""
+        return SqlPromotionRows(self._layer.connection)
+
+    @cached_property
+    def track(self) -> SqlTrackRows:
+        """What became of the plans of playbooks."""
+        return SqlTrackRows(self._layer.connection)
 
     @cached_property
     def own_silences(self) -> SqlSilenceRows:

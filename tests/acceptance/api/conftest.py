@@ -60,6 +60,7 @@ from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.playbooks.book import Book
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.policy.decide import decide
+from aetherlink.promotion_commands import PromotionCommands
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
 from rigs.briefing import briefing_of
@@ -260,6 +261,7 @@ def _build(
     )
     alert_metrics = AlertMetrics(registry)
     sink = build_reception(store, clock=clock, ids=ids, waker=world, metrics=alert_metrics)
+    book = Book(_builtin_playbooks(), ceiling=mode, modes={})
     services = ApiServices(
         store=store,
         gate=gate,
@@ -290,7 +292,10 @@ def _build(
             metrics=AuditMetrics(registry),
         ),
         ledger=sink,
-        playbooks=Book(_builtin_playbooks(), ceiling=mode, modes={}),
+        promotion_commands=PromotionCommands(
+            store, clock=clock, waker=world, record=AgentRecord(ids=ids, source=SOURCE), playbooks=book
+        ),
+        playbooks=book,
         clock=clock,
         queries={SOURCE: client},
         metrics=registry,

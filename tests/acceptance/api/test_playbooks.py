@@ -200,6 +200,7 @@ def _put_what_was_done(agent) -> None:
         _done(agent, "crm-pool-exhausted", 2, decision=observed, facts={"then": {"how": would_be.BY_A_PERSON}}),
         _done(agent, "crm-pool-exhausted", 3, decision=observed, facts={"then": {"how": would_be.BY_A_PERSON}}),
         _done(agent, "crm-pool-exhausted", 4, decision=observed),
+        _done(agent, "crm-pool-exhausted", 5, decision=observed, facts={"then": {"how": would_be.BY_A_REPAIR}}),
     ]
     asyncio.run(agent.store.write(lambda tx: [tx.actions.put(each) for each in kept]))
 
@@ -209,11 +210,11 @@ def test_the_list_tells_how_good_each_playbook_was(agent, run) -> None:
 
     items = agent.call("GET", "/api/v1/playbooks").json()["items"]
     found = {item["name"]: item["precision"] for item in items}
-    would_be_none = {"resolved_by_itself": 0, "looked_after": 0, "not_known": 0}
+    would_be_none = {"resolved_by_itself": 0, "looked_after": 0, "repaired": 0, "not_known": 0}
     none = dict.fromkeys(("executed", "judged", "recovered", "not_recovered", "cannot_tell", "undone", "wrong"), 0)
     none = {"days": 30, **none, "would_be": would_be_none}
     ran = {"executed": 6, "judged": 5, "recovered": 3, "not_recovered": 1, "cannot_tell": 1, "wrong": 1}
-    then = {"resolved_by_itself": 1, "looked_after": 2, "not_known": 1}
+    then = {"resolved_by_itself": 1, "looked_after": 2, "repaired": 1, "not_known": 1}
     assert found["restart-crm-api"] == {**none, **ran}
     assert found["crm-pool-exhausted"] == {**none, "undone": 1, "would_be": then}
     assert found["watchdog"] == none
@@ -221,7 +222,7 @@ def test_the_list_tells_how_good_each_playbook_was(agent, run) -> None:
     code, said = run("playbook", "list", "--url", agent.url)
     assert code == 0
     assert "6 ran, 3 recovered, 1 did not, 1 unclear, 1 wrong" in said
-    assert "1 undone; would have acted 4 times: 1 ended by themselves, 2 a person" in " ".join(said.split())
+    assert "1 undone; would have acted 5 times: 1 ended by themselves, 2 a person" in " ".join(said.split())
 
 
 Answering = Callable[[Callable[[object], None]], str]

@@ -244,5 +244,7 @@ async def test_a_stage_that_ran_while_it_was_closed_changes_nothing_any_more(rig
     closed = await close(rig, hand)
     now = rig.clock.now()
     step = Step(Wait(now), (Entry(EventKind.PLANNED, now, "late"),))
-    assert await rig.store.write(lambda tx: record.store(tx, [Taken(case, step, now, lambda: None)])) is False
+    assert (
+        await rig.store.write(lambda tx: record.store(tx, rig.world, [Taken(case, step, now, lambda: None)])) is False
+    )
     assert await rig.incident() == closed

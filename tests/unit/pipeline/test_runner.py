@@ -263,7 +263,7 @@ async def test_what_comes_in_while_a_stage_runs_is_looked_at(rig: Rig, move: Fin
     case = await rig.store.read(lambda tx: record.load(tx, rig.world, incident_id))
     await rig.hear("AndAnother")
     now = rig.clock.now()
-    await rig.store.write(lambda tx: record.store(tx, [Taken(case, Step(move), now, lambda: None)]))
+    await rig.store.write(lambda tx: record.store(tx, rig.world, [Taken(case, Step(move), now, lambda: None)]))
 
     incident = await rig.incident()
     assert (incident.status, incident.stage) == (IncidentStatus.OPEN, Stage.PLAN)
@@ -277,7 +277,7 @@ async def test_in_a_storm_an_incident_is_left_alone_for_longer(rig: Rig) -> None
     case = await rig.store.read(lambda tx: record.load(tx, rig.world, incident_id))
     await rig.hear("AndAnother")
     now = rig.clock.now()
-    await rig.store.write(lambda tx: record.store(tx, [Taken(case, Step(Wait(None)), now, lambda: None)]))
+    await rig.store.write(lambda tx: record.store(tx, rig.world, [Taken(case, Step(Wait(None)), now, lambda: None)]))
 
     assert (await rig.incident()).wake_at == now + record._IN_A_STORM
     assert record._IN_A_STORM > record._AFTER_A_TOUCH

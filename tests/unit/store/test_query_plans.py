@@ -93,3 +93,18 @@ async def test_how_good_a_playbook_was_is_read_from_its_own_latest_actions(store
 
     assert any("USING INDEX actions_of_playbook (playbook=? AND created_at>?)" in step for step in steps), steps
     assert [step for step in steps if "TEMP B-TREE FOR ORDER" in step] == []
+
+
+async def test_a_report_reads_one_index_and_no_row_of_an_action(store: SqlStore) -> None:
+    steps = await plans(store, lambda rows: rows.track.counted(since=NOW, now=NOW, most=100))
+    read = [step for step in steps if " actions " in step]
+
+    assert read
+    assert all(step == "SEARCH actions USING COVERING INDEX actions_counted (created_at>?)" for step in read), steps
+    assert [step for step in steps if " incidents " in step and "(id=?" not in step] == []
+
+
+async def test_the_repairs_of_a_playbook_are_its_own_latest_actions(store: SqlStore) -> None:
+    steps = await plans(store, lambda rows: rows.track.repairs(PlaybookName("restart"), since=NOW, most=100))
+
+    assert any("INDEX actions_of_playbook (playbook=? AND created_at>?)" in step for step in steps), steps

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.paging import Page
+from aetherlink.api.routers import promotions
 from aetherlink.api.services import ApiServices
 from aetherlink.model import would_be
 from aetherlink.model.actions import Verb, Verdict
@@ -15,7 +16,8 @@ from aetherlink.model.ids import PlaybookName
 from aetherlink.model.playbooks import Playbook, PlaybookStep, TargetChoice
 from aetherlink.model.precision import MOST_COUNTED, SPAN, Precision
 from aetherlink.model.principals import Scope
-from aetherlink.ports import Transaction
+from aetherlink.model.promotions import Promotion, PromotionState
+from aetherlink.ports import PlaybookView, Transaction
 
 _NEVER = Precision()  # one that only observes does nothing, and would do nothing
 
@@ -57,7 +59,8 @@ class WouldBeShape(BaseModel):
 
     resolved_by_itself: int = Field(description="The incident ended, and nobody had acknowledged it.", examples=[4])
     looked_after: int = Field(description="A person acknowledged the incident or closed it.", examples=[1])
-    not_known: int = Field(description="The incident is still open, or it went on to another action.", examples=[0])
+    repaired: int = Field(description="Another action on the target helped.", examples=[1])
+    not_known: int = Field(description="The incident is still open, or nobody wrote down how it went on.", examples=[0])
 
 
 class PrecisionShape(BaseModel):
@@ -78,7 +81,14 @@ class PlaybookShape(BaseModel):
     """A playbook in force."""
 
     name: str = Field(examples=["restart-crm-api"])
-    mode: Mode = Field(description="The mode in force: that of its file or of the settings, at most the ceiling.")
+    mode: Mode = Field(description="The mode in force: that of its file, of the settings, or the one promoted to.")
+    own_mode: Mode = Field(description="The mode of its file, or of the settings: the one without a promotion.")
+    ceiling: Mode = Field(description="The most that it may be promoted to, by its file.")
+    digest: str = Field(description="Of the content of its file: a promotion is for that.", examples=["9f2c"])
+    promotion: promotions.PromotionShape | None = Field(description="The last one; null: there never was one.")
+    promotion_state: PromotionState | None = Field(
+        description="How it stands: `lapsed` when the file was changed, `set_back` when the agent ended it."
+    )
     is_builtin: bool
     match: list[str] = Field(examples=[['alertname="CrmApiDown"']])
     bind: list[str] = Field(examples=[["job", "instance"]])
@@ -105,24 +115,35 @@ def router(services: ApiServices) -> APIRouter:
     @routes.get("", summary="Playbooks, in the order in which they are asked", dependencies=may_read)
     async def playbooks() -> PlaybookPage:
         """Those in force: files on disk that are wrong are not. The first one that matches an alert is taken."""
-        in_force = services.playbooks.in_force
+        in_force = services.playbooks.playbooks
         since = services.clock.now() - SPAN
 
-        def counted(rows: Transaction) -> Mapping[PlaybookName, Precision]:
-            names = [playbook.name for playbook, _ in in_force if playbook.steps]
-            return {name: rows.actions.precision(name, since=since, most=MOST_COUNTED) for name in names}
+        def counted(rows: Transaction) -> tuple[Mapping[PlaybookName, Precision], Mapping[PlaybookName, Promotion]]:
+            names = [playbook.name for playbook in in_force if playbook.steps]
+            precision = {name: rows.actions.precision(name, since=since, most=MOST_COUNTED) for name in names}
+            return precision, {one.playbook: one for one in rows.promotions.all()}
 
-        precision = await services.store.read(counted)
-        items = [_playbook(playbook, mode, precision.get(playbook.name, _NEVER)) for playbook, mode in in_force]
+        precision, promoted = await services.store.read(counted)
+        items = [
+            _playbook(services.playbooks, one, precision.get(one.name, _NEVER), promoted.get(one.name))
+            for one in in_force
+        ]
         return PlaybookPage(items=items, next_cursor=None)
 
     return routes
 
 
-def _playbook(playbook: Playbook, mode: Mode, precision: Precision) -> PlaybookShape:
+def _playbook(
+    book: PlaybookView, playbook: Playbook, precision: Precision, promotion: Promotion | None
+) -> PlaybookShape:
     return PlaybookShape(
         name=playbook.name,
-        mode=mode,
+        mode=book.mode_of(playbook, promotion),
+        own_mode=book.mode_of(playbook),
+        ceiling=playbook.ceiling,
+        digest=playbook.digest,
+        promotion=None if promotion is None else promotions.shape(promotion),
+        promotion_state=None if promotion is None else promotion.state_for(playbook),
         is_builtin=playbook.is_builtin,
         match=[matcher.words for matcher in playbook.match],
         bind=list(playbook.bind),
@@ -139,6 +160,7 @@ def _playbook(playbook: Playbook, mode: Mode, precision: Precision) -> PlaybookS
 def _precision(counted: Precision) -> PrecisionShape:
     verdicts, then = counted.verdicts, counted.would_be
     by_itself, looked_after = then.get(would_be.BY_ITSELF, 0), then.get(would_be.BY_A_PERSON, 0)
+    repaired = then.get(would_be.BY_A_REPAIR, 0)
     return PrecisionShape(
         days=SPAN.days,
         executed=counted.executed,
@@ -151,7 +173,8 @@ def _precision(counted: Precision) -> PrecisionShape:
         would_be=WouldBeShape(
             resolved_by_itself=by_itself,
             looked_after=looked_after,
-            not_known=sum(then.values()) - by_itself - looked_after,
+            repaired=repaired,
+            not_known=sum(then.values()) - by_itself - looked_after - repaired,
         ),
     )
 

@@ -1,0 +1,89 @@
+"""What is found out afterwards: how things went that were only observed, and whether a promoted playbook is set back.
+
+Both belong to the transaction that stores a step: nothing else has to be read for it, and nobody sees half of it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from aetherlink.agent_record import AgentRecord, Subject
+from aetherlink.model import would_be
+from aetherlink.model.actions import Action, OutcomeStatus, Verdict
+from aetherlink.model.decisions import Effect
+from aetherlink.model.ids import ActionId
+from aetherlink.model.incidents import Incident
+from aetherlink.model.promotions import BY_AGENT, mode_with, why_set_back
+from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.model.track_record import helped_each
+from aetherlink.pipeline.step import Finish, Step, World
+from aetherlink.ports import Transaction
+
+_BEFORE = "observed_before"  # the key of Action.facts: actions of the incident that were only observed, the last last
+_MOST_BEFORE = 10
+_TRIES = 8  # steps and tries for one incident, as many as a playbook may have
+
+
+def remembering(earlier: Action | None, new: Action) -> Action:
+    """The new action with the ids of those before it that were only observed: what happens now happens after them."""
+    if earlier is None:
+        return new
+    before = [*_before(earlier), *([earlier.id] if earlier.decision.effect is Effect.OBSERVE else [])]
+    return replace(new, facts={**new.facts, _BEFORE: before[-_MOST_BEFORE:]}) if before else new
+
+
+def note_ends(transaction: Transaction, incident: Incident, step: Step, action: Action | None, now: datetime) -> None:
+    """What was only observed before the action gets its end, once the incident is over or the action has helped."""
+    helped = action is not None and action.verdict is Verdict.RECOVERED
+    if action is None or not (isinstance(step.move, Finish) or (helped and step.action is action)):
+        return
+    is_looked_after = incident.acknowledged_at is not None
+    how = would_be.BY_A_REPAIR if helped else would_be.BY_A_PERSON if is_looked_after else would_be.BY_ITSELF
+    for earlier in _before(action):
+        if ended := would_be.followed(transaction.actions.get(ActionId(earlier)), how, now):
+            transaction.actions.put(truly_ended(transaction, ended))
+
+
+def truly_ended(transaction: Transaction, action: Action) -> Action:
+    """What seems to have ended by itself did not where somebody else did something to the target meanwhile."""
+    then = action.facts.get(would_be.THEN_FACT)
+    if not isinstance(then, dict) or then.get(would_be.HOW) != would_be.BY_ITSELF:
+        return action
+    since = transaction.actions.started_since(action.plan.target, action.created_at)
+    if not any(map(_may_have_helped, since)):
+        return action
+    return replace(action, facts={**action.facts, would_be.THEN_FACT: {**then, would_be.HOW: would_be.BY_A_REPAIR}})
+
+
+def set_back(transaction: Transaction, world: World, incident: Incident, step: Step, now: datetime) -> Iterator[Entry]:
+    """Ends the promotion of a playbook whose repairs keep failing, and says so: asked whenever one is given up."""
+    action = step.action
+    playbook = None if action is None else world.playbook_of(action.plan)
+    if not step.hands_off or playbook is None:
+        return
+    promotion = transaction.promotions.of(playbook.name)
+    if promotion is None or not promotion.holds_for(playbook):
+        return
+    most = _TRIES * max(world.demotion.over, world.demotion.in_a_row)
+    repairs = transaction.track.repairs(playbook.name, since=promotion.at, most=most)
+    why = why_set_back(helped_each(repairs), world.demotion)
+    if not why:
+        return
+    was = mode_with(playbook, promotion)
+    transaction.promotions.put(replace(promotion, ended_at=now, ended_by=BY_AGENT, ended_because=why))
+    text = f"playbook {playbook.name} is set back from {was} to {playbook.mode}: {why}"
+    facts = {"playbook": playbook.name, "from": was.value, "to": playbook.mode.value, "by": BY_AGENT, "reason": why}
+    entry = Entry(EventKind.DEMOTED, now, text, {**facts, "incident_id": incident.id})
+    AgentRecord(ids=world.ids, source=incident.source).enter(transaction, Subject.PLAYBOOKS, entry)
+    yield replace(entry, text=f"a person has to look: {text}")
+
+
+def _may_have_helped(action: Action) -> bool:
+    """Whether it was carried out, and nobody has found that it did not help."""
+    is_done = action.outcome is not None and action.outcome.status is OutcomeStatus.DONE
+    return is_done and action.plan.undo_of is None and action.verdict in (None, Verdict.RECOVERED)
+
+
+def _before(action: Action) -> list[str]:
+    stored = action.facts.get(_BEFORE, [])
+    return [str(each) for each in stored] if isinstance(stored, list) else []
