@@ -117,7 +117,7 @@ class DockerServer(Accepting):
     def _done(self, method: str, path: list[str], query: dict[str, list[str]]) -> tuple[int, Any]:
         match method, path:
             case "GET", ["containers", "json"]:
-                return 200, self._listed(json.loads(query["filters"][0]))
+                return 200, self._listed(json.loads(query.get("filters", ["{}"])[0]))
             case "GET", ["events"]:
                 return self._events(json.loads(query["filters"][0])) if self.tells_events else (403, None)
             case "GET", ["containers", identity, "json"] if found := self._find(identity):
@@ -128,6 +128,8 @@ class DockerServer(Accepting):
         return 404, {"message": f"not found: {path}"}
 
     def _unspoken(self, version: str) -> str:
+        if not version:  # then it is the daemon's own
+            return ""
         asked = _numbers(version)
         if asked > _numbers(self.api_version):
             return f"client version {version} is too new. Maximum supported API version is {self.api_version}"
@@ -136,7 +138,7 @@ class DockerServer(Accepting):
         return ""
 
     def _listed(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
-        labels = dict(one.partition("=")[::2] for one in filters["label"])
+        labels = dict(one.partition("=")[::2] for one in filters.get("label", []))
         return [
             {"Id": one.id, "Names": [f"/{one.name}"], "Labels": one.labels, "State": one.status}
             for one in self.containers
