@@ -197,6 +197,8 @@ class DockerServer(Accepting):
         return 404, {"message": f"not found: {path}"}
 
     def _unspoken(self, version: str) -> str:
+        if not version:  # then it is the daemon's own
+            return ""
         asked = _numbers(version)
         if asked > _numbers(self.api_version):
             return f"client version {version} is too new. Maximum supported API version is {self.api_version}"

@@ -365,7 +365,7 @@ def _happened(client: APIClient, container: Container) -> list[str]:
     if ended is None:
         return []
     began = container.started_at or ended
-    filters = {"type": ["container"], "container": [container.id], "event": ["die", "stop"]}
+    filters = {"container": [container.id], "event": ["die", "stop"]}
     asked = {
         "since": _unix(min(began, ended)),
         "until": _unix(ended + _AFTER_THE_END),
