@@ -25,7 +25,7 @@ class _Cluster(msgspec.Struct):
     peers: list[_Peer] | None = None
 
 
-class _Version(msgspec.Struct):
+class _Version(msgspec.Struct, frozen=True):
     version: str = ""
 
 

@@ -57,7 +57,7 @@ async def _alertmanager(ground: Ground, source: SourceOptions, url: str) -> Sequ
 
 
 def judged(its: datetime, before: datetime, after: datetime, *, grain: timedelta = timedelta(0)) -> Finding:
-    """Its time, cut off to the grain, against ours before and after it was asked: what remains in doubt is in favour."""
+    """Its time, cut off to the grain, against ours before and after it was asked: doubt is in its favour."""
     ahead, behind = its - after, before - (its + grain)
     off, way = (ahead, "ahead of") if ahead > behind else (behind, "behind")
     if off <= _BOUND:

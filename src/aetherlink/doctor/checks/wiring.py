@@ -4,9 +4,10 @@ Every rule that is loaded is followed through Alertmanager's routes as it would 
 each route; once as the routes are, and once as they were without the agent.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
+from itertools import islice
 
 from aetherlink.clients.alertmanager_setup import AlertmanagerSetup
 from aetherlink.clients.credentials import connection_of
@@ -22,7 +23,10 @@ from aetherlink.errors import AetherError
 from aetherlink.model.alerts import TEST_ALERT
 from aetherlink.settings import Settings
 
-_ANY: Mapping[str, Labels] = {"an alert that no route knows": {"alertname": "AetherProbe"}}
+Probe = tuple[str, Labels]
+"""What is followed, in words, and its labels."""
+
+_ANY: Probe = ("an alert that no route knows", {"alertname": "AetherProbe"})
 _KEPT_APART = frozenset({*WATCHING, TEST_ALERT})
 _FIX = "docs/how-to/connect-alertmanager.md shows the routes: the agent's first, with `continue: true`"
 _MOST_PROBES = 2000
@@ -50,71 +54,72 @@ async def _look(settings: Settings, source: SourceOptions, url: str) -> Sequence
     return [*found.findings, *await aside(partial(_followed, routing, found.names, rules))]
 
 
-async def _of_rules(settings: Settings, source: SourceOptions) -> Mapping[str, Labels]:
+async def _of_rules(settings: Settings, source: SourceOptions) -> Sequence[Probe]:
     """The labels of the alerts that its rules make, as far as the rules themselves tell them."""
     async with aclosing(PrometheusSetup(source.prometheus, settings.clients, connection_of(source))) as setup:
         try:
             rules = await setup.rules()
         except AetherError:
-            return {}
-    return {
-        rule.name: {"alertname": rule.name, **{name: each for name, each in rule.labels.items() if "{{" not in each}}
+            return []
+    return [
+        (rule.name, {**{name: each for name, each in rule.labels.items() if "{{" not in each}, "alertname": rule.name})
         for rule in rules
         if rule.is_alerting
-    }
+    ]
 
 
-def _followed(routing: Routing, names: frozenset[str], rules: Mapping[str, Labels]) -> Sequence[Finding]:
-    probes = {**rules, **_ANY}
-    return [*_arriving(routing, names, probes), *_kept(routing, names, probes), *_odd(routing, names)]
+def _followed(routing: Routing, names: frozenset[str], rules: Sequence[Probe]) -> Sequence[Finding]:
+    wanted = [(name, labels) for name, labels in rules if name not in _KEPT_APART]
+    return [
+        *_arriving(routing, names, wanted),
+        *_looped(routing, names),
+        *_kept(routing, names, [*wanted, *_one_for_each_route(routing)]),
+        *_odd(routing, names),
+    ]
 
 
-def _arriving(routing: Routing, names: frozenset[str], probes: Mapping[str, Labels]) -> Iterator[Finding]:
-    wanted = {name: labels for name, labels in probes.items() if name not in _KEPT_APART}
-    lost = [name for name, labels in wanted.items() if names.isdisjoint(routing.hearing(labels))]
-    if len(lost) == len(wanted):
+def _arriving(routing: Routing, names: frozenset[str], rules: Sequence[Probe]) -> Iterator[Finding]:
+    probes = [*rules, _ANY]
+    lost = [name for name, labels in probes if names.isdisjoint(routing.hearing(labels))]
+    if len(lost) == len(probes):
         yield fault("no route leads any alert to the agent", _FIX)
     elif lost:
-        text = f"{len(lost)} of {len(wanted)} kinds of alerts do not reach the agent: {some(lost)}"
+        text = f"{len(lost)} of {len(probes)} kinds of alerts do not reach the agent: {some(dict.fromkeys(lost))}"
         yield warning(text, f"{_FIX}, and without matchers that keep them away")
     else:
-        kinds = len(wanted) - 1
-        yield ok(
-            f"every alert is led to the agent, those of all {kinds} rules" if kinds else "every alert is led to it"
-        )
+        yield ok(f"every alert is led to the agent{f', those of {len(rules)} rules' if rules else ''}")
+
+
+def _looped(routing: Routing, names: frozenset[str]) -> Iterator[Finding]:
     looped = [name for name in WATCHING if not names.isdisjoint(routing.hearing({"alertname": name}))]
     if looped:
-        fix = (
-            f'add the matcher alertname!~"{"|".join(WATCHING)}" to the agent\'s route, and let somebody else hear them'
-        )
+        fix = f'give the agent\'s route the matcher alertname!~"{"|".join(WATCHING)}", and let somebody else hear them'
         yield warning(f"{some(looped)} is sent to the agent, which then cannot hear it", fix)
 
 
-def _kept(routing: Routing, names: frozenset[str], probes: Mapping[str, Labels]) -> Iterator[Finding]:
+def _kept(routing: Routing, names: frozenset[str], probes: Sequence[Probe]) -> Iterator[Finding]:
     if routing.root.receiver in names:
         yield warning(
             "whatever no other route takes goes to the agent alone: no person is told of it",
             "let the root route name a receiver that tells people, and give the agent a route of its own",
         )
     taken: dict[str, list[str]] = {}
-    for name, labels in {**probes, **_one_for_each_route(routing)}.items():
+    for name, labels in probes:
         for receiver in routing.lost_by(names, labels):
-            if labels.get("alertname") not in _KEPT_APART:
-                taken.setdefault(receiver, []).append(name)
+            taken.setdefault(receiver, []).append(name)
     for receiver, alerts in taken.items():
         fix = f"give the agent's route `continue: true`, and after it a route `- receiver: {receiver}`"
-        yield fault(f"receiver {receiver} is not told any more, because of the agent's route, of: {some(alerts)}", fix)
+        named = some(dict.fromkeys(alerts))
+        yield fault(f"receiver {receiver} is not told any more, because of the agent's route, of: {named}", fix)
     if not taken:
         yield ok("nothing is taken from the other receivers")
 
 
-def _one_for_each_route(routing: Routing) -> dict[str, Labels]:
-    found: dict[str, Labels] = {}
-    for route, matchers in routing.root.walk():
+def _one_for_each_route(routing: Routing) -> Iterator[Probe]:
+    for route, matchers in islice(routing.root.walk(), _MOST_PROBES):
         labels = example(matchers)
-        if labels and len(found) < _MOST_PROBES:
-            found[f"what {route.place} matches"] = {"alertname": "AetherProbe", **labels}
-    return found
+        if labels is not None and labels.get("alertname") not in _KEPT_APART:
+            yield f"what {route.place} matches", {"alertname": "AetherProbe", **labels}
 
 
 def _odd(routing: Routing, names: frozenset[str]) -> Iterator[Finding]:
