@@ -29,13 +29,13 @@ class ScriptedAgent:
     address: str = "http://127.0.0.1:8088"
     asked: list[str] = field(default_factory=list)
 
-    async def ask(self, method: str, path: str, body: object = None) -> Mapping[str, Any]:
+    async def ask(self, _method: str, path: str, _body: object = None) -> Mapping[str, Any]:
         self.asked.append(path)
         if self.problem is not None:
             raise self.problem
         return self.pages[path.partition("?")[0]]
 
-    async def send(self, method: str, path: str, body: object = None) -> Reply:
+    async def send(self, _method: str, path: str, _body: object = None) -> Reply:
         self.asked.append(path)
         if self.problem is not None:
             raise self.problem

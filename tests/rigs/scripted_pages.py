@@ -51,6 +51,9 @@ def scripted_pages() -> Iterator[ScriptedPages]:
         def do_POST(self) -> None:
             self._reply()
 
+        def do_DELETE(self) -> None:
+            self._reply()
+
         def date_time_string(self, timestamp: float | None = None) -> str:
             return formatdate(script.date if timestamp is None else timestamp, usegmt=True)
 

@@ -20,7 +20,7 @@ from aetherlink.errors import AnswerError
 
 _BROKEN = b"{"  # no daemon makes anything of this
 _OPTIONS = ClientOptions(deadline=timedelta(seconds=5), in_flight=4)
-_NO_SUCH = "no such"
+_MISSED = ("no such", "no container")  # Docker's words for it, Podman's and the socket proxy's
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class DockerRights:
 def _was_heard(answer: Answer) -> bool:
     """A daemon misses the container, or cannot read the body; anything that says no says it otherwise."""
     if answer.status == 404:
-        return _NO_SUCH in _message(answer).lower()
+        return any(words in _message(answer).lower() for words in _MISSED)
     return answer.is_success or answer.status in (400, 409, 415, 500)
 
 

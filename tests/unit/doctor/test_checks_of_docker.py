@@ -10,8 +10,8 @@ import pytest
 
 from aetherlink.doctor.checks import docker, targets
 from aetherlink.doctor.findings import Status
-from rigs.doctor import findings, ground, statuses, worst
 from rigs.docker_server import DockerServer, compose_labels, docker_server
+from rigs.doctor import findings, ground, statuses, worst
 from rigs.scripted_pages import scripted_pages
 
 CRM = {"executor": "docker", "project": "peakpro", "service": "crm", "max": 4}
@@ -35,6 +35,8 @@ async def test_nobody_there_is_a_fault(tmp_path: Path) -> None:
     ("status", "message", "lets_through"),
     [
         (404, "No such container: x", True),
+        (404, "no container with name or ID x found", True),
+        (404, "aether socket-proxy: there is no container x", True),
         (400, "unexpected EOF", True),
         (500, "unexpected EOF", True),
         (403, "this call is not let through", False),
@@ -55,6 +57,21 @@ async def test_whoever_refuses_as_the_daemon_does_lets_through(status: int, mess
     assert enough.status is Status.FAULT  # the list of containers is refused in any case
     assert ("restart" in enough.text) is not lets_through
     assert not_too_much.status is (Status.WARNING if lets_through else Status.OK)
+
+
+async def test_nothing_is_sent_that_could_succeed() -> None:
+    """On something that would do whatever it is told to."""
+    with scripted_pages() as obedient:
+        obedient.answer = lambda *_: (200, {"ApiVersion": "1.45"})  # type: ignore[method-assign]  # yes to everything
+        address = obedient.url.removeprefix("http://")
+
+        assert await statuses(docker, ground(docker={"host": f"tcp://{address}"})) == [
+            *(Status.OK, Status.OK, Status.WARNING)
+        ]
+    sent = [(path, body) for method, path, body in obedient.heard if method != "GET"]
+    assert len(sent) == 7
+    for path, body in sent:
+        assert body == b"{" or path.startswith("/containers/aether-doctor-"), path
 
 
 async def test_what_answers_anything_but_docker_is_a_fault() -> None:

@@ -221,21 +221,21 @@ class TestAlertmanager:
         assert await statuses(alertmanager, asked(prom)) == [Status.NOT_SET_UP]
 
     @pytest.mark.parametrize(
-        ("cluster", "peers", "named", "status"),
+        ("cluster", "named", "status"),
         [
-            ("disabled", 0, 1, Status.OK),
-            ("ready", 1, 1, Status.OK),
-            ("ready", 2, 2, Status.OK),
-            ("settling", 1, 1, Status.WARNING),
-            ("ready", 3, 1, Status.WARNING),
-            ("ready", 1, 2, Status.WARNING),
-            ("disabled", 0, 2, Status.WARNING),
+            (("disabled", 0), 1, Status.OK),
+            (("ready", 1), 1, Status.OK),
+            (("ready", 2), 2, Status.OK),
+            (("settling", 1), 1, Status.WARNING),
+            (("ready", 3), 1, Status.WARNING),
+            (("ready", 1), 2, Status.WARNING),
+            (("disabled", 0), 2, Status.WARNING),
         ],
     )
     async def test_a_cluster_has_to_be_named_whole_and_to_be_one(
-        self, prom: ScriptedPages, manager: ScriptedPages, cluster: str, peers: int, named: int, status: Status
+        self, prom: ScriptedPages, manager: ScriptedPages, cluster: tuple[str, int], named: int, status: Status
     ) -> None:
-        configured(manager, ROUTES, cluster=cluster, peers=peers)
+        configured(manager, ROUTES, cluster=cluster[0], peers=cluster[1])
 
         found = await findings(alertmanager, asked(prom, *[manager] * named))
         assert worst(found).status is status
@@ -297,23 +297,28 @@ class TestWiring:
         assert "those of 1 rules" in found[1].text
 
     @pytest.mark.parametrize(
-        ("was", "now", "status", "says"),
+        ("change", "status", "says"),
         [
-            (", continue: true", "", Status.FAULT, "receiver people is not told any more"),
-            (", continue: true", "", Status.FAULT, "receiver dbas is not told any more"),
-            ("    - {receiver: people}\n", "", Status.FAULT, "receiver people is not told any more"),
-            ("receiver: agent, ", "receiver: people, ", Status.FAULT, "no route leads any alert"),
-            ("['alertname!~", "['team!=\"db\"', 'alertname!~", Status.WARNING, "1 of 2 kinds of alerts do not reach"),
-            (", matchers: ['alertname!~\"AetherAgentDown|AetherAgentBlind\"']", "", Status.WARNING, "AetherAgentDown"),
-            ("url: 'http://agent:8080/alertmanager'", "url: 'http://chat/'", Status.FAULT, "no receiver delivers"),
-            ("continue: true,", "continue: true, mute_time_intervals: [night],", Status.WARNING, "certain times"),
-            ("['team=\"db\"']", "['team=~\"(x+)+\"']", Status.WARNING, "not understood here"),
-            ("receiver: people\n  routes", "receiver: agent\n  routes", Status.WARNING, "to the agent alone"),
+            ((", continue: true", ""), Status.FAULT, "receiver people is not told any more"),
+            ((", continue: true", ""), Status.FAULT, "receiver dbas is not told any more"),
+            (("    - {receiver: people}\n", ""), Status.FAULT, "receiver people is not told any more"),
+            (("receiver: agent, ", "receiver: people, "), Status.FAULT, "no route leads any alert"),
+            (("['alertname!~", "['team!=\"db\"', 'alertname!~"), Status.WARNING, "1 of 2 kinds of alerts do not reach"),
+            (
+                (", matchers: ['alertname!~\"AetherAgentDown|AetherAgentBlind\"']", ""),
+                Status.WARNING,
+                "AetherAgentDown",
+            ),
+            (("url: 'http://agent:8080/alertmanager'", "url: 'http://chat/'"), Status.FAULT, "no receiver delivers"),
+            (("continue: true,", "continue: true, mute_time_intervals: [night],"), Status.WARNING, "certain times"),
+            (("['team=\"db\"']", "['team=~\"(x+)+\"']"), Status.WARNING, "not understood here"),
+            (("receiver: people\n  routes", "receiver: agent\n  routes"), Status.WARNING, "to the agent alone"),
         ],
     )
     async def test_each_way_of_being_wrong_is_told(
-        self, prom: ScriptedPages, manager: ScriptedPages, was: str, now: str, status: Status, says: str
+        self, prom: ScriptedPages, manager: ScriptedPages, change: tuple[str, str], status: Status, says: str
     ) -> None:
+        was, now = change
         assert was in ROUTES
 
         found = await self.wired(prom, manager, ROUTES.replace(was, now))

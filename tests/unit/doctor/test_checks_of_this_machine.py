@@ -37,7 +37,7 @@ class TestDataDir:
 
     @pytest.mark.parametrize(("mode", "status"), [(0o750, Status.WARNING), (0o777, Status.FAULT), (0o700, Status.OK)])
     async def test_others_must_not_look_into_it(self, data: Path, mode: int, status: Status) -> None:
-        data.chmod(mode)
+        os.chmod(data, mode)  # noqa: PTH101 - at once, in a test
 
         [*_, rights] = await findings(data_dir, ground(data_dir=data))
         assert rights.status is status
@@ -180,7 +180,7 @@ class TestDatabase:
     async def test_one_of_another_version_is_told_of(self, made: Path, revision: str, status: Status) -> None:
         engine = writing_engine(made / outside.DATABASE_FILE, busy_milliseconds=1000)
         with engine.begin() as connection:
-            connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (revision,))
         engine.dispose()
 
         found = worst(await findings(database, ground(data_dir=made)))
