@@ -144,7 +144,8 @@ class Installation:
             httpx.post(f"{self.prometheus}/-/reload").raise_for_status()
 
 
-def _is_there(url: str) -> bool:
+def is_there(url: str) -> bool:
+    """Whether it says that it is ready."""
     try:
         return httpx.get(f"{url}/-/ready").is_success
     except httpx.TransportError:
@@ -222,7 +223,7 @@ def installation(folder: Path, tools: ToolSet) -> Iterator[Installation]:
         running.enter_context(serving({**settings, "AETHER_CONFIG": str(made.file)}, folder))
         wait_until_ready(settings)
         for url in addresses:
-            wait_until(lambda url=url: _is_there(url), f"{url} is ready")  # type: ignore[misc]  # bound now
+            wait_until(lambda url=url: is_there(url), f"{url} is ready")  # type: ignore[misc]  # bound now
         wait_until(lambda: _has_settled(made), "the cluster has settled")
         wait_until(lambda: _is_scraped(made), "the agent is scraped")
         yield made

@@ -31,7 +31,8 @@ def _look(settings: Settings) -> Sequence[Finding]:
     try:
         current, newest = glance.schema_at(place)
     except AetherError as problem:
-        return [fault(str(problem), "see to what it says; `aether restore` puts a backup in its place")]
+        fix = "run this as the agent's user, and see to what it says; `aether restore` puts a backup in its place"
+        return [fault(str(problem), fix)]
     finally:
         place.release()
     if current is None:
