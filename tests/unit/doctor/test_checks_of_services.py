@@ -24,6 +24,7 @@ from aetherlink.doctor.checks import (
 )
 from aetherlink.doctor.findings import Finding, Status
 from aetherlink.doctor.looking import Ground
+from aetherlink.testing import ManualClock
 from rigs.agent_process import free_port
 from rigs.doctor import ScriptedAgent, down, findings, ground, statuses, worst
 from rigs.scripted_pages import ScriptedPages, scripted_pages
@@ -93,7 +94,7 @@ def configured(made: ScriptedPages, text: str, *, cluster: str = "disabled", pee
 
 def asked(prom: ScriptedPages, *managers: ScriptedPages, agent: ScriptedAgent | None = None, **more: Any) -> Ground:
     source = {"name": "prod", "prometheus": prom.url, "alertmanagers": [one.url for one in managers]}
-    return ground(agent, sources=[source], clients={"deadline": "2s"}, **more)
+    return ground(agent, sources=[source], clients={"deadline": "20s"}, **more)
 
 
 def nobody() -> ScriptedPages:
@@ -240,6 +241,14 @@ class TestAlertmanager:
         found = await findings(alertmanager, asked(prom, *[manager] * named))
         assert worst(found).status is status
 
+    async def test_a_receiver_that_it_does_not_have_is_a_fault(
+        self, prom: ScriptedPages, manager: ScriptedPages
+    ) -> None:
+        source = {"name": "prod", "prometheus": prom.url, "alertmanagers": [manager.url], "receiver": "nobody"}
+
+        found = worst(await findings(alertmanager, ground(sources=[source])))
+        assert (found.status, "no receiver 'nobody'" in found.text) == (Status.FAULT, True)
+
     async def test_what_is_no_alertmanager_is_a_fault(self, prom: ScriptedPages) -> None:
         assert await statuses(alertmanager, asked(prom, prom)) == [Status.FAULT]
 
@@ -263,6 +272,18 @@ class TestClocks:
         found = await findings(clocks, asked(prom, manager))
         assert [one.status for one in found] == [status, status]
         assert all(says in one.text for one in found)
+
+    async def test_the_quickest_answer_counts(self, prom: ScriptedPages) -> None:
+        """One that took ten seconds would leave ten seconds in doubt."""
+        says_time(prom, NOW.timestamp())
+        ours = [-10.0, 0.0, 5.0, 5.1, 5.0, 15.0]
+
+        class Busy(ManualClock):
+            def now(self) -> datetime:
+                return NOW + timedelta(seconds=ours.pop(0))
+
+        [found] = await findings(clocks, asked(prom, clock=Busy()))
+        assert (found.status, "5.0 s behind" in found.text) == (Status.WARNING, True)
 
     async def test_who_does_not_say_is_not_judged(self, prom: ScriptedPages) -> None:
         assert await statuses(clocks, asked(prom, nobody())) == [Status.NOT_CHECKED, Status.NOT_CHECKED]
@@ -394,7 +415,19 @@ class TestTestAlert:
         sent, over = [json.loads(body)[0] for method, _, body in manager.heard if method == "POST"]
         assert sent["labels"] == over["labels"]
         assert sent["labels"]["severity"] == "none"
-        assert over["endsAt"] < sent["endsAt"]
+        began, ended, would_end = map(datetime.fromisoformat, (sent["startsAt"], over["endsAt"], sent["endsAt"]))
+        assert began <= ended < would_end
+
+    async def test_it_is_sent_by_the_clock_of_alertmanager(self, prom: ScriptedPages, manager: ScriptedPages) -> None:
+        """For one whose clock is far ahead, an alert by ours would be over before it was sent."""
+        manager.date = time.time() + 3600
+        on = asked(prom, manager, agent=ScriptedAgent({"/api/v1/alerts": {"items": []}}), test_alert_wait=timedelta(0))
+
+        await findings(test_alert, on)
+        sent, over = [json.loads(body)[0] for method, _, body in manager.heard if method == "POST"]
+        its_now = datetime.fromtimestamp(manager.date, UTC)
+        assert datetime.fromisoformat(over["endsAt"]) - its_now < timedelta(minutes=1)
+        assert datetime.fromisoformat(sent["endsAt"]) > its_now + timedelta(minutes=4)
 
 
 class TestGrafana:

@@ -118,6 +118,42 @@ class TestSecrets:
         assert (found.status, found.fix) == (Status.FAULT, f"chmod 0640 {file}")
         assert "hunter2" not in str(found)
 
+    async def test_every_file_that_the_settings_name_is_looked_at(self, data: Path) -> None:
+        def file(name: str) -> str:
+            return str(data / name)
+
+        login = {"username": "aether", "password_file": file("login")}
+        source = {
+            "name": "lab",
+            "prometheus": "https://p:9090",
+            "basic_auth": login,
+            "proxy": "http://proxy:3128",
+            "proxy_basic_auth": {**login, "password_file": file("proxy")},
+            "tls": {"cert_file": file("cert"), "key_file": file("key")},
+        }
+        request = {"method": "POST", "url": "https://shop/purge", "bearer_token_file": file("purge")}
+        target = {
+            "executor": "http",
+            "service": "shop",
+            "http": {
+                "observe": {"url": "https://shop/health"},
+                "requests": {"purge": request},
+                "tls": {"cert_file": file("own-cert"), "key_file": file("own-key")},
+            },
+        }
+        on = ground(
+            data_dir=data,
+            sources=[source],
+            targets={"shop": target},
+            database_url="postgresql://aether@db.example.org/aether",
+            database_password_file=file("database"),
+            auth={"webhook_token_file": file("webhook")},
+        )
+
+        looked_at = {Path(look.subject).name for look in secrets.looks(on)}
+        named = {"login", "proxy", "key", "purge", "own-key", "database", "webhook"}
+        assert looked_at == named | {"operator.token", "audit.key"}
+
     async def test_a_folder_in_the_place_of_a_file_is_a_fault(self, data: Path) -> None:
         (data / "operator.token").mkdir()
 

@@ -65,8 +65,13 @@ def _of_sources(settings: Settings) -> Iterator[Secret]:
 
 def _of_targets(settings: Settings) -> Iterator[Secret]:
     for name, target in settings.targets.items():
-        if target.http is not None and target.http.tls is not None and target.http.tls.key_file is not None:
+        if target.http is None:
+            continue
+        if target.http.tls is not None and target.http.tls.key_file is not None:
             yield Secret(f"the key of target {name}", target.http.tls.key_file)
+        for request, asked in target.http.requests.items():
+            if asked.bearer_token_file is not None:
+                yield Secret(f"the token for {request} of target {name}", asked.bearer_token_file)
 
 
 def _look(secret: Secret) -> Sequence[Finding]:

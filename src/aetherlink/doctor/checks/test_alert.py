@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from aetherlink.clients.alertmanager_setup import AlertmanagerSetup
+from aetherlink.clients.alertmanager_setup import AlertmanagerSetup, AlertmanagerState
 from aetherlink.clients.credentials import connection_of
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.doctor.findings import Finding, Status, fault, not_checked, ok
@@ -26,7 +26,10 @@ from aetherlink.model.alerts import TEST_ALERT, Suppression
 _MARK = "aether_test"
 _LIVES = timedelta(minutes=5)
 _PAUSE = 0.2  # seconds between two looks
-_TEXT = "Sent by `aether doctor` to see whether alerts arrive. Nothing is wrong, and nobody has to do anything."
+_SAYS = {
+    "summary": "Sent by `aether doctor` to see whether alerts arrive. Nothing is wrong, and nobody has to do anything."
+}
+_UNTOLD = "of which all receivers of its route hear"
 
 
 def looks(ground: Ground) -> Iterator[Look]:
@@ -43,16 +46,19 @@ def looks(ground: Ground) -> Iterator[Look]:
 
 async def _not_sent(ground: Ground, source: SourceOptions, url: str) -> Sequence[Finding]:
     async with aclosing(AlertmanagerSetup(url, ground.settings.clients, connection_of(source))) as setup:
-        heard = await _hearing(setup)
+        try:
+            heard = _hearing(await setup.state())
+        except AetherError:
+            heard = _UNTOLD
     return [not_checked("whether an alert arrives: none was sent", f"--send-test-alert sends one, {heard}")]
 
 
-async def _hearing(setup: AlertmanagerSetup) -> str:
+def _hearing(state: AlertmanagerState) -> str:
     """Who hears of a test alert."""
     try:
-        names = read_routing((await setup.state()).config).hearing(_labels(""))
+        names = read_routing(state.config).hearing(_labels(""))
     except AetherError:
-        return "of which all receivers of its route hear"
+        return _UNTOLD
     return f"of which these receivers hear: {some(names)}"
 
 
@@ -63,18 +69,20 @@ def _labels(mark: str) -> dict[str, str]:
 async def _sent_round(ground: Ground, source: SourceOptions, url: str, wait: timedelta) -> Sequence[Finding]:
     if not await ground.agent.is_reached():
         return [not_checked("no test alert was sent: the agent is not reached, and nobody would hear it")]
-    labels, now = _labels(secrets.token_hex(8)), ground.clock.now()
+    labels = _labels(secrets.token_hex(8))
     async with aclosing(AlertmanagerSetup(url, ground.settings.clients, connection_of(source))) as setup:
-        heard = await _hearing(setup)
+        state = await setup.state()
+        starts_at = state.now or ground.clock.now()  # by its own clock, which decides what is over
         began = ground.clock.monotonic()
-        await setup.send(labels, {"summary": _TEXT}, starts_at=now, ends_at=now + _LIVES)
+        await setup.send(labels, _SAYS, starts_at=starts_at, ends_at=starts_at + _LIVES)
         try:
             found = await _arrived(ground, labels, wait)
             took = ground.clock.monotonic() - began
         finally:
+            passed = timedelta(seconds=ground.clock.monotonic() - began)
             with suppress(AetherError):  # it ends by itself, soon
-                await setup.send(labels, {"summary": _TEXT}, starts_at=now, ends_at=ground.clock.now())
-    return [_judged(found, source, took, wait, heard)]
+                await setup.send(labels, _SAYS, starts_at=starts_at, ends_at=starts_at + passed)
+    return [_judged(found, source, took, wait, _hearing(state))]
 
 
 async def _arrived(ground: Ground, labels: Mapping[str, str], wait: timedelta) -> Mapping[str, Any] | None:
