@@ -170,7 +170,7 @@ class Settings(BaseSettings):
         default=None, description="A file that holds the database's password; read at every connection."
     )
     grafana_url: Url | None = Field(
-        default=None, description="The address of Grafana, for links; `aether check` asks whether it answers."
+        default=None, description="The address of Grafana, for links; `aether doctor` asks whether it answers."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least urgent log line that is written."

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from aetherlink.doctor.registry import CHECKS
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "pods").rglob("README.md")],
@@ -90,6 +92,12 @@ def test_the_layers_on_the_page_are_those_that_are_checked() -> None:
     block = section(ROOT / "docs/architecture.md", "layers").split("```text\n")[1].split("\n```")[0]
 
     assert block.splitlines() == layers
+
+
+def test_the_checks_on_the_page_are_those_of_the_doctor() -> None:
+    page = ROOT / "docs/how-to/check-an-installation.md"
+
+    assert re.findall(r"^\| `([a-z ]+)` \|", section(page, "checks"), re.MULTILINE) == [one.name for one in CHECKS]
 
 
 def test_every_decision_is_listed() -> None:

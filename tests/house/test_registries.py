@@ -18,6 +18,7 @@ REGISTRIES = {
         "executors/registry.py",
         {"registry", "options", "target_options", "bounds", "docker_options", "docker_replicas"},
     ),
+    "doctor checks": ("doctor/checks", "doctor/registry.py", set()),
     "stages": (
         "pipeline",
         "pipeline/stages.py",
@@ -29,7 +30,7 @@ REGISTRIES = {
     "commands": (
         "cli",
         "cli/entry.py",
-        {"entry", "connection", "listing", "lookups", "parameters", "printing", "smoke_checks"},
+        {"entry", "connection", "doctor_report", "listing", "lookups", "parameters", "printing", "smoke_checks"},
     ),
 }
 

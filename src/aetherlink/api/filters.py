@@ -33,7 +33,8 @@ def alert_filter(
         Text | None, Query(description="Filed under this incident.", examples=["inc-06f3qk2c8d1v7m4t"])
     ] = None,
     suppressed: Annotated[
-        bool | None, Query(description="Whether they are nobody's incident: silenced, inhibited, or a heartbeat.")
+        bool | None,
+        Query(description="Whether they are nobody's incident: silenced, inhibited, a heartbeat, or a test."),
     ] = None,
 ) -> AlertFilter:
     """What a list of alerts is narrowed to."""

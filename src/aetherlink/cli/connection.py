@@ -83,13 +83,23 @@ def _refusal(address: str, found: _Found, given: GivenToken | None) -> str:
     )
 
 
+def settings_file(config: Path | None) -> Path | None:
+    """The file of the settings in force: the one that is named, else that of the lab in this folder, if there is one.
+
+    Raises SettingsError.
+    """
+    from aetherlink import settings
+
+    return settings.file_of(config) or _lab_settings()
+
+
 def _from_settings(config: Path | None) -> _Found:
     from aetherlink import settings
 
-    lab = _lab_settings() if settings.file_of(config) is None else None
-    found = settings.load(lab or config)
+    file = settings_file(config)
+    found = settings.load(file)
     url = url_of(found.listen)
-    if lab is not None:
+    if settings.file_of(config) is None and file is not None:
         typer.echo(f"the lab in {_LAB}: {url}", err=True)
     return _with_operator(url, found.data_dir)
 

@@ -12,6 +12,7 @@ from aetherlink.cli import (
     audit,
     backup,
     brakes,
+    doctor,
     health,
     incident_acts,
     incidents,
@@ -43,6 +44,7 @@ GROUPS = (
     backup.group,
     tokens.group,
     smoke.group,
+    doctor.group,
     socket_proxy.group,
 )
 

@@ -23,7 +23,7 @@ _AHEAD = timedelta(minutes=10)  # an instant further ahead of our clock than thi
 _FIRING = AlertStatus.FIRING
 _RESOLVED = AlertStatus.RESOLVED
 _HEARD = Suppression.NONE
-_HEARTBEAT = Suppression.HEARTBEAT
+_BY_NAME = frozenset({Suppression.HEARTBEAT, Suppression.TEST})  # nobody's incident, whatever else is said of them
 _OPENED = LedgerOutcome.OPENED
 _UPDATED = LedgerOutcome.UPDATED
 _NOTHING = dict.fromkeys(LedgerOutcome, 0)
@@ -103,8 +103,9 @@ class Filing:
 
     def _outcome(self, report: Alert, known: Episode | Standing | None, meaning: Meaning) -> LedgerOutcome:
         report = self._believed(report, known)
-        if meaning.is_heartbeat:
-            self._heard_of(replace(report, suppressed=Suppression.HEARTBEAT), known, meaning)
+        if meaning.is_heartbeat or meaning.is_test:
+            why = Suppression.TEST if meaning.is_test else Suppression.HEARTBEAT
+            self._heard_of(replace(report, suppressed=why), known, meaning)
             return LedgerOutcome.SUPPRESSED
         return self._heard_of(report, known, meaning)
 
@@ -139,16 +140,16 @@ class Filing:
     def _goes_on(self, report: Alert, known: Episode | Standing, meaning: Meaning) -> LedgerOutcome:
         """The episode that is known: only who asks Alertmanager hears that it was silenced, or is not any more.
 
-        A webhook may have been sent before the silence. A heartbeat is told by its name alone.
+        A webhook may have been sent before the silence. A heartbeat and a test are told by their name alone.
         """
-        is_said = report.seen_at is not None or _HEARTBEAT in (report.suppressed, known.suppressed)
+        is_said = report.seen_at is not None or not _BY_NAME.isdisjoint((report.suppressed, known.suppressed))
         if not is_said or known.suppressed is report.suppressed:
             return LedgerOutcome.DUPLICATE
         episode = self._set(report, known, _FIRING, report.suppressed, since=known.since)
         if report.suppressed is _HEARD:
             self._gathering.heard_again(episode, meaning)
             return _UPDATED
-        if report.suppressed is _HEARTBEAT:
+        if report.suppressed in _BY_NAME:
             self._gathering.ended(episode, report)
             episode.incident_id = None
         else:
@@ -215,4 +216,4 @@ class Filing:
 def _is_plain(report: Alert, meaning: Meaning) -> bool:
     """Whether it says no more than that an alert fires."""
     is_firing = report.status is _FIRING and report.suppressed is _HEARD and report.ends_at is None
-    return is_firing and not meaning.is_heartbeat
+    return is_firing and not (meaning.is_heartbeat or meaning.is_test)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aetherlink.incidents.identity import Kind, incident_key
 from aetherlink.incidents.options import GroupingOptions, LabelOptions
 from aetherlink.lib.plain_text import plain
-from aetherlink.model.alerts import Alert, AlertSeverity
+from aetherlink.model.alerts import TEST_ALERT, Alert, AlertSeverity
 from aetherlink.model.ids import SourceName
 from aetherlink.model.incidents import Severity
 
@@ -51,6 +51,7 @@ class Meaning:
     key: str
     is_symptom: bool
     is_heartbeat: bool
+    is_test: bool
     log_head: str
     source_labels: Mapping[str, str]
 
@@ -97,7 +98,7 @@ class LabelMapping:
 
     def is_heartbeat(self, alert: Alert) -> bool:
         """Whether the alert always fires, to show that alerting itself lives."""
-        return alert.name in self._heartbeats
+        return alert.name in self._heartbeats and alert.name != TEST_ALERT
 
     def tenant_of(self, labels: Mapping[str, str]) -> str:
         """The tenant that these labels name, or an empty string."""
@@ -122,6 +123,7 @@ class LabelMapping:
             key=self._key(alert, labels, {"tenant": tenant, "service": service}),
             is_symptom=self._is_symptom(alert.name),
             is_heartbeat=self.is_heartbeat(alert),
+            is_test=alert.name == TEST_ALERT,
             source_labels=source_labels,
             log_head=f"ALERT: {name} | severity={severity.value} | tenant={plain(tenant, _LONGEST_WORD)}",
         )

@@ -10,6 +10,9 @@ import msgspec
 from aetherlink.model.decisions import Evidence, EvidenceStatus
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 
+TEST_ALERT = "AetherTestAlert"
+"""The name of the alert that `aether doctor` sends round: heard, and never anybody's incident."""
+
 _HEARD_FOR = timedelta(minutes=15)
 _APART = timedelta(minutes=1)
 
@@ -37,6 +40,7 @@ class Suppression(StrEnum):
     SILENCED = "silenced"
     INHIBITED = "inhibited"
     HEARTBEAT = "heartbeat"
+    TEST = "test"
 
 
 class Alert(msgspec.Struct, frozen=True, gc=False):

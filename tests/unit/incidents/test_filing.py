@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from aetherlink.incidents.reception import Reception
-from aetherlink.model.alerts import Alert, AlertStatus, Standing, Suppression
+from aetherlink.model.alerts import TEST_ALERT, Alert, AlertStatus, Standing, Suppression
 from aetherlink.model.ids import Fingerprint, SourceName
 from aetherlink.model.incidents import Incident
 from aetherlink.model.ledger import LedgerOutcome
@@ -39,8 +39,8 @@ def fires(minutes: float, *, name: str = "CrmApiDown", **more: object) -> Alert:
     return replace(Alert(LAB, PRINT, AlertStatus.FIRING, at(minutes), None, labels, {}), **more)
 
 
-def ends(minutes: float, *, began: float = 0) -> Alert:
-    return fires(began, status=AlertStatus.RESOLVED, ends_at=at(minutes))
+def ends(minutes: float, *, began: float = 0, name: str = "CrmApiDown") -> Alert:
+    return fires(began, name=name, status=AlertStatus.RESOLVED, ends_at=at(minutes))
 
 
 def seen(minutes: float, suppressed: Suppression = Suppression.NONE, *, began: float = 0) -> Alert:
@@ -217,3 +217,13 @@ async def test_ids_go_on_after_everything_was_forgotten(reception: Reception, st
         index.load(connection, resolved_after=START)
 
     assert index.last_id == store.standings.last_id == 2
+
+
+async def test_a_test_alert_is_kept_and_is_nobodys_incident(reception: Reception, store: SqlStore) -> None:
+    known = await standing(reception, store, fires(0, name=TEST_ALERT), fires(0, name=TEST_ALERT, suppressed=SILENCED))
+
+    assert (known.status, known.suppressed, known.incident_id) == (AlertStatus.FIRING, Suppression.TEST, None)
+    assert await incidents(store) == []
+    await reception.receive([ends(1, name=TEST_ALERT)])
+    assert await outcomes(reception) == {"suppressed": 3}
+    assert await incidents(store) == []

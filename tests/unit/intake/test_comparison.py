@@ -10,7 +10,7 @@ import pytest
 from aetherlink.clients.listing import AlertmanagerState, ListedAlert, read_alerts
 from aetherlink.intake.comparison import Comparison, Findings, Kind, Poll, Told
 from aetherlink.intake.reconcile_options import ReconcileOptions
-from aetherlink.model.alerts import AlertStatus, Standing, Suppression
+from aetherlink.model.alerts import TEST_ALERT, AlertStatus, Standing, Suppression
 from aetherlink.model.ids import Fingerprint
 from aetherlink.testing import START, ManualClock
 
@@ -294,3 +294,11 @@ def test_only_those_who_would_list_a_heartbeat_can_miss_it(
 ) -> None:
     assert rig.look([listed("a")], state=state, whole=whole).has_heartbeat is said
     assert rig.look([listed("Watchdog")], state=state, whole=whole).has_heartbeat is True
+
+
+def test_a_test_alert_is_left_to_its_webhook(rig: Rig) -> None:
+    for _ in range(3):
+        assert names(rig.look([listed(TEST_ALERT), listed("a")]), Kind.MISSED) == ["a"]
+    rig.stands(TEST_ALERT, suppressed=Suppression.TEST)
+    found = [rig.look([listed("a")]) for _ in range(2)][-1]
+    assert rig.ghosts(found) == {TEST_ALERT}

@@ -1,0 +1,1 @@
+"""One check, one file; doctor/registry.py lists them."""

@@ -1,0 +1,116 @@
+"""Whether the alerts that came in say for whom they are, of what, and on which target a playbook would act."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from aetherlink import outside
+from aetherlink.doctor.findings import Finding, not_checked, not_set_up, ok, warning
+from aetherlink.doctor.looking import Ground, Look, aside
+from aetherlink.doctor.words import share, some
+from aetherlink.errors import AetherError, UnreachableError
+from aetherlink.pipeline.plan import chosen
+from aetherlink.settings import Settings
+
+_LATEST = 500
+_MUCH = 0.2
+_SAY_NOTHING = frozenset({"alertname", "severity", "instance", "job", "prometheus", "monitor"})
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An alert as the agent understood it."""
+
+    name: str
+    tenant: str
+    service: str
+    labels: Mapping[str, str]
+
+
+def looks(ground: Ground) -> Iterator[Look]:
+    """One look."""
+    yield Look(f"the latest {_LATEST} alerts", partial(_look, ground))
+
+
+async def _look(ground: Ground) -> Sequence[Finding]:
+    query = urlencode({"limit": _LATEST, "suppressed": "false"})
+    try:
+        page = await ground.agent.page(f"/api/v1/alerts?{query}")
+    except UnreachableError:
+        return [not_checked("what alerts say: the agent is not reached")]
+    except AetherError as problem:
+        return [not_checked(f"what alerts say cannot be asked for: {problem}")]
+    settings = ground.settings
+    heard = await aside(partial(_heard, settings, page.get("items", [])))
+    if not heard:
+        return [not_checked("what alerts say: none has come in yet")]
+    return [_tenants(heard), _services(heard), *await aside(lambda: list(_targets(settings, heard)))]
+
+
+def _heard(settings: Settings, items: Iterable[Mapping[str, Any]]) -> list[Heard]:
+    own = {source.name: source.labels for source in settings.sources}
+    found = []
+    for item in items:
+        labels = {**own.get(str(item.get("source")), {}), **item.get("labels", {})}
+        name, tenant = str(item.get("name", "")), str(item.get("tenant", ""))
+        found.append(Heard(name, tenant, outside.service_of(settings, labels), labels))
+    return found
+
+
+def _tenants(heard: Sequence[Heard]) -> Finding:
+    without = [one for one in heard if not one.tenant]
+    if not without:
+        return ok(f"all {len(heard)} alerts name a tenant")
+    text = f"{share(len(without), len(heard))} of the alerts name no tenant"
+    if len(without) == len(heard):
+        return not_set_up(text, "fine where there is one only; else name the label that does in labels.tenant")
+    return _by_share(f"{text}: {_named(without)}", without, heard, "tenant")
+
+
+def _services(heard: Sequence[Heard]) -> Finding:
+    without = [one for one in heard if not one.service]
+    if not without:
+        return ok(f"all {len(heard)} alerts name a service")
+    text = f"{share(len(without), len(heard))} of the alerts name no service: {_named(without)}"
+    return _by_share(text, without, heard, "service")
+
+
+def _by_share(text: str, without: Sequence[Heard], heard: Sequence[Heard], meaning: str) -> Finding:
+    """A few of them are as they are: of the machine, of monitoring itself."""
+    if len(without) < _MUCH * len(heard):
+        return ok(text)
+    counts = Counter(label for one in without for label in one.labels if label not in _SAY_NOTHING)
+    common = [f"{label} ({count})" for label, count in counts.most_common(5)]
+    they_have = f"; they have: {', '.join(common)}" if common else ""
+    return warning(text, f"name the label that says it in labels.{meaning}, or let the rules set one{they_have}")
+
+
+def _targets(settings: Settings, heard: Sequence[Heard]) -> Iterator[Finding]:
+    """As the stage plan finds them: the first playbook that matches, and the target of its first step."""
+    playbooks = outside.book(settings).playbooks
+    reasons: dict[str, list[str]] = {}
+    acted_on = 0
+    for one in heard:
+        playbook = next((each for each in playbooks if each.matches(one.labels)), None)
+        if playbook is None or not playbook.steps:
+            continue
+        acted_on += 1
+        target = chosen(settings.declared_targets, playbook.steps[0].target, one.service)
+        if isinstance(target, str):
+            reasons.setdefault(f"playbook {playbook.name}: {target}", []).append(one.name)
+    if not acted_on:
+        yield not_set_up("no alert that came in matches a playbook that acts", "docs/how-to/write-a-playbook.md")
+        return
+    lost = sum(map(len, reasons.values()))
+    if not lost:
+        yield ok(f"all {acted_on} alerts that match a playbook lead to a target")
+    else:
+        text = f"{share(lost, acted_on)} of the alerts that match a playbook lead to no target: {some(reasons)}"
+        yield warning(text, "declare the target under `targets`, or name in labels.service what the alerts call it")
+
+
+def _named(alerts: Iterable[Heard]) -> str:
+    return some(dict.fromkeys(one.name for one in alerts))

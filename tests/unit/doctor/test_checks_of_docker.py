@@ -1,0 +1,117 @@
+"""What Docker, or a proxy before it, lets through, on a thin daemon that says yes and no as the test wants.
+
+tests/integration/doctor asks the real daemon and our own proxy.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from aetherlink.doctor.checks import docker, targets
+from aetherlink.doctor.findings import Status
+from rigs.docker_server import DockerServer, compose_labels, docker_server
+from rigs.doctor import findings, ground, statuses, worst
+from rigs.scripted_pages import scripted_pages
+
+CRM = {"executor": "docker", "project": "peakpro", "service": "crm", "max": 4}
+
+
+@pytest.fixture
+async def daemon() -> AsyncIterator[DockerServer]:
+    async with docker_server() as made:
+        yield made
+
+
+async def test_without_a_host_it_is_not_set_up() -> None:
+    assert await statuses(docker, ground()) == [Status.NOT_SET_UP]
+
+
+async def test_nobody_there_is_a_fault(tmp_path: Path) -> None:
+    assert await statuses(docker, ground(docker={"host": f"unix://{tmp_path}/none.sock"})) == [Status.FAULT]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "lets_through"),
+    [
+        (404, "No such container: x", True),
+        (404, "no container with name or ID x found", True),
+        (404, "aether socket-proxy: there is no container x", True),
+        (400, "unexpected EOF", True),
+        (500, "unexpected EOF", True),
+        (403, "this call is not let through", False),
+        (404, "page not found", False),
+        (405, "", False),
+        (401, "", False),
+        (503, "", False),
+    ],
+)
+async def test_whoever_refuses_as_the_daemon_does_lets_through(status: int, message: str, lets_through: bool) -> None:
+    with scripted_pages() as proxy:
+        proxy.answer = lambda path, _: (  # type: ignore[method-assign]  # the same for every call
+            (200, {"ApiVersion": "1.45", "Version": "26"}) if path == "/version" else (status, {"message": message})
+        )
+        address = proxy.url.removeprefix("http://")
+        [_, enough, not_too_much] = await findings(docker, ground(docker={"host": f"tcp://{address}"}))
+
+    assert enough.status is Status.FAULT  # the list of containers is refused in any case
+    assert ("restart" in enough.text) is not lets_through
+    assert not_too_much.status is (Status.WARNING if lets_through else Status.OK)
+
+
+async def test_nothing_is_sent_that_could_succeed() -> None:
+    """On something that would do whatever it is told to."""
+    with scripted_pages() as obedient:
+        obedient.answer = lambda *_: (200, {"ApiVersion": "1.45"})  # type: ignore[method-assign]  # yes to everything
+        address = obedient.url.removeprefix("http://")
+
+        assert await statuses(docker, ground(docker={"host": f"tcp://{address}"})) == [
+            *(Status.OK, Status.OK, Status.WARNING)
+        ]
+    sent = [(path, body) for method, path, body in obedient.heard if method != "GET"]
+    assert len(sent) == 7
+    for path, body in sent:
+        assert body == b"{" or path.startswith("/containers/aether-doctor-"), path
+
+
+async def test_what_answers_anything_but_docker_is_a_fault() -> None:
+    with scripted_pages() as other:
+        address = other.url.removeprefix("http://")
+
+        assert await statuses(docker, ground(docker={"host": f"tcp://{address}"})) == [Status.FAULT]
+
+
+class TestTargets:
+    async def test_none_is_not_set_up(self) -> None:
+        assert await statuses(targets, ground()) == [Status.NOT_SET_UP]
+
+    async def test_one_that_is_there_is_told_as_it_is(self, daemon: DockerServer) -> None:
+        on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"crm": CRM})
+        assert await statuses(targets, on) == [Status.OK]
+
+        daemon.containers[0].end(1, "die")
+        found = worst(await findings(targets, on))
+        assert (found.status, found.text) == (Status.WARNING, "0 of 1 replicas are ready")
+        assert daemon.changes == []
+
+    async def test_one_that_is_not_there_is_a_fault_and_keeps_no_other(self, daemon: DockerServer) -> None:
+        lost = {**CRM, "service": "lost"}
+        on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"lost": lost, "crm": CRM})
+
+        assert await statuses(targets, on) == [Status.FAULT, Status.OK]
+
+    async def test_one_outside_of_its_bounds_is_a_warning(self, daemon: DockerServer) -> None:
+        for number in (3, 4):
+            daemon.add(f"peakpro-crm-{number}", compose_labels("crm", number))
+        on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"crm": {**CRM, "max": 2}})
+
+        assert "outside of its bounds of 1 to 2" in worst(await findings(targets, on)).text
+
+    async def test_one_that_the_agent_lives_on_is_told_of(self, daemon: DockerServer) -> None:
+        daemon.add("mon-prometheus-1", {**compose_labels("prometheus", 1)})
+        own = {**CRM, "service": "prometheus"}
+        on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"prom": own})
+
+        found = await findings(targets, on)
+        assert [one.status for one in found] == [Status.OK, Status.WARNING]
+        assert "never acts on it" in found[1].text
