@@ -15,6 +15,7 @@ from aetherlink.cli import (
     health,
     incident_acts,
     incidents,
+    init,
     lab,
     pause,
     playbooks,
@@ -27,6 +28,7 @@ from aetherlink.errors import AetherError
 
 GROUPS = (
     serving.group,
+    init.group,
     lab.group,
     asking.group,
     health.group,
