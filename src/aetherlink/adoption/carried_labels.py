@@ -10,26 +10,30 @@ _EQUAL = promql_parser.MatchOp.Equal
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """`fixed` have one value, `kept` are there with values that the series give; with `is_open` any other may be."""
+    """`fixed` have one value, `kept` are there with values that the series give.
+
+    With `is_open` any other may be there, but for those that are `gone`.
+    """
 
     fixed: Mapping[str, str] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
     is_open: bool = False
+    gone: frozenset[str] = frozenset()
 
     def may_have(self, label: str) -> bool:
         """Whether an alert of the rule can have this label."""
-        return self.is_open or label in self.kept or label in self.fixed
+        return label in self.kept or label in self.fixed or (self.is_open and label not in self.gone)
 
     def only(self, labels: frozenset[str]) -> "Carried":
         """What is left where only these are kept."""
         fixed = {name: value for name, value in self.fixed.items() if name in labels}
-        wanted = labels if self.is_open else labels & self.kept
+        wanted = labels - self.gone if self.is_open else labels & self.kept
         return Carried(fixed, frozenset(wanted - fixed.keys()))
 
     def without(self, labels: frozenset[str]) -> "Carried":
         """What is left where these are taken away."""
         fixed = {name: value for name, value in self.fixed.items() if name not in labels}
-        return Carried(fixed, self.kept - labels, self.is_open)
+        return Carried(fixed, self.kept - labels, self.is_open, self.gone | labels)
 
 
 NOTHING = Carried()
@@ -75,7 +79,7 @@ def _of_two(node: promql_parser.BinaryExpr) -> Carried:
     if operator == "or":
         both = {name: value for name, value in left.fixed.items() if right.fixed.get(name) == value}
         either = (left.kept | right.kept | left.fixed.keys() | right.fixed.keys()) - both.keys()
-        return Carried(both, frozenset(either), left.is_open or right.is_open)
+        return Carried(both, frozenset(either), left.is_open or right.is_open, left.gone & right.gone)
     if operator in _SAME:
         return left
     if left == NOTHING and _is_number(node.lhs):
@@ -111,7 +115,7 @@ def _of_call(node: promql_parser.Call) -> Carried:
     found = max(arguments, key=lambda one: (one.is_open, len(one.fixed), len(one.kept)), default=NOTHING)
     if name in ("label_replace", "label_join") and len(node.args) > 1:
         made = getattr(node.args[1], "val", "")
-        return Carried(found.without(frozenset({made})).fixed, found.kept | {made}, found.is_open)
+        return Carried(found.without(frozenset({made})).fixed, found.kept | {made}, found.is_open, found.gone)
     return found
 
 

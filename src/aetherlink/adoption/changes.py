@@ -16,8 +16,7 @@ from aetherlink.lib.private_files import sync_folder
 
 _MOST_BACKUPS = 1000
 _SECRET = re.compile(
-    r"""(?ix) ^([\s+-]* (?: -\s* )? ["']? [\w.-]* (?: url | uri | password | secret | token | key | credentials | dsn )
-    ["']? \s* : \s*) (?! \s*$ | .*_file ) .+$"""
+    r"""(?ix) (?: url | uri | password | secret | token | key | credentials | dsn ) ["']? \s* : \s* (?=\S)"""
 )
 _HIDDEN = "<not shown>"
 
@@ -117,4 +116,5 @@ def _shown(line: str, there: set[str]) -> str:
     """A line of the diff; what was in the file before is shown without what may be secret."""
     if line[1:].strip() not in there:
         return line
-    return _SECRET.sub(lambda found: f"{found[1]}{_HIDDEN}", line)
+    found = _SECRET.search(line)
+    return line if found is None else f"{line[: found.end()]}{_HIDDEN}"

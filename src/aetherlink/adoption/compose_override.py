@@ -54,6 +54,7 @@ services:
     user: "10001:${{DOCKER_GID:-999}}"
     restart: unless-stopped
     read_only: true
+    tmpfs: [/tmp]
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
     network_mode: none
@@ -62,7 +63,7 @@ services:
       AETHER_CONFIG: /etc/aether/aether.yaml
       AETHER_SOCKET_PROXY__LISTEN: {socket}
     volumes:
-      - {folder}/aether.yaml:/etc/aether/aether.yaml:ro
+      - {settings}
       - /var/run/docker.sock:/var/run/docker.sock
       - aether-docker:/run/aether-docker
       - aether-proxy-data:/data
@@ -72,6 +73,7 @@ services:
     container_name: aether-agent
     restart: unless-stopped
     read_only: true
+    tmpfs: [/tmp]
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
     environment:
@@ -79,8 +81,8 @@ services:
     ports: ["127.0.0.1:8088:8080"]
     networks: {networks}
     volumes:
-      - {folder}/aether.yaml:/etc/aether/aether.yaml:ro
-      - {folder}/playbooks:/etc/aether/playbooks:ro
+      - {settings}
+      - {playbooks}
       - aether-token:/run/aether:ro
       - aether-docker:/run/aether-docker
       - aether-data:/data
@@ -105,10 +107,17 @@ def override_text(
     text = _FORM.format(
         compose=compose,
         own=FILE,
-        folder=folder,
+        settings=_mounted(f"{folder}/aether.yaml", "/etc/aether/aether.yaml"),
+        playbooks=_mounted(f"{folder}/playbooks", "/etc/aether/playbooks"),
         socket=SOCKET,
         networks=yaml.safe_dump(list(networks), default_flow_style=True).strip(),
         alertmanagers=there,
     )
     head = f'version: "{version}"\n' if version else ""
     return head + text
+
+
+def _mounted(source: str, target: str) -> str:
+    """A folder or file of this machine, read only, whatever letters its path has."""
+    mount = {"type": "bind", "source": source.replace("$", "$$"), "target": target, "read_only": True}
+    return yaml.safe_dump(mount, default_flow_style=True, width=10_000, allow_unicode=True).strip()
