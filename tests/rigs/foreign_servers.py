@@ -6,7 +6,7 @@ Nothing that it scrapes is there: what its rules say of that is for the tests th
 import contextlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,9 +45,13 @@ def copied(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def foreign_servers(tools: ToolSet, folder: Path) -> Iterator[ForeignStack]:
-    """Both servers, as they load the files as they are."""
+def foreign_servers(
+    tools: ToolSet, folder: Path, *, change: Callable[[ForeignStack], None] | None = None
+) -> Iterator[ForeignStack]:
+    """Both servers, as they load the files as they are, or as `change` leaves them."""
     stack = ForeignStack(copied(folder), f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}")
+    if change is not None:
+        change(stack)
     prometheus = [tools.prometheus, f"--config.file={stack.prometheus_file}", "--web.enable-lifecycle"]
     prometheus += [f"--storage.tsdb.path={folder / 'tsdb'}", _listening(stack.prometheus_url)]
     alertmanager = [tools.alertmanager, f"--config.file={stack.alertmanager_file}", "--cluster.listen-address="]

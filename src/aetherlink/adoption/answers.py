@@ -51,10 +51,19 @@ class _Status(msgspec.Struct):
     config: _Config
 
 
+class _Network(msgspec.Struct):
+    address: str = msgspec.field(default="", name="IPAddress")
+
+
+class _NetworkSettings(msgspec.Struct, rename="pascal"):
+    networks: dict[str, _Network] | None = None
+
+
 class _Container(msgspec.Struct, rename="pascal"):
     names: list[str] = []
     image: str = ""
     labels: dict[str, str] | None = None
+    network_settings: _NetworkSettings = msgspec.field(default_factory=_NetworkSettings)
 
 
 Shape = TypeVar("Shape")
@@ -109,10 +118,15 @@ def _workloads(replicas: dict[tuple[str, str], list[_Container]]) -> Iterator[Wo
                 service=service if project else "",
                 container=names[0] if is_named or not project else "",
                 image=containers[0].image,
-                other_names=frozenset(names),
+                other_names=frozenset([*names, *_addresses(containers)]),
                 managed=None if managed is None else managed.lower(),
                 is_store=is_store(containers[0].image),
             )
+
+
+def _addresses(containers: Iterable[_Container]) -> Iterator[str]:
+    for one in containers:
+        yield from (network.address for network in (one.network_settings.networks or {}).values())
 
 
 def _name(container: _Container) -> str:

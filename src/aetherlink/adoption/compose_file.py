@@ -14,7 +14,7 @@ import yaml
 
 from aetherlink.adoption.stack import Workload
 from aetherlink.adoption.workloads import image_name, is_store, workload
-from aetherlink.adoption.yaml_lines import LARGEST_FILE
+from aetherlink.adoption.yaml_lines import LARGEST_FILE, why_unread
 from aetherlink.errors import SettingsError
 
 _VARIABLE = re.compile(r"\$\{[A-Za-z_]\w*(?::?-([^}]*))?\}|\$([A-Za-z_]\w*)")
@@ -92,7 +92,7 @@ def _data(path: Path) -> dict[str, Any]:
             raise SettingsError(f"{path} has more than {LARGEST_FILE >> 10} KiB: that is no compose file")
         data = _substituted(yaml.safe_load(content.decode("utf-8")), depth=0)
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as problem:
-        raise SettingsError(f"{path} cannot be read as a compose file: {problem}") from problem
+        raise SettingsError(f"{path} cannot be read as a compose file{why_unread(problem)}") from problem
     if not isinstance(data, dict):
         raise SettingsError(f"{path}: it has no `services`: is this a compose file?")
     return data

@@ -9,7 +9,7 @@ import yaml
 
 from aetherlink.adoption.answers import host_of
 from aetherlink.adoption.stack import Scraped, StackRule
-from aetherlink.adoption.yaml_lines import LARGEST_FILE
+from aetherlink.adoption.yaml_lines import LARGEST_FILE, why_unread
 from aetherlink.errors import SettingsError
 
 _MOST_FILES = 500
@@ -88,5 +88,5 @@ def _mapping(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(content_of(path).decode("utf-8"))
     except (ValueError, yaml.YAMLError, RecursionError) as problem:
-        raise SettingsError(f"{path} cannot be read as YAML: {problem}") from problem
+        raise SettingsError(f"{path} cannot be read as YAML{why_unread(problem)}") from problem
     return data if isinstance(data, dict) else {}

@@ -56,7 +56,9 @@ def find_out(where: Whereabouts) -> Found:
     prometheus = _prometheus_file(where, compose)
     rules, scraped, notes = _watched(asked, prometheus, compose)
     alertmanagers, more = _alertmanager_files(where, compose)
-    workloads = answers.merged(asked.workloads, () if compose is None else compose.workloads)
+    project = where.project if compose is None else compose.project
+    running = [one for one in asked.workloads if project is None or one.project == project]
+    workloads = answers.merged(running, () if compose is None else compose.workloads)
     receivers = asked.running if asked.running is not None else _text_of(alertmanagers)
     stack = Stack(rules, scraped, workloads, _receivers(receivers), (*notes, *more, *_unknown(where, compose)))
     return Found(stack, compose, prometheus, alertmanagers, asked.running)

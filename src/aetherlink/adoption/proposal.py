@@ -10,7 +10,7 @@ from pathlib import Path
 from aetherlink.adoption import alertmanager_file, compose_override, prometheus_file
 from aetherlink.adoption.alertmanager_file import Wiring
 from aetherlink.adoption.changes import Change, Owner
-from aetherlink.adoption.finding_out import ConfigFile, Found, Whereabouts
+from aetherlink.adoption.finding_out import Found, Whereabouts
 from aetherlink.adoption.judging import Verdict, judged
 from aetherlink.adoption.settings_file import Place, settings_text
 from aetherlink.adoption.yaml_lines import CannotEditError, data_of, decoded
@@ -79,7 +79,7 @@ def propose(wishes: Wishes, found: Found, builtins: Sequence[Playbook], read: Re
     verdicts = judged(found.stack, builtins)
     wiring = Wiring(f"{wishes.agent_url}/alertmanager", _token_for_alertmanager(wishes))
     wired, refusals, receiver = _wired(found, wiring)
-    scraped, more = _scraped(found.prometheus_file, wishes)
+    scraped, more = _scraped(found, wishes)
     place = _place(wishes, found, receiver)
     own = {wishes.into / "aether.yaml": settings_text(found.stack, verdicts, place)}
     own |= {wishes.into / "playbooks" / one.file: one.text for each in verdicts for one in each.drafts}
@@ -123,8 +123,11 @@ def _is_wired(running: str | None, wiring: Wiring) -> bool:
     return alertmanager_file.receiver_of_agent(data, wiring.url) is not None
 
 
-def _scraped(file: ConfigFile | None, wishes: Wishes) -> tuple[list[Change], list[Refusal]]:
+def _scraped(found: Found, wishes: Wishes) -> tuple[list[Change], list[Refusal]]:
     address = wishes.agent_url.partition("://")[2].partition("/")[0]
+    file = found.prometheus_file
+    if file is None and any(one.instance == address for one in found.stack.scraped):
+        return [], []
     if file is None:
         why = "it was not found on this machine (--prometheus-file)"
         return [], [Refusal(prometheus_file.NAME, why, prometheus_file.by_hand(address))]

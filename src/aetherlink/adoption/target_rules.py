@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from aetherlink.adoption.drafts import Draft, exactly
 from aetherlink.adoption.findings import Finding, Occasion, refused
@@ -49,8 +50,11 @@ def _found(
     occasion: Occasion, chosen: Sequence[Scraped], metric: str, bind: tuple[str, ...], notes: Sequence[str]
 ) -> Finding:
     places, left_out = _placed(occasion, chosen)
+    passing = [place for place in places if _is_told_by_addresses(place, chosen)]
+    left_out += [f"job {place.seen[0].job}: addresses of several containers, which change" for place in passing]
+    places = [place for place in places if place not in passing]
     drafts = tuple(_draft(occasion, place, metric, bind, chosen) for place in places)
-    problems = [*notes, *left_out]
+    problems = list(dict.fromkeys([*notes, *left_out]))
     why = "; ".join(problems[:_MOST_NAMED]) + (
         f"; and {len(problems) - _MOST_NAMED} more" * (len(problems) > _MOST_NAMED)
     )
@@ -73,6 +77,21 @@ def _placed(occasion: Occasion, chosen: Sequence[Scraped]) -> tuple[list[_Place]
             seen.setdefault(workload.name, []).append(one)
     by_name = {one.name: one for one in occasion.stack.workloads}
     return [_Place(by_name[name], tuple(found)) for name, found in seen.items()], list(dict.fromkeys(left_out))
+
+
+def _is_told_by_addresses(place: _Place, chosen: Sequence[Scraped]) -> bool:
+    """Whether only an address of this day tells it from the others of its job."""
+    jobs = {one.job for one in place.seen}
+    is_one_of_several = any(one.job in jobs and one not in place.seen for one in chosen)
+    return is_one_of_several and any(_is_address(one.probed or one.host) for one in place.seen)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _nobody(host: str) -> str:

@@ -55,10 +55,7 @@ def root_of(text: str, name: str) -> yaml.MappingNode:
     try:
         root = yaml.compose(text, yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as problem:
-        mark = getattr(problem, "problem_mark", None)
-        where = "" if mark is None else f" on line {mark.line + 1}"
-        why = getattr(problem, "problem", None) or "it is nested too deeply"
-        raise CannotEditError(f"{name} is no YAML{where}: {why}") from None
+        raise CannotEditError(f"{name} is no YAML{why_unread(problem)}") from None
     if root is None:
         raise CannotEditError(f"{name} is empty")
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
@@ -72,7 +69,20 @@ def data_of(text: str, name: str) -> object:
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        raise CannotEditError(f"{name} cannot be understood: {problem}") from None
+        raise CannotEditError(f"{name} cannot be understood{why_unread(problem)}") from None
+
+
+def why_unread(problem: Exception) -> str:
+    """Where and why a file was not read. Its own words are left out, as they may be secret."""
+    mark = getattr(problem, "problem_mark", None)
+    where = "" if mark is None else f" on line {mark.line + 1}"
+    if isinstance(problem, RecursionError):
+        return f"{where}: it is nested too deeply"
+    if isinstance(problem, UnicodeDecodeError):
+        return f": it is not UTF-8 (byte {problem.start})"
+    if isinstance(problem, OSError):
+        return f": {problem.strerror or 'it cannot be opened'}"
+    return f"{where}: {getattr(problem, 'problem', None) or 'it has values that cannot be read'}"
 
 
 def entry(node: yaml.MappingNode, key: str) -> Entry | None:

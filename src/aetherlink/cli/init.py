@@ -26,7 +26,8 @@ def init(  # noqa: PLR0917 - typer reads options from parameters, however many t
     ] = None,
     compose: Annotated[Path | None, typer.Option(help="Its compose file.")] = None,
     project: Annotated[
-        str | None, typer.Option(help="The name of its compose project, where it is not that of the folder.")
+        str | None,
+        typer.Option(help="Its compose project, where that is not its folder; other containers are left out."),
     ] = None,
     docker: Annotated[
         str | None,

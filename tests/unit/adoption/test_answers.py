@@ -71,3 +71,13 @@ def test_recording_rules_are_none_that_alert() -> None:
 def test_an_alertmanager_that_says_nothing_of_its_configuration_is_refused() -> None:
     with pytest.raises(AnswerError, match="status of Alertmanager"):
         answers.original_of({"cluster": {}})
+
+
+def test_a_container_is_known_by_its_addresses_too() -> None:
+    networks = {"Networks": {"a": {"IPAddress": "172.20.0.5"}, "b": {"IPAddress": ""}}}
+    [one] = answers.workloads_of(
+        [{"Names": ["/shop-web-1"], "Image": "web:1", "Labels": COMPOSED, "NetworkSettings": networks}]
+    )
+
+    assert "172.20.0.5" in one.names
+    assert "" not in one.names

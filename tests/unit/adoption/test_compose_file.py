@@ -81,3 +81,11 @@ def test_what_is_no_compose_file_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read as a compose file"):
         read_compose(tmp_path / "none.yml")
+
+
+def test_what_is_wrong_with_a_file_is_said_without_its_words(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, "services:\n  db:\n    environment: {PASSWORD: hunter2\n  x: [\n")
+
+    assert "hunter2" not in str(caught.value)
+    assert "on line" in str(caught.value)

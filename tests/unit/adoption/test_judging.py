@@ -162,6 +162,21 @@ def test_sums_over_a_job_are_for_jobs_of_one_instance(builtins) -> None:
     assert "do not say which instance" in two.why
 
 
+def test_targets_that_a_discovery_found_are_told_by_address_unless_their_job_has_several(builtins) -> None:
+    web, api = (
+        workload(project="shop", service=name, container="", image="x", other_names=frozenset({address}))
+        for name, address in (("web", "172.20.0.5"), ("api", "172.20.0.6"))
+    )
+    targets = (Scraped("web", "172.20.0.5:80", "172.20.0.5"), Scraped("api", "172.20.0.6:80", "172.20.0.6"))
+    apart = judge("up == 0", builtins, stack=Stack((), targets, (web, api)))
+    together = tuple(Scraped("all", one.instance, one.host) for one in targets)
+    mixed = judge("up == 0", builtins, stack=Stack((), together, (web, api)))
+
+    assert [one.match for one in apart.drafts] == [{"alertname": "Rule", "job": job} for job in ("web", "api")]
+    assert mixed.help is Help.NOT
+    assert "addresses of several containers, which change" in mixed.why
+
+
 def test_a_heartbeat_is_heard(builtins) -> None:
     verdict = judge("vector(1)", builtins)
 
