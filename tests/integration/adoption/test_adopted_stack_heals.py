@@ -43,7 +43,7 @@ def jenkins(tmp_path: Path) -> Iterator[Container]:
     labels = {"com.docker.compose.project": f"aether-test-{secrets.token_hex(6)}", "com.docker.compose.service": "ci"}
     options = tuple(f"--label={name}={value}" for name, value in labels.items())
     with imported(archive) as image, Containers.open() as made:
-        yield made.start(image, "python3", "-c", "import time; time.sleep(3600)", options=options)
+        yield made.start(image, "python3", "-c", "import signal; signal.pause()", options=options)
 
 
 @contextlib.contextmanager
