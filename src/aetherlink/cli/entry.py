@@ -16,6 +16,7 @@ from aetherlink.cli import (
     health,
     incident_acts,
     incidents,
+    init,
     lab,
     pause,
     playbooks,
@@ -29,6 +30,7 @@ from aetherlink.errors import AetherError
 
 GROUPS = (
     serving.group,
+    init.group,
     lab.group,
     asking.group,
     health.group,

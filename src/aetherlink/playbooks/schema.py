@@ -234,7 +234,7 @@ class PlaybookForm(_Strict):
             raise ValueError("`action` is for a playbook of one step, `steps` for one of several: take one of them out")
         if self.action is None and self.steps is None:
             self._check_observing()
-        elif not self.bind:
+        elif "bind" not in self.model_fields_set:
             raise ValueError("bind: give the labels of the alert that its queries are bound to, like [job, instance]")
         else:
             self._check_acting()
@@ -264,8 +264,23 @@ class PlaybookForm(_Strict):
             )
         if Mode(self.ceiling).rank < Mode(self.mode).rank:
             raise ValueError(f"ceiling: {self.ceiling} is below its mode, {self.mode}: raise it, or lower the mode")
+        if not self.bind:
+            self._check_is_bound_by_itself()
         for place, query in self._queries():
             _check_can_be_bound(place, query, self.bind)
+
+    def _check_is_bound_by_itself(self) -> None:
+        """Without labels of the alert its queries say themselves what they are about, and so does its target."""
+        if any((step.target or self.target or TargetForm(name="x")).name is None for step in self._written_steps()):
+            raise ValueError("bind: with `target: {from: labels}` give the labels that its queries are bound to")
+        for place, query in self._queries():
+            selectors = promql.survey(promql.parse(query)).selectors
+            loose = next((one for one in selectors if not _names_something(one)), None)
+            if loose is not None:
+                raise ValueError(
+                    f"{place}: bind is empty, so each selector has to say itself what it is about, with "
+                    f'label="value": `{loose.plain.prettify()}` does not'
+                )
 
     def _check_resting_on_its_alert(self) -> None:
         if any(place.endswith("when") for place, _ in self._queries()):
@@ -329,6 +344,12 @@ class PlaybookForm(_Strict):
             request=form.action.request,
             limits=None if form.action.limits is None else form.action.limits.new,
         )
+
+
+def _names_something(selector: promql.Selector) -> bool:
+    """Whether one of its labels, beside the metric's name, has to have one value."""
+    matchers = selector.plain.matchers.matchers
+    return any(str(one.op) == "MatchOp.Equal" and one.value and one.name != "__name__" for one in matchers)
 
 
 def _check_can_be_bound(place: str, query: str, names: Sequence[str]) -> None:

@@ -109,7 +109,7 @@ def test_steps_without_an_order_are_refused_by_name(steps: list[dict[str, object
         ({"evidence": "alert"}, "evidence: with a `when` the query is the evidence"),
         ({"evidence": "alert", "when": None, "escalate": {"after": 2}}, "`escalate.after` above 1, need a `when`"),
         ({"evidence": "hunch"}, "'alert'"),
-        ({"bind": []}, "bind: give the labels"),
+        ({"bind": []}, "bind is empty, so each selector"),
         ({"bind": ["__name__"]}, "should match pattern"),
         ({"when": "up offset 5m == 0"}, "when: `up offset 5m` cannot be bound"),
         ({"when": "vector(1) == 1"}, "asks for no metric"),

@@ -1,0 +1,156 @@
+"""A stack that is not ours, adopted: one of its rules is observed, then allowed to act, then heals its container.
+
+Daemon, container, Prometheus, Alertmanager and agent are real. Only cAdvisor is small: it tells of one container what
+Docker says of it.
+"""
+
+import contextlib
+import json
+import re
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from aetherlink.lab.tools import find_tools
+from rigs.agent_process import environment, free_port, serving, wait_until
+from rigs.base_image import write_base_image
+from rigs.containers import Container, Containers, docker, imported
+from rigs.exposition import Exposition
+from rigs.foreign_servers import ForeignStack, foreign_servers
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).parents[3]
+AETHER = [sys.executable, "-c", "from aetherlink.cli import main; main()"]
+_PATIENCE = 120.0  # seconds; a machine may be busy with other tests
+DOCKER = "unix:///var/run/docker.sock"
+
+
+@pytest.fixture
+def jenkins(tmp_path: Path) -> Iterator[Container]:
+    """A container that stays until it is killed, as a service of a compose project of its own."""
+    archive = tmp_path / "base.tar"
+    write_base_image(archive)
+    labels = {"com.docker.compose.project": f"aether-test-{secrets.token_hex(6)}", "com.docker.compose.service": "ci"}
+    options = tuple(f"--label={name}={value}" for name, value in labels.items())
+    with imported(archive) as image, Containers.open() as made:
+        yield made.start(image, "python3", "-c", "import signal; signal.pause()", options=options)
+
+
+@contextlib.contextmanager
+def cadvisor(container: Container, name: str) -> Iterator[Exposition]:
+    """Shows the container for as long as it runs."""
+    eye, done = Exposition("cadvisor", 0), threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            shown = (
+                f'container_memory_usage_bytes{{name="{name}"}} 1\ncontainer_last_seen{{name="{name}"}} {time.time()}\n'
+            )
+            eye.text = shown if container.state["Running"] else "machine_cpu_cores 2\n"
+            done.wait(0.2)
+
+    eye.start()
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield eye
+    finally:
+        done.set()
+        thread.join()
+        eye.kill()
+
+
+def quick(stack: ForeignStack, name: str, eye: Exposition) -> None:
+    """The same files, for this container, with intervals of a test and the addresses of this machine."""
+    config = stack.prometheus_file
+    text = re.sub(r"(scrape|evaluation)_interval:\s*\d+s", r"\1_interval: 500ms", config.read_text())
+    text = text.replace("cadvisor:8080", f"127.0.0.1:{eye.port}")
+    config.write_text(text.replace("alertmanager:9093", stack.alertmanager_url.removeprefix("http://")))
+    rules = config.parent / "alert.rules"
+    rules.write_text(rules.read_text().replace('name="jenkins"', f'name="{name}"').replace("for: 30s", "for: 0s"))
+
+
+def aether(folder: Path, env: dict[str, str], *arguments: str | Path) -> Any:
+    done = subprocess.run(
+        [*AETHER, *map(str, arguments)], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def events(url: str) -> list[str]:
+    """What the timelines of all incidents say, oldest first."""
+    found: list[str] = []
+    for incident in reversed(httpx.get(f"{url}/api/v1/incidents", trust_env=False).json()["items"]):
+        timeline = httpx.get(f"{url}/api/v1/incidents/{incident['id']}/timeline", trust_env=False).json()["items"]
+        found += [entry["text"] for entry in timeline]
+    return found
+
+
+def test_a_rule_of_the_stack_observes_then_acts_then_heals(jenkins: Container, tmp_path: Path) -> None:
+    tools = find_tools("stable", project_dir=ROOT)
+    name = docker("inspect", "--format", "{{.Name}}", jenkins.id).removeprefix("/")
+    project = docker("inspect", "--format", '{{index .Config.Labels "com.docker.compose.project"}}', jenkins.id)
+    folder = tmp_path / "agent"
+    folder.mkdir()
+    agent = f"http://127.0.0.1:{free_port()}"
+    env = {key: value for key, value in environment(folder).items() if key not in ("PROM_URL", "ALERTMANAGER_URL")}
+    env = {**env, "AETHER_LISTEN": agent.removeprefix("http://"), "AETHER_DATA_DIR": str(folder / "aetherlink-data")}
+    env |= {"AETHER_PROBES__MAX_AGE": "5s", "AETHER_RECONCILE__INTERVAL": "2s"}
+
+    with (
+        cadvisor(jenkins, name) as eye,
+        foreign_servers(tools, tmp_path, change=lambda s: quick(s, name, eye)) as stack,
+    ):
+        urls = ("--prometheus", stack.prometheus_url, "--alertmanager", stack.alertmanager_url)
+        files = ("--prometheus-file", stack.prometheus_file, "--alertmanager-file", stack.alertmanager_file)
+        place = ("--docker", DOCKER, "--project", project, "--agent", agent, "--apply", "--json")
+        adopted = aether(folder, env, "init", *urls, *files, *place)
+        [rule] = [one for one in adopted["rules"] if one["rule"] == "jenkins_down"]
+        assert rule["help"] == "would help"
+        assert adopted["targets"] == rule["targets"] == [name]
+        for url in (stack.prometheus_url, stack.alertmanager_url):
+            httpx.post(f"{url}/-/reload", trust_env=False).raise_for_status()
+
+        with serving(env, folder):
+            wait_until(lambda: _is_up(agent), "the agent answers", seconds=_PATIENCE)
+            docker("kill", jenkins.id)
+            wait_until(
+                lambda: any("observe" in text for text in events(agent)), "it says what it would do", seconds=_PATIENCE
+            )
+            assert not jenkins.state["Running"]
+            docker("start", jenkins.id)
+            wait_until(
+                lambda: any("resolved" in text for text in events(agent)), "the alert is over", seconds=_PATIENCE
+            )
+
+        _let_it_act(folder / "aether.yaml", rule["playbooks"][0])
+        with serving(env, folder):
+            wait_until(lambda: _is_up(agent), "the agent answers", seconds=_PATIENCE)
+            docker("kill", jenkins.id)
+            wait_until(lambda: bool(jenkins.state["Running"]), "the agent has started it again", seconds=_PATIENCE)
+            wait_until(
+                lambda: any("the repair worked" in text for text in events(agent)), "it is verified", seconds=_PATIENCE
+            )
+
+
+def _let_it_act(settings: Path, playbook: str) -> None:
+    data = yaml.safe_load(settings.read_text())
+    settings.write_text(yaml.safe_dump({**data, "mode": "auto", "playbook_modes": {playbook: "auto"}}))
+
+
+def _is_up(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", trust_env=False).is_success
+    except httpx.TransportError:
+        return False
