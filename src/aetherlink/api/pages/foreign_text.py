@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 LONGEST = 2_000  # characters of one value
 _MOST_LINES = 40
@@ -56,3 +56,14 @@ def _visible(text: str) -> Iterator[str]:
 def is_link(text: str) -> bool:
     """Whether it is wholly a web address that hides nothing: no name or password before the host, ASCII only."""
     return len(text) <= _LONGEST_LINK and _LINK.fullmatch(text) is not None and not _NO_LINK & set(text)
+
+
+def ticked(text: str) -> Markup:
+    """The text with what stands between backticks as code."""
+    parts = visible(cut(text)).split("`")
+    if len(parts) % 2 == 0:  # one has no partner
+        return escape("`".join(parts))
+    wrapped = (
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+    )
+    return Markup("").join(wrapped)

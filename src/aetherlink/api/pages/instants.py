@@ -23,7 +23,7 @@ def duration(length: timedelta) -> str:
 def ago(instant: datetime, now: datetime) -> str:
     """How long before or after now that is, in words."""
     if abs(now - instant) < timedelta(seconds=1):
-        return "now"
+        return "just now"
     length = duration(now - instant)
     return f"in {length}" if instant > now else f"{length} ago"
 

@@ -63,6 +63,7 @@ async def one_incident(services: ApiServices, view: View) -> Response:
         now=services.clock.now(),
         view=view,
         read=read,
+        others=[one for one in read.actions if one.id != read.incident.action_id],
         flat=lambda facts: list(flat(facts)),
         alerts_next=_url(read.alerts_cursor, replace(view, alerts=read.alerts_cursor), "alerts"),
         alerts_first=_url(view.alerts, replace(view, alerts=None), "alerts"),

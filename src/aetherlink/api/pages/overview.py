@@ -131,7 +131,7 @@ def _open(rows: Transaction, view: View) -> list[Part]:
 
 def _over(rows: Transaction, view: View) -> Part:
     only = IncidentFilter(IncidentStatus.RESOLVED)
-    return _part(rows, "Resolved", only, view.cursor, lambda cursor: replace(view, cursor=cursor).url)
+    return _part(rows, "Newest first", only, view.cursor, lambda cursor: replace(view, cursor=cursor).url)
 
 
 def _part(

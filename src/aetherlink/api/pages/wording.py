@@ -39,6 +39,12 @@ STAGES = {
     Stage.WATCH: "waits for its alerts to end",
     Stage.DONE: "is done",
 }
+EFFECTS = {
+    Effect.ALLOW: "Allowed",
+    Effect.NEEDS_APPROVAL: "A person is asked",
+    Effect.OBSERVE: "Only observed",
+    Effect.DENY: "Denied",
+}
 MODES = {
     Mode.OBSERVE: "it changes nothing, and says what it would do",
     Mode.APPROVE: "it asks before it changes anything",

@@ -64,9 +64,11 @@ def _environment_of_pages() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"moment": _moment, "age": _age, "cut": foreign_text.cut, "told": wording.told}
+    made.filters |= {"moment": _moment, "age": _age, "told": wording.told}
+    made.filters |= {"cut": foreign_text.cut, "ticked": foreign_text.ticked}
     made.tests["link"] = foreign_text.is_link
-    made.globals |= {"stages": wording.STAGES, "modes": wording.MODES, "duration": instants.duration}
+    made.globals |= {"stages": wording.STAGES, "modes": wording.MODES, "effects": wording.EFFECTS}
+    made.globals["duration"] = instants.duration
     return made
 
 
