@@ -64,7 +64,7 @@ async def one_incident(services: ApiServices, view: View) -> Response:
         view=view,
         read=read,
         others=[one for one in read.actions if one.id != read.incident.action_id],
-        flat=lambda facts: list(flat(facts)),
+        flat=_said,
         alerts_next=_url(read.alerts_cursor, replace(view, alerts=read.alerts_cursor), "alerts"),
         alerts_first=_url(view.alerts, replace(view, alerts=None), "alerts"),
         actions_next=_url(read.actions_cursor, replace(view, actions=read.actions_cursor), "actions"),
@@ -74,6 +74,11 @@ async def one_incident(services: ApiServices, view: View) -> Response:
         newest=_url(view.after is not None or None, replace(view, after=None), "timeline"),
         version=services.version,
     )
+
+
+def _said(facts: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Every fact with its path, but for those that say nothing."""
+    return [(path, value) for path, value in flat(facts) if value not in (None, "")]
 
 
 def _url(is_there: object, view: View, anchor: str) -> str | None:

@@ -9,7 +9,7 @@ from aetherlink.api.pages.writing import address, page
 from aetherlink.api.services import ApiServices
 from aetherlink.model.actions import Action, ActionFilter, ActionState
 from aetherlink.model.health import WHOLE
-from aetherlink.model.incidents import Incident, IncidentFilter, IncidentStatus
+from aetherlink.model.incidents import Incident, IncidentFilter, IncidentStatus, Severity
 from aetherlink.model.timeline import StoredEntry
 from aetherlink.ports import Transaction
 
@@ -27,13 +27,19 @@ class View:
     vip_cursor: str | None = None
     cursor: str | None = None
     refresh: int | None = None
+    severity: Severity | None = None
 
     @property
     def url(self) -> str:
         """Where this view is."""
         status = None if self.status is IncidentStatus.OPEN else self.status
         return address(
-            PATH, status=status, vip_cursor=self.vip_cursor, cursor=self.cursor, refresh=self.refresh or None
+            PATH,
+            status=status,
+            severity=self.severity,
+            vip_cursor=self.vip_cursor,
+            cursor=self.cursor,
+            refresh=self.refresh,
         )
 
 
@@ -78,6 +84,8 @@ async def overview(services: ApiServices, view: View) -> Response:
         "overview.html",
         now=now,
         view=view,
+        severity_urls={one.value: View(severity=one, refresh=view.refresh).url for one in Severity},
+        every_severity=View(view.status, refresh=view.refresh).url,
         toggle=replace(view, refresh=None if view.refresh else 30).url,
         parts=read.parts,
         by_severity=read.by_severity,
@@ -115,14 +123,14 @@ def _open(rows: Transaction, view: View) -> list[Part]:
         _part(
             rows,
             "VIP tenants",
-            IncidentFilter(IncidentStatus.OPEN, vip=True),
+            IncidentFilter(IncidentStatus.OPEN, view.severity, vip=True),
             view.vip_cursor,
             lambda cursor: replace(view, vip_cursor=cursor).url,
         ),
         _part(
             rows,
             "Everybody else",
-            IncidentFilter(IncidentStatus.OPEN, vip=False),
+            IncidentFilter(IncidentStatus.OPEN, view.severity, vip=False),
             view.cursor,
             lambda cursor: replace(view, cursor=cursor).url,
         ),
@@ -130,7 +138,7 @@ def _open(rows: Transaction, view: View) -> list[Part]:
 
 
 def _over(rows: Transaction, view: View) -> Part:
-    only = IncidentFilter(IncidentStatus.RESOLVED)
+    only = IncidentFilter(IncidentStatus.RESOLVED, view.severity)
     return _part(rows, "Newest first", only, view.cursor, lambda cursor: replace(view, cursor=cursor).url)
 
 

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 from aetherlink.model.actions import Action, ActionState, OutcomeStatus, Verdict
 from aetherlink.model.decisions import Effect, Mode
+from aetherlink.model.health import HealthStatus
 from aetherlink.model.incidents import Stage
 
 _REFUSED = {
     Effect.OBSERVE: "Would have done",
-    Effect.DENY: "Denied",
+    Effect.DENY: "Not allowed",
     Effect.NEEDS_APPROVAL: "Not approved",
     Effect.ALLOW: "Not carried out",
 }
@@ -44,6 +45,12 @@ EFFECTS = {
     Effect.NEEDS_APPROVAL: "A person is asked",
     Effect.OBSERVE: "Only observed",
     Effect.DENY: "Denied",
+}
+SCORES = {
+    HealthStatus.OK: "ok",
+    HealthStatus.LOW: "low",
+    HealthStatus.NO_DATA: "no data",
+    HealthStatus.ERROR: "no answer",
 }
 MODES = {
     Mode.OBSERVE: "it changes nothing, and says what it would do",

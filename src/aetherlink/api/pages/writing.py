@@ -60,7 +60,6 @@ def _environment_of_pages() -> Environment:
         autoescape=True,
         finalize=foreign_text.shown,
         undefined=StrictUndefined,
-        trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
@@ -68,7 +67,7 @@ def _environment_of_pages() -> Environment:
     made.filters |= {"cut": foreign_text.cut, "ticked": foreign_text.ticked}
     made.tests["link"] = foreign_text.is_link
     made.globals |= {"stages": wording.STAGES, "modes": wording.MODES, "effects": wording.EFFECTS}
-    made.globals["duration"] = instants.duration
+    made.globals |= {"scores": wording.SCORES, "duration": instants.duration}
     return made
 
 

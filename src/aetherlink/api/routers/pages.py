@@ -1,9 +1,12 @@
-"""GET / and /incidents/{incident_id}: pages for people, read only; and the style sheet and the icon that they use."""
+"""GET / and /incidents/{incident_id}: pages for people, read only; and the style sheet and the icon that they use.
+
+GET /incidents leads to the first.
+"""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, RedirectResponse
 
 from aetherlink.api.guard import Needs, guarded_router, open_to_all
 from aetherlink.api.pages import one_incident, overview
@@ -13,7 +16,7 @@ from aetherlink.api.paging import NUMBER, Cursor, checked, id_with
 from aetherlink.api.services import ApiServices
 from aetherlink.errors import NotFoundError
 from aetherlink.model.ids import IncidentId
-from aetherlink.model.incidents import IncidentStatus
+from aetherlink.model.incidents import IncidentStatus, Severity
 from aetherlink.model.principals import Scope
 
 _INCIDENT = id_with("inc")
@@ -33,9 +36,14 @@ def router(services: ApiServices) -> APIRouter:
         vip_cursor: Cursor = None,
         cursor: Cursor = None,
         refresh: _Refresh = None,
+        severity: Severity | None = None,
     ) -> Response:
-        view = overview.View(status, checked(vip_cursor, _INCIDENT), checked(cursor, _INCIDENT), refresh)
+        view = overview.View(status, checked(vip_cursor, _INCIDENT), checked(cursor, _INCIDENT), refresh, severity)
         return await overview.overview(services, view)
+
+    @routes.get("/incidents", include_in_schema=False, dependencies=may_read)
+    async def incidents() -> RedirectResponse:
+        return RedirectResponse(overview.PATH)
 
     @routes.get("/incidents/{incident_id}", include_in_schema=False, dependencies=may_read)
     async def incident(
