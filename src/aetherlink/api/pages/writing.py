@@ -34,7 +34,7 @@ def page(
     template: str, *, now: datetime, status: int = 200, headers: Mapping[str, str] | None = None, **values: object
 ) -> Response:
     """The template with these values, as the answer. `now` is the instant that ages are counted from."""
-    text = _environment.get_template(template).render(now=now, **values)
+    text = environment.get_template(template).render(now=now, **values)
     return HTMLResponse(text, status, headers={**HEADERS, **(headers or {})})
 
 
@@ -54,7 +54,7 @@ def _age(context: Context, instant: datetime) -> Markup:
     return instants.age(instant, context["now"])
 
 
-def _environment_of_pages() -> Environment:
+def _made() -> Environment:
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -71,4 +71,4 @@ def _environment_of_pages() -> Environment:
     return made
 
 
-_environment = _environment_of_pages()
+environment = _made()
