@@ -248,20 +248,22 @@ def test_a_pause_from_outside_is_said(agent) -> None:
 @pytest.mark.parametrize(
     ("status", "score", "words"),
     [
-        (HealthStatus.OK, 97.34, "Health score 97.3 ok read 12 s ago"),
-        (HealthStatus.LOW, 12.0, "Health score 12.0 low read 12 s ago, low 3 times in a row"),
-        (HealthStatus.NO_DATA, None, "Health score no data read 12 s ago"),
-        (HealthStatus.ERROR, None, "Health score no answer read 12 s ago"),
+        (HealthStatus.OK, 97.34, "Health score 97.3 ok read 2 h 3 min ago"),
+        (HealthStatus.LOW, 12.0, "Health score 12.0 low read 2 h 3 min ago, low 3 times in a row"),
+        (HealthStatus.NO_DATA, None, "Health score no data read 2 h 3 min ago"),
+        (HealthStatus.ERROR, None, "Health score no answer read 2 h 3 min ago"),
     ],
 )
 def test_the_health_score_comes_with_its_age(agent, status: HealthStatus, score: float | None, words: str) -> None:
-    agent.world.latest = HealthReading(datetime.now(UTC) - timedelta(seconds=12.5), status, score, consecutive_low=3)
+    agent.world.latest = HealthReading(
+        datetime.now(UTC) - timedelta(hours=2, minutes=3, seconds=20), status, score, consecutive_low=3
+    )
     tenant = HealthReading(datetime.now(UTC), status, score, tenant=VIP, vip=True)
     agent.world.tenants = [tenant]
 
     seen = look(agent).words
 
-    assert words in seen
+    assert words in seen, seen[seen.index("Health score") :][:120]
     assert f"{VIP} VIP" in seen
 
 
