@@ -174,10 +174,7 @@ def test_a_password_that_a_browser_sends_by_itself_opens_nothing_but_pages(agent
     assert (answer.status_code != 401) == is_page
 
 
-@pytest.mark.parametrize(
-    "value",
-    ["Basic", "Basic ", "Basic !", "Basic bWU=", "Basic bWU6", "Basic bWU6YWVr", "Basic //86//8=", "Basic YQ=="],
-)
+@pytest.mark.parametrize("value", ["", " !", " bWU=", " bWU6", " bWU6YWVr", " //86//8=", " YQ=="])
 def test_basic_without_a_good_password_is_401(agent, value: str) -> None:
     assert agent.call("GET", "/", headers={"Authorization": f"Basic{value}"}).status_code == 401
 
