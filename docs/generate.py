@@ -203,7 +203,10 @@ def needs(dependant: Dependant) -> Needs | None:
 
 
 UNTOLD: Mapping[str, str] = {  # routes that OpenAPI does not describe
-    "/": "Leads to `/docs`",
+    "/": "A page: what is open, for whom, and how the agent stands",
+    "/incidents": "Leads to `/`",
+    "/incidents/{incident_id}": "A page: one incident, what was done, what proves it, its timeline",
+    "/assets/{name}": "The style sheet and the icon of these pages",
     "/docs": "Swagger's page about all this",
     "/docs/assets/{name}": "What that page needs",
     "/openapi.json": "The description of all this",
@@ -215,7 +218,8 @@ def may_call(route: APIRoute) -> str:
     found = needs(route.dependant)
     if found is None:
         return "all"
-    return f"{found.scope}, or this machine" if found._also_local else found.scope.value  # noqa: SLF001 - only told here
+    more = ", or this machine" if found._also_local else ", by HTTP Basic, too" if found._also_basic else ""  # noqa: SLF001 - only told here
+    return f"{found.scope}{more}"
 
 
 def routes() -> str:

@@ -20,7 +20,7 @@ from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.agent_record import AgentRecord
 from aetherlink.api.app import build_api
-from aetherlink.api.services import ApiServices
+from aetherlink.api.services import ApiServices, Stance
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import ANCHORS_FILE, AnchorFile
 from aetherlink.audit.anchoring import Anchoring
@@ -464,6 +464,7 @@ class Agent:
                 self.store, clock=self._clock, waker=self._runner, record=self._record, playbooks=self._book
             ),
             outside_pause=self._outside_pause,
+            stance=self._stance(),
             health=self._health,
             anchors=self._anchoring,
             ledger=self._reception,
@@ -474,6 +475,14 @@ class Agent:
             version=VERSION,
             sources=lambda: self._sources.states,
             readiness=self._unready,
+        )
+
+    def _stance(self) -> Stance:
+        settings = self._settings
+        return Stance(
+            mode=settings.mode,
+            freezes=partial(windows.all_in_force, settings.windows),
+            blind_sources=lambda: self._heartbeats.blind_sources,
         )
 
     def _unready(self) -> list[str]:

@@ -1,6 +1,8 @@
 """The audit reads both stores alike: what is whole is fine, and of each kind of change the first bad entry is named."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -9,8 +11,9 @@ from aetherlink.audit.verify import Report, verify
 from aetherlink.errors import StoreError
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.incidents.condition import Condition
+from aetherlink.model.audit import ChainState
 from aetherlink.model.ids import SourceName
-from aetherlink.model.incidents import Incident, Origin
+from aetherlink.model.incidents import Incident, IncidentStatus, Origin
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.store.audit import auditing
 from aetherlink.store.database import SqlStore
@@ -80,6 +83,63 @@ async def test_the_first_bad_entry_is_named(store: SqlStore, database: Database,
     bad = verified(database).first_bad
     assert bad is not None
     assert bad.number == CHANGES[change]
+
+
+CHAINS = {  # a change, and the first bad entry of the first and of the second incident
+    "UPDATE timeline SET text = 'other' WHERE number = 5": (3, None),
+    "UPDATE timeline SET at = at - 1 WHERE number = 4": (None, 2),
+    "UPDATE timeline SET facts = '{}' WHERE number = 1": (1, None),
+    "UPDATE timeline SET hash = 'x' WHERE number = 3": (2, None),
+    "UPDATE timeline SET pruned = 'x', text = '', facts = '{}' WHERE number = 6": (None, 3),
+    "UPDATE timeline SET sequence = 9 WHERE number = 6": (None, 3),
+    "DELETE FROM timeline WHERE number = 1": (1, None),
+    "DELETE FROM timeline WHERE number = 3": (2, None),
+    "DELETE FROM timeline WHERE number = 6": (None, 3),
+    "UPDATE incidents SET head = '' WHERE id = 'inc-0001'": (4, None),
+    "UPDATE incidents SET entries = 1 WHERE id = 'inc-0002'": (None, 4),
+}
+
+
+@pytest.mark.parametrize("change", CHAINS)
+async def test_the_chain_of_one_incident_names_its_first_bad_entry(
+    store: SqlStore, database: Database, change: str
+) -> None:
+    made = await opened(store)
+    before = [await store.read(lambda tx, one=one: tx.incidents.chain_state(one.id, most=100)) for one in made]
+    place = database.place()
+    with place.writing.begin() as connection:
+        assert connection.execute(sa.text(change)).rowcount == 1
+    place.release()
+
+    after = [await store.read(lambda tx, one=one: tx.incidents.chain_state(one.id, most=100)) for one in made]
+
+    assert before == [ChainState(3, None, is_whole=True)] * 2
+    assert tuple(each.first_bad for each in after) == CHAINS[change]
+    assert all(each.checked < (each.first_bad or 4) for each in after)
+
+
+async def test_the_chain_of_one_incident_is_checked_as_far_as_asked(store: SqlStore) -> None:
+    crm, _ = await opened(store)
+
+    part = await store.read(lambda tx: tx.incidents.chain_state(crm.id, most=2))
+    whole = await store.read(lambda tx: tx.incidents.chain_state(crm.id, most=3))
+
+    assert part == ChainState(2, None, is_whole=False)
+    assert whole == ChainState(3, None, is_whole=True)
+
+
+async def test_a_timeline_that_retention_has_emptied_is_as_it_was_stored(store: SqlStore) -> None:
+    crm, _ = await opened(store)
+    over = replace(crm, status=IncidentStatus.RESOLVED, resolved_at=START)
+
+    def work(tx) -> None:
+        stored = tx.incidents.get(crm.id)
+        tx.incidents.update(replace(over, version=stored.version), [])
+        assert tx.incidents.prune(START + timedelta(days=1), limit=10) == 1
+
+    await store.write(work)
+
+    assert await store.read(lambda tx: tx.incidents.chain_state(crm.id, most=9)) == ChainState(3, None, is_whole=True)
 
 
 async def test_the_newest_entries_come_first_and_the_newest_incident_of_a_key(store: SqlStore) -> None:

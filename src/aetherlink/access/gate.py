@@ -4,6 +4,8 @@ It takes what an ASGI scope carries (raw headers, client) and answers with a pri
 knows no route.
 """
 
+import binascii
+from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -33,15 +35,19 @@ class Gate:
         self._tokens = tokens
         self._options = options
 
-    def admit(self, headers: Headers, peer: Peer, scope: Scope, *, also_local: bool = False) -> Principal:
+    def admit(
+        self, headers: Headers, peer: Peer, scope: Scope, *, also_local: bool = False, also_basic: bool = False
+    ) -> Principal:
         """Who calls. Raises UnauthenticatedError (nobody that is known) or ForbiddenError (known, without the scope).
 
         `also_local` opens one of the seed's routes to callers without a token on this machine or in a trusted network
-        although the scope is not theirs: what they ask for is a request that policy decides.
+        although the scope is not theirs: what they ask for is a request that policy decides. `also_basic` takes the
+        token as the password of HTTP Basic, too. It is for what is only read: a browser sends that on its own, also
+        when a foreign page tells it to call.
         """
         by_name = _collected(headers)
         if b"authorization" in by_name:
-            principal = self._holder(by_name[b"authorization"])
+            principal = self._holder(by_name[b"authorization"], also_basic=also_basic)
             if not principal.may(scope):
                 raise ForbiddenError(f"the token {principal.name!r} does not have the scope {scope}")
             return principal
@@ -50,9 +56,11 @@ class Gate:
             raise UnauthenticatedError(_NO_TOKEN)
         return Principal(name, LOCAL_SCOPES)
 
-    def _holder(self, values: list[bytes]) -> Principal:
+    def _holder(self, values: list[bytes], *, also_basic: bool) -> Principal:
         scheme, _, secret = values[0].decode("latin-1").partition(" ")
         secret = secret.strip()
+        if also_basic and scheme.lower() == "basic":
+            scheme, secret = "bearer", _password(secret)
         if len(values) != 1 or scheme.lower() != "bearer" or not is_well_formed(secret):
             raise UnauthenticatedError("the Authorization header is not one `Bearer TOKEN`")
         principal = self._tokens.holder(secret)
@@ -112,6 +120,14 @@ def _parsed(peer: str) -> IPv4Address | IPv6Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+def _password(credentials: str) -> str:
+    """The password of HTTP Basic, whatever the name before it; empty when there is none."""
+    try:
+        return b64decode(credentials, validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def _is_forwarded(headers: dict[bytes, list[bytes]]) -> bool:

@@ -24,17 +24,24 @@ _LONGEST_PATH = 200  # characters, in the log
 class Needs(SecurityBase):
     """A dependency that answers with the principal, or raises what the gate raises."""
 
-    def __init__(self, gate: Gate, scope: Scope, *, also_local: bool = False) -> None:
+    def __init__(self, gate: Gate, scope: Scope, *, also_local: bool = False, also_basic: bool = False) -> None:
         self.model = HTTPBearer(description="A token of `aether token create`; the operator's is in data_dir.")
         self.scheme_name = "token"
         self.scope = scope
         self._gate = gate
         self._also_local = also_local
+        self._also_basic = also_basic
 
     def __call__(self, request: Request) -> Principal:
         """Who calls. Raises UnauthenticatedError or ForbiddenError."""
         try:
-            return self._gate.admit(request.headers.raw, request.client, self.scope, also_local=self._also_local)
+            return self._gate.admit(
+                request.headers.raw,
+                request.client,
+                self.scope,
+                also_local=self._also_local,
+                also_basic=self._also_basic,
+            )
         except (UnauthenticatedError, ForbiddenError) as refusal:
             if request.method not in _READING:  # who tried to change something is on record
                 where = request.client.host if request.client else "a socket"
@@ -65,9 +72,9 @@ class GuardedRoute(APIRoute):
         return guarded
 
 
-def guarded_router(*, prefix: str = "", tag: str) -> APIRouter:
+def guarded_router(*, prefix: str = "", tag: str, route_class: type[GuardedRoute] = GuardedRoute) -> APIRouter:
     """A router whose routes are all guarded."""
-    return APIRouter(prefix=prefix, tags=[tag], route_class=GuardedRoute)
+    return APIRouter(prefix=prefix, tags=[tag], route_class=route_class)
 
 
 def _calls(dependant: Dependant) -> Iterator[object]:

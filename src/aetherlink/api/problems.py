@@ -87,13 +87,18 @@ async def _ours(request: Request, error: Exception) -> Response:
         return response(error.status, str(error), instance=instance, error_type=error.kind)
     if isinstance(error, errors.RejectedError) and error.kind == "timeout":
         return response(504, str(error), instance=instance, error_type=error.kind)
-    if isinstance(error, errors.StoreError):
-        _log.error("%s: the store cannot be used: %s", instance, error)
-        return response(503, str(errors.StoreError()), instance=instance)  # its own words may name files
-    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), None)
+    status, words = told(error, instance=instance)
     if status is None:
         return await _unexpected(request, error)
-    return response(status, str(error), instance=instance)
+    return response(status, words, instance=instance)
+
+
+def told(error: Exception, *, instance: str) -> tuple[int | None, str]:
+    """The status of an error and what callers are told of it, for JSON and for pages; no status: it is a bug."""
+    if isinstance(error, errors.StoreError):
+        _log.error("%s: the store cannot be used: %s", instance, error)
+        return 503, str(errors.StoreError())  # its own words may name files
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), None), str(error)
 
 
 async def _misfit(request: Request, error: Exception) -> Response:

@@ -15,6 +15,7 @@ from aetherlink.api.routers import (
     incident_acts,
     incidents,
     ledger,
+    pages,
     pause,
     playbooks,
     probes,
@@ -43,4 +44,5 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     tokens.router,
     audit.router,
     docs_page.router,
+    pages.router,
 )

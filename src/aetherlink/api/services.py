@@ -1,7 +1,8 @@
 """What the API needs of the rest of the house, handed in once by the app."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry
 
@@ -10,11 +11,25 @@ from aetherlink.access.tokens import TokenBook
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.commands import Commands
 from aetherlink.incident_commands import IncidentCommands
+from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceState
 from aetherlink.pause_commands import PauseCommands
 from aetherlink.ports import AnchorView, Clock, HealthView, LedgerView, OutsidePause, PlaybookView, QueryClient, Store
 from aetherlink.promotion_commands import PromotionCommands
+
+
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """What holds the agent back as a whole, besides pauses and brakes.
+
+    `mode` is the most that it does by itself, `freezes` the windows that forbid changes at an instant, in words, and
+    `blind_sources` are those whose heartbeat has stopped.
+    """
+
+    mode: Mode
+    freezes: Callable[[datetime], Sequence[str]]
+    blind_sources: Callable[[], Collection[SourceName]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,7 @@ class ApiServices:
     pause_commands: PauseCommands
     promotion_commands: PromotionCommands
     outside_pause: OutsidePause
+    stance: Stance
     health: HealthView
     anchors: AnchorView
     ledger: LedgerView

@@ -135,7 +135,8 @@ def _confirmed(id_: str, wanted: str | None, *, as_json: bool, **where: Any) -> 
 
 def _show(action: Mapping[str, Any], approval: Mapping[str, Any]) -> None:
     """Everything that is approved, with ids and names as they are, and who asked for it."""
-    from aetherlink.cli.printing import flat, print_table
+    from aetherlink.cli.printing import print_table
+    from aetherlink.lib.flattening import flat
 
     asked = {
         "action": action.get("id"),

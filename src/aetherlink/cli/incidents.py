@@ -71,7 +71,8 @@ def show(
 
 
 def _print_facts(found: Mapping[str, Any]) -> None:
-    from aetherlink.cli.printing import flat, labels, print_table
+    from aetherlink.cli.printing import labels, print_table
+    from aetherlink.lib.flattening import flat
 
     facts = {name: value for name, value in found.items() if not isinstance(value, dict | list)}
     if isinstance(found.get("labels"), dict):

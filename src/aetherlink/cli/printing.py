@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import typer
 
@@ -34,20 +34,6 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, non
         return
     table.columns[0].no_wrap = True  # an id that is folded cannot be copied
     Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
-
-
-def flat(found: Mapping[str, object], path: str = "") -> Iterator[tuple[str, object]]:
-    """Every single value in it with its path, such as `plan.target`; what holds nothing is left out."""
-    for name, value in found.items():
-        here = f"{path}{name}"
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{here}.")
-        elif isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
-            yield from flat({str(place): each for place, each in enumerate(value, start=1)}, f"{here}.")
-        elif isinstance(value, list):
-            yield here, ", ".join(map(str, value))
-        else:
-            yield here, value
 
 
 def plain(text: str) -> str:

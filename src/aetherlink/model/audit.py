@@ -51,3 +51,14 @@ class HeadRow(NamedTuple):
     incident_id: str
     entries: int
     number: int | None
+
+
+class ChainState(NamedTuple):
+    """How many entries of an incident's timeline are as they were stored, from the first one on, and the first bad one.
+
+    `is_whole` says that all of them were looked at.
+    """
+
+    checked: int
+    first_bad: int | None
+    is_whole: bool

@@ -75,8 +75,14 @@ Window = WeeklyWindow | SingleWindow
 
 def in_force(windows: Iterable[Window], now: datetime, scopes: frozenset[str]) -> str | None:
     """The first window that forbids changes to what these scopes describe, in words; None: none does."""
-    for window in windows:
-        if covers(window.scope, scopes) and window.holds(now):
-            what = "" if window.scope == EVERYTHING else f" of {window.scope}"
-            return f"freeze window {window.name}{what}: {window.words}"
-    return None
+    return next((_words(window) for window in windows if covers(window.scope, scopes) and window.holds(now)), None)
+
+
+def all_in_force(windows: Iterable[Window], now: datetime) -> list[str]:
+    """Every window that forbids changes to anything now, in words."""
+    return [_words(window) for window in windows if window.holds(now)]
+
+
+def _words(window: Window) -> str:
+    what = "" if window.scope == EVERYTHING else f" of {window.scope}"
+    return f"freeze window {window.name}{what}: {window.words}"

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from aetherlink.model.actions import Action, ActionFilter, Started
 from aetherlink.model.alerts import Alert, AlertFilter, Episode, Standing, StoredAlert
-from aetherlink.model.audit import AuditRow, HeadRow
+from aetherlink.model.audit import AuditRow, ChainState, HeadRow
 from aetherlink.model.brakes import Brake
 from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, PlaybookName, SourceName, TargetName
@@ -163,6 +163,10 @@ class IncidentRows(Protocol):
 
     def timeline(self, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
         """Entries in order, those with a sequence above `after`."""
+        ...
+
+    def chain_state(self, incident_id: IncidentId, *, most: int) -> ChainState:
+        """Whether its timeline is as it was stored; of its entries the first ones, so many at most."""
         ...
 
     def given_up(self, *, limit: int, before: IncidentId | None = None) -> list[Incident]:

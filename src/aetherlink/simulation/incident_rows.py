@@ -6,6 +6,7 @@ from datetime import datetime
 
 from aetherlink.errors import StoreError
 from aetherlink.lib.plain_text import plain
+from aetherlink.model.audit import ChainState
 from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import Due, Incident, IncidentFilter, IncidentHead, IncidentStatus, Origin
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
@@ -151,6 +152,11 @@ class MemoryIncidentRows:
         """See ports.IncidentRows."""
         entries = self._table.timelines.get(incident_id, ())
         return [one for one in entries if one.sequence > after][:limit]
+
+    def chain_state(self, incident_id: IncidentId, *, most: int) -> ChainState:
+        """Nobody but this process can change them."""
+        count = len(self.timeline(incident_id, limit=most + 1, after=0))
+        return ChainState(min(count, most), None, count <= most)
 
     def given_up(self, *, limit: int, before: IncidentId | None = None) -> list[Incident]:
         """See ports.IncidentRows."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from aetherlink.lib.hash_chain import FIRST
 from aetherlink.model.actions import Plan
+from aetherlink.model.audit import ChainState
 from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import (
     Due,
@@ -22,7 +23,7 @@ from aetherlink.model.incidents import (
     Stage,
 )
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
-from aetherlink.store import heads, pruning, rows, timeline
+from aetherlink.store import chain_check, heads, pruning, rows, timeline
 from aetherlink.store.layer import Layer
 from aetherlink.store.prepared import Prepared
 from aetherlink.store.statements import run, text_of
@@ -228,6 +229,10 @@ class SqlIncidentRows:
     def timeline(self, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
         """Entries in order, those with a sequence above `after`."""
         return timeline.page(self._connection, incident_id, limit=limit, after=after)
+
+    def chain_state(self, incident_id: IncidentId, *, most: int) -> ChainState:
+        """Whether its timeline is as it was stored; of its entries the first ones, so many at most."""
+        return chain_check.check(self._connection, self._layer.chain, incident_id, most=most)
 
     def given_up(self, *, limit: int, before: IncidentId | None = None) -> list[Incident]:
         """See ports.IncidentRows."""

@@ -32,7 +32,7 @@ from aetherlink.access.options import AuthOptions
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.agent_record import AgentRecord
-from aetherlink.api.services import ApiServices
+from aetherlink.api.services import ApiServices, Stance
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import AnchorFile
 from aetherlink.audit.anchoring import Anchoring
@@ -85,6 +85,8 @@ class World:
     reasons: Sequence[str] = ()
     sources: Sequence[SourceState] = ()
     wakes: int = 0
+    freezes: Sequence[str] = ()
+    blind: Sequence[SourceName] = ()
 
     @property
     def present(self) -> Sequence[HealthReading]:
@@ -283,6 +285,7 @@ def _build(
             known=lambda: {"target": [CRM.name], "source": [SOURCE], "playbook": ["restart-crm-api"]},
         ),
         outside_pause=PauseFile(folder / "pause", is_set=False),
+        stance=Stance(mode=mode, freezes=lambda _: world.freezes, blind_sources=lambda: world.blind),
         health=world,
         anchors=Anchoring(
             AnchorFile(folder / "data" / "audit.anchors"),

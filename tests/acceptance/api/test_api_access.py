@@ -80,7 +80,10 @@ ADMITTED: dict[str, frozenset[str]] = {
     "POST /api/v1/tokens": ADMINS,
     "GET /api/v1/tokens": ADMINS,
     "DELETE /api/v1/tokens/{token_id}": ADMINS,
-    "GET /": EVERYBODY,
+    "GET /": READERS,
+    "GET /incidents": READERS,
+    "GET /incidents/{incident_id}": READERS,
+    "GET /assets/{name}": EVERYBODY,
     "GET /docs": READERS,
     "GET /docs/assets/{name}": READERS,
     "GET /openapi.json": READERS,
@@ -142,6 +145,47 @@ def test_an_authorization_header_that_is_no_bearer_token_is_401_even_here(agent,
     answer = agent.call("GET", "/api/v1/alerts", headers={b"Authorization": value.encode("latin-1")})
 
     assert answer.status_code == 401
+
+
+def basic(secret: str, name: str = "me") -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()}
+
+
+PAGES = ("/", "/incidents/inc-none", "/docs", "/openapi.json")
+
+
+@pytest.mark.parametrize("mode", AuthMode)
+def test_a_browser_may_send_the_token_as_a_password_for_pages(start_agent, mode: AuthMode) -> None:
+    agent = start_agent(auth=AuthOptions(mode=mode))
+
+    for path in PAGES:
+        answers = [
+            agent.call("GET", path, headers={"Via": "1.1 x", **basic(agent.secrets[name])}).status_code
+            for name in ("read", "webhook", "unknown", "revoked")
+        ]
+        assert answers == [404 if "none" in path else 200, 403, 401, 401], path
+
+
+@pytest.mark.parametrize("route", [route for route in ADMITTED if ADMITTED[route] != EVERYBODY])
+def test_a_password_that_a_browser_sends_by_itself_opens_nothing_but_pages(agent, route: str) -> None:
+    """Else a foreign page could have the browser of somebody who has given it call for it."""
+    method, path = route.split(" ")
+    is_page = path in ("/", "/incidents", "/incidents/{incident_id}", "/docs", "/docs/assets/{name}", "/openapi.json")
+
+    answer = agent.call(method, path, headers=basic(agent.secrets["operator"]), follow_redirects=False)
+
+    assert (answer.status_code != 401) == is_page
+
+
+@pytest.mark.parametrize("value", ["", " !", " bWU=", " bWU6", " bWU6YWVr", " //86//8=", " YQ=="])
+def test_basic_without_a_good_password_is_401(agent, value: str) -> None:
+    assert agent.call("GET", "/", headers={"Authorization": f"Basic{value}"}).status_code == 401
+
+
+def test_two_passwords_are_none(agent) -> None:
+    twice = [("Authorization", value) for value in basic(agent.secrets["read"]).values() for _ in range(2)]
+
+    assert agent.call("GET", "/", headers=twice).status_code == 401
 
 
 def test_a_strangers_body_is_not_judged_before_the_stranger_is(agent) -> None:

@@ -1,28 +1,14 @@
 """/docs in a real Chromium: Swagger works, asks no other server for anything, and the console stays silent."""
 
-import shutil
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
+
+from rigs.browser import browse
 
 pytestmark = pytest.mark.chromium
 WEBHOOK = "[id$=-alertmanager_webhook]"
-
-
-def browse(look: Callable[[Page], None]) -> None:
-    """Look at pages on a thread of its own: playwright's loop, left by an error, must not be this thread's for ever."""
-
-    def run() -> None:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            look(browser.new_page())
-            browser.close()
-
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(run).result()
 
 
 def test_the_page_shows_the_api_without_a_word_to_anyone_else(agent) -> None:
@@ -33,8 +19,6 @@ def test_the_page_shows_the_api_without_a_word_to_anyone_else(agent) -> None:
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
 
-        page.goto(agent.url)
-        assert page.url == f"{agent.url}/docs"
         answer = page.goto(f"{agent.url}/docs")
         page.wait_for_selector(WEBHOOK)
         page.click(f"{WEBHOOK} .opblock-summary-control")

@@ -1,15 +1,12 @@
-"""GET /docs and /openapi.json: Swagger's page with its assets from here, and no word to any other server.
-
-GET / leads there.
-"""
+"""GET /docs and /openapi.json: Swagger's page with its assets from here, and no word to any other server."""
 
 from pathlib import Path
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.responses import FileResponse
 
-from aetherlink.api.guard import Needs, guarded_router, open_to_all
+from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.services import ApiServices
 from aetherlink.errors import NotFoundError
 from aetherlink.model.principals import Scope
@@ -30,11 +27,7 @@ _POLICY = (
 def router(services: ApiServices) -> APIRouter:
     """The page, its assets, and the description that it shows."""
     routes = guarded_router(tag="docs")
-    may_read = [Depends(Needs(services.gate, Scope.READ))]
-
-    @routes.get("/", include_in_schema=False, dependencies=[Depends(open_to_all)])
-    async def home() -> RedirectResponse:
-        return RedirectResponse("/docs")
+    may_read = [Depends(Needs(services.gate, Scope.READ, also_basic=True))]  # the pages lead here
 
     @routes.get("/docs", include_in_schema=False, dependencies=may_read)
     async def docs() -> FileResponse:

@@ -1,0 +1,55 @@
+"""Errors as pages: what is wrong and what to do, where the API would answer with a problem in JSON."""
+
+import http
+from collections.abc import Awaitable, Callable, Mapping
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+
+from aetherlink.api import problems
+from aetherlink.api.guard import GuardedRoute
+from aetherlink.api.pages.writing import page
+from aetherlink.errors import AetherError
+from aetherlink.ports import Clock
+
+_HEADERS: Mapping[int, Mapping[str, str]] = {
+    401: {"WWW-Authenticate": 'Basic realm="aetherlink", charset="UTF-8"'},
+    503: {"Retry-After": "5"},
+}
+
+
+def page_route(clock: Clock) -> type[GuardedRoute]:
+    """The kind of route whose errors are pages."""
+
+    class PageRoute(GuardedRoute):
+        """A guarded route that answers our own errors with a page."""
+
+        def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # as GuardedRoute
+            handle = super().get_route_handler()
+
+            async def paged(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except RequestValidationError:
+                    return _refusal(clock, 400, "this address has a part that no page of the agent leads to")
+                except AetherError as error:
+                    status, words = problems.told(error, instance=request.url.path)
+                    if status is None:
+                        raise
+                    return _refusal(clock, status, words)
+
+            return paged
+
+    return PageRoute
+
+
+def _refusal(clock: Clock, status: int, words: str) -> Response:
+    return page(
+        "refusal.html",
+        now=clock.now(),
+        status=status,
+        headers=_HEADERS.get(status),
+        code=status,
+        title=http.HTTPStatus(status).phrase,
+        words=words,
+    )

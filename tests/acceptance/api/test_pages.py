@@ -1,0 +1,504 @@
+"""The pages at / and /incidents/ID over real HTTP: what they show, to whom, and what becomes of hostile values."""
+
+import asyncio
+import html.parser
+import sqlite3
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from aetherlink.access.options import AuthMode, AuthOptions
+from aetherlink.model.actions import (
+    VERDICT_FACT,
+    Action,
+    ActionState,
+    Approval,
+    Grant,
+    Outcome,
+    OutcomeStatus,
+    Plan,
+    Verb,
+    Verdict,
+)
+from aetherlink.model.brakes import Brake
+from aetherlink.model.decisions import Decision, Effect, Mode, Objection
+from aetherlink.model.health import HealthReading, HealthStatus
+from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, SourceName, TargetName
+from aetherlink.model.incidents import IncidentStatus
+from aetherlink.model.sources import SourceKind, SourceState
+from aetherlink.model.timeline import Entry, EventKind
+from rigs.hostile_values import ATTACKS
+
+VIP = "vip-umbrella"
+HOSTILE = (*ATTACKS, "<script>alert(1)</script>", '"><img src=x onerror=x>')
+UNKNOWN = ("inc-none", "act-1", "<script>", "%22%3E", "inc-NOPE", "%00", "%F0%9F%98%80", "...")
+INLINE = {"a", "bdi", "code", "span", "strong", "time"}
+
+
+@dataclass
+class Seen(html.parser.HTMLParser):
+    """What a browser would make of a page: its text, its elements, its links."""
+
+    text: str = ""
+    tags: list[str] = field(default_factory=list)
+    links: list[dict[str, str | None]] = field(default_factory=list)
+    attributes: set[str] = field(default_factory=set)
+    headings: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.text += "" if tag in INLINE else " "
+        self.attributes |= {name for name, _ in attrs}
+        if tag == "a":
+            self.links.append(dict(attrs))
+        if tag in ("h1", "h2", "h3", "h4"):
+            self.headings.append(int(tag[1]))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.text.split())
+
+    def links_to(self, start: str) -> list[str]:
+        return [link["href"] for link in self.links if (link["href"] or "").startswith(start)]
+
+
+def look(agent, path: str = "/", status: int = 200, **more: Any) -> Seen:
+    answer = agent.call("GET", path, **more)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    seen = Seen()
+    seen.feed(answer.text)
+    return seen
+
+
+def fire(agent, name: str, *, annotations: dict[str, str] | None = None, **labels: str) -> str:
+    """An alert as its source sends it; the id of the newest incident."""
+    alert = {
+        "status": "firing",
+        "labels": {"alertname": name, "severity": "critical", "service": name.lower(), **labels},
+        "annotations": {"summary": f"{name} is wrong", **(annotations or {})},
+        "startsAt": datetime.now(UTC).isoformat(),
+        "endsAt": "0001-01-01T00:00:00Z",
+    }
+    assert agent.call("POST", "/alertmanager", json={"alerts": [alert]}).status_code == 200
+    return agent.call("GET", "/api/v1/incidents?limit=1").json()["items"][0]["id"]
+
+
+PLAN = Plan(Verb.RESTART, TargetName("crm-api"), PlaybookName("restart-crm-api"), when="up == 0", verify="up == 1")
+OBSERVED = Decision(
+    Effect.OBSERVE,
+    "mode_allows",
+    "mode is observe",
+    (
+        Objection(Effect.OBSERVE, "mode_allows", "mode is observe"),
+        Objection(Effect.DENY, "cooldown_over", "it was restarted 5 s ago"),
+    ),
+)
+
+
+def put(agent, incident_id: str, number: int = 1, **more: Any) -> Action:
+    """Store an action as the incident's latest."""
+    made = Action(
+        **{
+            "id": ActionId(f"act-{number:04d}"),
+            "plan": PLAN,
+            "reason": "the API is down",
+            "requested_by": "playbook:restart-crm-api",
+            "decision": OBSERVED,
+            "state": ActionState.REFUSED,
+            "created_at": datetime.now(UTC),
+            "incident_id": IncidentId(incident_id),
+            **more,
+        }
+    )
+
+    def work(rows) -> None:
+        rows.actions.put(made)
+        incident = rows.incidents.get(IncidentId(incident_id))
+        assert rows.incidents.update(replace(incident, action_id=made.id), [])
+
+    asyncio.run(agent.store.write(work))
+    return made
+
+
+def note(agent, incident_id: str, *texts: str, kind: EventKind = EventKind.NOTE, **facts: object) -> None:
+    def work(rows) -> None:
+        entries = [Entry(kind, datetime.now(UTC), text, facts) for text in texts]
+        assert rows.incidents.update(rows.incidents.get(IncidentId(incident_id)), entries)
+
+    asyncio.run(agent.store.write(work))
+
+
+def test_with_nothing_open_it_says_so_and_how_the_agent_stands(agent) -> None:
+    seen = look(agent)
+
+    assert "Nothing is open" in seen.words
+    assert "No alert fires that the agent has heard of" in seen.words
+    assert "observe it changes nothing, and says what it would do" in seen.words
+    assert "Health score not read yet" in seen.words
+
+
+def test_what_is_open_is_shown_with_whom_it_is_for_vips_first(agent) -> None:
+    vip = fire(agent, "VipDown", tenant=VIP)
+    other = fire(agent, "OtherDown", tenant="acme-corp", severity="warning")
+
+    seen = look(agent)
+
+    assert "2 incidents are open" in seen.words
+    assert "1 critical 1 warning" in seen.words
+    assert seen.links_to("/incidents/") == [f"/incidents/{vip}", f"/incidents/{other}"]
+    assert f"for {VIP} service vipdown source lab open since" in seen.words
+    assert "1 firing" in seen.words
+    assert "ago)" in seen.words or "just now" in seen.words
+
+
+def test_lists_are_paged_by_the_cursors_of_the_api_each_by_itself(agent) -> None:
+    """A page of one list leaves the other where it is."""
+    everybody = [fire(agent, f"Down{number}", tenant=f"{VIP if number < 30 else 'acme-corp'}") for number in range(60)]
+    pages, paths = [], ["/"]
+    for path in paths:
+        seen = look(agent, path)
+        pages.append(seen.links_to("/incidents/"))
+        paths += [link["href"] for link in seen.links if link.get("rel") == "next" and link["href"] not in paths]
+
+    assert [len(page) for page in pages[:1]] == [50]
+    assert {link for page in pages for link in page} == {f"/incidents/{one}" for one in everybody}
+    assert len(paths) == 4  # the first of both, the second of either, the second of both
+    assert all(len(page) <= 50 for page in pages)
+
+
+def test_lists_are_narrowed_by_severity_and_by_what_was_resolved(agent) -> None:
+    fire(agent, "Bad", tenant="a")
+    info = fire(agent, "Small", tenant="b", severity="info")
+
+    narrowed = look(agent, look(agent).links_to("/?severity=info")[0])
+
+    assert narrowed.links_to("/incidents/") == [f"/incidents/{info}"]
+    assert "Nothing was resolved yet." in look(agent, "/?status=resolved").words
+    agent.call("POST", f"/api/v1/incidents/{info}/close", token="operate", json={"reason": "it is fine"})
+    resolved = look(agent, "/?status=resolved")
+    assert resolved.links_to("/incidents/") == [f"/incidents/{info}"]
+    assert "resolved just now, after" in resolved.words or "s ago, after" in resolved.words
+
+
+def test_it_says_what_the_agent_would_have_done_by_which_rule_and_why(agent) -> None:
+    put(agent, fire(agent, "Down"))
+
+    assert "Would have done: restart crm-api by playbook restart-crm-api" in look(agent).words
+    assert "Only observed by mode_allows: mode is observe" in look(agent).words
+
+
+def test_without_an_action_it_says_what_was_said_last(agent) -> None:
+    note(agent, fire(agent, "Down"), "no playbook matches Down")
+
+    assert "Nothing was done. Last: no playbook matches Down" in look(agent).words
+
+
+def test_what_waits_for_a_person_comes_first_with_the_command(agent) -> None:
+    incident = fire(agent, "Down")
+    now = datetime.now(UTC)
+    shown = {"plan": {"verb": "restart", "target": "crm-api"}, "undo": "a restart cannot be undone", "evidence": ""}
+    approval = Approval("9f" * 32, now, now + timedelta(minutes=30), shown, needed=2, grants=(Grant("ann", now),))
+    asked = Decision(Effect.NEEDS_APPROVAL, "mode_allows", "mode is approve")
+    put(agent, incident, state=ActionState.WAITING_APPROVAL, decision=asked, approval=approval)
+
+    seen, one = look(agent), look(agent, f"/incidents/{incident}")
+
+    assert "1 approval" in seen.words
+    assert "1 of 2 said yes. aether approve act-0001" in seen.words
+    assert "Waits for approval: restart crm-api" in one.words
+    assert "1 of 2 said yes (ann)" in one.words
+    assert "undo a restart cannot be undone" in one.words
+
+
+def test_what_holds_the_agent_back_is_said(agent) -> None:
+    agent.call("POST", "/api/v1/pause", token="operate", json={"reason": "we move it", "scope": "target:crm-api"})
+    brake = Brake("playbook:restart-crm-api", datetime.now(UTC), "it did not help", "agent")
+    asyncio.run(agent.store.write(lambda rows: rows.brakes.put(brake)))
+    agent.world.blind = [SourceName("prod")]
+    agent.world.freezes = ["freeze window friday: it is Friday"]
+    agent.world.sources = [SourceState(SourceName("lab"), SourceKind.PROMETHEUS, False, datetime.now(UTC), "refused")]
+    agent.world.reasons = ["the pipeline does not run"]
+
+    words = look(agent).words
+
+    assert "Not ready. the pipeline does not run" in words
+    assert "Blind. The heartbeat of source prod has stopped" in words
+    assert "Prometheus of lab does not answer. Nothing can be measured there" in words
+    assert "Paused: target:crm-api. we move it By operate-test" in words
+    assert "Frozen. freeze window friday: it is Friday" in words
+    assert "Held back: playbook:restart-crm-api. it did not help By agent" in words
+    assert "But it does not see everything now" in words
+
+
+def test_a_pause_from_outside_is_said(agent) -> None:
+    (agent.data_dir.parent / "pause").write_text("we look at it\n")
+
+    assert "Paused." in look(agent).words
+
+
+@pytest.mark.parametrize(
+    ("status", "score", "words"),
+    [
+        (HealthStatus.OK, 97.34, "Health score 97.3 ok read 2 h 3 min ago"),
+        (HealthStatus.LOW, 12.0, "Health score 12.0 low read 2 h 3 min ago, low 3 times in a row"),
+        (HealthStatus.NO_DATA, None, "Health score no data read 2 h 3 min ago"),
+        (HealthStatus.ERROR, None, "Health score no answer read 2 h 3 min ago"),
+    ],
+)
+def test_the_health_score_comes_with_its_age(agent, status: HealthStatus, score: float | None, words: str) -> None:
+    agent.world.latest = HealthReading(
+        datetime.now(UTC) - timedelta(hours=2, minutes=3, seconds=20), status, score, consecutive_low=3
+    )
+    tenant = HealthReading(datetime.now(UTC), status, score, tenant=VIP, vip=True)
+    agent.world.tenants = [tenant]
+
+    seen = look(agent).words
+
+    assert words in seen, seen[seen.index("Health score") :][:120]
+    assert f"{VIP} VIP" in seen
+
+
+def test_an_incident_shows_what_was_done_and_what_proves_it(agent) -> None:
+    incident = fire(agent, "Down", tenant="acme-corp", annotations={"runbook_url": "https://wiki.example.com/down"})
+    now = datetime.now(UTC)
+    done = put(
+        agent,
+        incident,
+        state=ActionState.FINISHED,
+        decision=Decision(Effect.ALLOW, "all_rules", "no rule has anything against it"),
+        started_at=now - timedelta(seconds=9),
+        finished_at=now - timedelta(seconds=2),
+        outcome=Outcome(OutcomeStatus.DONE, "1 of 1 ready"),
+        facts={VERDICT_FACT: Verdict.RECOVERED.value},
+    )
+    facts = {"action_id": done.id, "detail": "up 1", "sample_at": "2026-03-01T12:00:00.5+00:00"}
+    note(agent, incident, "the repair worked: `up == 1` has held", kind=EventKind.VERIFIED, **facts)
+
+    words = look(agent, f"/incidents/{incident}").words
+
+    assert "Down is wrong critical open" in words
+    assert "For acme-corp" in words
+    assert "Done, and it helped: restart crm-api by playbook restart-crm-api" in words
+    assert "Allowed by all_rules: no rule has anything against it Outcome done: 1 of 1 ready" in words
+    assert "after 7 s" in words
+    assert "Proved by up == 1" in words
+    assert "the repair worked: up == 1 has held up 1 oldest sample of 2026-03-01 12:00:00 UTC" in words
+    assert "Labels (4)" in words
+    assert "https://wiki.example.com/down" in words
+
+
+def test_other_actions_of_an_incident_are_shown_and_every_objection(agent) -> None:
+    incident = fire(agent, "Down")
+    put(agent, incident, 1)
+    put(agent, incident, 2)
+
+    words = look(agent, f"/incidents/{incident}").words
+
+    assert words.count("Would have done: restart crm-api") == 2
+    assert "Everything that the rules have against it (2)" in words
+    assert "cooldown_over deny: it was restarted 5 s ago" in words
+    assert "Other actions" in words
+
+
+def test_a_timeline_is_paged_from_its_end_and_in_order(agent) -> None:
+    incident = fire(agent, "Down")
+    note(agent, incident, *(f"note {number:03d}" for number in range(120)))
+
+    newest = look(agent, f"/incidents/{incident}")
+    earlier = look(agent, newest.links_to(f"/incidents/{incident}?after=")[0])
+    first = look(agent, f"/incidents/{incident}?after=0")
+
+    def notes(seen: Seen) -> list[str]:
+        return [f"{number:03d}" for number in range(120) if f"note {number:03d}" in seen.words]
+
+    places = [newest.words.index(f"note {number}") for number in notes(newest)]
+    assert places == sorted(places)
+    assert len(notes(newest)) == 50
+    assert notes(newest)[-1] == "119"
+    assert notes(earlier) == [f"{number:03d}" for number in range(20, 70)]
+    assert "note 000" in first.words
+    assert "The chain is intact: 122 entries are as they were stored." in newest.words
+
+
+def test_a_changed_timeline_is_not_called_intact(agent) -> None:
+    incident = fire(agent, "Down")
+    note(agent, incident, "one", "two")
+    with sqlite3.connect(agent.data_dir / "aether.db") as database:
+        database.execute("UPDATE timeline SET text = 'nothing happened' WHERE text = 'one'")
+
+    words = look(agent, f"/incidents/{incident}").words
+
+    assert "Entry 3 is not as it was stored, or is gone." in words
+    assert "intact" not in words
+
+
+def test_alerts_of_an_incident_are_paged(agent) -> None:
+    labels = {"service": "crm", "tenant": "acme-corp"}
+    for number in range(25):
+        incident = fire(agent, "Down", instance=f"host-{number}", **labels)
+
+    first = look(agent, f"/incidents/{incident}")
+    second = look(agent, first.links_to(f"/incidents/{incident}?alerts=")[0])
+
+    assert first.tags.count("article") == 20
+    assert second.tags.count("article") == 5
+
+
+@pytest.mark.parametrize("place", ["title", "label", "annotation", "note"])
+def test_hostile_values_change_nothing_but_text(agent, place: str) -> None:
+    attacks = [
+        attack for attack in (*ATTACKS, "<script>alert(1)</script>", '"><img src=x onerror=x>') if attack.strip()
+    ]
+    plain = look(agent, f"/incidents/{fire(agent, 'Plain', annotations={'z': 'z'}, z='z')}")
+    incident = fire(agent, "Hostile", annotations={"z": "z"}, z="z")
+    if place == "note":
+        note(agent, incident, *attacks[:48])
+        allowed = set(plain.tags) | {"code", "details", "summary", "nav"}
+    else:
+        named = {f"x{number}": attack for number, attack in enumerate(attacks)}
+        title = {"summary": "".join(attack for attack in attacks if len(attack) < 100)}
+        notes = title if place == "title" else named
+        incident = fire(agent, "Other", **({"annotations": notes} if place != "label" else named))
+        allowed = set(plain.tags)
+
+    for path in ("/", f"/incidents/{incident}"):
+        seen = look(agent, path)
+        assert set(seen.tags) - allowed - {"a", "section", "table"} - set(look(agent, "/").tags) == set()
+        assert not {name for name in seen.attributes if name.startswith("on")}
+        assert "script" not in seen.tags
+        assert not {"\u202e", "\x1b", "\x00", "\u2028", "\ufeff"} & set(seen.text)
+        assert all(link["href"].startswith(("/", "#", "https://", "http://", "?")) for link in seen.links)
+
+
+def test_links_of_others_are_of_the_web_and_tell_them_nothing(agent) -> None:
+    bad = {"a": "javascript:alert(1)", "b": "https://good.example@evil.example/", "c": "data:text/html,x"}
+    incident = fire(agent, "Down", annotations={"runbook_url": "https://wiki.example/down?a=1&b=2", **bad})
+
+    outside = [link for link in look(agent, f"/incidents/{incident}").links if not link["href"].startswith(("/", "#"))]
+
+    assert [link["href"] for link in outside] == ["https://wiki.example/down?a=1&b=2"]
+    assert "noreferrer" in outside[0]["rel"]
+
+
+def test_values_are_bounded_and_so_is_the_page(agent) -> None:
+    many = {f"label_{number:04d}": "x" * 5_000 for number in range(150)}
+    incident = fire(agent, "Down", annotations=dict(many), **many)
+
+    answer = agent.call("GET", f"/incidents/{incident}")
+
+    assert len(answer.text) < 200_000
+    assert "(5,000 characters)" in answer.text
+    assert "more are left out here; the API has them." in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/incidents/inc-none", "/assets/page.css", "/?cursor=x"])
+def test_every_answer_carries_the_headers(agent, path: str) -> None:
+    headers = agent.call("GET", path).headers
+
+    assert headers["content-security-policy"] == (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["cache-control"] == ("no-cache" if "css" in path else "no-store")
+
+
+@pytest.mark.parametrize("incident_id", UNKNOWN)
+def test_an_unknown_incident_is_a_404_page(agent, incident_id: str) -> None:
+    seen = look(agent, f"/incidents/{incident_id}", 404)
+
+    assert "There is nothing here" in seen.words
+    assert "script" not in seen.tags
+
+
+@pytest.mark.parametrize("query", ["cursor=x", "vip_cursor=inc-", "status=lost", "refresh=0", "severity=x", "cursor="])
+def test_an_invented_address_is_a_400_page(agent, query: str) -> None:
+    assert "What is open" in look(agent, f"/?{query}", 400).words
+
+
+def test_an_invented_place_in_an_incident_is_a_400_page(agent) -> None:
+    incident = fire(agent, "Down")
+
+    for query in ("after=-1", "after=x", "alerts=x", "actions=inc-1", f"after={10**12}"):
+        look(agent, f"/incidents/{incident}?{query}", 400)
+
+
+def test_a_store_that_cannot_be_used_is_a_503_page_with_words(agent) -> None:
+    for file in agent.data_dir.glob("aether.db*"):
+        file.write_bytes(b"this is no database")
+
+    answer = agent.call("GET", "/")
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert "The agent cannot look it up right now" in answer.text
+    assert str(agent.data_dir) not in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "rebound.example"}, {"X-Forwarded-For": "10.1.1.1"}, {"Origin": "http://x"}]
+)
+def test_a_stranger_is_told_how_to_see_it_and_nothing_else(agent, headers: dict[str, str]) -> None:
+    incident = fire(agent, "Secret", tenant=VIP)
+
+    for path in ("/", f"/incidents/{incident}"):
+        answer = agent.call("GET", path, headers=headers)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == 'Basic realm="aetherlink", charset="UTF-8"'
+        assert "give the token as the" in answer.text
+        assert "Secret" not in answer.text
+        assert VIP not in answer.text
+
+
+def test_a_token_without_the_scope_is_a_403_page(start_agent) -> None:
+    agent = start_agent(auth=AuthOptions(mode=AuthMode.TOKEN))
+
+    assert "This token may not read" in look(agent, "/", 403, token="webhook").words
+    assert "Nothing is open" in look(agent, "/", token="read").words
+
+
+def test_incidents_alone_lead_to_the_list(agent) -> None:
+    answer = agent.call("GET", "/incidents", follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["location"]) == (307, "/")
+
+
+@pytest.mark.parametrize("name", ["nope", "..%2Fwriting.py", "page.css%00", ".."])
+def test_only_the_assets_that_there_are_are_served(agent, name: str) -> None:
+    assert agent.call("GET", f"/assets/{name}").status_code in (404, 307, 200 if name == ".." else 404)
+
+
+def test_it_loads_itself_anew_only_when_asked(agent) -> None:
+    assert "http-equiv" not in agent.call("GET", "/").text
+    assert '<meta http-equiv="refresh" content="30">' in agent.call("GET", look(agent).links_to("/?refresh=30")[0]).text
+
+
+def test_headings_and_landmarks_are_in_order(agent) -> None:
+    incident = fire(agent, "Down", annotations={"a": "b"})
+    put(agent, incident)
+    for path in ("/", f"/incidents/{incident}"):
+        seen = look(agent, path)
+        steps = zip(seen.headings, seen.headings[1:], strict=False)
+        assert seen.headings.count(1) == 1
+        assert all(later - earlier <= 1 for earlier, later in steps)
+        assert {"header", "nav", "main", "footer"} <= set(seen.tags)
+        assert seen.links[0]["href"] == "#main"
+
+
+def test_the_mode_is_the_agents(start_agent) -> None:
+    assert "auto it repairs what its playbooks allow" in look(start_agent(mode=Mode.AUTO)).words
+
+
+def test_statuses_of_the_page_are_those_of_incidents() -> None:
+    assert {status.value for status in IncidentStatus} == {"open", "resolved"}
