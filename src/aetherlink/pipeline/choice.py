@@ -6,11 +6,10 @@ another target. What it has no word on is asked of the declared targets.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from aetherlink.errors import AetherError
 from aetherlink.model.actions import Target
-from aetherlink.model.alerts import Alert
 from aetherlink.model.findings import Finding
 from aetherlink.model.ids import TargetName
 from aetherlink.model.playbooks import TargetChoice
@@ -33,8 +32,12 @@ class Wanted:
         return Wanted(self.choice, others, self.service)
 
 
-async def find(finder: TargetFinder | None, wanted: Wanted, alert: Alert) -> Finding | None:
-    """What the alert's labels mean among what runs; None where nobody looks there for the step's target.
+async def find(
+    finder: TargetFinder | None, wanted: Wanted, labels: Mapping[str, str], *, since: datetime | None
+) -> Finding | None:
+    """What an alert's labels mean among what runs; None where nobody looks there for the step's target.
+
+    `since` is when it began, where that is known.
 
     An executor whose list cannot be had keeps no target of another one waiting for longer than a look. Raises
     UnreachableError, NotFoundError or AnswerError.
@@ -42,7 +45,7 @@ async def find(finder: TargetFinder | None, wanted: Wanted, alert: Alert) -> Fin
     if finder is None or not is_sought(wanted.choice, finder.executor):
         return None
     try:
-        return await finder.find(alert.labels, since=alert.starts_at, deadline=LOOK)
+        return await finder.find(labels, since=since, deadline=LOOK)
     except AetherError:
         if isinstance(other := declared(wanted.besides(finder.executor)), Target):
             return Finding(other, f"the labels name the service {wanted.service!r}")

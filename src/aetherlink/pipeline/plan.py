@@ -86,7 +86,8 @@ async def planned(world: World, occasion: Occasion) -> Step | str:
     playbook, step = occasion.playbook, occasion.step
     try:
         wanted = Wanted(step.target, world.targets, occasion.incident.service)
-        finding = await choice.find(world.finder, wanted, occasion.alert.alert)
+        alert = occasion.alert.alert
+        finding = await choice.find(world.finder, wanted, alert.labels, since=alert.starts_at)
         target = choice.chosen(finding, wanted, "" if world.finder is None else world.finder.executor)
         if isinstance(target, str):
             return target

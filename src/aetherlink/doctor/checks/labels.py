@@ -12,10 +12,13 @@ from aetherlink.doctor.findings import Finding, not_checked, not_set_up, ok, war
 from aetherlink.doctor.looking import Ground, Look, aside
 from aetherlink.doctor.words import share, some
 from aetherlink.errors import AetherError, UnreachableError
-from aetherlink.pipeline.plan import chosen
+from aetherlink.model.playbooks import PlaybookStep
+from aetherlink.pipeline import choice
+from aetherlink.ports import TargetFinder
 from aetherlink.settings import Settings
 
 _LATEST = 500
+_MOST_SOUGHT = 50  # alerts whose target is looked for among containers
 _MUCH = 0.2
 _SAY_NOTHING = frozenset({"alertname", "severity", "instance", "job", "prometheus", "monitor"})
 
@@ -47,7 +50,7 @@ async def _look(ground: Ground) -> Sequence[Finding]:
     heard = await aside(partial(_heard, settings, page.get("items", [])))
     if not heard:
         return [not_checked("what alerts say: none has come in yet")]
-    return [_tenants(heard), _services(heard), *await aside(lambda: list(_targets(settings, heard)))]
+    return [_tenants(heard), _services(heard), *await _targets(settings, heard)]
 
 
 def _heard(settings: Settings, items: Iterable[Mapping[str, Any]]) -> list[Heard]:
@@ -88,28 +91,58 @@ def _by_share(text: str, without: Sequence[Heard], heard: Sequence[Heard], meani
     return warning(text, f"name the label that says it in labels.{meaning}, or let the rules set one{they_have}")
 
 
-def _targets(settings: Settings, heard: Sequence[Heard]) -> Iterator[Finding]:
-    """As the stage plan finds them: the first playbook that matches, and the target of its first step."""
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """An alert with the playbook that matches it first, and that playbook's first step."""
+
+    alert: Heard
+    playbook: str
+    step: PlaybookStep
+
+
+async def _targets(settings: Settings, heard: Sequence[Heard]) -> Sequence[Finding]:
+    """As the stage plan finds them."""
+    matched = await aside(lambda: list(_matched(settings, heard)))
+    if not matched:
+        return [not_set_up("no alert that came in matches a playbook that acts", "docs/how-to/write-a-playbook.md")]
+    opened = outside.finder(settings)
+    try:
+        finder = None if opened is None else opened.finder
+        asked = matched if finder is None else matched[:_MOST_SOUGHT]
+        reasons = [(one, await _why_none(finder, settings, one)) for one in asked]
+    except AetherError as problem:
+        return [not_checked(f"which containers the alerts mean: {problem}")]
+    finally:
+        if opened is not None:
+            await opened.aclose()
+    return [_by_reasons([(one, reason) for one, reason in reasons if reason], len(asked))]
+
+
+def _matched(settings: Settings, heard: Sequence[Heard]) -> Iterator[Matched]:
     playbooks = outside.book(settings).playbooks
-    reasons: dict[str, list[str]] = {}
-    acted_on = 0
     for one in heard:
         playbook = next((each for each in playbooks if each.matches(one.labels)), None)
-        if playbook is None or not playbook.steps:
-            continue
-        acted_on += 1
-        target = chosen(settings.declared_targets, playbook.steps[0].target, one.service)
-        if isinstance(target, str):
-            reasons.setdefault(f"playbook {playbook.name}: {target}", []).append(one.name)
-    if not acted_on:
-        yield not_set_up("no alert that came in matches a playbook that acts", "docs/how-to/write-a-playbook.md")
-        return
-    lost = sum(map(len, reasons.values()))
+        if playbook is not None and playbook.steps:
+            yield Matched(one, playbook.name, playbook.steps[0])
+
+
+async def _why_none(finder: TargetFinder | None, settings: Settings, one: Matched) -> str:
+    """Why the alert leads to no target; empty where it does."""
+    wanted = choice.Wanted(one.step.target, settings.declared_targets, one.alert.service)
+    found = await choice.find(finder, wanted, one.alert.labels, since=None)
+    target = choice.chosen(found, wanted, "" if finder is None else finder.executor)
+    return f"playbook {one.playbook}: {target}" if isinstance(target, str) else ""
+
+
+def _by_reasons(lost: Sequence[tuple[Matched, str]], asked: int) -> Finding:
     if not lost:
-        yield ok(f"all {acted_on} alerts that match a playbook lead to a target")
-    else:
-        text = f"{share(lost, acted_on)} of the alerts that match a playbook lead to no target: {some(reasons)}"
-        yield warning(text, "declare the target under `targets`, or name in labels.service what the alerts call it")
+        return ok(f"all {asked} alerts that match a playbook lead to a target")
+    reasons = some(dict.fromkeys(reason for _, reason in lost))
+    text = f"{share(len(lost), asked)} of the alerts that match a playbook lead to no target: {reasons}"
+    return warning(
+        text,
+        "declare the target under `targets`, label its container, or name in labels.service what the alerts call it",
+    )
 
 
 def _named(alerts: Iterable[Heard]) -> str:
