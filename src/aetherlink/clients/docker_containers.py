@@ -18,6 +18,7 @@ _NEVER = 1  # the year of instants that have not been
 _LONGEST_SHOWN = 80
 _LONGEST_NAME = 250
 _MOST_NAMES = 50
+_HOST = "host"
 _TITLES = ("com.docker.compose.service", "org.opencontainers.image.title")
 
 
@@ -151,6 +152,7 @@ class _HostConfig(msgspec.Struct, rename="pascal"):
 
 class _Endpoint(msgspec.Struct, rename="pascal"):
     aliases: list[str] | None = None
+    dns_names: list[str] | None = msgspec.field(name="DNSNames", default=None)
     address: str = msgspec.field(name="IPAddress", default="")
 
 
@@ -263,12 +265,11 @@ def inspected(answer: object, *, asked: str) -> Container:
 
 
 def _names(found: _Inspected) -> tuple[str, ...]:
-    """Its image's by its last part, for what comes before that is where it lies."""
-    endpoints = (found.network_settings.networks or {}).values()
-    networked = (name for endpoint in endpoints for name in (*(endpoint.aliases or ()), endpoint.address))
-    labels = found.config.labels or {}
-    titles = [labels.get(label, "") for label in _TITLES]
-    every = (found.name.removeprefix("/"), found.config.image, found.config.hostname, *titles, *networked)
+    networks, labels = found.network_settings.networks or {}, found.config.labels or {}
+    host = "" if _HOST in networks else found.config.hostname  # in the machine's own network it is the machine's
+    every = [found.name.removeprefix("/"), found.config.image, host, *(labels.get(title, "") for title in _TITLES)]
+    for endpoint in networks.values():
+        every += [*(endpoint.aliases or ()), *(endpoint.dns_names or ()), endpoint.address]
     return tuple(dict.fromkeys(name[:_LONGEST_NAME] for name in every if name))[:_MOST_NAMES]
 
 
