@@ -39,7 +39,7 @@ from aetherlink.model.pauses import scope_problem
 from aetherlink.model.playbooks import Playbook
 from aetherlink.playbooks.book import Book
 from aetherlink.playbooks.loader import load_playbooks
-from aetherlink.policy.protection import protected_name
+from aetherlink.policy.protection import life_in, protected_name
 from aetherlink.ports import Executor
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
@@ -73,7 +73,7 @@ async def ask(settings: Settings, opened: Mapping[str, Opened]) -> dict[str, Ask
     try:
         answers = await asyncio.gather(
             *(_asked(client) for client in clients.values()),
-            *(_out_of_hand(opened[target.executor].executor, target) for target in targets),
+            *(_out_of_hand(opened[target.executor].executor, target, settings.own_names) for target in targets),
         )
     finally:
         for closing in (*clients.values(), *opened.values()):
@@ -94,12 +94,14 @@ async def _asked(client: PrometheusClient | AlertmanagerClient) -> Asked:
     return Asked(await problem_of(client) or "")
 
 
-async def _out_of_hand(executor: Executor, target: Target) -> Asked:
+async def _out_of_hand(executor: Executor, target: Target, names: frozenset[str]) -> Asked:
     """Why the executor cannot look at the target, in words, and what it could not do to it."""
     try:
         seen = await executor.observe(target, deadline=_LOOK)
     except AetherError as problem:
         return Asked(str(problem))
+    if not target.is_break_glass and (found := life_in(seen, names) or protected_name(target, names)) is not None:
+        return Asked(lacks=(f"everything is refused: it is what the agent lives on ({found})",))
     return Asked(lacks=tuple(_lacking(target, seen, executor)))
 
 

@@ -218,6 +218,8 @@ async def test_check_says_what_a_daemon_without_the_socket_proxy_cannot_do(tmp_p
         )
         for daemon.images in (None, [OLD], [NEW, OLD]):
             said.append((await asyncio.to_thread(check, tmp_path))[1])
+        daemon.containers[0].aliases = ("prometheus",)
+        said.append((await asyncio.to_thread(check, tmp_path))[1])
 
     crm = "target crm-api: crm by executor docker: "
     reason = "making containers needs `aether socket-proxy` at docker.host"
@@ -227,6 +229,7 @@ async def test_check_says_what_a_daemon_without_the_socket_proxy_cannot_do(tmp_p
     assert f"{crm}rollback is refused: no other release is known to have run\n" in said[1]
     assert "is refused" not in said[2]
     assert "are refused" not in said[2]
+    assert f"{crm}everything is refused: it is what the agent lives on (prometheus)\n" in said[3]
 
 
 def test_a_database_that_is_none_is_refused_with_its_name(tmp_path: Path) -> None:

@@ -46,6 +46,9 @@ class FakeContainer:
     swap: int = 256 * _MIB
     nano_cpus: int = 10**9
     aliases: tuple[str, ...] = ()
+    image_name: str = "acme/crm:2"
+    hostname: str = "3f2a1b4c5d6e"
+    network: str = "net"
     events: list[str] = field(default_factory=list)
     address: str = ""
 
@@ -76,14 +79,23 @@ class FakeContainer:
             "Image": self.image,
             "RestartCount": self.restarts,
             "State": state,
-            "Config": {"Image": "crm", "Labels": self.labels, "StopTimeout": self.stop_timeout},
+            "Config": {
+                "Image": self.image_name,
+                "Hostname": self.hostname,
+                "Labels": self.labels,
+                "StopTimeout": self.stop_timeout,
+            },
             "HostConfig": {
                 "RestartPolicy": {"Name": self.policy, "MaximumRetryCount": self.most_restarts},
                 "Memory": self.memory,
                 "MemorySwap": self.swap,
                 "NanoCpus": self.nano_cpus,
             },
-            "NetworkSettings": {"Networks": {"net": {"Aliases": [*self.aliases], "IPAddress": "172.20.0.5"}}},
+            "NetworkSettings": {
+                "Networks": {
+                    self.network: {"Aliases": [*self.aliases], "DNSNames": None, "IPAddress": "172.20.0.5"},
+                }
+            },
         }
 
 

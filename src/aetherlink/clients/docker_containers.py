@@ -18,6 +18,7 @@ _NEVER = 1  # the year of instants that have not been
 _LONGEST_SHOWN = 80
 _LONGEST_NAME = 250
 _MOST_NAMES = 50
+_HOST = "host"
 _TITLES = ("com.docker.compose.service", "org.opencontainers.image.title")
 
 
@@ -115,6 +116,7 @@ class Listed:
 
 class _Endpoint(msgspec.Struct):
     aliases: list[str] | None = msgspec.field(name="Aliases", default=None)
+    dns_names: list[str] | None = msgspec.field(name="DNSNames", default=None)
     ipv4: str | None = msgspec.field(name="IPAddress", default="")
     ipv6: str | None = msgspec.field(name="GlobalIPv6Address", default="")
 
@@ -281,12 +283,11 @@ def inspected(answer: object, *, asked: str) -> Container:
 
 
 def _names(found: _Inspected) -> tuple[str, ...]:
-    """Its image's by its last part, for what comes before that is where it lies."""
-    endpoints = found.network_settings.endpoints
-    networked = (name for each in endpoints for name in (*(each.aliases or ()), each.ipv4, each.ipv6))
-    labels = found.config.labels or {}
-    titles = [labels.get(label, "") for label in _TITLES]
-    every = (found.name.removeprefix("/"), found.config.image, found.config.hostname, *titles, *networked)
+    networks, labels = found.network_settings.networks or {}, found.config.labels or {}
+    host = "" if _HOST in networks else found.config.hostname  # in the machine's own network it is the machine's
+    every = [found.name.removeprefix("/"), found.config.image, host, *(labels.get(title, "") for title in _TITLES)]
+    for each in found.network_settings.endpoints:
+        every += [*(each.aliases or ()), *(each.dns_names or ()), each.ipv4 or "", each.ipv6 or ""]
     return tuple(dict.fromkeys(name[:_LONGEST_NAME] for name in every if name))[:_MOST_NAMES]
 
 

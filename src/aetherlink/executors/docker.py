@@ -200,8 +200,9 @@ class DockerExecutor:
             return Reach(
                 problem=f"making containers needs `aether socket-proxy` at docker.host, with its leave: {problem}"
             )
-        most = 1 if place.container else told.most_replicas
-        return Reach(told.before, most)
+        if place.container:
+            return Reach(told.before, 1, no_more="a container that is found by its name is one")
+        return Reach(told.before, told.most_replicas)
 
     async def _is_wanted(self, target: Target, container: Container, time: _Countdown) -> bool:
         """A stop that was seen once is kept, for the daemon forgets it before the container starts again."""

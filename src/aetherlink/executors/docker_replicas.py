@@ -59,12 +59,13 @@ class Step:
 class Reach:
     """What can be made: the image that ran before (empty: none), so many replicas at most.
 
-    `problem` says why nothing can be made; then the most are those that exist.
+    `problem` says why nothing can be made, then the most are those that exist; `no_more` why not more than the most.
     """
 
     before: str = ""
     most_replicas: int = 0
     problem: str = ""
+    no_more: str = "that is the most that the socket proxy makes (socket_proxy.max_replicas)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +101,17 @@ class Seen:
         wanted = self.wanted
         starts = [one.started_at for one in wanted if one.status is ContainerStatus.RUNNING]
         known = [start for start in starts if start is not None]
-        reach = self.reach
+        reach, image = self.reach, _common({one.container.image for one in self.replicas}, "")
         return Observation(
             ready=sum(one.is_ready for one in wanted),
             wanted=len(wanted),
             oldest_start=min(known) if known and len(known) == len(wanted) else None,
-            release=_common({one.container.image for one in self.replicas}, ""),
-            previous_release=reach.before,
+            release=image,
+            previous_release=reach.before if image else "",  # of two that run neither is the one before
             identity=",".join(sorted(one.container.id[:12] for one in self.replicas)),
             limits=self.limits,
             most_replicas=max(len(wanted) + len(self.spare), reach.most_replicas),
-            no_more=reach.problem or "that is the most that the socket proxy makes (socket_proxy.max_replicas)",
+            no_more=reach.problem or reach.no_more,
             no_release=reach.problem,
             aliases=tuple(sorted({name for one in self.replicas for name in one.container.names})),
             is_agent=self.is_agent,

@@ -25,7 +25,8 @@ def release_is_known(question: Question) -> Objection | None:
     if seen.no_release:
         return deny("release_is_known", f"{plan.words}: {seen.no_release}")
     if not plan.release and not seen.previous_release:
-        return deny("release_is_known", f"{plan.target} has no previous release to roll back to")
+        mixed = "" if seen.release else ", for its replicas run different ones"
+        return deny("release_is_known", f"{plan.target} has no previous release to roll back to{mixed}")
     return None
 
 

@@ -55,9 +55,13 @@ class Making:
         """
         container = await self.changeable(id_)
         now, key = str(container["Image"]), key_of(labels_of(container), name_of(container))
-        others = self._remembered.others(key, now)
-        before = [one for one in others if await self._inspect("images", one) is not None][:1]
-        return {"Image": now, "Before": next(iter(before), None), "MaxReplicas": self._max_replicas}
+        return {"Image": now, "Before": await self._before(key, now), "MaxReplicas": self._max_replicas}
+
+    async def _before(self, key: str, now: str) -> str | None:
+        for image in self._remembered.others(key, now):
+            if await self._inspect("images", image) is not None:
+                return image
+        return None
 
     async def look(self) -> None:
         """Settle what was under way, and remember which images run for what may be changed.

@@ -54,6 +54,13 @@ _RELEASES = (
     ),
     *each(
         "release_is_known",
+        "two of them run",
+        lambda asked: _before(planned(asked, verb=Verb.ROLLBACK), release="", previous_release=""),
+        against=EVERYBODY,
+        says="to roll back to, for its replicas run different ones",
+    ),
+    *each(
+        "release_is_known",
         "none ran before, and one is named",
         lambda asked: _rollback(asked, "a", previous_release=""),
         against=(),

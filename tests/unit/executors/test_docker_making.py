@@ -13,6 +13,7 @@ from aetherlink.executors.docker import DockerExecutor
 from aetherlink.executors.docker_options import DockerPlace
 from aetherlink.model.actions import CPU, Limits, Observation, Outcome, OutcomeStatus, Release, Replicas, Target, Wish
 from aetherlink.model.ids import TargetName
+from aetherlink.policy.protection import life_in, own_names
 from rigs.docker_server import NEW, OLD, DockerServer, FakeContainer, compose_labels, docker_server
 
 MIB = 2**20
@@ -229,6 +230,67 @@ async def test_a_target_goes_by_every_name_that_docker_has_for_it(
     seen = await observed(hands)
 
     assert {"peakpro-crm-1", "crm", "metrics-db", "172.20.0.5", "Prometheus"} <= {*seen.aliases}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, None),
+        ({"image_name": "quay.io/prometheus/prometheus:v2.53.1"}, "prometheus"),
+        ({"image_name": "prom/alertmanager@sha256:" + "a" * 64}, "alertmanager"),
+        ({"image_name": "quay.io/prometheus/node-exporter:v1"}, None),
+        ({"name": "shop-prometheus-1"}, "prometheus"),
+        ({"hostname": "prometheus"}, "prometheus"),
+        ({"hostname": "prometheus", "network": "host"}, None),  # that is the machine's
+        ({"aliases": ("metrics",)}, "metrics"),
+        ({"aliases": ("ledger",)}, "ledger"),
+        ({"labels": {**compose_labels("crm", 1), "org.opencontainers.image.title": "Alertmanager"}}, "alertmanager"),
+    ],
+)
+async def test_what_the_agent_lives_on_is_told_by_what_docker_says(
+    hands: DockerExecutor, one: FakeContainer, change: dict[str, object], told: str | None
+) -> None:
+    names = own_names(
+        prometheus=["http://metrics:9090"],
+        alertmanagers=(),
+        database_url="postgresql://a@ledger/aether",
+        protected=(),
+        docker_host="tcp://gate:2375",
+    )
+    for name, value in change.items():
+        setattr(one, name, value)
+
+    assert life_in(await observed(hands), names) == told
+
+
+@pytest.mark.parametrize("host", ["172.20.0.5", "172.20.0.50"])
+async def test_what_the_agent_asks_by_an_address_is_told_by_that(hands: DockerExecutor, host: str) -> None:
+    names = own_names(prometheus=[f"http://{host}:9090"], alertmanagers=(), database_url=None, protected=())
+
+    assert life_in(await observed(hands), names) == ("172-20-0-5" if host == "172.20.0.5" else None)
+
+
+async def test_of_two_images_that_run_neither_is_the_one_before(server: DockerServer, hands: DockerExecutor) -> None:
+    """As after a rollback that came half way: what is to come after that is for a person."""
+    server.add("peakpro-crm-2", compose_labels("crm", 2), image=OLD)
+
+    seen = await observed(hands)
+    outcome = await converged(hands, Release(OLD))
+
+    assert (seen.release, seen.previous_release, seen.no_release) == ("", "", "")
+    assert outcome.status is OutcomeStatus.DONE, outcome
+    assert server.changes == [("replace", "peakpro-crm-1")]
+
+
+async def test_a_container_by_its_name_is_one(server: DockerServer) -> None:
+    server.add("cache", {"aether.managed": "true"})
+    client = DockerDaemon(f"unix://{server.socket}")
+    hands = DockerExecutor(client, {CRM.name: DockerPlace(container="cache")}, grace=timedelta(seconds=0))
+    outcome = await converged(hands, Replicas(2))
+    await client.aclose()
+
+    assert (outcome.status, server.changes) == (OutcomeStatus.FAILED, [])
+    assert "1 can be had: a container that is found by its name is one" in outcome.reason
 
 
 async def test_the_agent_knows_its_own_container(
