@@ -16,14 +16,19 @@ REGISTRIES = {
     "executors": (
         "executors",
         "executors/registry.py",
-        {"registry", "options", "target_options", "bounds", "docker_options", "docker_replicas"},
+        {
+            *("registry", "options", "target_options", "bounds", "docker_options", "docker_replicas"),
+            # what finds a container by the labels of an alert
+            *("finding", "docker_clues", "docker_finder", "docker_finding", "docker_found", "docker_label_options"),
+            *("docker_matching", "docker_own_life"),
+        },
     ),
     "stages": (
         "pipeline",
         "pipeline/stages.py",
         {
             *("stages", "runner", "step", "strangers", "patience", "options", "metrics", "aftermath", "snapshots"),
-            *("record", "rehearsal", "turns"),
+            *("record", "rehearsal", "turns", "choice"),
         },
     ),
     "commands": (
