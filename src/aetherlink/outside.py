@@ -59,15 +59,17 @@ async def ask(settings: Settings, opened: Mapping[str, Opened]) -> dict[str, str
         clients[f"Prometheus {source.prometheus}"] = prometheus(source, settings.clients)
         for url, client in zip(source.alertmanagers, alertmanagers(source, settings.clients), strict=True):
             clients[f"Alertmanager {url}"] = client
-    targets = settings.declared_targets.values()
+    targets, looking = settings.declared_targets.values(), finder(settings)
     names = [*clients, *(f"target {one.name}: {one.service} by executor {one.executor}" for one in targets)]
+    names += [] if looking is None else [f"Docker {settings.docker.host}"]
     try:
         answers = await asyncio.gather(
             *(problem_of(client) for client in clients.values()),
             *(_out_of_hand(opened[target.executor].executor, target) for target in targets),
+            *([] if looking is None else [_out_of_sight(looking)]),
         )
     finally:
-        for closing in (*clients.values(), *opened.values()):
+        for closing in (*clients.values(), *opened.values(), *([] if looking is None else [looking])):
             await closing.aclose()
     return dict(zip(names, answers, strict=True))
 
@@ -85,6 +87,15 @@ async def _out_of_hand(executor: Executor, target: Target) -> str | None:
     """Why the executor cannot look at the target, in words; None when it can."""
     try:
         await executor.observe(target, deadline=_LOOK)
+    except AetherError as problem:
+        return str(problem)
+    return None
+
+
+async def _out_of_sight(looking: OpenedFinder) -> str | None:
+    """Why no target could be found among containers, in words; None when one could."""
+    try:
+        await looking.finder.find({}, since=None, deadline=_LOOK)
     except AetherError as problem:
         return str(problem)
     return None
