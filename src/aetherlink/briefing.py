@@ -23,6 +23,7 @@ from aetherlink.ports import Clock, Executor, Transaction
 HISTORY = timedelta(hours=1)
 _LOOK = timedelta(seconds=5)
 _SEEN_FOR = 0.5  # seconds: two decisions of one incident in a row look once
+_MOST_SEEN = 1000  # targets: those that an alert's labels find come and go
 _MOST_STARTED = 1000  # far above any budget of an hour
 
 
@@ -173,6 +174,8 @@ class Briefing:
             return last
         seen = await self._observed(name)
         if name in self.targets:
+            if len(self._looks) >= _MOST_SEEN:
+                self._looks.clear()
             self._looks[name] = (self._clock.monotonic(), seen)
         return seen
 

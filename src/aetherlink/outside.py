@@ -68,15 +68,17 @@ async def ask(settings: Settings, opened: Mapping[str, Opened]) -> dict[str, Ask
         clients[f"Prometheus {source.prometheus}"] = prometheus(source, settings.clients)
         for url, client in zip(source.alertmanagers, alertmanagers(source, settings.clients), strict=True):
             clients[f"Alertmanager {url}"] = client
-    targets = settings.declared_targets.values()
+    targets, looking = settings.declared_targets.values(), finder(settings)
     names = [*clients, *(f"target {one.name}: {one.service} by executor {one.executor}" for one in targets)]
+    names += [] if looking is None else [f"Docker {settings.docker.host}"]
     try:
         answers = await asyncio.gather(
             *(_asked(client) for client in clients.values()),
             *(_out_of_hand(opened[target.executor].executor, target, settings.own_names) for target in targets),
+            *([] if looking is None else [_out_of_sight(looking)]),
         )
     finally:
-        for closing in (*clients.values(), *opened.values()):
+        for closing in (*clients.values(), *opened.values(), *([] if looking is None else [looking])):
             await closing.aclose()
     return dict(zip(names, answers, strict=True))
 
@@ -114,6 +116,15 @@ def _lacking(target: Target, seen: Observation, executor: Executor) -> Iterator[
         yield "rollback is refused: no other release is known to have run"
     if target.most != NO_LIMITS and seen.limits.instead_of(target.most) is None:
         yield "limits are refused: it has none now, or they are not the same for all replicas"
+
+
+async def _out_of_sight(looking: OpenedFinder) -> Asked:
+    """Why no target could be found among containers, in words."""
+    try:
+        await looking.finder.find({}, since=None, deadline=_LOOK)
+    except AetherError as problem:
+        return Asked(str(problem))
+    return Asked()
 
 
 def place(settings: Settings) -> Place:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_origin
@@ -24,6 +25,7 @@ from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.commands import ActionOptions
 from aetherlink.errors import SettingsError
+from aetherlink.executors.docker_found import place_of
 from aetherlink.executors.docker_options import DockerExecutorOptions
 from aetherlink.executors.options import LabExecutorOptions
 from aetherlink.executors.target_options import TargetOptions, check_dependencies
@@ -32,6 +34,7 @@ from aetherlink.health.options import HealthOptions
 from aetherlink.incidents.options import GroupingOptions, LabelOptions, ReceptionOptions
 from aetherlink.intake.options import IntakeOptions
 from aetherlink.intake.reconcile_options import ReconcileOptions
+from aetherlink.lib.deriving import Deriving
 from aetherlink.lib.logs import LogFormat
 from aetherlink.lib.option_types import Count, Duration, Name, Url
 from aetherlink.model.actions import Target
@@ -240,7 +243,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _freezes_have_scopes(self) -> Self:
-        known = {"target": self.targets, "source": [source.name for source in self.sources]}
+        found = Deriving[str, object](self.targets, partial(place_of, projects=()))
+        known = {"target": found, "source": [source.name for source in self.sources]}
         for number, freeze in enumerate(self.freezes):
             if problem := scope_problem(freeze.scope, known):
                 raise ValueError(f"freezes.{number}.scope: {problem}")

@@ -69,7 +69,7 @@ def break_down(crm: Container) -> None:
         assert time.monotonic() < ends
         with suppress(AssertionError):  # it may have ended a moment ago
             docker("kill", "--signal", "USR1", crm.id)
-        time.sleep(0.5)
+        time.sleep(0.4)
     assert crm.state["ExitCode"] == 7
 
 

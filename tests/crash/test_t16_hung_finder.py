@@ -31,10 +31,11 @@ MARGIN = 3.0  # for a machine that is busy with other tests
 @pytest.fixture
 def rig(tmp_path: Path) -> Rig:
     """In real time, with a second playbook whose targets are Docker's."""
-    clock: Any = SystemClock()
+    clock: Any = SystemClock()  # the rig's own is moved by hand; here time passes as it does
+    ids: Any = SortableIds(clock)
     store = SqlStore(tmp_path / "aetherlink.db", key=fixed_key)
     store.open()
-    made = build_rig(store, clock, SortableIds(clock), database=tmp_path / "aetherlink.db")  # type: ignore[arg-type]
+    made = build_rig(store, clock, ids, database=tmp_path / "aetherlink.db")
     [playbook] = made.world.playbooks
     others = with_step(playbook, target=TargetChoice(executor="docker"))
     matchers = tuple(replace(one, value="ContainerDown") for one in playbook.match if one.label == "alertname")

@@ -16,7 +16,12 @@ REGISTRIES = {
     "executors": (
         "executors",
         "executors/registry.py",
-        {"registry", "options", "target_options", "bounds", "docker_options", "docker_replicas"},
+        {
+            *("registry", "options", "target_options", "bounds", "docker_options", "docker_replicas"),
+            # what finds a container by the labels of an alert
+            *("finding", "docker_clues", "docker_finder", "docker_finding", "docker_found", "docker_label_options"),
+            *("docker_matching", "docker_own_life"),
+        },
     ),
     "doctor checks": ("doctor/checks", "doctor/registry.py", set()),
     "stages": (
@@ -24,7 +29,7 @@ REGISTRIES = {
         "pipeline/stages.py",
         {
             *("stages", "runner", "step", "strangers", "patience", "options", "metrics", "aftermath", "snapshots"),
-            *("record", "rehearsal", "turns", "hindsight"),
+            *("record", "rehearsal", "turns", "hindsight", "choice"),
         },
     ),
     "commands": (

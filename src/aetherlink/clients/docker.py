@@ -44,6 +44,7 @@ T = TypeVar("T")
 
 _THREADS = 32  # more than the pipeline has workers by default: each of them looks or acts once at a time
 _THREADS_OF_ONE_TARGET = 2  # a container that hangs leaves the others room
+_MOST_ROOMS = 1000  # targets that an alert's labels find come and go
 _MOST_BYTES = 8 * 1024 * 1024
 _MOST_CONTAINERS = 100
 _AFTER_THE_END = timedelta(seconds=1)  # within which the daemon tells that an end was asked for
@@ -233,6 +234,8 @@ class DockerDaemon:
     async def _call(self, target: str, work: Callable[[APIClient], T], deadline: timedelta) -> T:
         loop = asyncio.get_running_loop()
         ends = loop.time() + deadline.total_seconds()
+        if target not in self._rooms and len(self._rooms) >= _MOST_ROOMS:
+            self._rooms = {name: room for name, room in self._rooms.items() if room.locked()}
         room = self._rooms.setdefault(target, asyncio.Semaphore(_THREADS_OF_ONE_TARGET))
         try:
             await self._find_room(room, ends)

@@ -5,7 +5,7 @@ Nothing is found that no person has given to the agent: by the label `aether.man
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aetherlink.clients.docker_containers import Listed
 from aetherlink.executors import docker_matching as matching
@@ -57,6 +57,7 @@ def finding_of(match: Match, listed: Sequence[Listed], grounds: Grounds) -> Find
     """The target that the match means, if it may be acted on."""
     if match.problem:
         return Finding(None, match.problem, match.is_named)
+    match = _told_apart(match, grounds)
     places = {*map(matching.place_of, match.containers)}
     if len(places) > 1:
         return Finding(None, f"{match.words} means several: {matching.named(match.containers)}")
@@ -73,6 +74,25 @@ def finding_of(match: Match, listed: Sequence[Listed], grounds: Grounds) -> Find
     return Finding(target, f"{match.words} means {matching.named(match.containers)}, {place.words}")
 
 
+def _told_apart(match: Match, grounds: Grounds) -> Match:
+    """Of what a host alone means those that were given to the agent, where there are any.
+
+    Stacks that know nothing of each other have services of one name, each in a network of its own; the one that the
+    agent's Prometheus asks is the one that it was given.
+    """
+    if match.is_named:
+        return match
+    given = tuple(one for one in match.containers if _is_given(one, grounds))
+    return replace(match, containers=given) if given else match
+
+
+def _is_given(container: Listed, grounds: Grounds) -> bool:
+    place = matching.place_of(container)
+    if any(one.is_at(place, [container]) for one in grounds.declared):
+        return True
+    return container.labels.get(MANAGED) == "true" or bool(place.project and place.project in grounds.options.projects)
+
+
 def _withheld(match: Match, place: DockerPlace, members: Sequence[Listed], grounds: Grounds) -> str:
     """Why what nobody declared may not be acted on; empty when a person has given it to the agent."""
     word = grounds.own_life.word(place, members)
@@ -83,8 +103,8 @@ def _withheld(match: Match, place: DockerPlace, members: Sequence[Listed], groun
     kept = [one for one in members if one.labels.get(MANAGED, "true") != "true"]
     if kept:
         return f"{matching.named(kept)} is kept from the agent by its label {MANAGED}"
-    bare = [one for one in match.containers if one.labels.get(MANAGED) != "true"]
-    if not bare or place.project in grounds.options.projects:
+    bare = [one for one in match.containers if not _is_given(one, grounds)]
+    if not bare:
         return ""
     project = f", or set docker.projects: [{place.project}]" if place.project else ""
     return f"{matching.named(bare)} was not given to the agent: label it {MANAGED}=true{project}, or declare a target"

@@ -139,11 +139,30 @@ def test_an_address_chooses_among_what_the_other_labels_leave_open() -> None:
     assert finding.target.name == "compose:shop.db"
 
 
-def test_a_service_that_two_projects_have_is_nobodys() -> None:
-    finding = found({"instance": "crm:8000"}, (*HERE, BLOG_CRM), GROUNDS)
+BOTH = Grounds(OPTIONS.model_copy(update={"projects": ("shop", "blog")}))
+NEITHER = Grounds(OPTIONS.model_copy(update={"projects": ()}))
+
+
+@pytest.mark.parametrize("grounds", [BOTH, NEITHER], ids=["both are given", "neither is"])
+def test_a_service_that_two_projects_have_is_nobodys(grounds: Grounds) -> None:
+    finding = found({"instance": "crm:8000"}, (*HERE, BLOG_CRM), grounds)
 
     assert finding.target is None
     assert "means several: blog-crm-1, shop-crm-1, shop-crm-2" in finding.words
+
+
+def test_of_stacks_that_know_nothing_of_each_other_the_host_is_of_the_one_that_was_given() -> None:
+    finding = found({"instance": "crm:8000"}, (*HERE, BLOG_CRM), GROUNDS)
+
+    assert finding.target is not None
+    assert finding.target.name == CRM
+
+
+def test_what_sees_all_of_a_machine_has_to_name_the_project_too() -> None:
+    finding = found({"compose_service": "crm", **OF_CADVISOR}, (*HERE, BLOG_CRM), GROUNDS)
+
+    assert finding.target is None
+    assert "means several" in finding.words
 
 
 def test_by_default_nothing_is_given_to_the_agent() -> None:
