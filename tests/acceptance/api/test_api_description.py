@@ -14,8 +14,18 @@ from aetherlink.api.shapes import EXAMPLE_HASH
 from aetherlink.api.webhook_docs import EXAMPLE
 from aetherlink.lib.clock import SystemClock
 from aetherlink.model.actions import ActionState
+from aetherlink.model.decisions import Mode
 from aetherlink.testing import CountingIds
 from rigs.approvals import Desk
+
+
+@pytest.fixture
+def agent(start_agent):
+    """One whose playbooks may be promoted; the content of one of them is that of the example."""
+    agent = start_agent(mode=Mode.AUTO)
+    book = agent.services.playbooks
+    book.replace(tuple(replace(one, digest=EXAMPLE_HASH) for one in book.playbooks))
+    return agent
 
 
 @pytest.fixture
@@ -89,7 +99,9 @@ def test_every_body_has_an_example_that_the_agent_takes(agent, description) -> N
         if "requestBody" not in operation:
             continue
         action_id = asyncio.run(an_action(desk, has_ended=name.endswith("/wrong")))
-        method, path = name.format(incident_id=incident["id"], source="lab", action_id=action_id).split(" ")
+        method, path = name.format(
+            incident_id=incident["id"], source="lab", action_id=action_id, name="restart-crm-api"
+        ).split(" ")
         content = operation["requestBody"]["content"]["application/json"]
         reference = content["schema"].get("$ref", "").rpartition("/")[2]
         examples = [content["example"]] if "example" in content else None

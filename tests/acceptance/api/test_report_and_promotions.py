@@ -261,3 +261,14 @@ def test_what_was_set_back_says_so_in_the_list(agent, run, settings_of, ended_by
     ]
 
     assert " ".join(line.split()).startswith(f"{NAME} {words[:20]}")
+
+
+def test_a_changed_file_is_told_as_the_end_of_its_promotion(agent, run, settings_of) -> None:
+    promote(agent)
+    book = agent.services.playbooks
+    book.replace(tuple(replace(one, digest="another") if one.name == NAME else one for one in book.playbooks))
+    item = listed(agent)
+    lines = run("playbook", "list", "--config", settings_of(agent))[1].splitlines()
+
+    assert (item["mode"], item["promotion_state"], item["promotion"]["mode"]) == ("observe", "lapsed", "auto")
+    assert any(line.startswith(f"{NAME} ") and "observe (its file was" in line for line in lines)

@@ -1,23 +1,27 @@
 """A playbook acts above the mode of its file when a person has promoted it, for as long as its repairs help."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from aetherlink.agent_record import AgentRecord
 from aetherlink.errors import BadRequestError, ConflictError, NotFoundError
 from aetherlink.model.actions import Action, ActionState, Target
-from aetherlink.model.decisions import Effect, Mode
+from aetherlink.model.decisions import Effect, Evidence, Mode
 from aetherlink.model.ids import SourceName
 from aetherlink.model.playbooks import Playbook
-from aetherlink.model.promotions import DemotionBounds, Promotion
+from aetherlink.model.promotions import DemotionBounds, Promotion, PromotionState
 from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.pipeline.metrics import PipelineMetrics
+from aetherlink.pipeline.runner import Runner
 from aetherlink.playbooks.book import Book
 from aetherlink.playbooks.loader import load_playbook, load_playbooks
+from aetherlink.ports import Probe
 from aetherlink.promotion_commands import PromotionCommands, PromotionOptions
 from aetherlink.store.database import SqlStore
-from aetherlink.testing import fixed_key
+from aetherlink.testing import START, fixed_key
 from rigs.pipeline import API, NoWaker, Rig
 from rigs.repairs import FAILS, HOLDS, release, said, signal_of
 
@@ -285,7 +289,7 @@ async def test_the_ceiling_of_its_file_holds_for_promotions_that_were_there_befo
 
 def test_what_only_observes_has_nothing_to_be_promoted_to() -> None:
     watchdog = next(one for one in load_playbooks(None) if not one.steps)
-    promotion = Promotion(watchdog.name, Mode.AUTO, watchdog.digest, None, "ann", "")  # type: ignore[arg-type]
+    promotion = Promotion(watchdog.name, Mode.AUTO, watchdog.digest, START, "ann", "")
 
     assert Book((watchdog,), ceiling=Mode.AUTO, modes={}).mode_of(watchdog, promotion) is Mode.OBSERVE
 
@@ -311,6 +315,61 @@ def test_a_promotion_is_for_what_the_file_says_not_for_how_it_looks(tmp_path: Pa
     assert changed.read_text() != text
 
     assert (load_playbook(changed).digest == load_playbook(BUILTIN).digest) is is_same
+
+
+async def test_the_metrics_tell_how_promotions_stand(rig: Rig) -> None:
+    registry = CollectorRegistry()
+    runner = Runner(rig.world, PipelineMetrics(registry))
+
+    async def counted() -> dict[str, float | None]:
+        await runner._count(rig.clock.now())
+        return {
+            state.value: registry.get_sample_value("aether_agent_promotions", {"state": state.value})
+            for state in PromotionState
+        }
+
+    none = dict.fromkeys(map(str, PromotionState), 0.0)
+    assert await counted() == none
+    await promoted(rig)
+    assert await counted() == {**none, "in_force": 1.0}
+    runner.use((replace(playbook(rig), digest="another"),))
+    assert await counted() == {**none, "lapsed": 1.0}
+    runner.use(())
+    assert await counted() == {**none, "lapsed": 1.0}
+    signal_of(rig, FAILS)
+    for _ in range(2):
+        await fires_once(rig)
+    assert await counted() == {**none, "set_back": 1.0}
+
+
+@dataclass
+class SetBackMeanwhile:
+    """A probe while whose first answer a person sets the playbook back."""
+
+    rig: Rig
+    probe: Probe
+    is_done: bool = False
+
+    async def check(self, *asked: object, **how: object) -> Evidence:
+        if not self.is_done:
+            self.is_done = True
+            await commands(self.rig).demote(NAME, Mode.OBSERVE, "stop", by="bob")
+        return await self.probe.check(*asked, **how)
+
+
+@pytest.mark.parametrize(("own", "effect"), [(Mode.OBSERVE, Effect.OBSERVE), (Mode.APPROVE, Effect.NEEDS_APPROVAL)])
+async def test_what_was_allowed_a_moment_before_is_decided_anew_when_it_is_set_back(
+    rig: Rig, own: Mode, effect: Effect
+) -> None:
+    rig.change(playbooks=(replace(playbook(rig), mode=own),))
+    await promoted(rig)
+    rig.change(probe=SetBackMeanwhile(rig, rig.world.probe))
+    await rig.hear()
+    await rig.run_for(60)
+
+    assert rig.world.probe.is_done
+    assert rig.executor.calls == []
+    assert (await rig.actions())[-1].decision.effect is effect
 
 
 def test_the_settings_are_the_bounds_of_the_model() -> None:

@@ -9,6 +9,7 @@ from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.paging import Page
 from aetherlink.api.routers import promotions
 from aetherlink.api.services import ApiServices
+from aetherlink.api.shapes import EXAMPLE_HASH
 from aetherlink.model import would_be
 from aetherlink.model.actions import Verb, Verdict
 from aetherlink.model.decisions import Mode
@@ -84,7 +85,7 @@ class PlaybookShape(BaseModel):
     mode: Mode = Field(description="The mode in force: that of its file, of the settings, or the one promoted to.")
     own_mode: Mode = Field(description="The mode of its file, or of the settings: the one without a promotion.")
     ceiling: Mode = Field(description="The most that it may be promoted to, by its file.")
-    digest: str = Field(description="Of the content of its file: a promotion is for that.", examples=["9f2c"])
+    digest: str = Field(description="Of the content of its file: a promotion is for that.", examples=[EXAMPLE_HASH])
     promotion: promotions.PromotionShape | None = Field(description="The last one; null: there never was one.")
     promotion_state: PromotionState | None = Field(
         description="How it stands: `lapsed` when the file was changed, `set_back` when the agent ended it."

@@ -3,7 +3,6 @@
 To promote takes a token with the scope admin, to set back one with the scope approve, wherever the call comes from.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -12,6 +11,7 @@ from pydantic.config import JsonDict
 
 from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.services import ApiServices
+from aetherlink.api.shapes import EXAMPLE_HASH, Instant
 from aetherlink.lib.given_words import LONGEST_TEXT
 from aetherlink.model.decisions import Mode
 from aetherlink.model.principals import Principal, Scope
@@ -19,7 +19,7 @@ from aetherlink.model.promotions import Promotion
 
 _Name = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$"), Path(examples=["restart-crm-api"])]
 _Reason = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT, description="Why, for the record.")]
-_EXAMPLE: JsonDict = {"to": "auto", "digest": "9f2c", "reason": "12 of 12 would have been right"}
+_EXAMPLE: JsonDict = {"to": "auto", "digest": EXAMPLE_HASH, "reason": "12 of 12 would have been right"}
 
 
 class PromotionBody(BaseModel):
@@ -50,11 +50,11 @@ class PromotionShape(BaseModel):
 
     playbook: str = Field(examples=["restart-crm-api"])
     mode: Mode
-    digest: str = Field(description="Of the content that it is for.", examples=["9f2c"])
-    at: datetime
+    digest: str = Field(description="Of the content that it is for.", examples=[EXAMPLE_HASH])
+    at: Instant
     by: str = Field(examples=["operator"])
     reason: str = Field(examples=["12 of 12 would have been right"])
-    ended_at: datetime | None = Field(description="Null: it has not been ended.")
+    ended_at: Instant | None = Field(description="Null: it has not been ended.")
     ended_by: str = Field(description="`agent` where it set the playbook back by itself.", examples=["agent"])
     ended_because: str = Field(examples=["the last 2 repairs in a row did not help"])
 

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from aetherlink.api.guard import Needs, guarded_router
 from aetherlink.api.services import ApiServices
+from aetherlink.api.shapes import Instant
 from aetherlink.errors import BadRequestError
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName
@@ -131,8 +132,8 @@ class RecordShape(BaseModel):
 class ReportShape(BaseModel):
     """Every playbook of which there was something, and every one in force that can act."""
 
-    since: datetime
-    until: datetime
+    since: Instant
+    until: Instant
     plans: int = Field(description="How many were counted.", examples=[23])
     is_complete: bool = Field(description=f"False: there are more than {MOST_COUNTED}; the newest are counted.")
     items: list[RecordShape]
