@@ -2,9 +2,14 @@
 
 import json
 import secrets
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from rigs.agent_process import wait_until
 from rigs.containers import Container, Containers, docker
 
 SERVES = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(0)); signal.pause()"
@@ -27,6 +32,26 @@ class Witness:
         )
         actions = [json.loads(line)["Action"] for line in told.splitlines()]
         return [action for action in actions if not action.startswith(("exec_", "health_status"))]
+
+
+@contextmanager
+def witnessed(container: str, log: Path) -> Iterator[list[str]]:
+    """The same heard as it happens, for a daemon forgets: filled in the end of the block, when the container runs."""
+    heard: list[str] = []
+    command = ["docker", "events", "--since", docker("info", "--format", "{{.SystemTime}}")]
+    filters = ["--filter", f"container={container}", "--filter", "type=container"]
+    with log.open("w") as output:
+        listening = subprocess.Popen([*command, *filters, "--format", "{{.Action}}"], stdout=output)
+    try:
+        yield heard
+        last = secrets.token_hex(8)
+        docker("exec", container, "python3", "-c", f"'{last}'")
+        wait_until(lambda: last in log.read_text(), "the witness has heard everything")
+    finally:
+        listening.terminate()
+        listening.wait(10)
+    actions = log.read_text().splitlines()
+    heard += [action for action in actions if not action.startswith(("exec_", "health_status"))]
 
 
 @dataclass(frozen=True, slots=True)
