@@ -184,6 +184,7 @@ def _alertmanager(made: Installation, number: int, gossip: list[int]) -> list[st
     storage = made.folder / f"alertmanager-{number}"
     options = [f"--config.file={made.folder / 'alertmanager.yml'}", f"--storage.path={storage}", "--log.level=warn"]
     options += [f"--cluster.listen-address=127.0.0.1:{gossip[number]}", *peers, "--cluster.gossip-interval=50ms"]
+    options.append("--cluster.peer-timeout=500ms")  # for so long the second one lets the first one tell
     return [made.tools.alertmanager, *options, f"--web.listen-address={listen}"]
 
 

@@ -94,6 +94,13 @@ class TestTargets:
         assert (found.status, found.text) == (Status.WARNING, "0 of 1 replicas are ready")
         assert daemon.changes == []
 
+    async def test_one_that_was_stopped_is_told_of(self, daemon: DockerServer) -> None:
+        daemon.containers[0].end(143, "die", "stop")
+        on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"crm": CRM})
+
+        found = worst(await findings(targets, on))
+        assert (found.status, "somebody stopped it" in found.text) == (Status.WARNING, True)
+
     async def test_one_that_is_not_there_is_a_fault_and_keeps_no_other(self, daemon: DockerServer) -> None:
         lost = {**CRM, "service": "lost"}
         on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"lost": lost, "crm": CRM})

@@ -98,6 +98,17 @@ class TestAgent:
         assert (found.status, "--token" in found.fix) == (Status.FAULT, True)
 
 
+FROM_LABELS = """\
+name: any
+match: {alertname: AnyDown}
+target: {from: labels, executor: dry_run}
+bind: [job]
+when: 'up == 0'
+action: {restart: {}}
+verify: {query: 'up == 1', for: 3s, within: 60s}
+"""
+
+
 def heard(name: str, *, tenant: str = "acme", **more: str) -> dict[str, Any]:
     return {"name": name, "tenant": tenant, "source": "default", "labels": {"alertname": name, **more}}
 
@@ -152,6 +163,15 @@ class TestLabels:
         assert (lost.status, found.status) == (Status.WARNING, Status.OK)
         assert "100 % (1 of 1)" in lost.text
         assert "crm-api" in lost.text
+
+    async def test_a_target_that_the_labels_name_is_found_by_the_service(self, tmp_path: Path) -> None:
+        (tmp_path / "any.yaml").write_text(FROM_LABELS)
+        alerts = with_alerts(heard("AnyDown", service="shop"), heard("AnyDown", service="mail"))
+        on = ground(alerts, playbooks_dir=tmp_path, targets={"s": {"executor": "dry_run", "service": "shop"}})
+
+        [*_, found] = await findings(labels, on)
+        assert (found.status, "50 % (1 of 2)" in found.text) == (Status.WARNING, True)
+        assert "'mail'" in found.text
 
     async def test_it_asks_for_what_is_somebodys_business_only(self) -> None:
         agent_asked = with_alerts(heard("A"))
