@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from aetherlink.adoption.compose_override import OWN_SERVICES
 from aetherlink.adoption.stack import Scraped, StackRule, Workload
 from aetherlink.adoption.workloads import is_store, workload
 from aetherlink.errors import AnswerError
@@ -99,9 +100,9 @@ def workloads_of(data: object) -> tuple[Workload, ...]:
     replicas: dict[tuple[str, str], list[_Container]] = {}
     for one in containers:
         labels = one.labels or {}
-        if labels.get(_ONE_OFF, "").lower() == "true":
-            continue
         project, service = labels.get(_PROJECT, ""), labels.get(_SERVICE, "")
+        if labels.get(_ONE_OFF, "").lower() == "true" or service in OWN_SERVICES:
+            continue
         key = (project, service) if project and service else ("", _name(one))
         replicas.setdefault(key, []).append(one)
     return tuple(sorted(_workloads(replicas), key=lambda one: one.name))

@@ -9,6 +9,7 @@ import yaml
 
 FILE = "docker-compose.aether.yml"
 TOKEN_FILE = "/run/aether/webhook.token"  # noqa: S105 - where it lies, not what it is
+OWN_SERVICES = frozenset({"aether-agent", "aether-socket-proxy", "aether-webhook-token"})
 SOCKET = "unix:///run/aether-docker/docker.sock"
 
 _FORM = """\

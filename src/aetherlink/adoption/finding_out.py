@@ -14,6 +14,8 @@ from aetherlink.adoption.yaml_lines import CannotEditError, data_of
 from aetherlink.clients.stack import StackClient, containers
 from aetherlink.errors import SettingsError
 
+_NO_TARGETS = "Prometheus has no targets: when it has only just started, run this again"
+
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
@@ -102,7 +104,10 @@ def _watched(
 ) -> tuple[tuple[StackRule, ...], tuple[Scraped, ...], tuple[str, ...]]:
     """Rules and targets: as the running Prometheus says, else as its files do."""
     if asked.rules is not None:
-        return asked.rules, asked.scraped, ()
+        # It takes a few seconds after its start to know its targets.
+        written = () if asked.scraped or file is None else config_files.scraped_in(file.path)
+        late: tuple[str, ...] = () if asked.scraped else (_NO_TARGETS,)
+        return asked.rules, asked.scraped or written, late
     if file is None:
         return (), (), ("Prometheus was not asked, and its file was not found: no rules are known (--prometheus)",)
     server = None if compose is None else compose.prometheus

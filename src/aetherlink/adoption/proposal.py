@@ -20,6 +20,7 @@ from aetherlink.model.playbooks import Playbook
 _IN_STACK = "http://aether-agent:8080"
 _ON_HOST = "http://127.0.0.1:8088"
 _FOLDER_IN_STACK = "/etc/aether"
+_OURS = ("agent", "aether-agent")
 _TOKEN = "webhook.token"  # noqa: S105 - the name of a file, not a secret
 
 Reader = Callable[[Path], bytes | None]
@@ -109,18 +110,21 @@ def _wired(found: Found, wiring: Wiring) -> tuple[list[Change], list[Refusal], s
         else:
             receiver = done.receiver
             changes.append(Change(file.path, file.content, done.text, Owner.STACK))
-    if not found.alertmanager_files and not _is_wired(found.running, wiring):
+    there = None if found.alertmanager_files else _receiver_that_runs(found.running, wiring)
+    if not found.alertmanager_files and there is None:
         why = "it was not found on this machine (--alertmanager-file)"
         refusals.append(Refusal(alertmanager_file.NAME, why, alertmanager_file.by_hand(wiring)))
-    return changes, refusals, receiver
+    return changes, refusals, there or receiver
 
 
-def _is_wired(running: str | None, wiring: Wiring) -> bool:
+def _receiver_that_runs(running: str | None, wiring: Wiring) -> str | None:
+    """The agent's receiver in what the Alertmanager runs with; its URL may be left out there, as a secret."""
     try:
         data = None if running is None else data_of(running, alertmanager_file.NAME)
     except CannotEditError:
-        return False
-    return alertmanager_file.receiver_of_agent(data, wiring.url) is not None
+        return None
+    named = alertmanager_file.receiver_of_agent(data, wiring.url)
+    return named or next((name for name in alertmanager_file.receivers_of(data) if name in _OURS), None)
 
 
 def _scraped(found: Found, wishes: Wishes) -> tuple[list[Change], list[Refusal]]:

@@ -92,8 +92,8 @@ def _print(wishes: "Wishes", proposal: "Proposal", outcomes: "Sequence[Outcome]"
 
     rows = [(one.rule.name, one.help, _few(one.playbooks), _few(one.targets), one.why) for one in proposal.verdicts]
     print_table(("rule", "the agent", "playbook", "target", "why, or what not"), rows, none="no alerting rules")
+    print_line("")
     for one in outcomes:
-        print_line("")
         _print_outcome(one)
     for refusal in proposal.refusals:
         print_line("")
@@ -101,7 +101,6 @@ def _print(wishes: "Wishes", proposal: "Proposal", outcomes: "Sequence[Outcome]"
         for line in refusal.lines.splitlines():
             print_line(f"  {line}")
     if not outcomes:
-        print_line("")
         print_line("nothing to change: the files are as they would be written")
     for note in proposal.notes:
         print_line(f"note: {note}")
@@ -115,6 +114,7 @@ def _print_outcome(one: "Outcome") -> None:
     if one.change.is_new:
         print_line(f"{one.change.path}: {one.done}")
         return
+    print_line("")
     for line in one.change.diff.splitlines():
         print_line(line)
     backup = f", what was there is in {one.backup}" if one.backup else ""

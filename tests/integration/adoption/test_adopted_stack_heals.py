@@ -115,6 +115,8 @@ def test_a_rule_of_the_stack_observes_then_acts_then_heals(jenkins: Container, t
         urls = ("--prometheus", stack.prometheus_url, "--alertmanager", stack.alertmanager_url)
         files = ("--prometheus-file", stack.prometheus_file, "--alertmanager-file", stack.alertmanager_file)
         place = ("--docker", DOCKER, "--project", project, "--agent", agent, "--apply", "--json")
+        targets = f"{stack.prometheus_url}/api/v1/targets?state=active"
+        wait_until(lambda: str(eye.port) in httpx.get(targets, trust_env=False).text, "targets are known")
         adopted = aether(folder, env, "init", *urls, *files, *place)
         [rule] = [one for one in adopted["rules"] if one["rule"] == "jenkins_down"]
         assert rule["help"] == "would help"
@@ -134,6 +136,9 @@ def test_a_rule_of_the_stack_observes_then_acts_then_heals(jenkins: Container, t
                 lambda: any("resolved" in text for text in events(agent)), "the alert is over", seconds=_PATIENCE
             )
 
+        for given in ((*urls, *files), urls):  # by what the servers say alone, too
+            again = aether(folder, env, "init", *given, *place)
+            assert (again["changes"], again["by_hand"]) == ([], [])
         _let_it_act(folder / "aether.yaml", rule["playbooks"][0])
         with serving(env, folder):
             wait_until(lambda: _is_up(agent), "the agent answers", seconds=_PATIENCE)

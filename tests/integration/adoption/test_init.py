@@ -230,6 +230,8 @@ def test_nothing_that_is_written_holds_a_secret(files: Path, tmp_path: Path) -> 
     shown = aether(tmp_path, "init", "--compose", files / "docker-compose.yml", "--apply")
 
     assert "T00/B00" not in shown
+    assert "url: <not shown>" in shown
+    assert "pager.example.com" not in shown
     assert not list(tmp_path.rglob("*.token"))
 
 

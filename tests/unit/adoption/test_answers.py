@@ -19,6 +19,11 @@ def test_replicas_of_a_service_are_one_workload_and_what_ran_once_is_none() -> N
                 "Image": "web:1",
                 "Labels": {**COMPOSED, "com.docker.compose.oneoff": "True"},
             },
+            {
+                "Names": ["/aether-agent"],
+                "Image": "a",
+                "Labels": {**COMPOSED, "com.docker.compose.service": "aether-agent"},
+            },
             {"Names": ["/cache"], "Image": "redis", "Labels": {"aether.managed": "true"}},
             {"Names": ["/stranger"], "Image": "x", "Labels": None},
         ]
