@@ -33,8 +33,8 @@ from rigs.hostile_values import ATTACKS
 VIP = "vip-umbrella"
 HOSTILE = (*ATTACKS, "<script>alert(1)</script>", '"><img src=x onerror=x>')
 TAGS = (
-    "html head meta title link body a header p img nav ul ol li main section h1 h2 h3 dl div dt dd span strong bdi code "
-    "time br table thead tbody tr th td article details summary footer"
+    "html head meta title link body a header p img nav ul ol li main section h1 h2 h3 dl div dt dd span strong bdi "
+    "code time br table thead tbody tr th td article details summary footer"
 )
 ATTRIBUTES = (
     "lang charset name content rel type href class src alt width height id tabindex value scope datetime title "
