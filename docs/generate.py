@@ -235,8 +235,8 @@ def routes() -> str:
     return page(
         "Routes",
         "On 127.0.0.1:8088, in the container on :8080. `GET /docs` shows them with their shapes, and lets you try. "
-        "Errors are `application/problem+json`. Lists take `?limit=` and `?cursor=` and answer with `items` and "
-        "`next_cursor`. Routes that write take the header `Idempotency-Key`.",
+        "Errors are `application/problem+json`, those of pages are pages. Lists take `?limit=` and `?cursor=` and "
+        "answer with `items` and `next_cursor`. Routes that write take the header `Idempotency-Key`.",
         table(
             ("Route", "Scope that may call it", "What it does"),
             sorted(rows, key=lambda row: row[0].strip("`").rpartition(" ")[::-2]),

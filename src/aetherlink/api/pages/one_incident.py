@@ -58,7 +58,7 @@ class _Read:
 async def one_incident(services: ApiServices, view: View) -> Response:
     """The page. Raises NotFoundError, StoreError."""
     read = await services.store.read(lambda rows: _read(rows, view))
-    return page(
+    return await page(
         "incident.html",
         now=services.clock.now(),
         view=view,

@@ -80,7 +80,7 @@ async def overview(services: ApiServices, view: View) -> Response:
     now = services.clock.now()
     readings = services.health.present
     states = services.sources()
-    return page(
+    return await page(
         "overview.html",
         now=now,
         view=view,

@@ -31,20 +31,20 @@ def page_route(clock: Clock) -> type[GuardedRoute]:
                 try:
                     return await handle(request)
                 except RequestValidationError:
-                    return _refusal(clock, 400, "this address has a part that no page of the agent leads to")
+                    return await _refusal(clock, 400, "this address has a part that no page of the agent leads to")
                 except AetherError as error:
                     status, words = problems.told(error, instance=request.url.path)
                     if status is None:
                         raise
-                    return _refusal(clock, status, words)
+                    return await _refusal(clock, status, words)
 
             return paged
 
     return PageRoute
 
 
-def _refusal(clock: Clock, status: int, words: str) -> Response:
-    return page(
+async def _refusal(clock: Clock, status: int, words: str) -> Response:
+    return await page(
         "refusal.html",
         now=clock.now(),
         status=status,

@@ -1,5 +1,6 @@
 """Writes pages: one template environment, the headers that every page carries, and the assets beside them."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -30,11 +31,12 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def page(
+async def page(
     template: str, *, now: datetime, status: int = 200, headers: Mapping[str, str] | None = None, **values: object
 ) -> Response:
     """The template with these values, as the answer. `now` is the instant that ages are counted from."""
-    text = environment.get_template(template).render(now=now, **values)
+    made = environment.get_template(template)
+    text = await asyncio.to_thread(made.render, now=now, **values)  # a large one takes longer than alerts should wait
     return HTMLResponse(text, status, headers={**HEADERS, **(headers or {})})
 
 
