@@ -35,7 +35,7 @@ def test_nothing_is_done_in_some_healthy_hours() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(2400)
+@pytest.mark.timeout(7200)
 def test_nothing_is_done_in_10000_healthy_hours() -> None:
     control(HOURS, first_seed=0)
 
