@@ -16,7 +16,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN ["/opt/builder/bin/python", "-m", "hatchling", "build", "-t", "wheel", "-d", "/build/dist"]
 RUN ["python3", "-m", "pip", "--python", "/opt/aether/bin/python", "install", "--no-deps", "--no-index", "--find-links", "/build/dist", "aetherlink"]
-RUN ["python3", "-c", "import os, pathlib; pathlib.Path('/data').mkdir(); os.chown('/data', 10001, 10001)"]
+RUN ["python3", "-c", "import os; [(os.makedirs(folder), os.chown(folder, 10001, 10001)) for folder in ('/data', '/run/aether')]"]
 
 FROM ${BASE_IMAGE}
 ENV PATH=/opt/aether/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
@@ -24,6 +24,8 @@ ENV PATH=/opt/aether/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
     AETHER_LISTEN=0.0.0.0:8080 AETHER_DATA_DIR=/data
 COPY --from=build /opt/aether /opt/aether
 COPY --from=build --chown=10001:10001 /data /data
+# Where the socket proxy listens: a volume that is mounted there takes over whose it is.
+COPY --from=build --chown=10001:10001 /run/aether /run/aether
 # A number, not a name: no account is needed, and Kubernetes can tell that it is not root.
 USER 10001:10001
 WORKDIR /data

@@ -1,4 +1,4 @@
-"""Both images, built from our Dockerfiles and run as strictly as the compose file runs them, and more so.
+"""Both images, built from our Dockerfiles: alone, as strictly as the compose file runs them, and in its whole stack.
 
 In one module on purpose: the images are built once per process that runs tests.
 """
@@ -9,10 +9,12 @@ import httpx
 import pytest
 
 from rigs.agent_process import wait_until
+from rigs.compose_stack import PROMOTED
 from rigs.containers import Container, Containers, docker
+from rigs.docker_stack import Witness, started_at
 
 # The first test waits for both builds.
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 # The images' own checks, asked more often than every few seconds.
@@ -151,3 +153,54 @@ def test_the_images_say_by_number_that_they_are_not_root_and_how_they_are_checke
 
         assert config["User"] == f"{USER}:{USER}"
         assert config["Healthcheck"]["Test"][0] == "CMD"
+
+
+# What the agent asks of the proxy, and what somebody would who has taken over the agent.
+ASK_THE_PROXY = """
+import socket
+def answer(call):
+    proxy = socket.socket(socket.AF_UNIX)
+    proxy.connect("/run/socket-proxy/docker.sock")
+    proxy.sendall(f"{call} HTTP/1.1\\r\\nHost: docker\\r\\nContent-Length: 0\\r\\n\\r\\n".encode())
+    return proxy.recv(4096).decode().split()[1]
+"""
+
+
+def test_the_stack_observes_until_it_is_told_to_heal_and_then_heals_through_the_proxy(stack) -> None:
+    crm, proxy = stack.container("crm"), stack.container("socket-proxy")
+    said_before, witness = len(proxy.log), Witness()
+
+    observed = stack.drill()
+    by_a_person = witness.actions(crm.id)
+    wait_until(lambda: stack.is_well, "the CRM is back", seconds=90)
+    stack.up(**PROMOTED)
+    wait_until(lambda: stack.is_well, "the agent is back", seconds=90)
+    before, witness = started_at(crm), Witness()
+    healed = stack.drill()
+
+    # The drill itself has started what the agent only looked at.
+    assert observed.was_lifted
+    assert observed.is_resolved
+    assert by_a_person == ["kill", "die", "start"]
+    assert healed.is_repaired, (healed, stack.container("aether-agent").log)
+    assert healed.is_resolved
+    assert witness.actions(crm.id) == ["kill", "die", "start"]
+    assert started_at(crm) > before
+    said = proxy.log[said_before:]
+    assert "refused" not in said
+    assert said.count("/start of /") == 1
+    actions = stack.ask("/api/v1/actions")["items"]
+    assert [(one["state"], one["decision"]) for one in actions] == [("finished", "allow"), ("refused", "observe")]
+
+
+def test_in_the_stack_only_the_proxy_reaches_docker_and_nobody_has_privileges(stack) -> None:
+    agent, crm, proxy = (stack.container(name) for name in ("aether-agent", "crm", "socket-proxy"))
+
+    for one in (agent, crm, proxy, stack.container("traffic")):
+        assert_has_no_privileges(one)
+        assert "Read-only" in one.python("try: open('/etc/x', 'w')\nexcept OSError as error: print(error)")
+    assert proxy.python("import os; print(os.listdir('/sys/class/net'))") == "['lo']"
+    assert agent.python("import os; print(os.path.exists('/var/run/docker.sock'))") == "False"
+    calls = [f"POST /containers/{stack.container(name).id}/restart" for name in ("prometheus", "socket-proxy")]
+    answers = agent.python(f"{ASK_THE_PROXY}\nfor call in {['GET /_ping', *calls]!r}: print(answer(call))")
+    assert answers.split() == ["200", "403", "403"]

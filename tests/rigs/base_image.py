@@ -14,6 +14,7 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 _NOT_WANTED = {"__pycache__", "test", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip"} | {
@@ -49,7 +50,7 @@ def write_base_image(archive: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, tarfile.open(archive, "w") as tar:
         venv = Path(folder)
         subprocess.run([_interpreter(), "-m", "venv", venv], check=True, capture_output=True)
-        image = _Image(tar)
+        image = ImageFiles(tar)
         settings = _pip_settings(venv)
         for name, text in {**_FILES, "/etc/pip.conf": _pip_conf(settings)}.items():
             image.write(name, text)
@@ -59,19 +60,19 @@ def write_base_image(archive: Path) -> None:
         _copy_python(image, venv)
 
 
-class _Image:
-    """The files of an image: all of root's, readable by all, every parent folder spelt out."""
+class ImageFiles:
+    """The files of an image: of root's but for folders, readable by all, every parent folder spelt out."""
 
     def __init__(self, tar: tarfile.TarFile) -> None:
         self._tar = tar
         self._folders = {PurePosixPath("/")}
 
-    def folder(self, path: PurePosixPath, mode: int = 0o755) -> None:
+    def folder(self, path: PurePosixPath, mode: int = 0o755, *, owner: int = 0) -> None:
         if path not in self._folders:
             self._folders.add(path)
             self.folder(path.parent)
             entry = self._entry(path, mode)
-            entry.type = tarfile.DIRTYPE
+            entry.type, entry.uid, entry.gid = tarfile.DIRTYPE, owner, owner
             self._tar.addfile(entry)
 
     def write(self, path: str, text: str) -> None:
@@ -85,11 +86,11 @@ class _Image:
         self._tar.addfile(entry)
 
     def copy(self, source: Path, path: PurePosixPath) -> None:
-        """A file as it is; a folder without what nobody needs."""
+        """A file as it is; a folder without what nobody needs, and without links that lead nowhere."""
         if source.is_dir():
             self.folder(path)
             for child in sorted(source.iterdir()):
-                if child.name not in _NOT_WANTED and not child.name.startswith("config-"):
+                if child.exists() and child.name not in _NOT_WANTED and not child.name.startswith("config-"):
                     self.copy(child, path / child.name)
             return
         entry = self._entry(path, 0o644 | stat.S_IMODE(source.stat().st_mode))
@@ -109,7 +110,7 @@ def _interpreter() -> Path:
     return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
 
-def _copy_python(image: _Image, venv: Path) -> None:
+def _copy_python(image: ImageFiles, venv: Path) -> None:
     """Debian's Python knows its own folders and stays where it is; others find themselves wherever they are put."""
     is_debians = sys.base_prefix == "/usr"
     prefix, version = PurePosixPath("/usr" if is_debians else "/usr/local"), f"python{sysconfig.get_python_version()}"
@@ -123,13 +124,14 @@ def _copy_python(image: _Image, venv: Path) -> None:
     image.copy(library, prefix / "lib" / version)
     image.copy(pip, prefix / "lib" / site / "pip")
     modules = [path for path in library.glob("lib-dynload/*.so") if not path.name.startswith("_tkinter")]
-    for path in sorted(_shared_libraries([binary, *modules])):
+    for path in sorted(shared_libraries([binary, *modules])):
         image.copy(path, PurePosixPath(path))
 
 
-def _shared_libraries(programs: list[Path]) -> set[Path]:
+def shared_libraries(programs: Iterable[Path]) -> set[Path]:
     """What the programs are linked to, the loader included, and what others expect beside it."""
-    told = subprocess.run(["ldd", *programs], check=True, capture_output=True, text=True).stdout
+    # It fails when one of them is linked to nothing, and tells of the others all the same.
+    told = subprocess.run(["ldd", *programs], check=False, capture_output=True, text=True).stdout
     words = (word for line in told.splitlines() for word in line.split() if word.startswith("/"))
     found = {Path(word) for word in words if not word.endswith(":")}
     beside = next(path.parent for path in found if path.name == "libc.so.6")

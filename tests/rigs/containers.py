@@ -126,13 +126,14 @@ def imported(archive: Path) -> Iterator[str]:
         docker("image", "rm", "--force", "--no-prune", *reversed(_family(image)))
 
 
-def build(folder: Path, name: str, *, base: str) -> str:
-    """Build the folder's Dockerfile on the base; the image's id.
+def build(folder: Path, name: str, *, base: str, target: str = "") -> str:
+    """Build the folder's Dockerfile on the base, up to the target where one is named; the image's id.
 
     The network is the machine's own, so that pip reaches what the machine reaches.
     """
     tag = f"aether-test-{name}:{secrets.token_hex(6)}"
     reach = ["--network=host", *(f"--build-arg={name}" for name in _PROXIES if name in os.environ)]
+    reach += [f"--target={target}"] if target else []
     docker("build", *reach, "--force-rm", f"--build-arg=BASE_IMAGE={base}", "--tag", tag, folder, seconds=280)
     return docker("image", "inspect", "--format", "{{.Id}}", tag)
 
