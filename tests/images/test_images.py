@@ -8,8 +8,9 @@ import json
 import httpx
 import pytest
 
+from aetherlink.lab.tools import find_tools
 from rigs.agent_process import wait_until
-from rigs.compose_stack import PROMOTED
+from rigs.compose_stack import PROMOTED, ROOT, ComposeStack, running_stack
 from rigs.containers import Container, Containers, docker
 from rigs.docker_stack import Witness, started_at
 
@@ -166,7 +167,8 @@ def answer(call):
 """
 
 
-def test_the_stack_observes_until_it_is_told_to_heal_and_then_heals_through_the_proxy(stack) -> None:
+def assert_heals_once_promoted(stack: ComposeStack) -> None:
+    """The drill of the lab, twice: the witness is the daemon's own record."""
     crm, proxy = stack.container("crm"), stack.container("socket-proxy")
     said_before, witness = len(proxy.log), Witness()
 
@@ -189,8 +191,23 @@ def test_the_stack_observes_until_it_is_told_to_heal_and_then_heals_through_the_
     said = proxy.log[said_before:]
     assert "refused" not in said
     assert said.count("/start of /") == 1
-    actions = stack.ask("/api/v1/actions")["items"]
-    assert [(one["state"], one["decision"]) for one in actions] == [("finished", "allow"), ("refused", "observe")]
+    last, *earlier = stack.ask("/api/v1/actions")["items"]
+    assert (last["state"], last["decision"], last["outcome"]["status"]) == ("finished", "allow", "done")
+    assert {(one["state"], one["decision"]) for one in earlier} == {("refused", "observe")}
+
+
+def test_the_stack_observes_until_it_is_told_to_heal_and_then_heals_through_the_proxy(stack) -> None:
+    assert_heals_once_promoted(stack)
+
+
+@pytest.mark.long
+def test_the_same_by_compose_v2(images, tmp_path) -> None:
+    compose = find_tools("next", project_dir=ROOT).docker_compose
+    assert compose is not None
+
+    with running_stack(compose, tmp_path, images, seconds=2) as stack:
+        wait_until(lambda: stack.is_well, "the stack is up and the agent sees it", seconds=120)
+        assert_heals_once_promoted(stack)
 
 
 def test_in_the_stack_only_the_proxy_reaches_docker_and_nobody_has_privileges(stack) -> None:

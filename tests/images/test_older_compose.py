@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 COMPOSE = Path(__file__).parents[2] / "monitoring" / "docker-compose.yml"
-CONTRACT = {"prometheus", "grafana", "alertmanager", "aether-agent", "crm", "postgres", "traffic"}
+CONTRACT = {"prometheus", "grafana", "alertmanager", "aether-agent", "socket-proxy", "crm", "postgres", "traffic"}
 
 pytestmark = pytest.mark.docker
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from aetherlink.executors.docker_options import DockerPlace
 from aetherlink.lab.tools import ToolSet, find_tools
 from aetherlink.model.decisions import Mode
 from aetherlink.settings import load
@@ -21,7 +22,9 @@ COMPOSE = MONITORING / "docker-compose.yml"
 STACK: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 DOCKERFILE = (MONITORING.parent / "Dockerfile").read_text()
-CONTRACT = {"prometheus", "grafana", "alertmanager", "aether-agent", "crm", "postgres", "traffic"}
+CONTRACT = {"prometheus", "grafana", "alertmanager", "aether-agent", "socket-proxy", "crm", "postgres", "traffic"}
+OURS = ("aether-agent", "socket-proxy", "webhook-token", "crm", "traffic")
+DOCKER = "${DOCKER_SOCKET:-/var/run/docker.sock}:/var/run/docker.sock"
 
 
 def _filled_in(value: str) -> str:
@@ -44,12 +47,15 @@ def test_compose_takes_the_file(tools: ToolSet, tmp_path: Path) -> None:
     compose = tools.docker_compose or find_tools("next", project_dir=COMPOSE.parents[1]).docker_compose
     assert compose is not None
 
-    read = _config(compose, tmp_path, GRAFANA_IMAGE="mirror.example/grafana:1", AETHER_GATEWAY="10.9.8.1")
+    variables = {"AETHER_GATEWAY": "10.9.8.1", "COMPOSE_PROJECT_NAME": "shop", "DOCKER_GID": "998"}
+    read = _config(compose, tmp_path, GRAFANA_IMAGE="mirror.example/grafana:1", **variables)
 
     assert read["services"].keys() >= CONTRACT
     assert read["services"]["grafana"]["image"] == "mirror.example/grafana:1"
     agent = read["services"]["aether-agent"]["environment"]
     assert agent["AETHER_AUTH__TRUSTED_NETWORKS"] == '["10.9.8.1/32"]'
+    assert agent["AETHER_TARGETS__CRM-API__PROJECT"] == "shop"
+    assert read["services"]["socket-proxy"]["group_add"] == ["998"]
 
 
 def test_nothing_is_used_that_compose_1_29_refuses() -> None:
@@ -58,7 +64,7 @@ def test_nothing_is_used_that_compose_1_29_refuses() -> None:
 
 
 def test_the_services_have_the_names_and_ports_of_the_contract() -> None:
-    ports = {name: service.get("ports", []) for name, service in SERVICES.items()}
+    ports = {name: [_filled_in(port) for port in service.get("ports", ())] for name, service in SERVICES.items()}
 
     assert SERVICES.keys() >= CONTRACT
     assert SERVICES["aether-agent"]["container_name"] == "aether-agent"
@@ -87,7 +93,9 @@ def test_whatever_is_kept_is_kept_on_a_named_volume_and_whatever_is_mounted_is_t
     for name, service in SERVICES.items():
         for volume in service.get("volumes", ()):
             source, _, rest = volume.partition(":")
-            if source.startswith("."):
+            if volume == DOCKER:
+                assert name == "socket-proxy", f"{name} holds Docker's socket"
+            elif source.startswith("."):
                 assert (MONITORING / source).exists(), volume
                 assert rest.endswith(":ro"), f"{name} may write into the checkout: {volume}"
             else:
@@ -100,6 +108,35 @@ def test_nothing_that_runs_the_agents_image_leaves_an_unnamed_volume() -> None:
         if "AETHER_IMAGE" in service["image"]:
             mounted = [volume.split(":")[1] for volume in service["volumes"]] + service.get("tmpfs", [])
             assert "/data" in mounted, name
+
+
+def test_what_is_ours_has_no_privileges_and_writes_to_nothing_but_its_volumes() -> None:
+    for name in OURS:
+        service = SERVICES[name]
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"] is True, name
+    users = {name: SERVICES[name].get("user") for name in OURS}
+    assert users == {**dict.fromkeys(OURS), "webhook-token": "0:0"}
+    assert {name for name in OURS if "cap_add" in SERVICES[name]} == {"webhook-token"}
+
+
+def test_the_proxy_has_no_network_and_shares_its_socket_with_the_agent_alone() -> None:
+    proxy = SERVICES["socket-proxy"]
+    sharing = {
+        name for name, service in SERVICES.items() if any("socket-proxy:" in v for v in service.get("volumes", ()))
+    }
+
+    assert proxy["network_mode"] == "none"
+    assert sharing == {"socket-proxy", "aether-agent"}
+    assert "socket-proxy:/run/socket-proxy:ro" in SERVICES["aether-agent"]["volumes"]
+
+
+def test_the_proxy_may_change_the_crm_and_nothing_else() -> None:
+    labels = {name: service.get("labels", {}) for name, service in SERVICES.items()}
+
+    assert {name for name, own in labels.items() if own.get("aether.managed") == "true"} == {"crm"}
+    assert [name for name in SERVICES["socket-proxy"].get("environment", {}) if "WORKLOADS" in name] == []
 
 
 def test_the_agent_trusts_the_gateway_of_its_network_and_nobody_else() -> None:
@@ -123,6 +160,14 @@ def test_the_agent_takes_the_settings_of_the_stack(monkeypatch: pytest.MonkeyPat
     assert settings.sources[0].alertmanagers == ("http://alertmanager:9093",)
     assert [str(network) for network in settings.auth.trusted_networks] == ["172.31.88.1/32"]
     assert settings.auth.webhook_token_file == Path("/run/aether/webhook.token")
+    assert settings.docker.host == "unix:///run/socket-proxy/docker.sock"
+    assert settings.socket_proxy.listen == "unix:///run/aether/docker.sock"
+    places = {name: target.docker_place for name, target in settings.targets.items()}
+    assert places == {
+        "crm-api": DockerPlace(project=COMPOSE.parent.name, service="crm"),
+        "crm-db": DockerPlace(project=COMPOSE.parent.name, service="postgres"),
+    }
+    assert settings.protected_targets == {}
 
 
 def test_the_webhook_token_is_made_once_and_only_for_the_two_who_need_it(tmp_path: Path) -> None:

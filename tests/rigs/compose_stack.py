@@ -33,8 +33,12 @@ from rigs.stack_images import StackImages, build_stack_images
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "monitoring"
-PROMOTED = {"AETHER_MODE": "auto", "AETHER_PLAYBOOK_MODES": '{"restart-crm-api": "auto"}'}
-"""What a user sets who lets the agent restart the CRM."""
+PROMOTED = {
+    "AETHER_MODE": "auto",
+    "AETHER_VIP_MODE": "auto",
+    "AETHER_PLAYBOOK_MODES": '{"restart-crm-api": "auto"}',
+}
+"""What a user sets who lets the agent restart the CRM; a VIP is among its tenants."""
 _SERVICES = ("prometheus", "alertmanager", "aether-agent", "socket-proxy", "crm", "traffic")
 _SECONDS = 240.0
 
