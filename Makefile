@@ -55,7 +55,7 @@ lint: $(DEV) ## check style, types and layers
 docs: $(DEV) ## write docs/reference anew from the code
 	@$(BIN)/python docs/generate.py
 
-bench: $(DEV) ## measure and print, measured beside asked (PART=intake alone; also demo rest growth group live steady lists act decide)
+bench: $(DEV) ## measure and print, measured beside asked (PART=intake alone; also demo rest growth group live steady lists act decide docker)
 	-@$(TOOLS) --generation stable
 	@$(BIN)/python -m bench $(PART) $(ARGS)
 
