@@ -34,5 +34,5 @@ def stack(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     compose = shutil.which("docker-compose")
     assert compose is not None
     with running_stack(Path(compose), tmp_path_factory.mktemp("stack"), images, seconds=2) as running:
-        wait_until(lambda: running.is_well, "the stack is up and the agent sees it", seconds=120)
+        wait_until(lambda: running.is_well, "the stack is up and the agent sees it", seconds=180)
         yield running

@@ -174,9 +174,9 @@ def assert_heals_once_promoted(stack: ComposeStack) -> None:
 
     observed = stack.drill()
     by_a_person = witness.actions(crm.id)
-    wait_until(lambda: stack.is_well, "the CRM is back", seconds=90)
+    wait_until(lambda: stack.is_well, "the CRM is back", seconds=180)
     stack.up(**PROMOTED)
-    wait_until(lambda: stack.is_well, "the agent is back", seconds=90)
+    wait_until(lambda: stack.is_well, "the agent is back", seconds=180)
     before, witness = started_at(crm), Witness()
     healed = stack.drill()
 
@@ -206,7 +206,7 @@ def test_the_same_by_compose_v2(images, tmp_path) -> None:
     assert compose is not None
 
     with running_stack(compose, tmp_path, images, seconds=2) as stack:
-        wait_until(lambda: stack.is_well, "the stack is up and the agent sees it", seconds=120)
+        wait_until(lambda: stack.is_well, "the stack is up and the agent sees it", seconds=180)
         assert_heals_once_promoted(stack)
 
 
