@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import act, decide, demo, docker, group, growth, intake, lists, live, steady
+from bench import act, containers, decide, demo, group, growth, intake, lists, live, steady
 from bench.ground import Ground, load_of_machine
 from bench.load import LoadError
 from bench.processes import PROJECT
@@ -24,7 +24,7 @@ PARTS: dict[str, Callable[[Ground], Awaitable[None]]] = {
     "lists": lists.measure,
     "act": act.measure,
     "decide": decide.measure,
-    "docker": docker.measure,
+    "docker": containers.measure,
 }
 
 
