@@ -7,6 +7,7 @@ Dockerfiles do on top of it they do on any image.
 
 import ast
 import io
+import re
 import ssl
 import stat
 import subprocess
@@ -17,11 +18,12 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-_NOT_WANTED = {"__pycache__", "test", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip"} | {
+_NOT_WANTED = {"test", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip"} | {
     "site-packages",
     "dist-packages",
     "EXTERNALLY-MANAGED",
 }
+_NEVER_READ = re.compile(r"^config-|\.opt-[12]\.pyc$")
 # What wheels and name resolution load though no part of Python is linked to it.
 _BESIDE_LIBC = [
     "libm.so.6",
@@ -90,11 +92,12 @@ class ImageFiles:
         if source.is_dir():
             self.folder(path)
             for child in sorted(source.iterdir()):
-                if child.exists() and child.name not in _NOT_WANTED and not child.name.startswith("config-"):
+                if child.exists() and child.name not in _NOT_WANTED and not _NEVER_READ.search(child.name):
                     self.copy(child, path / child.name)
             return
         entry = self._entry(path, 0o644 | stat.S_IMODE(source.stat().st_mode))
-        entry.size = source.stat().st_size
+        # The time of its source is in every compiled module: without it each start would compile them all anew.
+        entry.size, entry.mtime = source.stat().st_size, int(source.stat().st_mtime)
         with source.open("rb") as content:
             self._tar.addfile(entry, content)
 

@@ -134,7 +134,7 @@ def build(folder: Path, name: str, *, base: str, target: str = "") -> str:
     tag = f"aether-test-{name}:{secrets.token_hex(6)}"
     reach = ["--network=host", *(f"--build-arg={name}" for name in _PROXIES if name in os.environ)]
     reach += [f"--target={target}"] if target else []
-    docker("build", *reach, "--force-rm", f"--build-arg=BASE_IMAGE={base}", "--tag", tag, folder, seconds=280)
+    docker("build", *reach, "--force-rm", f"--build-arg=BASE_IMAGE={base}", "--tag", tag, folder, seconds=500)
     return docker("image", "inspect", "--format", "{{.Id}}", tag)
 
 
