@@ -14,8 +14,8 @@ from rigs.compose_stack import PROMOTED, ROOT, ComposeStack, running_stack
 from rigs.containers import Container, Containers, docker
 from rigs.docker_stack import Witness, started_at
 
-# The first test waits for both builds.
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+# The first test waits for all builds, and for the stack.
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 # The images' own checks, asked more often than every few seconds.
