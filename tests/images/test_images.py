@@ -12,7 +12,7 @@ from aetherlink.lab.tools import find_tools
 from rigs.agent_process import wait_until
 from rigs.compose_stack import PROMOTED, ROOT, ComposeStack, running_stack
 from rigs.containers import Container, Containers, docker
-from rigs.docker_stack import Witness, started_at
+from rigs.docker_stack import started_at, witnessed
 
 # The first test waits for all builds, and for the stack.
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
@@ -170,15 +170,16 @@ def answer(call):
 def assert_heals_once_promoted(stack: ComposeStack) -> None:
     """The drill of the lab, twice: the witness is the daemon's own record."""
     crm, proxy = stack.container("crm"), stack.container("socket-proxy")
-    said_before, witness = len(proxy.log), Witness()
+    said_before = len(proxy.log)
 
-    observed = stack.drill()
-    by_a_person = witness.actions(crm.id)
+    with witnessed(crm.id, stack.folder / "observed.log") as by_a_person:
+        observed = stack.drill()
     wait_until(lambda: stack.is_well, "the CRM is back", seconds=180)
     stack.up(**PROMOTED)
     wait_until(lambda: stack.is_well, "the agent is back", seconds=180)
-    before, witness = started_at(crm), Witness()
-    healed = stack.drill()
+    before = started_at(crm)
+    with witnessed(crm.id, stack.folder / "healed.log") as by_the_agent:
+        healed = stack.drill()
 
     # The drill itself has started what the agent only looked at.
     assert observed.was_lifted
@@ -186,7 +187,7 @@ def assert_heals_once_promoted(stack: ComposeStack) -> None:
     assert by_a_person == ["kill", "die", "start"]
     assert healed.is_repaired, (healed, stack.container("aether-agent").log)
     assert healed.is_resolved
-    assert witness.actions(crm.id) == ["kill", "die", "start"]
+    assert by_the_agent == ["kill", "die", "start"]
     assert started_at(crm) > before
     said = proxy.log[said_before:]
     assert "refused" not in said

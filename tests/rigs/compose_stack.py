@@ -137,7 +137,7 @@ class ComposeStack:
         is_seen = bool(sources) and all(source["up"] for source in sources)
         return is_calm and is_seen and all(self.container(name).is_healthy for name in ("crm", "socket-proxy"))
 
-    def drill(self, *, within: float = 60.0) -> Report:
+    def drill(self, *, within: float = 180.0) -> Report:
         """The drill `crm-api-killed` of the lab, on the CRM's container; at most so many seconds."""
         running = run_drill(
             DRILLS["crm-api-killed"],

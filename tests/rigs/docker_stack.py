@@ -2,8 +2,12 @@
 
 import json
 import secrets
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rigs.containers import Container, Containers, docker
 
@@ -27,6 +31,24 @@ class Witness:
         )
         actions = [json.loads(line)["Action"] for line in told.splitlines()]
         return [action for action in actions if not action.startswith(("exec_", "health_status"))]
+
+
+@contextmanager
+def witnessed(container: str, log: Path) -> Iterator[list[str]]:
+    """The same heard as it happens, for a daemon forgets: filled in the end of the block, health checks left out."""
+    heard: list[str] = []
+    command = ["docker", "events", "--since", docker("info", "--format", "{{.SystemTime}}")]
+    filters = ["--filter", f"container={container}", "--filter", "type=container"]
+    with log.open("w") as output:
+        listening = subprocess.Popen([*command, *filters, "--format", "{{.Action}}"], stdout=output)
+    try:
+        yield heard
+        time.sleep(1)  # what has just happened is on its way
+    finally:
+        listening.terminate()
+        listening.wait(10)
+    actions = log.read_text().splitlines()
+    heard += [action for action in actions if not action.startswith(("exec_", "health_status"))]
 
 
 @dataclass(frozen=True, slots=True)
