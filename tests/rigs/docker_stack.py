@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rigs.agent_process import wait_until
 from rigs.containers import Container, Containers, docker
 
 SERVES = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(0)); signal.pause()"
@@ -35,7 +36,7 @@ class Witness:
 
 @contextmanager
 def witnessed(container: str, log: Path) -> Iterator[list[str]]:
-    """The same heard as it happens, for a daemon forgets: filled in the end of the block, health checks left out."""
+    """The same heard as it happens, for a daemon forgets: filled in the end of the block, when the container runs."""
     heard: list[str] = []
     command = ["docker", "events", "--since", docker("info", "--format", "{{.SystemTime}}")]
     filters = ["--filter", f"container={container}", "--filter", "type=container"]
@@ -43,7 +44,9 @@ def witnessed(container: str, log: Path) -> Iterator[list[str]]:
         listening = subprocess.Popen([*command, *filters, "--format", "{{.Action}}"], stdout=output)
     try:
         yield heard
-        time.sleep(1)  # what has just happened is on its way
+        last = secrets.token_hex(8)
+        docker("exec", container, "python3", "-c", f"'{last}'")
+        wait_until(lambda: last in log.read_text(), "the witness has heard everything")
     finally:
         listening.terminate()
         listening.wait(10)
