@@ -1,4 +1,4 @@
-"""A stack that is not ours, adopted: one of its rules is observed, then allowed to act, then heals its container.
+"""A stack that is not ours, adopted and looked over: a rule of it observes, is promoted, and heals its container.
 
 Daemon, container, Prometheus, Alertmanager and agent are real. Only cAdvisor is small: it tells of one container what
 Docker says of it.
@@ -116,7 +116,7 @@ def test_a_rule_of_the_stack_observes_then_acts_then_heals(jenkins: Container, t
         files = ("--prometheus-file", stack.prometheus_file, "--alertmanager-file", stack.alertmanager_file)
         place = ("--docker", DOCKER, "--project", project, "--agent", agent, "--apply", "--json")
         targets = f"{stack.prometheus_url}/api/v1/targets?state=active"
-        wait_until(lambda: str(eye.port) in httpx.get(targets, trust_env=False).text, "targets are known")
+        wait_until(lambda: str(eye.port) in _text(targets), "targets are known")
         adopted = aether(folder, env, "init", *urls, *files, *place)
         [rule] = [one for one in adopted["rules"] if one["rule"] == "jenkins_down"]
         assert rule["help"] == "would help"
@@ -126,6 +126,10 @@ def test_a_rule_of_the_stack_observes_then_acts_then_heals(jenkins: Container, t
 
         with serving(env, folder):
             wait_until(lambda: _is_up(agent), "the agent answers", seconds=_PATIENCE)
+            scraped = f"{stack.prometheus_url}/api/v1/query?query=aether_agent_build_info"
+            wait_until(lambda: "aether_agent" in _text(scraped), "Prometheus scrapes it", seconds=_PATIENCE)
+            looked = aether(folder, env, "doctor", "--json")  # exits with 0: no fault
+            assert "ok" in {one["status"] for one in looked["findings"]}
             docker("kill", jenkins.id)
             wait_until(
                 lambda: any("observe" in text for text in events(agent)), "it says what it would do", seconds=_PATIENCE
@@ -139,9 +143,14 @@ def test_a_rule_of_the_stack_observes_then_acts_then_heals(jenkins: Container, t
         for given in ((*urls, *files), urls):  # by what the servers say alone, too
             again = aether(folder, env, "init", *given, *place)
             assert (again["changes"], again["by_hand"]) == ([], [])
-        _let_it_act(folder / "aether.yaml", rule["playbooks"][0])
+        _raise_ceiling(folder / "aether.yaml")
         with serving(env, folder):
             wait_until(lambda: _is_up(agent), "the agent answers", seconds=_PATIENCE)
+            [playbook] = rule["playbooks"]
+            [seen] = aether(folder, env, "report", "--playbook", playbook, "--json")["items"]
+            assert seen["observed"]["total"] >= 1
+            promoted = aether(folder, env, "playbook", "promote", playbook, "--to", "auto", "--yes", "--json")
+            assert promoted["mode"] == "auto"
             docker("kill", jenkins.id)
             wait_until(lambda: bool(jenkins.state["Running"]), "the agent has started it again", seconds=_PATIENCE)
             wait_until(
@@ -149,9 +158,13 @@ def test_a_rule_of_the_stack_observes_then_acts_then_heals(jenkins: Container, t
             )
 
 
-def _let_it_act(settings: Path, playbook: str) -> None:
+def _raise_ceiling(settings: Path) -> None:
     data = yaml.safe_load(settings.read_text())
-    settings.write_text(yaml.safe_dump({**data, "mode": "auto", "playbook_modes": {playbook: "auto"}}))
+    settings.write_text(yaml.safe_dump({**data, "mode": "auto"}))
+
+
+def _text(url: str) -> str:
+    return httpx.get(url, trust_env=False).text
 
 
 def _is_up(url: str) -> bool:
