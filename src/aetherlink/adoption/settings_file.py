@@ -47,7 +47,7 @@ def settings_text(stack: Stack, verdicts: Sequence[Verdict], place: Place) -> st
 _HEAD = """\
 # Proposed by `aether init` for the stack that it found. It is yours: change it, and let `aether check` read it.
 
-# It only says what it would do. Let it act playbook by playbook, under `playbook_modes`, once its report is good.
+# It only says what it would do. Once `aether report` is good: `mode: auto` here, then `aether playbook promote NAME`.
 mode: observe
 """
 
