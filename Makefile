@@ -36,7 +36,7 @@ setup: $(DEV) ## make .venv with everything; PYTHON=python3.12 picks the interpr
 
 test: $(DEV) ## run every test but the long ones; says first and last what is absent (ARGS="-k word" narrows)
 	-@$(TOOLS) --generation stable --generation next
-	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-long: $(DEV) ## run the full counts, T=T07 for one; a second run goes on where the first stopped (FRESH=1: anew)
 	@$(if $(FRESH),rm -rf .cache/test-long)
