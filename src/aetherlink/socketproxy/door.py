@@ -77,7 +77,7 @@ class Door:
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        said = "a request that cannot be read"
+        said, call = "a request that cannot be read", None
         try:
             async with asyncio.timeout(_CALLER_SECONDS):
                 request = await read_request(reader)
@@ -93,7 +93,10 @@ class Door:
             answer = _refusal(problem)
             is_refused = isinstance(problem, BadRequestError | ForbiddenError)
             word = "refused" if is_refused else "not done"
-            _log.warning("%s: %s: %s", word, _bounded(said), _bounded(str(problem)))
+            # The agent asks for releases at every look, of what is not opted in as well.
+            is_usual = isinstance(problem, ForbiddenError) and call is not None and call.kind is Kind.RELEASES
+            level = logging.DEBUG if is_usual else logging.WARNING
+            _log.log(level, "%s: %s: %s", word, _bounded(said), _bounded(str(problem)))
         except OSError:
             raise
         except Exception as problem:  # noqa: BLE001 - the named boundary of a call: an answer that nobody foresaw

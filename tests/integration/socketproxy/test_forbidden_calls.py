@@ -36,7 +36,9 @@ async def test_of_the_forbidden_calls_none_passes(proxy: Proxy, made: Made, rele
     statuses = {what: (await say(proxy.socket, call)).status for what, call in calls.items()}
 
     assert len(calls) > 200
-    assert {what: status for what, status in statuses.items() if status not in REFUSALS} == {}
+    heard = {what: status for what, status in statuses.items() if status not in REFUSALS}
+    assert set(heard) <= {"a header of 1 MiB"}  # who still speaks while he is refused may be cut off before he hears it
+    assert set(heard.values()) <= {0}
     assert events(since, made.name, id_, releases.first) == []
     assert shown(id_) == before
     assert proxy.log.count("refused: ") >= len(calls)
