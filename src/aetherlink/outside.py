@@ -19,7 +19,7 @@ from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.errors import AetherError, SettingsError, StoreError
 from aetherlink.executors.docker_finding import Declared, Grounds
-from aetherlink.executors.docker_found import target_of
+from aetherlink.executors.docker_found import target_of, with_found
 from aetherlink.executors.docker_own_life import OwnLife
 from aetherlink.executors.finding import OpenedFinder, open_docker_finder
 from aetherlink.executors.options import ExecutorOptions
@@ -171,16 +171,18 @@ def executors(settings: Settings) -> dict[str, Opened]:
     """Those that the targets name; with `dry_run` none of them changes anything."""
     targets = settings.declared_targets.values()
     asked = {name: target.http for name, target in settings.targets.items() if target.http is not None}
-    places = {name: one.docker_place for name, one in settings.targets.items() if one.docker_place is not None}
-    options = ExecutorOptions(lab=settings.lab, http=asked, docker=settings.docker, containers=places)
+    options = ExecutorOptions(lab=settings.lab, http=asked, docker=settings.docker, containers=settings.docker_places)
     return open_executors(targets, options, clock=SystemClock(), is_dry_run=settings.dry_run)
 
 
 def targets(settings: Settings) -> Mapping[TargetName, Target]:
-    """The declared ones, and, where Docker is set up, those that are found among its containers, by their names."""
+    """The declared ones, and, where Docker is set up, those that are found among its containers, by their names.
+
+    None of these is what a declared one is.
+    """
     if settings.docker.host is None:
         return settings.declared_targets
-    return Deriving(settings.declared_targets, target_of)
+    return with_found(settings.declared_targets, target_of, settings.docker_places)
 
 
 def protected(settings: Settings) -> Mapping[TargetName, str]:
@@ -203,10 +205,9 @@ def finder(settings: Settings) -> OpenedFinder | None:
 def grounds(settings: Settings) -> Grounds:
     """What may be found among Docker's containers by these settings."""
     declared = settings.declared_targets
-    places = {TargetName(name): one.docker_place for name, one in settings.targets.items()}
     return Grounds(
         settings.docker,
-        tuple(Declared(declared[name], place) for name, place in places.items() if place is not None),
+        tuple(Declared(declared[name], place) for name, place in settings.docker_places.items()),
         OwnLife(settings.own_names, frozenset(_own_hosts(settings)), container=node().casefold()),
     )
 

@@ -37,13 +37,15 @@ ContainerName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,126}
 class DockerPlace:
     """Where a target is: a service of a compose project, or one container by its name.
 
-    With `is_by_label` a service's containers count only where they carry the label `aether.managed=true`.
+    With `is_by_label` a service's containers count only where they carry the label `aether.managed=true`. One that
+    `is_found` was declared by nobody.
     """
 
     project: str = ""
     service: str = ""
     container: str = ""
     is_by_label: bool = False
+    is_found: bool = False
 
     @property
     def words(self) -> str:

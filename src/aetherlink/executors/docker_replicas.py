@@ -157,6 +157,22 @@ def members(place: DockerPlace, found: Iterable[Container]) -> list[Container]:
     return sorted(own, key=_order)
 
 
+def not_its_own(place: DockerPlace, own: Iterable[Container], declared: Mapping[str, str]) -> str:
+    """Why these are not what the name of a found target says, in words; empty when they are.
+
+    `declared` holds the targets that are single containers, by those: no container is in two targets.
+    """
+    for one in own:
+        if place.container and (one.labels.get(PROJECT) and one.labels.get(SERVICE)):
+            service = f"{one.labels[PROJECT]}.{one.labels[SERVICE]}"
+            return f"{place.words} is one of a service: its target is compose:{service}, or the declared one"
+        if one.name in declared:
+            return (
+                f"{place.words} is no target of its own: {one.name} is target {declared[one.name]}, declare the service"
+            )
+    return ""
+
+
 def _without_shadows(own: list[Container]) -> list[Container]:
     """Of each pair that is being exchanged one: the first until the second runs."""
     successors = {one.labels[_REPLACES]: one for one in own if _REPLACES in one.labels}

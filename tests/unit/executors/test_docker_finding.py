@@ -273,9 +273,9 @@ def test_the_name_of_a_found_target_says_where_it_is(place: DockerPlace) -> None
 
     assert made is not None
     assert (made.executor, made.place) == ("docker", place.words)
-    assert place_of(made.name, projects=[place.project]) == place
+    assert place_of(made.name, projects=[place.project]) == replace(place, is_found=True)
     if place.project:
-        assert place_of(made.name, projects=[]) == replace(place, is_by_label=True)
+        assert place_of(made.name, projects=[]) == replace(place, is_by_label=True, is_found=True)
 
 
 @pytest.mark.parametrize("name", ["crm-api", "compose:", "compose:shop", "container:", "container:a/b", "compose:A.b"])
