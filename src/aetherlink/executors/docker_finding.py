@@ -28,11 +28,15 @@ class Declared:
     place: DockerPlace
 
     def is_at(self, place: DockerPlace, containers: Sequence[Listed]) -> bool:
-        """Whether it is there, or is one of these containers."""
+        """Whether it is there, or is what these containers are, all of them."""
         own = self.place
         if own.container:
-            return any(own.container in one.names for one in containers)
+            return all(own.container in one.names for one in containers)
         return (own.project, own.service) == (place.project, place.service)
+
+    def is_part_of(self, containers: Sequence[Listed]) -> bool:
+        """Whether it is one of these containers."""
+        return any(self.place.container in one.names for one in containers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +67,25 @@ def finding_of(match: Match, listed: Sequence[Listed], grounds: Grounds) -> Find
         return Finding(None, f"{match.words} means several: {matching.named(match.containers)}")
     [place] = places
     members = [one for one in listed if matching.place_of(one) == place]
-    own = [one.target for one in grounds.declared if one.is_at(place, match.containers)]
-    if len(own) > 1:
-        return Finding(None, f"{place.words} is in several targets: {', '.join(sorted(one.name for one in own))}")
-    if not own and (reason := _withheld(match, place, members, grounds)):
+    own = [one for one in grounds.declared if one.is_at(place, match.containers) or one.is_part_of(members)]
+    if reason := _torn(match, place, own) if own else _withheld(match, place, members, grounds):
         return Finding(None, reason)
-    target = own[0] if own else target_of(name_of(place))
+    target = own[0].target if own else target_of(name_of(place))
     if target is None:
         return Finding(None, f"{place.words} has a name that no target can have: declare it under `targets`")
     return Finding(target, f"{match.words} means {matching.named(match.containers)}, {place.words}")
+
+
+def _torn(match: Match, place: DockerPlace, own: Sequence[Declared]) -> str:
+    """Why what is declared of a place is not all that is meant of it, or too much; empty when it is just that."""
+    names = ", ".join(sorted(one.target.name for one in own))
+    if len(own) > 1:
+        return f"{place.words} is in several targets: {names}"
+    return (
+        ""
+        if own[0].is_at(place, match.containers)
+        else f"{place.words}: part of it is target {names}: declare the service"
+    )
 
 
 def _told_apart(match: Match, grounds: Grounds) -> Match:

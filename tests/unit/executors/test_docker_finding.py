@@ -259,6 +259,23 @@ def test_whatever_a_label_holds_its_words_stay_short_and_on_one_line(value: str)
         assert finding.words.isprintable()
 
 
+OWN_CRM_1 = Declared(Target(TargetName("crm-1"), "docker", "shop-crm-1", floor=1), DockerPlace(container="shop-crm-1"))
+
+
+@pytest.mark.parametrize("labels", [{"name": "shop-crm-2"}, {"instance": "crm:8000"}, {"compose_service": "crm"}])
+def test_a_service_of_which_a_container_is_a_target_is_none_beside_it(labels: dict[str, str]) -> None:
+    finding = found(labels, HERE, replace(GROUNDS, declared=(OWN_CRM_1,)))
+
+    assert finding.target is None
+    assert finding.words == "service crm of project shop: part of it is target crm-1: declare the service"
+
+
+def test_an_alert_of_the_very_container_means_the_target_that_it_is() -> None:
+    finding = found({"name": "shop-crm-1"}, HERE, replace(GROUNDS, declared=(OWN_CRM_1,)))
+
+    assert finding.target is OWN_CRM_1.target
+
+
 PLACES = [
     DockerPlace(project="shop", service="crm"),
     DockerPlace(project="my_shop-2", service="crm.api"),
