@@ -53,8 +53,18 @@ def found(labels: Mapping[str, str], listed: Sequence[Listed], grounds: Grounds)
 
     A container that only an address tells of is not asked since when it has it: docker_finder does that.
     """
-    match = matching.match(labels, listed, grounds.options.labels)
+    match = meant(labels, listed, grounds.options)
     return UNNAMED if match is None else finding_of(match, listed, grounds)
+
+
+def meant(labels: Mapping[str, str], listed: Sequence[Listed], options: DockerExecutorOptions) -> Match | None:
+    """The containers that the labels mean; None: no label speaks of one. One of another machine means none here."""
+    match = matching.match(labels, listed, options.labels)
+    lacking = [one.words for one in options.alerts if not one.matches(labels)]
+    if match is None or not lacking:
+        return match
+    reason = f"it is of another machine than this Docker, by docker.alerts: the alert lacks {', '.join(lacking)}"
+    return replace(match, containers=(), is_named=True, problem=reason)
 
 
 def finding_of(match: Match, listed: Sequence[Listed], grounds: Grounds) -> Finding:

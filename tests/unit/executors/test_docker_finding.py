@@ -276,6 +276,31 @@ def test_an_alert_of_the_very_container_means_the_target_that_it_is() -> None:
     assert finding.target is OWN_CRM_1.target
 
 
+OF_HOST_A = replace(
+    GROUNDS,
+    options=DockerExecutorOptions(host="unix:///run/x.sock", projects=("shop",), alerts=['instance=~"host-a:.*"']),
+)
+
+
+@pytest.mark.parametrize("instance", ["host-b:8080", "crm:8000", ""])
+def test_an_alert_of_another_machine_means_no_container_here(instance: str) -> None:
+    finding = found({"name": "shop-crm-1", "instance": instance, "job": "cadvisor"}, HERE, OF_HOST_A)
+
+    assert (finding.target, finding.is_named) == (None, True)
+    assert 'by docker.alerts: the alert lacks instance=~"host-a:.*"' in finding.words
+
+
+def test_an_alert_of_this_machine_means_its_container() -> None:
+    finding = found({"name": "shop-crm-1", "instance": "host-a:8080"}, HERE, OF_HOST_A)
+
+    assert finding.target is not None
+    assert finding.target.name == CRM
+
+
+def test_without_a_word_of_a_container_the_machine_does_not_matter() -> None:
+    assert not found({"alertname": "CrmDown"}, HERE, OF_HOST_A).is_named
+
+
 PLACES = [
     DockerPlace(project="shop", service="crm"),
     DockerPlace(project="my_shop-2", service="crm.api"),
