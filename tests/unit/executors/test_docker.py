@@ -319,3 +319,11 @@ async def test_a_found_place_that_is_more_or_less_than_a_target_is_none(
     with pytest.raises(NotFoundError, match=r"its target is compose:peakpro\.crm|is target crm-1, declare the service"):
         await executor.observe(replace(CRM, name=TargetName("found")), deadline=DEADLINE)
     await client.aclose()
+
+
+async def test_what_only_its_image_calls_a_service_is_left_alone(server: DockerServer, one: FakeContainer) -> None:
+    by_hand = {name: value for name, value in one.labels.items() if not name.endswith((".oneoff", ".container-number"))}
+    server.containers.append(replace(one, id="9" * 64, name="silly_morse", labels=by_hand))
+
+    assert (await converged(server)).status is OutcomeStatus.DONE
+    assert server.changes == [("restart", one.name)]

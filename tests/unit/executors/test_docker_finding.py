@@ -301,6 +301,22 @@ def test_without_a_word_of_a_container_the_machine_does_not_matter() -> None:
     assert not found({"alertname": "CrmDown"}, HERE, OF_HOST_A).is_named
 
 
+INHERITED = {"com.docker.compose.project": "shop", "com.docker.compose.service": "crm"}
+BY_HAND = Listed("9" * 64, ("silly_morse",), INHERITED, image="shop-crm", networks=("shop_default",))
+
+
+def test_what_only_its_image_calls_a_service_is_no_replica() -> None:
+    """`docker run` of an image that Compose built: it has the project's and the service's label, and is nobody's."""
+    alone = found({"name": "silly_morse"}, [BY_HAND, CRM_1], GROUNDS)
+    service = found({"instance": "crm:8000"}, [BY_HAND, CRM_1], GROUNDS)
+    labels = found({"compose_project": "shop", "compose_service": "crm"}, [BY_HAND, CRM_1], GROUNDS)
+
+    assert alone.target is None
+    assert "silly_morse was not given to the agent" in alone.words
+    assert [one.target and one.target.name for one in (service, labels)] == [CRM, CRM]
+    assert "silly_morse" not in service.words
+
+
 PLACES = [
     DockerPlace(project="shop", service="crm"),
     DockerPlace(project="my_shop-2", service="crm.api"),
