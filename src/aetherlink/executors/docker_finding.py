@@ -83,7 +83,8 @@ def finding_of(match: Match, listed: Sequence[Listed], grounds: Grounds) -> Find
     target = own[0].target if own else target_of(name_of(place))
     if target is None:
         return Finding(None, f"{place.words} has a name that no target can have: declare it under `targets`")
-    return Finding(target, f"{match.words} means {matching.named(match.containers)}, {place.words}")
+    by = tuple(clue.label for clue in match.by)
+    return Finding(target, f"{match.words} means {matching.named(match.containers)}, {place.words}", by=by)
 
 
 def _torn(match: Match, place: DockerPlace, own: Sequence[Declared]) -> str:
