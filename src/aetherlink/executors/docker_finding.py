@@ -71,7 +71,6 @@ def finding_of(match: Match, listed: Sequence[Listed], grounds: Grounds) -> Find
     """The target that the match means, if it may be acted on."""
     if match.problem:
         return Finding(None, match.problem, match.is_named)
-    match = _told_apart(match, grounds)
     places = {*map(matching.place_of, match.containers)}
     if len(places) > 1:
         return Finding(None, f"{match.words} means several: {matching.named(match.containers)}")
@@ -97,18 +96,6 @@ def _torn(match: Match, place: DockerPlace, own: Sequence[Declared]) -> str:
         if own[0].is_at(place, match.containers)
         else f"{place.words}: part of it is target {names}: declare the service"
     )
-
-
-def _told_apart(match: Match, grounds: Grounds) -> Match:
-    """Of what a host alone means those that were given to the agent, where there are any.
-
-    Stacks that know nothing of each other have services of one name, each in a network of its own; the one that the
-    agent's Prometheus asks is the one that it was given.
-    """
-    if match.is_named:
-        return match
-    given = tuple(one for one in match.containers if _is_given(one, grounds))
-    return replace(match, containers=given) if given else match
 
 
 def _is_given(container: Listed, grounds: Grounds) -> bool:

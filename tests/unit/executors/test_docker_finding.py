@@ -143,7 +143,7 @@ BOTH = Grounds(OPTIONS.model_copy(update={"projects": ("shop", "blog")}))
 NEITHER = Grounds(OPTIONS.model_copy(update={"projects": ()}))
 
 
-@pytest.mark.parametrize("grounds", [BOTH, NEITHER], ids=["both are given", "neither is"])
+@pytest.mark.parametrize("grounds", [GROUNDS, BOTH, NEITHER], ids=["one is given", "both are", "neither is"])
 def test_a_service_that_two_projects_have_is_nobodys(grounds: Grounds) -> None:
     finding = found({"instance": "crm:8000"}, (*HERE, BLOG_CRM), grounds)
 
@@ -151,8 +151,11 @@ def test_a_service_that_two_projects_have_is_nobodys(grounds: Grounds) -> None:
     assert "means several: blog-crm-1, shop-crm-1, shop-crm-2" in finding.words
 
 
-def test_of_stacks_that_know_nothing_of_each_other_the_host_is_of_the_one_that_was_given() -> None:
-    finding = found({"instance": "crm:8000"}, (*HERE, BLOG_CRM), GROUNDS)
+@pytest.mark.parametrize(
+    "more", [{"compose_project": "shop"}, {"name": "shop-crm-1"}, {"instance": "crm.shop_default"}]
+)
+def test_of_stacks_that_know_nothing_of_each_other_the_host_alone_does_not_tell(more: dict[str, str]) -> None:
+    finding = found({"instance": "crm:8000", **more}, (*HERE, BLOG_CRM), GROUNDS)
 
     assert finding.target is not None
     assert finding.target.name == CRM
@@ -234,7 +237,7 @@ FIRST = declared("first", DockerPlace(container="shop-crm-1"))
 
 def found_of(*targets: Declared) -> Finding:
     bare = Grounds(DockerExecutorOptions(host="unix:///run/x.sock"), declared=targets)
-    return found({"instance": "crm:8000"}, (CRM_1, CRM_2), bare)
+    return found({"name": "shop-crm-1"}, (CRM_1, CRM_2), bare)
 
 
 @pytest.mark.parametrize("target", [API, FIRST], ids=["service", "container"])
