@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from platform import node
-from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
 
@@ -30,6 +28,7 @@ from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.deriving import Deriving
 from aetherlink.lib.hash_chain import Key
 from aetherlink.lib.ids import SortableIds
+from aetherlink.lib.own_container import own_container
 from aetherlink.model.actions import NO_LIMITS, Observation, Target, Verb
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.decisions import Evidence
@@ -208,15 +207,8 @@ def grounds(settings: Settings) -> Grounds:
     return Grounds(
         settings.docker,
         tuple(Declared(declared[name], place) for name, place in settings.docker_places.items()),
-        OwnLife(settings.own_names, frozenset(_own_hosts(settings)), container=node().casefold()),
+        OwnLife(settings.own_names, container=own_container()),
     )
-
-
-def _own_hosts(settings: Settings) -> set[str]:
-    """Where the agent's monitoring and its database are, as containers may be called or have for an address."""
-    urls = [url for source in settings.sources for url in (source.prometheus, *source.alertmanagers)]
-    urls += [] if settings.database_url is None else [settings.database_url.get_secret_value()]
-    return {host for url in urls if (host := urlsplit(url).hostname)}
 
 
 def found(settings: Settings, labels: Mapping[str, str], *, since: datetime | None = None) -> Finding | None:

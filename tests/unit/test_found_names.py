@@ -8,8 +8,10 @@ import pytest
 
 from aetherlink import outside, settings
 from aetherlink.briefing import Briefing, Restraints
+from aetherlink.clients.docker_containers import Listed
 from aetherlink.commands import ActionRequest, Commands
 from aetherlink.errors import NotFoundError, SettingsError
+from aetherlink.executors.docker_options import DockerPlace
 from aetherlink.executors.options import ExecutorOptions
 from aetherlink.executors.registry import open_executors
 from aetherlink.model.actions import Target
@@ -125,3 +127,18 @@ async def test_a_request_by_another_name_makes_no_plan(store: SqlStore, name: st
     assert action.decision.effect is Effect.DENY
     assert action.decision.rule == "target_is_declared"
     assert f"it is target {ANOTHER_NAME[name]}" in action.decision.reason
+
+
+def test_what_finds_knows_the_agents_own_container_as_the_executor_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outside, "own_container", lambda: "f" * 64)
+    chosen = of_docker(
+        sources=[{"name": "prod", "prometheus": "http://10.0.0.7:9090", "alertmanagers": ["http://b:1"]}]
+    )
+
+    own = outside.grounds(chosen).own_life
+
+    place = DockerPlace(container="x")
+    ids = {"own": "f" * 64, "another": "e" * 64}
+    words = {which: own.word(place, [Listed(id_, ("x",), {})]) for which, id_ in ids.items()}
+    assert words == {"own": "the container that the agent runs in", "another": None}
+    assert own.word(place, [Listed("e" * 64, ("x",), {}, addresses=("10.0.0.7",))])

@@ -14,9 +14,14 @@ from aetherlink.model.findings import Finding
 from aetherlink.model.ids import TargetName
 from aetherlink.policy.protection import own_names
 
-OWN_NAMES = own_names(prometheus=["http://metrics:9090"], alertmanagers=[], database_url=None, protected=["vault"])
+OWN_NAMES = own_names(
+    prometheus=["http://metrics:9090", "http://172.18.0.99:9090", "http://[fd00::99]:9090"],
+    alertmanagers=[],
+    database_url=None,
+    protected=["vault"],
+)
 OPTIONS = DockerExecutorOptions(host="unix:///run/x.sock", projects=("shop",))
-GROUNDS = Grounds(OPTIONS, own_life=OwnLife(OWN_NAMES, frozenset({"172.18.0.99"}), container="e" * 12))
+GROUNDS = Grounds(OPTIONS, own_life=OwnLife(OWN_NAMES, container="e" * 12))
 
 
 def of_compose(number: int, name: str, service: str, project: str = "shop", **labels: str) -> Listed:
@@ -212,6 +217,7 @@ OWN: dict[str, Listed] = {
     "the proxy": of_compose(20, "x", "socket-proxy"),
     "the host of the settings": of_compose(20, "x", "metrics"),
     "the address of the settings": replace(of_compose(20, "x", "y"), addresses=("172.18.0.99",)),
+    "the IPv6 address of the settings": replace(of_compose(20, "x", "y"), addresses=("172.18.0.9", "fd00::99")),
     "what the settings protect": of_compose(20, "x", "vault"),
     "the agent by its own id": replace(of_compose(20, "x", "ops"), id="e" * 64),
 }
