@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aetherlink.errors import AetherError
+from aetherlink.lib.deriving import why_not
 from aetherlink.model import brakes, pauses
 from aetherlink.model.actions import Action, Approval, Observation, Plan, Started, Target
 from aetherlink.model.brakes import Brake
@@ -183,7 +184,7 @@ class Briefing:
         target = self.targets.get(name)
         executor = None if target is None else self.executors.get(target.executor)
         if target is None or executor is None:
-            return Seen(None, f"no target {name!r} is configured under `targets`")
+            return Seen(None, f"no target {name!r} is configured under `targets`{why_not(self.targets, name)}")
         try:
             observation = await asyncio.wait_for(executor.observe(target, deadline=_LOOK), _LOOK.total_seconds() * 2)
         except (AetherError, TimeoutError) as problem:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aetherlink.briefing import Briefing
 from aetherlink.errors import BadRequestError, ConflictError
+from aetherlink.lib.deriving import why_not
 from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionFilter, ActionState, Plan, Target, Verb
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
@@ -260,7 +261,8 @@ class Commands:
             case [target]:
                 return target
             case []:
-                return _no_target(f"no target has the service or the name {request.service!r}: add it under `targets`")
+                told = why_not(self._targets, TargetName(request.service)) or ": add it under `targets`"
+                return _no_target(f"no target has the service or the name {request.service!r}{told}")
             case _:
                 names = ", ".join(sorted(one.name for one in found))
                 return _no_target(f"several targets have the service {request.service!r}: name one of {names}")

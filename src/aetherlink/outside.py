@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from platform import node
-from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
 
@@ -19,7 +17,7 @@ from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.errors import AetherError, SettingsError, StoreError
 from aetherlink.executors.docker_finding import Declared, Grounds
-from aetherlink.executors.docker_found import target_of
+from aetherlink.executors.docker_found import target_of, with_found
 from aetherlink.executors.docker_own_life import OwnLife
 from aetherlink.executors.finding import OpenedFinder, open_docker_finder
 from aetherlink.executors.options import ExecutorOptions
@@ -30,6 +28,7 @@ from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.deriving import Deriving
 from aetherlink.lib.hash_chain import Key
 from aetherlink.lib.ids import SortableIds
+from aetherlink.lib.own_container import own_container
 from aetherlink.model.actions import NO_LIMITS, Observation, Target, Verb
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.decisions import Evidence
@@ -171,16 +170,18 @@ def executors(settings: Settings) -> dict[str, Opened]:
     """Those that the targets name; with `dry_run` none of them changes anything."""
     targets = settings.declared_targets.values()
     asked = {name: target.http for name, target in settings.targets.items() if target.http is not None}
-    places = {name: one.docker_place for name, one in settings.targets.items() if one.docker_place is not None}
-    options = ExecutorOptions(lab=settings.lab, http=asked, docker=settings.docker, containers=places)
+    options = ExecutorOptions(lab=settings.lab, http=asked, docker=settings.docker, containers=settings.docker_places)
     return open_executors(targets, options, clock=SystemClock(), is_dry_run=settings.dry_run)
 
 
 def targets(settings: Settings) -> Mapping[TargetName, Target]:
-    """The declared ones, and, where Docker is set up, those that are found among its containers, by their names."""
+    """The declared ones, and, where Docker is set up, those that are found among its containers, by their names.
+
+    None of these is what a declared one is.
+    """
     if settings.docker.host is None:
         return settings.declared_targets
-    return Deriving(settings.declared_targets, target_of)
+    return with_found(settings.declared_targets, target_of, settings.docker_places)
 
 
 def protected(settings: Settings) -> Mapping[TargetName, str]:
@@ -203,19 +204,11 @@ def finder(settings: Settings) -> OpenedFinder | None:
 def grounds(settings: Settings) -> Grounds:
     """What may be found among Docker's containers by these settings."""
     declared = settings.declared_targets
-    places = {TargetName(name): one.docker_place for name, one in settings.targets.items()}
     return Grounds(
         settings.docker,
-        tuple(Declared(declared[name], place) for name, place in places.items() if place is not None),
-        OwnLife(settings.own_names, frozenset(_own_hosts(settings)), container=node().casefold()),
+        tuple(Declared(declared[name], place) for name, place in settings.docker_places.items()),
+        OwnLife(settings.own_names, container=own_container()),
     )
-
-
-def _own_hosts(settings: Settings) -> set[str]:
-    """Where the agent's monitoring and its database are, as containers may be called or have for an address."""
-    urls = [url for source in settings.sources for url in (source.prometheus, *source.alertmanagers)]
-    urls += [] if settings.database_url is None else [settings.database_url.get_secret_value()]
-    return {host for url in urls if (host := urlsplit(url).hostname)}
 
 
 def found(settings: Settings, labels: Mapping[str, str], *, since: datetime | None = None) -> Finding | None:

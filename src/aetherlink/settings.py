@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_origin
@@ -25,8 +24,8 @@ from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.commands import ActionOptions
 from aetherlink.errors import SettingsError
-from aetherlink.executors.docker_found import place_of
-from aetherlink.executors.docker_options import DockerExecutorOptions
+from aetherlink.executors.docker_found import target_of, with_found
+from aetherlink.executors.docker_options import DockerExecutorOptions, DockerPlace
 from aetherlink.executors.options import LabExecutorOptions
 from aetherlink.executors.target_options import TargetOptions, check_dependencies
 from aetherlink.health.heartbeat_options import HeartbeatOptions
@@ -34,7 +33,6 @@ from aetherlink.health.options import HealthOptions
 from aetherlink.incidents.options import GroupingOptions, LabelOptions, ReceptionOptions
 from aetherlink.intake.options import IntakeOptions
 from aetherlink.intake.reconcile_options import ReconcileOptions
-from aetherlink.lib.deriving import Deriving
 from aetherlink.lib.logs import LogFormat
 from aetherlink.lib.option_types import Count, Duration, Name, Url
 from aetherlink.model.actions import Target
@@ -243,7 +241,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _freezes_have_scopes(self) -> Self:
-        found = Deriving[str, object](self.targets, partial(place_of, projects=()))
+        found = with_found(self.declared_targets, target_of, self.docker_places)
         known = {"target": found, "source": [source.name for source in self.sources]}
         for number, freeze in enumerate(self.freezes):
             if problem := scope_problem(freeze.scope, known):
@@ -287,6 +285,12 @@ class Settings(BaseSettings):
     def declared_targets(self) -> dict[TargetName, Target]:
         """The targets in the words of the model."""
         return {TargetName(name): each.declared_as(name) for name, each in self.targets.items()}
+
+    @property
+    def docker_places(self) -> dict[TargetName, DockerPlace]:
+        """Where the targets of the executor `docker` are."""
+        places = {TargetName(name): each.docker_place for name, each in self.targets.items()}
+        return {name: place for name, place in places.items() if place is not None}
 
     @property
     def own_names(self) -> frozenset[str]:

@@ -34,7 +34,7 @@ CONTAINERS = {"given": "peakpro-crm-1", "not given": "blog-1", "own": "prometheu
 async def docker() -> AsyncIterator[DockerServer]:
     async with docker_server() as made:
         made.containers.pop()
-        made.add("blog-1", {"com.docker.compose.project": "blog", "com.docker.compose.service": "web"})
+        made.add("blog-1", compose_labels("web", 1) | {"com.docker.compose.project": "blog"})
         made.add("prometheus", compose_labels("monitor", 1) | {"aether.managed": "true"})
         yield made
 

@@ -13,6 +13,7 @@ _HOLDS = timedelta(seconds=30)
 _SOON = timedelta(minutes=5)
 _LEAST_TO_SPARE = timedelta(minutes=2)
 _CADVISOR = "cadvisor"
+_MACHINE = "instance"  # cAdvisor's own address: a container of the same name may be on another machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def of_cpu(occasion: Occasion) -> Finding:
 def _built_in(occasion: Occasion, name: str) -> Finding | None:
     """The built-in playbook of this name, where it takes the rule's alerts and they name their container."""
     label = _naming_label(occasion)
-    if occasion.builtin is None or occasion.builtin.name != name or label != "name":
+    if occasion.builtin is None or occasion.builtin.name != name or label != "name" or not occasion.carries(_MACHINE):
         return None
     return Finding(targets=_all(occasion), why=_which(label), builtin=name)
 
@@ -105,7 +106,8 @@ def _repaired(occasion: Occasion, verb: str, said: str, *, verify: str | None = 
         return Finding(why=f"its alerts carry no label that names a container ({', '.join(NAMING_LABELS)})")
     if not all(name.startswith("container_") for name in occasion.expression.metrics):
         return Finding(why=f"it mixes containers with other things, which have no `{label}` to be told by")
-    draft = _draft(occasion, None, (label,), _Repair(verb, when, turned, f"a container {said}"))
+    bind = (_MACHINE, label) if occasion.carries(_MACHINE) else (label,)
+    draft = _draft(occasion, None, bind, _Repair(verb, when, turned, f"a container {said}"))
     return Finding((draft,), _all(occasion), _which(label))
 
 

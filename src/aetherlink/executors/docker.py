@@ -18,6 +18,7 @@ from aetherlink.executors import docker_replicas as replicas
 from aetherlink.executors.bounds import hindrance, refusal
 from aetherlink.executors.docker_options import DockerPlace
 from aetherlink.executors.docker_replicas import Call, Reach, Replica, Seen, Step
+from aetherlink.lib.deriving import why_not
 from aetherlink.lib.own_container import own_container
 from aetherlink.model.actions import Limits, Observation, Outcome, OutcomeStatus, Release, Target, Verb, Wish
 
@@ -61,6 +62,7 @@ class DockerExecutor:
     def __init__(self, daemon: DockerDaemon, places: Mapping[str, DockerPlace], *, grace: timedelta) -> None:
         self._daemon = daemon
         self._places = places
+        self._declared = {place.container: name for name, place in places.items() if place.container}
         self._grace = int(grace.total_seconds())
         self._own = own_container()
         self._stopped: dict[tuple[str, datetime | None], None] = {}
@@ -183,10 +185,14 @@ class DockerExecutor:
     async def _look(self, target: Target, deadline: timedelta) -> Seen:
         place = self._places.get(target.name)
         if place is None:
-            raise NotFoundError(f"target {target.name} is no container of the settings")
+            raise NotFoundError(
+                f"target {target.name} is no container of the settings{why_not(self._places, target.name)}"
+            )
         time = _Countdown(deadline)
         found = await self._daemon.labelled(target.name, replicas.filters(place), place.container, deadline=deadline)
         own = replicas.members(place, found)
+        if place.is_found and (problem := replicas.not_its_own(place, own, self._declared)):
+            raise NotFoundError(problem)
         exchanged = replicas.exchanged(found)
         seen = [Replica(one, one.id in exchanged or await self._is_wanted(target, one, time)) for one in own]
         is_agent = bool(self._own) and any(one.id.startswith(self._own) for one in own)

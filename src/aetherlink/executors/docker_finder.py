@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 from aetherlink.clients.docker import DockerDaemon
 from aetherlink.clients.docker_containers import Listed
-from aetherlink.executors import docker_matching as matching
-from aetherlink.executors.docker_finding import UNNAMED, Grounds, finding_of
+from aetherlink.executors.docker_finding import UNNAMED, Grounds, finding_of, meant
 from aetherlink.executors.docker_matching import Match
 from aetherlink.model.findings import Finding
 
@@ -33,7 +32,7 @@ class DockerFinder:
         may have been another's then. Raises UnreachableError, NotFoundError or AnswerError.
         """
         listed = await self._listed(deadline)
-        match = matching.match(labels, listed, self._grounds.options.labels)
+        match = meant(labels, listed, self._grounds.options)
         if match is None:
             return UNNAMED
         finding = finding_of(match, listed, self._grounds)

@@ -28,11 +28,15 @@ class Declared:
     place: DockerPlace
 
     def is_at(self, place: DockerPlace, containers: Sequence[Listed]) -> bool:
-        """Whether it is there, or is one of these containers."""
+        """Whether it is there, or is what these containers are, all of them."""
         own = self.place
         if own.container:
-            return any(own.container in one.names for one in containers)
+            return all(own.container in one.names for one in containers)
         return (own.project, own.service) == (place.project, place.service)
+
+    def is_part_of(self, containers: Sequence[Listed]) -> bool:
+        """Whether it is one of these containers."""
+        return any(self.place.container in one.names for one in containers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,41 +53,49 @@ def found(labels: Mapping[str, str], listed: Sequence[Listed], grounds: Grounds)
 
     A container that only an address tells of is not asked since when it has it: docker_finder does that.
     """
-    match = matching.match(labels, listed, grounds.options.labels)
+    match = meant(labels, listed, grounds.options)
     return UNNAMED if match is None else finding_of(match, listed, grounds)
+
+
+def meant(labels: Mapping[str, str], listed: Sequence[Listed], options: DockerExecutorOptions) -> Match | None:
+    """The containers that the labels mean; None: no label speaks of one. One of another machine means none here."""
+    match = matching.match(labels, listed, options.labels)
+    lacking = [one.words for one in options.alerts if not one.matches(labels)]
+    if match is None or not lacking:
+        return match
+    reason = f"it is of another machine than this Docker, by docker.alerts: the alert lacks {', '.join(lacking)}"
+    return replace(match, containers=(), is_named=True, problem=reason)
 
 
 def finding_of(match: Match, listed: Sequence[Listed], grounds: Grounds) -> Finding:
     """The target that the match means, if it may be acted on."""
     if match.problem:
         return Finding(None, match.problem, match.is_named)
-    match = _told_apart(match, grounds)
     places = {*map(matching.place_of, match.containers)}
     if len(places) > 1:
         return Finding(None, f"{match.words} means several: {matching.named(match.containers)}")
     [place] = places
     members = [one for one in listed if matching.place_of(one) == place]
-    own = [one.target for one in grounds.declared if one.is_at(place, match.containers)]
-    if len(own) > 1:
-        return Finding(None, f"{place.words} is in several targets: {', '.join(sorted(one.name for one in own))}")
-    if not own and (reason := _withheld(match, place, members, grounds)):
+    own = [one for one in grounds.declared if one.is_at(place, match.containers) or one.is_part_of(members)]
+    if reason := _torn(match, place, own) if own else _withheld(match, place, members, grounds):
         return Finding(None, reason)
-    target = own[0] if own else target_of(name_of(place))
+    target = own[0].target if own else target_of(name_of(place))
     if target is None:
         return Finding(None, f"{place.words} has a name that no target can have: declare it under `targets`")
-    return Finding(target, f"{match.words} means {matching.named(match.containers)}, {place.words}")
+    by = tuple(clue.label for clue in match.by)
+    return Finding(target, f"{match.words} means {matching.named(match.containers)}, {place.words}", by=by)
 
 
-def _told_apart(match: Match, grounds: Grounds) -> Match:
-    """Of what a host alone means those that were given to the agent, where there are any.
-
-    Stacks that know nothing of each other have services of one name, each in a network of its own; the one that the
-    agent's Prometheus asks is the one that it was given.
-    """
-    if match.is_named:
-        return match
-    given = tuple(one for one in match.containers if _is_given(one, grounds))
-    return replace(match, containers=given) if given else match
+def _torn(match: Match, place: DockerPlace, own: Sequence[Declared]) -> str:
+    """Why what is declared of a place is not all that is meant of it, or too much; empty when it is just that."""
+    names = ", ".join(sorted(one.target.name for one in own))
+    if len(own) > 1:
+        return f"{place.words} is in several targets: {names}"
+    return (
+        ""
+        if own[0].is_at(place, match.containers)
+        else f"{place.words}: part of it is target {names}: declare the service"
+    )
 
 
 def _is_given(container: Listed, grounds: Grounds) -> bool:

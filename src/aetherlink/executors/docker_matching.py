@@ -13,7 +13,7 @@ from aetherlink.executors import docker_clues as clues
 from aetherlink.executors.docker_clues import Clue, Kind
 from aetherlink.executors.docker_label_options import ContainerLabelOptions
 from aetherlink.executors.docker_options import DockerPlace
-from aetherlink.executors.docker_replicas import MANAGED, PROJECT, SERVICE
+from aetherlink.executors.docker_replicas import MANAGED, PROJECT, SERVICE, is_composed, is_replica
 
 _MEASURES = re.compile(r"exporter|cadvisor|pushgateway|telegraf|collectd|otel-?col(lector)?|opentelemetry-collector")
 _MOST_NAMED = 5
@@ -40,9 +40,8 @@ class Match:
 
 def place_of(container: Listed) -> DockerPlace:
     """The service of a project that it is a replica of, or itself."""
-    project, service = container.labels.get(PROJECT, ""), container.labels.get(SERVICE, "")
-    if project and service:
-        return DockerPlace(project=project, service=service)
+    if is_replica(container.labels):
+        return DockerPlace(project=container.labels[PROJECT], service=container.labels[SERVICE])
     return DockerPlace(container=name_of(container))
 
 
@@ -63,7 +62,7 @@ def match(labels: Mapping[str, str], listed: Sequence[Listed], options: Containe
     said, address = clues.about_container(labels, options), clues.about_address(labels, options)
     if not said:
         return None if address is None else _reached(address, listed)
-    found = tuple(one for one in listed if all(clue.fits(one) for clue in said))
+    found = _without_strays(one for one in listed if all(clue.fits(one) for clue in said))
     if not found:
         return Match((), said, is_named=True, problem=_none(said, listed))
     closer = tuple(one for one in found if address is not None and address.fits(one))
@@ -72,8 +71,14 @@ def match(labels: Mapping[str, str], listed: Sequence[Listed], options: Containe
     return Match(closer if is_closer else found, by, is_named=True)
 
 
+def _without_strays(found: Iterable[Listed]) -> tuple[Listed, ...]:
+    """Those that only share a service's labels are not meant by it, unless nothing else can be."""
+    every = tuple(found)
+    return tuple(one for one in every if is_replica(one.labels) or not is_composed(one.labels)) or every
+
+
 def _reached(address: Clue, listed: Sequence[Listed]) -> Match:
-    found = tuple(one for one in listed if address.fits(one))
+    found = _without_strays(one for one in listed if address.fits(one))
     return Match(found, (address,), is_named=False, problem=_not_meant(address, found))
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from aetherlink.executors.docker_label_options import ContainerLabelOptions
 from aetherlink.lib.option_types import Duration
+from aetherlink.playbooks.schema import Matchers
 
 _LONGEST_SOCKET_PATH = 107  # Linux keeps 108 bytes for it, one of them the end
 
@@ -37,13 +38,15 @@ ContainerName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,126}
 class DockerPlace:
     """Where a target is: a service of a compose project, or one container by its name.
 
-    With `is_by_label` a service's containers count only where they carry the label `aether.managed=true`.
+    With `is_by_label` a service's containers count only where they carry the label `aether.managed=true`. One that
+    `is_found` was declared by nobody.
     """
 
     project: str = ""
     service: str = ""
     container: str = ""
     is_by_label: bool = False
+    is_found: bool = False
 
     @property
     def words(self) -> str:
@@ -72,6 +75,12 @@ class DockerExecutorOptions(BaseModel):
         description="Compose projects whose services the agent may act on where an alert's labels name one of them "
         "(`target: {from: labels, executor: docker}`). A container with the label `aether.managed=true` needs no line "
         "here, and one with `aether.managed=false` is left alone.",
+    )
+    alerts: Matchers = Field(
+        default=(),
+        description="What an alert has to carry for its labels to mean containers of this Docker, in Alertmanager's "
+        "matcher syntax, such as `['instance=\"host-a:8080\"']`. Has to be set where the alerts tell of containers of "
+        "several machines (a cAdvisor on each): a container there may have the name of one here.",
     )
     labels: ContainerLabelOptions = Field(
         default=ContainerLabelOptions(), description="Which labels of an alert name a container."

@@ -4,32 +4,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aetherlink.clients.docker_containers import Listed
-from aetherlink.executors.docker_found import name_of
 from aetherlink.executors.docker_options import DockerPlace
-from aetherlink.model.actions import Target
-from aetherlink.policy.protection import protected_name
+from aetherlink.model.actions import Observation
+from aetherlink.policy.protection import life_in
 
 
 @dataclass(frozen=True, slots=True)
 class OwnLife:
-    """`names` as policy.protection has them, `hosts` where the agent's monitoring and database are, in small letters.
-
-    `container` is the agent's own: the beginning of its id, which Docker gives it for a hostname.
-    """
+    """`names` as policy.protection has them; `container` is the agent's own, as lib.own_container tells it."""
 
     names: frozenset[str] = frozenset()
-    hosts: frozenset[str] = frozenset()
     container: str = ""
 
     def word(self, place: DockerPlace, members: Sequence[Listed]) -> str | None:
         """The protected name that one of these containers of a place has, or what it is; None: nothing of the kind."""
-        for one in members:
-            if len(self.container) >= 12 and one.id.startswith(self.container):
-                return "the agent itself"
-            if found := next(iter(self.hosts & {*map(str.casefold, (*one.names, *one.addresses))}), None):
-                return found
-        spelled = (Target(name_of(place), "docker", spelling) for spelling in _spellings(place, members))
-        return next(filter(None, (protected_name(one, self.names) for one in spelled)), None)
+        is_agent = bool(self.container) and any(one.id.startswith(self.container) for one in members)
+        aliases = tuple(_spellings(place, members))
+        return life_in(
+            Observation(ready=0, wanted=0, oldest_start=None, aliases=aliases, is_agent=is_agent), self.names
+        )
 
 
 def _spellings(place: DockerPlace, members: Sequence[Listed]) -> Iterator[str]:
@@ -37,3 +30,4 @@ def _spellings(place: DockerPlace, members: Sequence[Listed]) -> Iterator[str]:
     for one in members:
         yield from one.names
         yield one.image
+        yield from (address.replace(":", "-") for address in one.addresses)  # no part of it is a port

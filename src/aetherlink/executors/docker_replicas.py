@@ -23,6 +23,7 @@ PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
 _NUMBER = "com.docker.compose.container-number"
 ONE_OFF = "com.docker.compose.oneoff"
+_NO = "False"
 _REPLACES = "aether.replaces"  # the socket proxy's label on what it has made in the place of another
 
 _STARTABLE = (ContainerStatus.EXITED, ContainerStatus.CREATED)
@@ -133,11 +134,21 @@ def _common(values: set[T], otherwise: T) -> T:
     return values.pop() if len(values) == 1 else otherwise
 
 
+def is_composed(labels: Mapping[str, str]) -> bool:
+    """Whether project and service stand in its labels: Compose has made it, or only the image that it is made of."""
+    return bool(labels.get(PROJECT) and labels.get(SERVICE))
+
+
+def is_replica(labels: Mapping[str, str]) -> bool:
+    """Whether it is a replica of its service, told as Compose 1.29 and 2 do: neither images nor one-offs carry this."""
+    return is_composed(labels) and labels.get(ONE_OFF) == _NO
+
+
 def filters(place: DockerPlace) -> Mapping[str, str]:
     """The labels that a container of the place has to have, with their values."""
     if place.container:
         return {MANAGED: "true"}
-    own = {PROJECT: place.project, SERVICE: place.service}
+    own = {PROJECT: place.project, SERVICE: place.service, ONE_OFF: _NO}
     return own | {MANAGED: "true"} if place.is_by_label else own
 
 
@@ -155,6 +166,22 @@ def members(place: DockerPlace, found: Iterable[Container]) -> list[Container]:
     if kept:
         raise NotFoundError(f"{', '.join(kept)} is kept from the agent by its label {MANAGED}")
     return sorted(own, key=_order)
+
+
+def not_its_own(place: DockerPlace, own: Iterable[Container], declared: Mapping[str, str]) -> str:
+    """Why these are not what the name of a found target says, in words; empty when they are.
+
+    `declared` holds the targets that are single containers, by those: no container is in two targets.
+    """
+    for one in own:
+        if place.container and is_replica(one.labels):
+            service = f"{one.labels[PROJECT]}.{one.labels[SERVICE]}"
+            return f"{place.words} is one of a service: its target is compose:{service}, or the declared one"
+        if one.name in declared:
+            return (
+                f"{place.words} is no target of its own: {one.name} is target {declared[one.name]}, declare the service"
+            )
+    return ""
 
 
 def _without_shadows(own: list[Container]) -> list[Container]:
@@ -176,8 +203,7 @@ def _is_of(place: DockerPlace, container: Container) -> bool:
     """What the daemon was asked for is not taken on trust."""
     if place.container and container.name != place.container:
         return False
-    is_one_off = container.labels.get(ONE_OFF, "").casefold() == "true"
-    return filters(place).items() <= container.labels.items() and (bool(place.container) or not is_one_off)
+    return filters(place).items() <= container.labels.items()
 
 
 def _order(container: Container) -> tuple[int, str]:

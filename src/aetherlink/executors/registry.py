@@ -7,12 +7,11 @@ from functools import partial
 from aetherlink.clients.http_target import HttpTarget
 from aetherlink.clients.lab_control import LabControl
 from aetherlink.errors import SettingsError
-from aetherlink.executors.docker_found import place_of
+from aetherlink.executors.docker_found import place_of, with_found
 from aetherlink.executors.dry_run import DryRun, imagining
 from aetherlink.executors.http import HttpExecutor
 from aetherlink.executors.lab import LabExecutor
 from aetherlink.executors.options import ExecutorOptions
-from aetherlink.lib.deriving import Deriving
 from aetherlink.model.actions import Target
 from aetherlink.ports import Clock, Executor
 
@@ -76,7 +75,8 @@ def _docker(ground: Ground) -> Opened:
         raise SettingsError(
             f"the executor `docker` needs {problem.name}, which is not installed: pip install 'aetherlink[docker]'"
         ) from problem
-    places = Deriving(ground.options.containers, partial(place_of, projects=options.projects))
+    declared = ground.options.containers
+    places = with_found(declared, partial(place_of, projects=options.projects), declared)
     executor, aclose = opened_docker(options.host, options.grace, places)
     return Opened(executor, aclose)
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from aetherlink.lib.deriving import why_not
 from aetherlink.model.actions import Plan
 from aetherlink.model.ids import SourceName
 
@@ -83,6 +84,8 @@ def scope_problem(scope: str, known: Mapping[str, Collection[str]]) -> str:
     if not name.strip() or name != name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         return f"a scope {kind}:NAME has a name of 1 to {LONGEST_NAME} printable characters"
     if kind in known and name not in known[kind]:
+        if told := why_not(known[kind], name):
+            return f"{name!r} is no {kind} of its own{told}"
         names = ", ".join(sorted(known[kind])[:_MOST_NAMED]) or "none"
         return f"there is no {kind} {name!r}{_nearest(name, known[kind])} (known: {names})"
     return ""

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from aetherlink.errors import AetherError, BadRequestError
+from aetherlink.lib import promql
 from aetherlink.model.actions import Limits, Observation, Plan, Target, Verb
 from aetherlink.model.alerts import StoredAlert
 from aetherlink.model.findings import Finding
@@ -91,8 +92,8 @@ async def planned(world: World, occasion: Occasion) -> Step | str:
         target = choice.chosen(finding, wanted, "" if world.finder is None else world.finder.executor)
         if isinstance(target, str):
             return target
-        if lacks := lacking(target, step):
-            return lacks
+        if problem := lacking(target, step) or unbound(finding, playbook, step):
+            return problem
         plan = await _plan(world, occasion, target, is_found=finding is not None and finding.target is not None)
     except BadRequestError as problem:
         return f"cannot be bound: {problem}"
@@ -117,6 +118,19 @@ def lacking(target: Target, step: PlaybookStep) -> str:
     if step.verb is not Verb.HTTP or target.declares(step.request):
         return ""
     return f"target {target.name} has no request {step.request!r}: declare it under targets.{target.name}.http.requests"
+
+
+def unbound(finding: Finding | None, playbook: Playbook, step: PlaybookStep) -> str:
+    """Why what `when` shows may be of something else than what was found, in words; empty where it cannot."""
+    if finding is None or finding.target is None or not finding.by or not step.when:
+        return ""
+    selectors = promql.survey(promql.parse(step.when)).selectors
+    written = {matcher.name for selector in selectors for matcher in selector.plain.matchers.matchers}
+    if not written.union(playbook.bind).isdisjoint(finding.by):
+        return ""
+    return (
+        f"the label {' or '.join(f'`{name}`' for name in finding.by)} names the container, and no query is bound to it"
+    )
 
 
 async def _plan(world: World, occasion: Occasion, target: Target, *, is_found: bool) -> Plan:

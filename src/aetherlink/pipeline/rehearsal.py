@@ -14,7 +14,7 @@ from aetherlink.model.ids import TargetName
 from aetherlink.model.playbooks import Matcher, Playbook, PlaybookStep
 from aetherlink.pipeline.choice import Wanted, chosen
 from aetherlink.pipeline.choice import is_sought as is_sought_at
-from aetherlink.pipeline.plan import lacking
+from aetherlink.pipeline.plan import lacking, unbound
 from aetherlink.playbooks.binding import bind_query
 
 _SEARCHED = "docker"  # the executor among whose containers targets are found
@@ -114,10 +114,11 @@ def _steps(playbook: Playbook, labels: Mapping[str, str], meant: Meant) -> Itera
         if isinstance(target, str) and meant.found is None and step.target.executor == _SEARCHED:
             target = f"{target}; nobody has looked among Docker's containers yet (--ask does)"
         name, problem = (None, target) if isinstance(target, str) else (target.name, lacking(target, step))
+        problem = problem or unbound(meant.found if is_sought else None, playbook, step)
         when = verify = ""
         try:
             verify = bind_query(step.verify, playbook.bind, labels)
             when = bind_query(step.when, playbook.bind, labels) if step.when else ""
-        except BadRequestError as unbound:
-            problem = "; ".join(filter(None, (problem, str(unbound))))
+        except BadRequestError as wrong:
+            problem = "; ".join(filter(None, (problem, str(wrong))))
         yield RehearsedStep(step, name, when, verify, problem)

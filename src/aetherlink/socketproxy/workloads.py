@@ -33,7 +33,12 @@ class Workloads:
 
     def _is_declared(self, labels: Mapping[str, str]) -> bool:
         project, service = labels.get(PROJECT), labels.get(SERVICE)
-        return project is not None and bool({project, f"{project}/{service}"} & self._declared)
+        return is_replica(labels) and bool({project, f"{project}/{service}"} & self._declared)
+
+
+def is_replica(labels: Mapping[str, str]) -> bool:
+    """Whether it is a replica of a compose service. Images that Compose builds carry project and service too."""
+    return PROJECT in labels and SERVICE in labels and labels.get(ONE_OFF) == "False"
 
 
 def labels_of(container: Mapping[str, Any]) -> Mapping[str, str]:
@@ -49,6 +54,6 @@ def name_of(container: Mapping[str, Any]) -> str:
 
 def key_of(labels: Mapping[str, str], name: str) -> str:
     """Under which its images are remembered: the service for all of its replicas, else the container's name."""
-    if PROJECT in labels and SERVICE in labels:
+    if is_replica(labels):
         return f"{labels[PROJECT]}/{labels[SERVICE]}"
     return name

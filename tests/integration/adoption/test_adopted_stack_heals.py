@@ -40,8 +40,8 @@ def jenkins(tmp_path: Path) -> Iterator[Container]:
     """A container that stays until it is killed, as a service of a compose project of its own."""
     archive = tmp_path / "base.tar"
     write_base_image(archive)
-    labels = {"com.docker.compose.project": f"aether-test-{secrets.token_hex(6)}", "com.docker.compose.service": "ci"}
-    options = tuple(f"--label={name}={value}" for name, value in labels.items())
+    labels = {"project": f"aether-test-{secrets.token_hex(6)}", "service": "ci", "oneoff": "False"}
+    options = tuple(f"--label=com.docker.compose.{name}={value}" for name, value in labels.items())
     with imported(archive) as image, Containers.open() as made:
         yield made.start(image, "python3", "-c", "import signal; signal.pause()", options=options)
 

@@ -186,7 +186,8 @@ async def test_limits_are_changed_without_a_restart(proxied: Proxied) -> None:
 
 async def test_what_is_not_opted_in_can_be_looked_at_and_is_told_so(proxied: Proxied) -> None:
     other = f"{proxied.stack.project}-other"
-    one = proxied.stack.alone(labels={"com.docker.compose.project": other, "com.docker.compose.service": "crm"})
+    labels = {"project": other, "service": "crm", "oneoff": "False"}
+    one = proxied.stack.alone(labels={f"com.docker.compose.{key}": value for key, value in labels.items()})
     witness = Witness()
     async with hands_on(DockerPlace(project=other, service="crm"), proxied.host) as executor:
         seen = await executor.observe(CRM, deadline=DEADLINE)

@@ -122,7 +122,7 @@ def test_a_rule_for_all_containers_leaves_it_to_the_label(builtins) -> None:
     verdict = judge("container_memory_rss > 1e9", builtins)
 
     [draft] = verdict.drafts
-    assert (draft.target, draft.bind) == (None, ("name",))
+    assert (draft.target, draft.bind) == (None, ("instance", "name"))
     assert verdict.targets == ("web",)
     assert verdict.why == "the one that `name` names"
 
@@ -131,6 +131,13 @@ def test_where_a_built_in_playbook_does_it_none_is_written(builtins) -> None:
     verdict = judge("time() - container_last_seen > 60", builtins, name="ContainerKilled")
 
     assert (verdict.help, verdict.playbooks, verdict.drafts) == (Help.HELPS, ("container-down",), ())
+
+
+def test_a_rule_that_sums_the_machine_away_is_not_for_the_built_in_playbook(builtins) -> None:
+    verdict = judge("min by (name) (time() - container_last_seen) > 60", builtins, name="ContainerKilled")
+
+    assert "container-down" not in verdict.playbooks
+    assert [draft.bind for draft in verdict.drafts] == [("name",)]
 
 
 def test_a_loop_of_restarts_is_not_restarted(builtins) -> None:

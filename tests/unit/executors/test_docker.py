@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -300,3 +301,29 @@ def test_a_container_gives_its_target_the_name_of_a_service() -> None:
 def test_a_host_that_is_neither_a_socket_nor_a_plain_address_is_refused(host: str) -> None:
     with pytest.raises(ValidationError):
         DockerExecutorOptions(host=host)
+
+
+REPLICA = "peakpro-crm-1"
+
+
+@pytest.mark.parametrize("place", [DockerPlace(container=REPLICA, is_found=True), replace(SERVICE, is_found=True)])
+async def test_a_found_place_that_is_more_or_less_than_a_target_is_none(
+    server: DockerServer, one: FakeContainer, place: DockerPlace
+) -> None:
+    """A replica by its own name, and a service of which one container is a target already."""
+    one.name, one.labels = REPLICA, {**one.labels, "aether.managed": "true"}
+    places = {"found": place, "crm-1": DockerPlace(container="" if place.container else REPLICA)}
+    client = DockerDaemon(f"unix://{server.socket}")
+    executor = DockerExecutor(client, places, grace=timedelta(seconds=1))
+
+    with pytest.raises(NotFoundError, match=r"its target is compose:peakpro\.crm|is target crm-1, declare the service"):
+        await executor.observe(replace(CRM, name=TargetName("found")), deadline=DEADLINE)
+    await client.aclose()
+
+
+async def test_what_only_its_image_calls_a_service_is_left_alone(server: DockerServer, one: FakeContainer) -> None:
+    by_hand = {name: value for name, value in one.labels.items() if not name.endswith((".oneoff", ".container-number"))}
+    server.containers.append(replace(one, id="9" * 64, name="silly_morse", labels=by_hand))
+
+    assert (await converged(server)).status is OutcomeStatus.DONE
+    assert server.changes == [("restart", one.name)]

@@ -14,9 +14,14 @@ from aetherlink.model.findings import Finding
 from aetherlink.model.ids import TargetName
 from aetherlink.policy.protection import own_names
 
-OWN_NAMES = own_names(prometheus=["http://metrics:9090"], alertmanagers=[], database_url=None, protected=["vault"])
+OWN_NAMES = own_names(
+    prometheus=["http://metrics:9090", "http://172.18.0.99:9090", "http://[fd00::99]:9090"],
+    alertmanagers=[],
+    database_url=None,
+    protected=["vault"],
+)
 OPTIONS = DockerExecutorOptions(host="unix:///run/x.sock", projects=("shop",))
-GROUNDS = Grounds(OPTIONS, own_life=OwnLife(OWN_NAMES, frozenset({"172.18.0.99"}), container="e" * 12))
+GROUNDS = Grounds(OPTIONS, own_life=OwnLife(OWN_NAMES, container="e" * 12))
 
 
 def of_compose(number: int, name: str, service: str, project: str = "shop", **labels: str) -> Listed:
@@ -143,7 +148,7 @@ BOTH = Grounds(OPTIONS.model_copy(update={"projects": ("shop", "blog")}))
 NEITHER = Grounds(OPTIONS.model_copy(update={"projects": ()}))
 
 
-@pytest.mark.parametrize("grounds", [BOTH, NEITHER], ids=["both are given", "neither is"])
+@pytest.mark.parametrize("grounds", [GROUNDS, BOTH, NEITHER], ids=["one is given", "both are", "neither is"])
 def test_a_service_that_two_projects_have_is_nobodys(grounds: Grounds) -> None:
     finding = found({"instance": "crm:8000"}, (*HERE, BLOG_CRM), grounds)
 
@@ -151,8 +156,11 @@ def test_a_service_that_two_projects_have_is_nobodys(grounds: Grounds) -> None:
     assert "means several: blog-crm-1, shop-crm-1, shop-crm-2" in finding.words
 
 
-def test_of_stacks_that_know_nothing_of_each_other_the_host_is_of_the_one_that_was_given() -> None:
-    finding = found({"instance": "crm:8000"}, (*HERE, BLOG_CRM), GROUNDS)
+@pytest.mark.parametrize(
+    "more", [{"compose_project": "shop"}, {"name": "shop-crm-1"}, {"instance": "crm.shop_default"}]
+)
+def test_of_stacks_that_know_nothing_of_each_other_the_host_alone_does_not_tell(more: dict[str, str]) -> None:
+    finding = found({"instance": "crm:8000", **more}, (*HERE, BLOG_CRM), GROUNDS)
 
     assert finding.target is not None
     assert finding.target.name == CRM
@@ -209,6 +217,7 @@ OWN: dict[str, Listed] = {
     "the proxy": of_compose(20, "x", "socket-proxy"),
     "the host of the settings": of_compose(20, "x", "metrics"),
     "the address of the settings": replace(of_compose(20, "x", "y"), addresses=("172.18.0.99",)),
+    "the IPv6 address of the settings": replace(of_compose(20, "x", "y"), addresses=("172.18.0.9", "fd00::99")),
     "what the settings protect": of_compose(20, "x", "vault"),
     "the agent by its own id": replace(of_compose(20, "x", "ops"), id="e" * 64),
 }
@@ -234,7 +243,7 @@ FIRST = declared("first", DockerPlace(container="shop-crm-1"))
 
 def found_of(*targets: Declared) -> Finding:
     bare = Grounds(DockerExecutorOptions(host="unix:///run/x.sock"), declared=targets)
-    return found({"instance": "crm:8000"}, (CRM_1, CRM_2), bare)
+    return found({"name": "shop-crm-1"}, (CRM_1, CRM_2), bare)
 
 
 @pytest.mark.parametrize("target", [API, FIRST], ids=["service", "container"])
@@ -259,6 +268,64 @@ def test_whatever_a_label_holds_its_words_stay_short_and_on_one_line(value: str)
         assert finding.words.isprintable()
 
 
+OWN_CRM_1 = Declared(Target(TargetName("crm-1"), "docker", "shop-crm-1", floor=1), DockerPlace(container="shop-crm-1"))
+
+
+@pytest.mark.parametrize("labels", [{"name": "shop-crm-2"}, {"instance": "crm:8000"}, {"compose_service": "crm"}])
+def test_a_service_of_which_a_container_is_a_target_is_none_beside_it(labels: dict[str, str]) -> None:
+    finding = found(labels, HERE, replace(GROUNDS, declared=(OWN_CRM_1,)))
+
+    assert finding.target is None
+    assert finding.words == "service crm of project shop: part of it is target crm-1: declare the service"
+
+
+def test_an_alert_of_the_very_container_means_the_target_that_it_is() -> None:
+    finding = found({"name": "shop-crm-1"}, HERE, replace(GROUNDS, declared=(OWN_CRM_1,)))
+
+    assert finding.target is OWN_CRM_1.target
+
+
+OF_HOST_A = replace(
+    GROUNDS,
+    options=DockerExecutorOptions(host="unix:///run/x.sock", projects=("shop",), alerts=['instance=~"host-a:.*"']),
+)
+
+
+@pytest.mark.parametrize("instance", ["host-b:8080", "crm:8000", ""])
+def test_an_alert_of_another_machine_means_no_container_here(instance: str) -> None:
+    finding = found({"name": "shop-crm-1", "instance": instance, "job": "cadvisor"}, HERE, OF_HOST_A)
+
+    assert (finding.target, finding.is_named) == (None, True)
+    assert 'by docker.alerts: the alert lacks instance=~"host-a:.*"' in finding.words
+
+
+def test_an_alert_of_this_machine_means_its_container() -> None:
+    finding = found({"name": "shop-crm-1", "instance": "host-a:8080"}, HERE, OF_HOST_A)
+
+    assert finding.target is not None
+    assert finding.target.name == CRM
+
+
+def test_without_a_word_of_a_container_the_machine_does_not_matter() -> None:
+    assert not found({"alertname": "CrmDown"}, HERE, OF_HOST_A).is_named
+
+
+INHERITED = {"com.docker.compose.project": "shop", "com.docker.compose.service": "crm"}
+BY_HAND = Listed("9" * 64, ("silly_morse",), INHERITED, image="shop-crm", networks=("shop_default",))
+
+
+def test_what_only_its_image_calls_a_service_is_no_replica() -> None:
+    """`docker run` of an image that Compose built: it has the project's and the service's label, and is nobody's."""
+    alone = found({"name": "silly_morse"}, [BY_HAND, CRM_1], GROUNDS)
+    service = found({"instance": "crm:8000"}, [BY_HAND, CRM_1], GROUNDS)
+    labels = found({"compose_project": "shop", "compose_service": "crm"}, [BY_HAND, CRM_1], GROUNDS)
+
+    assert alone.target is None
+    assert "silly_morse was not given to the agent" in alone.words
+    assert [one.target and one.target.name for one in (service, labels)] == [CRM, CRM]
+    assert "silly_morse" not in service.words
+
+
 PLACES = [
     DockerPlace(project="shop", service="crm"),
     DockerPlace(project="my_shop-2", service="crm.api"),
@@ -273,9 +340,9 @@ def test_the_name_of_a_found_target_says_where_it_is(place: DockerPlace) -> None
 
     assert made is not None
     assert (made.executor, made.place) == ("docker", place.words)
-    assert place_of(made.name, projects=[place.project]) == place
+    assert place_of(made.name, projects=[place.project]) == replace(place, is_found=True)
     if place.project:
-        assert place_of(made.name, projects=[]) == replace(place, is_by_label=True)
+        assert place_of(made.name, projects=[]) == replace(place, is_by_label=True, is_found=True)
 
 
 @pytest.mark.parametrize("name", ["crm-api", "compose:", "compose:shop", "container:", "container:a/b", "compose:A.b"])

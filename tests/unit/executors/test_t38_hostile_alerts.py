@@ -57,7 +57,7 @@ async def test_t38_a_container_with_a_hostile_name_is_no_target(server: DockerSe
     for value in HOSTILE:
         server.add(value, {"aether.managed": "true"})
         labels = {"com.docker.compose.project": "peakpro", "com.docker.compose.service": value}
-        server.add("x", {**labels, "aether.managed": "true"})
+        server.add("x", {**labels, "com.docker.compose.oneoff": "False", "aether.managed": "true"})
 
     for value in HOSTILE:
         for labels in ({"name": value}, {"compose_project": "peakpro", "compose_service": value}):

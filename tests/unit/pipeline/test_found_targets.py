@@ -14,6 +14,7 @@ from aetherlink.model.findings import Finding
 from aetherlink.model.ids import TargetName
 from aetherlink.model.playbooks import TargetChoice
 from aetherlink.model.timeline import EventKind
+from aetherlink.pipeline.rehearsal import Meant, rehearse
 from aetherlink.testing import MemoryExecutor
 from rigs.pipeline import API, Rig, with_step
 
@@ -261,3 +262,50 @@ async def test_a_pause_of_it_holds(rig: Rig, hands: Identified) -> None:
 
     assert hands.calls == []
     assert (await rig.actions())[0].decision.rule == "no_window_forbids"
+
+
+CHOSEN_BY = {
+    "a label that nothing is bound to": (("target",), ("job", "instance"), False),
+    "a label that is bound": (("instance",), ("job", "instance"), True),
+    "one of several that is bound": (("id", "instance"), ("job", "instance"), True),
+    "a label that the query names itself": (("job",), (), True),
+    "the service alone": ((), (), True),
+}
+
+
+@pytest.mark.parametrize("case", CHOSEN_BY)
+async def test_what_the_evidence_is_of_is_what_was_found(rig: Rig, finder: ScriptedFinder, case: str) -> None:
+    by, bind, is_planned = CHOSEN_BY[case]
+    [playbook] = rig.world.playbooks
+    own = with_step(replace(playbook, bind=bind), when='up{job="crm"} == 0')
+    rig.change(playbooks=(own,))
+    finder.finding = Finding(derived(FOUND), "as the labels say", by=by)
+
+    await rig.hear()
+    await rig.run_for(4)
+
+    assert len(await rig.actions()) == is_planned
+    if not is_planned:
+        [told] = await texts(rig, EventKind.ESCALATED)
+        assert "the label `target` names the container, and no query is bound to it" in told
+
+
+async def test_where_the_alert_alone_is_the_evidence_no_query_has_to_be_bound(rig: Rig, finder: ScriptedFinder) -> None:
+    [playbook] = rig.world.playbooks
+    rig.change(playbooks=(with_step(replace(playbook, bind=("job",)), when=""),))
+    finder.finding = Finding(derived(FOUND), "as the labels say", by=("target",))
+
+    await rig.hear()
+    await rig.run()
+
+    assert await rig.actions() != []
+
+
+def test_a_rehearsal_says_as_well_that_no_query_is_bound_to_what_chose(rig: Rig) -> None:
+    [playbook] = rig.world.playbooks
+    own = with_step(replace(playbook, bind=("job",)), target=TargetChoice(executor="docker"))
+    meant = [Finding(derived(FOUND), "as the labels say", by=(label,)) for label in ("target", "job")]
+
+    told = [rehearse(own, {"job": "crm", "target": "x"}, Meant("crm", {}, one)).steps[0].problem for one in meant]
+
+    assert told == ["the label `target` names the container, and no query is bound to it", ""]
