@@ -68,6 +68,8 @@ async def run(world: World, case: Case) -> Step:
 
 
 async def _carried_out(world: World, case: Case, action: Action, hands: _Hands) -> Step:
+    if world.is_outdated(action.plan):
+        return _refused(world, action, "its playbook was changed since it was planned")
     findings = await _findings(world, case, action)
     if drift := _drift(world, case.incident, action, findings):
         return drift

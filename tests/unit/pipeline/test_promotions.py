@@ -10,7 +10,9 @@ from aetherlink.agent_record import AgentRecord
 from aetherlink.errors import BadRequestError, ConflictError, NotFoundError
 from aetherlink.model.actions import Action, ActionState, Target
 from aetherlink.model.decisions import Effect, Evidence, Mode
-from aetherlink.model.ids import SourceName
+from aetherlink.model.ids import PlaybookName, SourceName
+from aetherlink.model.incidents import Stage
+from aetherlink.model.pauses import EVERYTHING, Pause
 from aetherlink.model.playbooks import Playbook
 from aetherlink.model.promotions import DemotionBounds, Promotion, PromotionState
 from aetherlink.model.timeline import Entry, EventKind
@@ -22,7 +24,7 @@ from aetherlink.ports import Probe
 from aetherlink.promotion_commands import PromotionCommands, PromotionOptions
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import START, fixed_key
-from rigs.pipeline import API, NoWaker, Rig
+from rigs.pipeline import API, NoWaker, Rig, with_step
 from rigs.repairs import FAILS, HOLDS, release, said, signal_of
 
 NAME = "restart-crm-api"
@@ -374,3 +376,106 @@ async def test_what_was_allowed_a_moment_before_is_decided_anew_when_it_is_set_b
 
 def test_the_settings_are_the_bounds_of_the_model() -> None:
     assert PromotionOptions().bounds == DemotionBounds()
+
+
+def rewritten(rig: Rig, **step: object) -> Playbook:
+    """Another content of the file, in force from now on."""
+    changed = replace(with_step(playbook(rig), **step), digest="d" * 64)
+    rig.change(playbooks=(changed,))
+    return changed
+
+
+async def held_by_a_pause(rig: Rig) -> None:
+    """An outage for which the playbook's plan waits for a pause to end."""
+    await rig.store.write(lambda rows: rows.pauses.put(Pause(EVERYTHING, START, "deploy", "ann")))
+    await rig.hear()
+    await rig.run_for(3)
+    [action] = await rig.actions()
+    assert action.decision.effect is Effect.DENY
+
+
+async def let_go_of_the_pause(rig: Rig) -> None:
+    await rig.store.write(lambda rows: rows.pauses.end(EVERYTHING))
+    await rig.run_for(60)
+
+
+@pytest.mark.parametrize("own", [Mode.OBSERVE, Mode.AUTO])
+async def test_a_plan_of_the_old_content_does_not_run_under_the_promotion_of_the_new_one(rig: Rig, own: Mode) -> None:
+    await held_by_a_pause(rig)
+    rig.change(playbooks=(replace(rewritten(rig, name="gently"), mode=own),))
+    if own is Mode.OBSERVE:
+        await promoted(rig)
+    await let_go_of_the_pause(rig)
+
+    assert rig.executor.calls == []
+    incident_id = (await rig.actions())[0].incident_id
+    assert incident_id is not None
+    incident = await rig.store.read(lambda rows: rows.incidents.get(incident_id))
+    assert incident is not None
+    assert (incident.stage, incident.escalated) == (Stage.DECIDE, True)
+    told = [entry.text for entry in await said(rig, EventKind.ESCALATED)]
+    assert told == ["a person has to look: its playbook was changed since, and as it is now nothing can be planned"]
+
+
+async def test_what_the_new_content_plans_for_the_same_alert_runs_under_its_promotion(rig: Rig) -> None:
+    await held_by_a_pause(rig)
+    changed = rewritten(rig, undo=False)
+    await promoted(rig)
+    await let_go_of_the_pause(rig)
+
+    ran = [one.plan.digest for one in await rig.actions() if one.started_at is not None]
+    assert ran == [changed.digest]
+
+
+async def test_what_waits_for_a_yes_is_asked_anew_once_its_file_was_changed(rig: Rig) -> None:
+    await promoted(rig, Mode.APPROVE)
+    await rig.hear()
+    await rig.run_for(5)
+    rewritten(rig)
+    await promoted(rig, Mode.APPROVE)
+    await rig.run_for(60)
+
+    first, second = await rig.actions()
+    assert (first.state, second.state) == (ActionState.REFUSED, ActionState.WAITING_APPROVAL)
+    assert second.plan == replace(first.plan, digest="d" * 64)
+
+
+async def test_a_yes_to_what_the_old_content_planned_is_none_to_the_new_one(rig: Rig) -> None:
+    await promoted(rig, Mode.APPROVE)
+    await rig.hear()
+    await rig.run_for(5)
+    [action] = await rig.actions()
+    assert action.approval is not None
+    await rig.approvals().approve(action.id, action.approval.plan_hash, by="bob")
+    rewritten(rig)
+    await promoted(rig, Mode.APPROVE)
+    await rig.run_for(60)
+
+    assert rig.executor.calls == []
+    assert [one.state for one in await rig.actions()] == [ActionState.REFUSED, ActionState.WAITING_APPROVAL]
+
+
+async def test_an_upgrade_voids_no_request_whose_plan_knows_no_content(rig: Rig) -> None:
+    rig.change(modes={PlaybookName(NAME): Mode.APPROVE})
+    known = playbook(rig)
+    rig.change(playbooks=(replace(known, digest=""),))
+    await rig.hear()
+    await rig.run_for(5)
+    rig.change(playbooks=(known,))
+    await rig.run_for(60)
+    [action] = await rig.actions()
+    assert action.approval is not None
+    await rig.approvals().approve(action.id, action.approval.plan_hash, by="bob")
+    await rig.run_for(60)
+
+    assert len(rig.executor.calls) == 1
+
+
+async def test_no_promotion_lifts_a_plan_that_knows_no_content(rig: Rig) -> None:
+    given = await promoted(rig)
+    await rig.hear()
+    await rig.run_for(60)
+    [action] = await rig.actions()
+
+    assert rig.world.mode_of(action.plan, given) is Mode.AUTO
+    assert rig.world.mode_of(replace(action.plan, digest=""), given) is Mode.OBSERVE
