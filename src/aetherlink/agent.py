@@ -126,6 +126,9 @@ class Agent:
             self.store, kinds(settings.retention), clock=self._clock, metrics=RetentionMetrics(self.registry)
         )
         self._free_space = self._space()
+        self._promotions = PromotionCommands(
+            self.store, clock=self._clock, waker=self._runner, record=self._record, playbooks=self._book
+        )
         self._reload = self._playbook_reload()
         self._tokens = self._token_book()
         self._heartbeats = self._heartbeat_watch()
@@ -329,6 +332,7 @@ class Agent:
             settings.playbooks_dir,
             partial(outside.playbooks, settings),
             self._runner.use,
+            settle=self._promotions.end_lapsed,
             book=self._book,
             every=settings.playbooks_reload,
             sink=RefusedPlaybooks(self._conditions(), settings.main_source),
@@ -460,9 +464,7 @@ class Agent:
                 requester_may_approve=settings.approvals.requester_may_approve,
             ),
             pause_commands=self._pause_commands(),
-            promotion_commands=PromotionCommands(
-                self.store, clock=self._clock, waker=self._runner, record=self._record, playbooks=self._book
-            ),
+            promotion_commands=self._promotions,
             outside_pause=self._outside_pause,
             stance=self._stance(),
             health=self._health,

@@ -190,7 +190,7 @@ class World:
 
 
 def is_of_another_content(plan: Plan, playbook: Playbook) -> bool:
-    """Whether something else stood in the playbook's file when the plan was made. What it did is taken back for all that.
+    """Whether something else stood in the playbook's file when the plan was made; taking back is never outdated.
 
     Where nobody wrote down what stood there, nobody can tell: that is none.
     """

@@ -479,3 +479,49 @@ async def test_no_promotion_lifts_a_plan_that_knows_no_content(rig: Rig) -> None
 
     assert rig.world.mode_of(action.plan, given) is Mode.AUTO
     assert rig.world.mode_of(replace(action.plan, digest=""), given) is Mode.OBSERVE
+
+
+async def test_what_lapsed_is_not_back_when_the_file_is_put_back(rig: Rig) -> None:
+    known = playbook(rig)
+    await promoted(rig)
+    rewritten(rig)
+    await commands(rig).end_lapsed()
+    rig.change(playbooks=(known,))
+    action = await fires_once(rig)
+
+    assert action.decision.effect is Effect.OBSERVE
+    assert rig.executor.calls == []
+    [ended] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert (ended.ended_by, ended.ended_because) == ("agent", "lapsed: its file was changed")
+    assert ended.state_for(known) is PromotionState.LAPSED
+    entry = (await of_agent(rig))[-1]
+    assert entry.kind is EventKind.DEMOTED
+    assert entry.text == f"the promotion of playbook {NAME} to auto has lapsed: its file was changed"
+    assert (entry.facts["from"], entry.facts["to"], entry.facts["by"]) == ("auto", "observe", "agent")
+
+
+async def test_what_lapsed_is_said_once_and_may_be_promoted_anew(rig: Rig) -> None:
+    known = playbook(rig)
+    await promoted(rig)
+    rig.change(playbooks=())
+    for _ in range(2):
+        await commands(rig).end_lapsed()
+    assert [entry.kind for entry in await of_agent(rig)] == [EventKind.PROMOTED, EventKind.DEMOTED]
+    rig.change(playbooks=(known,))
+    await promoted(rig)
+    await commands(rig).end_lapsed()
+
+    [promotion] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert promotion.ended_at is None
+
+
+async def test_a_person_ends_what_has_lapsed_too(rig: Rig) -> None:
+    known = playbook(rig)
+    await promoted(rig)
+    rewritten(rig)
+    ended = await commands(rig).demote(NAME, Mode.APPROVE, "keep off", by="bob")
+    rig.change(playbooks=(known,))
+
+    assert (ended.ended_by, ended.ended_because) == ("bob", "keep off")
+    assert (await of_agent(rig))[-1].facts["to"] == "observe"
+    assert (await fires_once(rig)).decision.effect is Effect.OBSERVE
