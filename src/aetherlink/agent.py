@@ -27,6 +27,7 @@ from aetherlink.audit.anchoring import Anchoring
 from aetherlink.audit.metrics import AuditMetrics
 from aetherlink.briefing import Restraints
 from aetherlink.commands import Commands
+from aetherlink.demotion import Demotion
 from aetherlink.health.heartbeat import Heartbeats
 from aetherlink.health.loop import HealthLoop
 from aetherlink.health.metrics import HealthMetrics, HeartbeatMetrics
@@ -462,6 +463,7 @@ class Agent:
                 waker=self._runner,
                 record=self._record,
                 requester_may_approve=settings.approvals.requester_may_approve,
+                demotion=Demotion(self._record, settings.promotions.bounds, lambda: self._book.playbooks),
             ),
             pause_commands=self._pause_commands(),
             promotion_commands=self._promotions,

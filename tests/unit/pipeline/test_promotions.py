@@ -1,14 +1,17 @@
 """A playbook acts above the mode of its file when a person has promoted it, for as long as its repairs help."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from aetherlink.agent_record import AgentRecord
+from aetherlink.approval_commands import ApprovalCommands
+from aetherlink.demotion import Demotion
 from aetherlink.errors import BadRequestError, ConflictError, NotFoundError
-from aetherlink.model.actions import Action, ActionState, Target
+from aetherlink.model.actions import Action, ActionState, Target, Verdict
 from aetherlink.model.decisions import Effect, Evidence, Mode
 from aetherlink.model.ids import PlaybookName, SourceName
 from aetherlink.model.incidents import Stage
@@ -51,6 +54,19 @@ def commands(rig: Rig, *, ceiling: Mode = Mode.AUTO, modes: dict[str, Mode] | No
         waker=NoWaker(),
         record=AgentRecord(ids=rig.world.ids, source=SourceName("lab")),
         playbooks=Book(rig.world.playbooks, ceiling=ceiling, modes=modes or {}),
+    )
+
+
+def saying(rig: Rig) -> ApprovalCommands:
+    """What people say to its actions, with what follows for promotions."""
+    record = AgentRecord(ids=rig.world.ids, source=SourceName("lab"))
+    return ApprovalCommands(
+        rig.store,
+        clock=rig.clock,
+        waker=NoWaker(),
+        record=record,
+        requester_may_approve=True,
+        demotion=Demotion(record, BOUNDS, lambda: rig.world.playbooks),
     )
 
 
@@ -525,3 +541,60 @@ async def test_a_person_ends_what_has_lapsed_too(rig: Rig) -> None:
     assert (ended.ended_by, ended.ended_because) == ("bob", "keep off")
     assert (await of_agent(rig))[-1].facts["to"] == "observe"
     assert (await fires_once(rig)).decision.effect is Effect.OBSERVE
+
+
+async def test_repairs_that_people_call_wrong_set_it_back(rig: Rig) -> None:
+    await promoted(rig)
+    first = await fires_once(rig)
+    second = await fires_once(rig)
+    await saying(rig).wrong(first.id, "the API was well", by="bob")
+    [still] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert still.ended_at is None
+    await saying(rig).wrong(second.id, "and again", by="bob")
+
+    [ended] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert (ended.ended_by, ended.ended_because) == ("agent", "the last 2 repairs in a row did not help")
+    assert [entry.kind for entry in await of_agent(rig)] == [EventKind.PROMOTED, EventKind.DEMOTED]
+    assert len(await said(rig, EventKind.DEMOTED)) == 2, "its incident says it too"
+
+
+async def ends_between_two_tries(rig: Rig) -> None:
+    """One outage whose repair does not help, that ends by itself before the next try."""
+    await rig.hear()
+    await rig.run_for(1)
+    while (await rig.actions())[-1].verdict is None:
+        await rig.run_for(1)
+    await rig.hear(firing=False)
+    await rig.run_for(60)
+    rig.clock.move(7200)
+
+
+async def test_repairs_that_fail_set_it_back_though_none_is_ever_given_up(rig: Rig) -> None:
+    rig.change(playbooks=(replace(playbook(rig), escalate_after=3),))
+    await promoted(rig)
+    signal_of(rig, FAILS)
+    await ends_between_two_tries(rig)
+    [still] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert still.ended_at is None
+    await ends_between_two_tries(rig)
+
+    assert len(rig.executor.calls) == 2
+    assert await rig.store.read(lambda rows: rows.brakes.all()) == [], "nothing was given up"
+    [ended] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert ended.ended_because == "the last 2 repairs in a row did not help"
+
+
+async def test_a_try_that_fails_does_not_count_while_the_next_one_may_help(rig: Rig) -> None:
+    rig.change(playbooks=(replace(playbook(rig), escalate_after=3, cooldown=timedelta(0)),))
+    await promoted(rig)
+    signal_of(rig, FAILS)
+    await ends_between_two_tries(rig)
+    await rig.hear()
+    while len(rig.executor.calls) < 3:
+        await rig.run_for(1)
+    signal_of(rig, HOLDS)
+    await rig.run_for(60)
+
+    [still] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert still.ended_at is None
+    assert [one.verdict for one in await rig.actions()][-2:] == [Verdict.NOT_RECOVERED, Verdict.RECOVERED]
