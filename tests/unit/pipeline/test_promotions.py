@@ -1,5 +1,6 @@
 """A playbook acts above the mode of its file when a person has promoted it, for as long as its repairs help."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -598,3 +599,14 @@ async def test_a_try_that_fails_does_not_count_while_the_next_one_may_help(rig: 
     [still] = await rig.store.read(lambda rows: rows.promotions.all())
     assert still.ended_at is None
     assert [one.verdict for one in await rig.actions()][-2:] == [Verdict.NOT_RECOVERED, Verdict.RECOVERED]
+
+
+async def test_two_who_promote_at_once_leave_one_row_and_no_error(rig: Rig) -> None:
+    wishes = (promoted(rig), promoted(rig), promoted(rig, Mode.APPROVE))
+    first, second, third = await asyncio.gather(*wishes, return_exceptions=True)
+
+    assert first == second
+    assert isinstance(third, ConflictError)
+    [promotion] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert promotion.mode is Mode.AUTO
+    assert len(await of_agent(rig)) == 1
