@@ -27,6 +27,7 @@ from aetherlink.audit.anchoring import Anchoring
 from aetherlink.audit.metrics import AuditMetrics
 from aetherlink.briefing import Restraints
 from aetherlink.commands import Commands
+from aetherlink.demotion import Demotion
 from aetherlink.health.heartbeat import Heartbeats
 from aetherlink.health.loop import HealthLoop
 from aetherlink.health.metrics import HealthMetrics, HeartbeatMetrics
@@ -126,6 +127,9 @@ class Agent:
             self.store, kinds(settings.retention), clock=self._clock, metrics=RetentionMetrics(self.registry)
         )
         self._free_space = self._space()
+        self._promotions = PromotionCommands(
+            self.store, clock=self._clock, waker=self._runner, record=self._record, playbooks=self._book
+        )
         self._reload = self._playbook_reload()
         self._tokens = self._token_book()
         self._heartbeats = self._heartbeat_watch()
@@ -329,6 +333,7 @@ class Agent:
             settings.playbooks_dir,
             partial(outside.playbooks, settings),
             self._runner.use,
+            settle=self._promotions.end_lapsed,
             book=self._book,
             every=settings.playbooks_reload,
             sink=RefusedPlaybooks(self._conditions(), settings.main_source),
@@ -458,11 +463,10 @@ class Agent:
                 waker=self._runner,
                 record=self._record,
                 requester_may_approve=settings.approvals.requester_may_approve,
+                demotion=Demotion(self._record, settings.promotions.bounds, lambda: self._book.playbooks),
             ),
             pause_commands=self._pause_commands(),
-            promotion_commands=PromotionCommands(
-                self.store, clock=self._clock, waker=self._runner, record=self._record, playbooks=self._book
-            ),
+            promotion_commands=self._promotions,
             outside_pause=self._outside_pause,
             stance=self._stance(),
             health=self._health,

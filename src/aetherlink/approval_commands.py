@@ -14,6 +14,7 @@ from itertools import islice
 from pydantic import BaseModel, ConfigDict, Field
 
 from aetherlink.agent_record import AgentRecord, Subject
+from aetherlink.demotion import Demotion
 from aetherlink.errors import AetherError, ConflictError, ForbiddenError, GoneError, NotFoundError
 from aetherlink.lib.given_words import checked
 from aetherlink.lib.option_types import Duration
@@ -83,20 +84,28 @@ class ApprovalOptions(BaseModel):
 
 
 class ApprovalCommands:
-    """What people may say to an action. `by` is who says it: the name of a token.
+    """What people may say to an action. `by` is who says it: the name of a token. `demotion` None: nothing is set back.
 
     All raise NotFoundError, ConflictError (the action is not so any more, or not yet), BadRequestError (no words, or
     too many), StoreError and OverloadedError.
     """
 
     def __init__(
-        self, store: Store, *, clock: Clock, waker: Waker, record: AgentRecord, requester_may_approve: bool
+        self,
+        store: Store,
+        *,
+        clock: Clock,
+        waker: Waker,
+        record: AgentRecord,
+        requester_may_approve: bool,
+        demotion: Demotion | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._waker = waker
         self._record = record
         self._requester_may_approve = requester_may_approve
+        self._demotion = demotion or Demotion(record)
 
     async def approve(self, action_id: ActionId, plan_hash: str, *, by: str) -> Action:
         """Add one person's yes to exactly what has this hash. Who may not, or comes too late, is on record too.
@@ -131,7 +140,8 @@ class ApprovalCommands:
     async def wrong(self, action_id: ActionId, reason: str, *, by: str) -> Action:
         """Say that an action that has ended, or would have been, was wrong. Said again it changes nothing.
 
-        Where it ran, its playbook keeps off its target from now on, and everywhere else it asks before it acts.
+        Where it ran, its playbook keeps off its target from now on, and everywhere else it asks before it acts. It
+        counts as no help, so that the promotion of the playbook may end by it.
         """
         words = checked(reason)
 
@@ -144,10 +154,18 @@ class ApprovalCommands:
             marked = replace(action, facts={**action.facts, WRONG_FACT: fact})
             transaction.actions.put(marked)
             set_now = [brake for brake in _brakes(marked, words, by, now) if transaction.brakes.put(brake)]
-            self._enter_wrong(transaction, marked, (_wrong(marked, words, by, now), *map(_braked, set_now)))
+            told = [_wrong(marked, words, by, now), *map(_braked, set_now), *self._set_back(transaction, marked, now)]
+            self._enter_wrong(transaction, marked, told)
             return marked
 
         return await self._on(action_id, wrong)
+
+    def _set_back(self, transaction: Transaction, action: Action, now: datetime) -> Iterator[Entry]:
+        """The end of its playbook's promotion, where this was one repair too many that did not help."""
+        name, incident_id = action.plan.playbook, action.incident_id
+        told = self._demotion.set_back(transaction, name, incident_id=incident_id, now=now)
+        if told is not None:
+            yield told
 
     async def brakes(self) -> list[Brake]:
         """Every brake that holds, by scope. Raises StoreError."""

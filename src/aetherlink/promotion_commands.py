@@ -18,7 +18,7 @@ from aetherlink.lib.given_words import checked
 from aetherlink.lib.option_types import Count, Number
 from aetherlink.model.decisions import Mode
 from aetherlink.model.playbooks import Playbook
-from aetherlink.model.promotions import DemotionBounds, Promotion
+from aetherlink.model.promotions import BY_AGENT, FILE_CHANGED, DemotionBounds, Promotion, PromotionState
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, PlaybookView, Store, Transaction, Waker
 
@@ -69,11 +69,11 @@ class PromotionCommands:
         OverloadedError.
         """
         words = checked(reason)
-        playbook = self._found(name)
-        self._check_may_rise(playbook, to, digest)
         now = self._clock.now()
 
         def promote(transaction: Transaction) -> Promotion:
+            playbook = self._found(name)  # here, where `end_lapsed` is either over or still to come
+            self._check_may_rise(playbook, to, digest)
             held = transaction.promotions.of(playbook.name)
             if held is not None and held.holds_for(playbook) and held.mode is to:
                 return held
@@ -87,26 +87,51 @@ class PromotionCommands:
         return await self._written(promote, f"playbook {name} is promoted to {to} by {by}: {words}")
 
     async def demote(self, name: str, to: Mode, reason: str, *, by: str) -> Promotion:
-        """Set it back to this mode, but never below that of its file. Raises as promote does."""
+        """Set it back to this mode, but never below that of its file. Raises as promote does.
+
+        One that has lapsed, for its file was changed, ends whatever the mode.
+        """
         words = checked(reason)
-        playbook = self._found(name)
         now = self._clock.now()
 
         def demote(transaction: Transaction) -> Promotion:
+            playbook = self._found(name)
             held = transaction.promotions.of(playbook.name)
-            if held is None or not held.holds_for(playbook):
+            if held is None or held.ended_at is not None:
                 raise ConflictError(f"playbook {name} is not promoted: {self._whence(playbook)}")
-            if to.rank >= held.mode.rank:
+            is_in_force = held.holds_for(playbook)
+            if is_in_force and to.rank >= held.mode.rank:
                 raise ConflictError(f"playbook {name} is promoted to {held.mode}: {to} is not below that")
-            if to.rank > playbook.mode.rank:
-                changed = replace(held, mode=to, at=now, by=by, reason=words)
+            if is_in_force and to.rank > playbook.mode.rank:
+                changed, now_at = replace(held, mode=to, at=now, by=by, reason=words), to
             else:
-                changed = replace(held, ended_at=now, ended_by=by, ended_because=words)
-            now_at = max(to, playbook.mode, key=lambda mode: mode.rank)
+                changed, now_at = replace(held, ended_at=now, ended_by=by, ended_because=words), playbook.mode
             self._keep(transaction, changed, _entry(EventKind.DEMOTED, playbook, (held.mode, now_at), (by, words), now))
             return changed
 
         return await self._written(demote, f"playbook {name} is set back by {by}: {words}")
+
+    async def end_lapsed(self) -> None:
+        """End for good what is for another content than that in force: put back, it has to be promoted anew.
+
+        Raises StoreError, OverloadedError.
+        """
+        now = self._clock.now()
+
+        def end(transaction: Transaction) -> list[Promotion]:
+            in_force = {playbook.name: playbook for playbook in self._playbooks.playbooks}
+            lapsed = [
+                one
+                for one in transaction.promotions.all()
+                if one.state_for(in_force.get(one.playbook)) is PromotionState.LAPSED and one.ended_at is None
+            ]
+            for one in lapsed:
+                ended = replace(one, ended_at=now, ended_by=BY_AGENT, ended_because=FILE_CHANGED)
+                self._keep(transaction, ended, _lapsed(one, in_force.get(one.playbook), now))
+            return lapsed
+
+        for one in await self._store.write(end):
+            _log.warning("the promotion of playbook %s to %s has %s", one.playbook, one.mode, FILE_CHANGED)
 
     def _found(self, name: str) -> Playbook:
         found = next((one for one in self._playbooks.playbooks if one.name == name), None)
@@ -157,3 +182,11 @@ def _entry(
     text = f"playbook {playbook.name} was {how} from {was} to {becomes} by {by}: {words}"
     facts = {"playbook": playbook.name, "from": was.value, "to": becomes.value, "by": by, "reason": words}
     return Entry(kind, now, text, {**facts, "digest": playbook.digest})
+
+
+def _lapsed(promotion: Promotion, playbook: Playbook | None, now: datetime) -> Entry:
+    """`playbook` as it is in force now; None: its file is gone."""
+    name, becomes = promotion.playbook, Mode.OBSERVE if playbook is None else playbook.mode
+    text = f"the promotion of playbook {name} to {promotion.mode} has {FILE_CHANGED}"
+    facts = {"playbook": name, "from": promotion.mode.value, "to": becomes.value, "by": BY_AGENT}
+    return Entry(EventKind.DEMOTED, now, text, {**facts, "reason": FILE_CHANGED, "digest": promotion.digest})

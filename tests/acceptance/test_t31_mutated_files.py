@@ -278,6 +278,10 @@ def settings_faults(place: Place, count: int) -> tuple[list[str], int]:
     return faults, refused
 
 
+async def nothing() -> None:
+    """No playbook here was ever promoted."""
+
+
 async def playbook_faults(place: Place, count: int) -> tuple[list[str], int]:
     """The same of playbooks, with the running agent's reload as the judge."""
     meant = load_playbooks(place.playbooks)
@@ -286,6 +290,7 @@ async def playbook_faults(place: Place, count: int) -> tuple[list[str], int]:
         place.playbooks,
         partial(load_playbooks, place.playbooks),
         place.used.append,
+        settle=nothing,
         book=book,
         every=timedelta(seconds=5),
         sink=place.alarm,

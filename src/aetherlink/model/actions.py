@@ -266,7 +266,8 @@ class Plan:
     repairs in a row that did not help the playbook leaves the target alone. With `silence` its alert is silenced in
     Alertmanager while it acts and verifies. `planned_from` belongs to scale: the number that was wanted when it was
     planned. `request` belongs to http: the name of the target's request. `limits` belong to limits. `identity` is that
-    of the target when an alert's labels named it; empty where nothing was looked at to plan.
+    of the target when an alert's labels named it; empty where nothing was looked at to plan. `digest` is that of the
+    playbook's content which made it (see Playbook); empty: not known, so that no promotion lifts it.
     """
 
     verb: Verb
@@ -292,6 +293,7 @@ class Plan:
     request: str = ""
     limits: Limits = NO_LIMITS
     identity: str = ""
+    digest: str = ""
 
     @property
     def rests_on_alert(self) -> bool:

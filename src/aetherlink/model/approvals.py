@@ -14,7 +14,7 @@ _WHERE_KNOWN = frozenset(  # left out while empty: an upgrade voids no request t
     {"place", "identity", "limits", "most", "least"}
 )
 _UNSHOWN = frozenset({"most_replicas", "no_more", "no_release", "aliases", "is_agent"})  # policy has them looked at
-_UNBOUND = frozenset({"alert_id"})  # which of several alerts asked makes no other plan of it
+_UNBOUND = frozenset({"alert_id", "digest"})  # which of several alerts asked, by which file, makes no other plan of it
 
 
 def shown_of(

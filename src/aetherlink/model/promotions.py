@@ -16,6 +16,9 @@ from aetherlink.model.playbooks import Playbook
 BY_AGENT = "agent"
 """Who ended a promotion that no person has ended."""
 
+FILE_CHANGED = "lapsed: its file was changed"
+"""Why the agent ended a promotion that was for another content."""
+
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
@@ -39,9 +42,14 @@ class Promotion:
     def state_for(self, playbook: Playbook | None) -> "PromotionState":
         """How it stands with the playbook as it is now; None: that one is gone."""
         if self.ended_at is not None:
-            return PromotionState.SET_BACK if self.ended_by == BY_AGENT else PromotionState.ENDED
+            return self._how_it_ended()
         is_held = playbook is not None and self.holds_for(playbook)
         return PromotionState.IN_FORCE if is_held else PromotionState.LAPSED
+
+    def _how_it_ended(self) -> "PromotionState":
+        if self.ended_by != BY_AGENT:
+            return PromotionState.ENDED
+        return PromotionState.LAPSED if self.ended_because == FILE_CHANGED else PromotionState.SET_BACK
 
 
 class PromotionState(StrEnum):

@@ -27,7 +27,8 @@ from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import approve, decide, record
-from aetherlink.pipeline.snapshots import wish_of, with_snapshot
+from aetherlink.pipeline.choice import LOOK
+from aetherlink.pipeline.snapshots import KEEP_REPLICAS, wish_of, with_identity_after, with_snapshot
 from aetherlink.pipeline.step import PASSING, Case, Continue, Findings, Step, Wait, World
 from aetherlink.pipeline.undo import undone
 from aetherlink.ports import Executor, Transaction
@@ -68,6 +69,8 @@ async def run(world: World, case: Case) -> Step:
 
 
 async def _carried_out(world: World, case: Case, action: Action, hands: _Hands) -> Step:
+    if world.is_outdated(action.plan):
+        return _refused(world, action, "its playbook was changed since it was planned")
     findings = await _findings(world, case, action)
     if drift := _drift(world, case.incident, action, findings):
         return drift
@@ -82,7 +85,17 @@ async def _carried_out(world: World, case: Case, action: Action, hands: _Hands) 
         return _against(world, action, started)
     await _silenced(world, case, started)
     outcome = await hands.executor.converge(hands.target, wish_of(started), deadline=world.options.action_deadline)
-    return await _heard_again(world, _finished(world, started, outcome))
+    return await _heard_again(world, _finished(world, await _as_left(hands, started, outcome), outcome))
+
+
+async def _as_left(hands: _Hands, action: Action, outcome: Outcome) -> Action:
+    """The action with what it left behind, so that nothing that somebody made after it is undone."""
+    if outcome.status is not OutcomeStatus.DONE or action.plan.verb not in KEEP_REPLICAS or not action.plan.undo:
+        return action
+    try:
+        return with_identity_after(action, await hands.executor.observe(hands.target, deadline=LOOK))
+    except AetherError:
+        return action
 
 
 async def _findings(world: World, case: Case, action: Action) -> Findings:
@@ -220,7 +233,7 @@ async def _taken_up(world: World, action: Action) -> Step:
         return _finished(world, action, Outcome(OutcomeStatus.UNKNOWN, reason))
     if seen.shows(wish_of(action)):
         reason = "the agent stopped during the call; the target shows its effect"
-        return _finished(world, action, Outcome(OutcomeStatus.DONE, reason))
+        return _finished(world, with_identity_after(action, seen), Outcome(OutcomeStatus.DONE, reason))
     over = _over(world, action)
     if world.clock.now() < over:
         return Step(Wait(over), action=action)  # the call may still be on its way

@@ -22,7 +22,7 @@ from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import hindsight, patience
 from aetherlink.pipeline.plan import renewed
 from aetherlink.pipeline.step import Case, Continue, Findings, Step, Wait, World
-from aetherlink.pipeline.strangers import beside
+from aetherlink.pipeline.strangers import beside, call
 from aetherlink.ports import Transaction
 
 _LOOP_RULE = "hourly_limit_holds"
@@ -50,10 +50,13 @@ async def run(world: World, case: Case) -> Step:
     plan = case.incident.plan
     if plan is None or case.planned is None:
         return Step(Continue(Stage.WATCH))
-    if case.action is not None:  # decided before: the playbook or the target may have changed since then
+    is_outdated = world.is_outdated(plan)
+    if case.action is not None or is_outdated:  # the playbook or the target may have changed since it was planned
         anew = await renewed(world, case.incident, case.planned, plan)
         if anew is not None and anew != plan:
             return Step(Continue(Stage.DECIDE), plan=anew)
+        if is_outdated:
+            return _not_planned_any_more(world, case)
     standing, known = await world.store.read(lambda tx: _stored(world, tx, case, plan))
     findings = await _found(world, case.incident.source, plan, known)
     decision = world.decide(question(world, case.incident, plan, standing, findings))
@@ -73,6 +76,15 @@ def _moved(world: World, case: Case, action: Action, entries: tuple[Entry, ...])
             return Step(Continue(Stage.APPROVE), entries, action=action)
         case Effect.OBSERVE:
             return Step(Continue(Stage.WATCH), entries, action=action)
+
+
+def _not_planned_any_more(world: World, case: Case) -> Step:
+    """What the old content has planned is never done. A person is called, once; perhaps the new one plans it later."""
+    step = Step(Wait(world.clock.now() + world.options.redecide_interval))
+    if (told := beside(world, case, step)) is not None or case.incident.escalated:
+        return told or step
+    called, escalated = call(world, case, "its playbook was changed since, and as it is now nothing can be planned")
+    return replace(step, entries=called, escalated=escalated)
 
 
 def _denied(world: World, case: Case, action: Action, entries: tuple[Entry, ...]) -> Step:

@@ -7,21 +7,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from aetherlink.agent_record import AgentRecord, Subject
+from aetherlink.agent_record import AgentRecord
+from aetherlink.demotion import Demotion
 from aetherlink.model import would_be
 from aetherlink.model.actions import Action, OutcomeStatus, Verdict
 from aetherlink.model.decisions import Effect
 from aetherlink.model.ids import ActionId
 from aetherlink.model.incidents import Incident
-from aetherlink.model.promotions import BY_AGENT, mode_with, why_set_back
-from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.model.track_record import helped_each
+from aetherlink.model.timeline import Entry
 from aetherlink.pipeline.step import Finish, Step, World
 from aetherlink.ports import Transaction
 
 _BEFORE = "observed_before"  # the key of Action.facts: actions of the incident that were only observed, the last last
 _MOST_BEFORE = 10
-_TRIES = 8  # steps and tries for one incident, as many as a playbook may have
 
 
 def remembering(earlier: Action | None, new: Action) -> Action:
@@ -55,27 +53,22 @@ def truly_ended(transaction: Transaction, action: Action) -> Action:
     return replace(action, facts={**action.facts, would_be.THEN_FACT: {**then, would_be.HOW: would_be.BY_A_REPAIR}})
 
 
-def set_back(transaction: Transaction, world: World, incident: Incident, step: Step, now: datetime) -> Iterator[Entry]:
-    """Ends the promotion of a playbook whose repairs keep failing, and says so: asked whenever one is given up."""
-    action = step.action
-    playbook = None if action is None else world.playbook_of(action.plan)
-    if not step.hands_off or playbook is None:
+def set_back(
+    transaction: Transaction, world: World, incident: Incident, step: Step, action: Action | None, *, now: datetime
+) -> Iterator[Entry]:
+    """Ends the promotion of a playbook whose repairs keep failing, and says so.
+
+    Asked when a repair is given up, when the incident of one that failed ends by itself, and at each that fails: those
+    of other incidents may have become known as failed only since then.
+    """
+    is_over = step.hands_off or isinstance(step.move, Finish)
+    if action is None or not (step.hands_off or action.has_failed):
         return
-    promotion = transaction.promotions.of(playbook.name)
-    if promotion is None or not promotion.holds_for(playbook):
-        return
-    most = _TRIES * max(world.demotion.over, world.demotion.in_a_row)
-    repairs = transaction.track.repairs(playbook.name, since=promotion.at, most=most)
-    why = why_set_back(helped_each(repairs), world.demotion)
-    if not why:
-        return
-    was = mode_with(playbook, promotion)
-    transaction.promotions.put(replace(promotion, ended_at=now, ended_by=BY_AGENT, ended_because=why))
-    text = f"playbook {playbook.name} is set back from {was} to {playbook.mode}: {why}"
-    facts = {"playbook": playbook.name, "from": was.value, "to": playbook.mode.value, "by": BY_AGENT, "reason": why}
-    entry = Entry(EventKind.DEMOTED, now, text, {**facts, "incident_id": incident.id})
-    AgentRecord(ids=world.ids, source=incident.source).enter(transaction, Subject.PLAYBOOKS, entry)
-    yield replace(entry, text=f"a person has to look: {text}")
+    record = AgentRecord(ids=world.ids, source=incident.source)
+    demotion = Demotion(record, world.demotion, lambda: world.playbooks)
+    told = demotion.set_back(transaction, action.plan.playbook, incident_id=incident.id, now=now, is_over=is_over)
+    if told is not None:
+        yield told
 
 
 def _may_have_helped(action: Action) -> bool:

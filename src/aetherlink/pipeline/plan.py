@@ -13,7 +13,7 @@ from aetherlink.model.playbooks import Playbook, PlaybookStep
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import choice
 from aetherlink.pipeline.choice import LOOK, Wanted
-from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
+from aetherlink.pipeline.step import Case, Continue, Step, Wait, World, is_of_another_content
 from aetherlink.pipeline.strangers import before_the_first_known, call, call_for
 from aetherlink.playbooks.binding import bind_query
 
@@ -54,12 +54,17 @@ def _still_unseen(world: World, case: Case, one: StoredAlert, step: Step) -> Ste
 
 
 async def is_outdated(world: World, incident: Incident, alert: StoredAlert | None, plan: Plan) -> bool:
-    """Whether the playbook would plan otherwise now: its file was changed, or the number that it started from."""
+    """Whether the playbook would plan otherwise now: its file was changed, or the number that it started from.
+
+    An upgrade voids no request: a plan of which nobody knows the content that made it counts as one of today's.
+    """
     playbook = world.playbook_of(plan)
     if playbook is None or alert is None:
         return False
+    if is_of_another_content(plan, playbook):
+        return True
     anew = await renewed(world, incident, alert, plan)
-    return anew is not None and anew != plan
+    return anew is not None and replace(anew, digest=plan.digest) != plan
 
 
 async def renewed(world: World, incident: Incident, alert: StoredAlert, plan: Plan) -> Plan | None:
@@ -159,6 +164,7 @@ async def _plan(world: World, occasion: Occasion, target: Target, *, is_found: b
         request=step.request,
         limits=Limits() if seen is None or step.limits is None else step.limits.applied(seen.limits, target.most),
         identity=seen.identity if seen is not None and is_found else "",
+        digest=playbook.digest,
     )
 
 

@@ -134,13 +134,14 @@ def _applied(
     for action in (step.retired, step.action):
         if action is not None:
             transaction.actions.put(hindsight.truly_ended(transaction, _with_what_people_said(transaction, action)))
-    hindsight.note_ends(transaction, stored, step, step.action or taken.case.action, now)
+    last = step.action or taken.case.action
+    hindsight.note_ends(transaction, stored, step, last, now)
     changed = _changed(stored, step, now)
     braked = _braked(transaction, step, now)
     if braked and not step.escalated:
         changed = replace(changed, escalated_at=now)
     moved = _moved(changed, step, now, now + _pause(stored) if is_touched else None)
-    entries = [*step.entries, *braked, *hindsight.set_back(transaction, world, stored, step, now)]
+    entries = [*step.entries, *braked, *hindsight.set_back(transaction, world, stored, step, last, now=now)]
     if lifecycle.state_of(changed) is State.CLOSING and (step.action is None or not _runs(step.action)):
         moved, more = _closed(transaction, changed, now)
         entries += more

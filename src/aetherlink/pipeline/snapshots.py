@@ -8,6 +8,10 @@ from aetherlink.model.actions import Action, Limits, Observation, Release, Repli
 
 _BEFORE = "before"  # the keys of Action.facts
 _RELEASE = "release"
+_IDENTITY_AFTER = "identity_after"
+
+KEEP_REPLICAS = frozenset({Verb.ROLLBACK, Verb.LIMITS})
+"""What can be undone and leaves the number as it is: another identity after it is somebody else's doing."""
 
 
 def with_snapshot(action: Action, seen: Observation) -> Action:
@@ -25,6 +29,22 @@ def with_snapshot(action: Action, seen: Observation) -> Action:
     if action.plan.verb is Verb.ROLLBACK:
         facts[_RELEASE] = action.plan.release or seen.previous_release
     return replace(action, facts=facts)
+
+
+def with_identity_after(action: Action, seen: Observation) -> Action:
+    """The action with what its target is once it was carried out; as it was where the executor cannot tell.
+
+    Of a rollback and of limits only: replicas come and go with their number.
+    """
+    if action.plan.verb not in KEEP_REPLICAS or not seen.identity:
+        return action
+    return replace(action, facts={**action.facts, _IDENTITY_AFTER: seen.identity})
+
+
+def was_made_anew(action: Action, seen: Observation) -> bool:
+    """Whether the target is another one than that which the action left; what is not known is no other one."""
+    left = action.facts.get(_IDENTITY_AFTER)
+    return bool(left and seen.identity) and seen.identity != left
 
 
 def before_of(action: Action) -> Observation | None:

@@ -169,14 +169,29 @@ class World:
         """The plan's playbook, if it is still there."""
         return next((playbook for playbook in self.playbooks if playbook.name == plan.playbook), None)
 
+    def is_outdated(self, plan: Plan) -> bool:
+        """Whether something else stood in the file of the plan's playbook when it was made."""
+        playbook = self.playbook_of(plan)
+        return playbook is not None and is_of_another_content(plan, playbook)
+
     def mode_of(self, plan: Plan, promotion: Promotion | None = None) -> Mode:
         """The mode of the plan's playbook; one that is gone observes. A person's request is at the ceiling.
 
-        Where the settings give it a mode, no promotion changes that.
+        Where the settings give it a mode, no promotion changes that. Neither that of a file nor a promotion is for what
+        another content of it has planned.
         """
         if plan.playbook is None:
             return self.ceiling
         playbook = self.playbook_of(plan)
-        if playbook is None:
+        if playbook is None or is_of_another_content(plan, playbook):
             return Mode.OBSERVE
-        return self.modes.get(playbook.name) or mode_with(playbook, promotion)
+        is_for_it = promotion is not None and promotion.digest == plan.digest
+        return self.modes.get(playbook.name) or mode_with(playbook, promotion if is_for_it else None)
+
+
+def is_of_another_content(plan: Plan, playbook: Playbook) -> bool:
+    """Whether something else stood in the playbook's file when the plan was made; taking back is never outdated.
+
+    Where nobody wrote down what stood there, nobody can tell: that is none.
+    """
+    return bool(plan.digest) and plan.digest != playbook.digest and plan.undo_of is None

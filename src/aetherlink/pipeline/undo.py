@@ -13,7 +13,7 @@ from aetherlink.model.ids import ActionId
 from aetherlink.model.incidents import Stage
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import aftermath, decide, patience
-from aetherlink.pipeline.snapshots import before_of, wish_of
+from aetherlink.pipeline.snapshots import before_of, was_made_anew, wish_of
 from aetherlink.pipeline.step import PASSING, Case, Continue, Step, Wait, World
 
 
@@ -63,7 +63,7 @@ def _somebody_else_acted(action: Action, standing: Standing, seen: Observation |
     later = next((one for one in standing.recent if one.started_at and began and one.started_at > began), None)
     if later is not None:
         return f"{action.plan.words} is not taken back: {later.plan.words} was done after it"
-    if seen is not None and not _is_as_left(seen, wish_of(action)):
+    if seen is not None and (not _is_as_left(seen, wish_of(action)) or was_made_anew(action, seen)):
         return f"{action.plan.words} is not taken back: {action.plan.target} was changed by somebody else after it"
     return ""
 

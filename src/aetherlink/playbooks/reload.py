@@ -6,7 +6,7 @@ has not changed between two looks, for an editor may be in the middle of writing
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -66,8 +66,10 @@ class ReloadMetrics:
 class Reload:
     """`load` reads every playbook, or raises SettingsError; `use` is given each new set.
 
-    `folder` is the user's, None when there is none. The sink hears of it at the first look too: files that were wrong
-    before a restart are right now, or the agent would not have started.
+    `folder` is the user's, None when there is none. `settle` ends what was for another content than that in force, at
+    the first look too: a file may have changed while nobody looked. While it fails no other set is taken. The sink
+    hears of it at the first look too: files that were wrong before a restart are right now, or the agent would not have
+    started.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Reload:
         load: Callable[[], tuple[Playbook, ...]],
         use: Callable[[tuple[Playbook, ...]], None],
         *,
+        settle: Callable[[], Awaitable[None]],
         book: Book,
         every: timedelta,
         sink: PlaybookSink,
@@ -85,6 +88,8 @@ class Reload:
         self._folder = folder
         self._load = load
         self._use = use
+        self._settle = settle
+        self._is_settled = False
         self._book = book
         self._sink = sink
         self._clock = clock
@@ -106,14 +111,28 @@ class Reload:
 
     async def check(self) -> timedelta | None:
         """Look once; the pause until the next look where that is not the usual one."""
+        if not await self._settles():
+            return None
         mark = await asyncio.to_thread(_mark, self._folder)
         if mark != self._read_at:
             if mark != self._changing:
                 self._changing = mark
                 return _SETTLE
             await self._read(mark)
+            await self._settles()
         await self._tell()
         return None
+
+    async def _settles(self) -> bool:
+        """Whether the sets taken so far are settled. A content that comes back later must find its promotion ended."""
+        if not self._is_settled:
+            try:
+                await self._settle()
+            except AetherError as problem:
+                _log.error("the end of promotions whose files were changed could not be recorded: %s", problem)
+                return False
+            self._is_settled = True
+        return True
 
     async def _read(self, mark: Mark) -> None:
         try:
@@ -133,6 +152,7 @@ class Reload:
             return
         self._book.replace(found)
         self._use(found)
+        self._is_settled = False
         self._metrics.in_force(self._book)
         for level, line in _changes(before, self._book):
             _log.log(level, "%s", line)

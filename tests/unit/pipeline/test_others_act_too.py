@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from aetherlink.model.actions import ActionState, Plan, Release, Replicas, Verb, Verdict
+from aetherlink.model.actions import ActionState, Outcome, Plan, Release, Replicas, Target, Verb, Verdict, Wish
 from aetherlink.model.decisions import Effect, EvidenceStatus, Mode
 from aetherlink.model.ids import ActionId, PlaybookName
 from aetherlink.model.incidents import Stage
@@ -14,7 +14,7 @@ from aetherlink.model.playbooks import Matcher, MatchOperator, ScaleBy
 from aetherlink.model.timeline import EventKind
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.pipeline.step import Consent
-from aetherlink.testing import START
+from aetherlink.testing import START, MemoryExecutor
 from rigs.pipeline import API, Rig, with_step
 
 PLAYBOOK = PlaybookName("restart-crm-api")
@@ -67,6 +67,34 @@ async def test_a_release_that_a_person_has_deployed_meanwhile_is_not_taken_back(
 
     assert rig.executor.calls == [Release("1.0.0")]
     assert rig.executor.world[API].release == "1.2.0-hotfix"
+
+
+class MakesAnew(MemoryExecutor):
+    """Whatever it does makes its target anew, as Docker has it of a release."""
+
+    async def converge(self, target: Target, wish: Wish, *, deadline: timedelta) -> Outcome:
+        outcome = await super().converge(target, wish, deadline=deadline)
+        self.world[target.name] = replace(self.world[target.name], identity="the agent's")
+        return outcome
+
+
+@pytest.mark.parametrize(("identity", "is_undone"), [("theirs", False), ("the agent's", True), ("", True)])
+async def test_a_container_that_a_person_made_anew_after_a_rollback_is_not_replaced(
+    rig: Rig, identity: str, *, is_undone: bool
+) -> None:
+    [playbook] = rig.world.playbooks
+    rig.change(playbooks=(with_step(playbook, verb=Verb.ROLLBACK),))
+    rig.executor = MakesAnew(rig.clock, [API])
+    rig.change(executors={"memory": rig.executor})
+    will_not_help(rig)
+    changed(rig, identity="at first")
+    await rig.hear()
+    await rig.run()
+    changed(rig, identity=identity)
+    await rig.run_for(120)
+
+    assert rig.executor.calls[0] == Release("1.0.0")
+    assert len(rig.executor.calls) == 1 + is_undone
 
 
 async def test_no_other_playbook_acts_on_what_is_being_verified(rig: Rig) -> None:

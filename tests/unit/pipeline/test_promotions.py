@@ -1,16 +1,22 @@
 """A playbook acts above the mode of its file when a person has promoted it, for as long as its repairs help."""
 
+import asyncio
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from aetherlink.agent_record import AgentRecord
+from aetherlink.approval_commands import ApprovalCommands
+from aetherlink.demotion import Demotion
 from aetherlink.errors import BadRequestError, ConflictError, NotFoundError
-from aetherlink.model.actions import Action, ActionState, Target
+from aetherlink.model.actions import Action, ActionState, Target, Verdict
 from aetherlink.model.decisions import Effect, Evidence, Mode
-from aetherlink.model.ids import SourceName
+from aetherlink.model.ids import PlaybookName, SourceName
+from aetherlink.model.incidents import Stage
+from aetherlink.model.pauses import EVERYTHING, Pause
 from aetherlink.model.playbooks import Playbook
 from aetherlink.model.promotions import DemotionBounds, Promotion, PromotionState
 from aetherlink.model.timeline import Entry, EventKind
@@ -22,7 +28,7 @@ from aetherlink.ports import Probe
 from aetherlink.promotion_commands import PromotionCommands, PromotionOptions
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import START, fixed_key
-from rigs.pipeline import API, NoWaker, Rig
+from rigs.pipeline import API, NoWaker, Rig, with_step
 from rigs.repairs import FAILS, HOLDS, release, said, signal_of
 
 NAME = "restart-crm-api"
@@ -49,6 +55,19 @@ def commands(rig: Rig, *, ceiling: Mode = Mode.AUTO, modes: dict[str, Mode] | No
         waker=NoWaker(),
         record=AgentRecord(ids=rig.world.ids, source=SourceName("lab")),
         playbooks=Book(rig.world.playbooks, ceiling=ceiling, modes=modes or {}),
+    )
+
+
+def saying(rig: Rig) -> ApprovalCommands:
+    """What people say to its actions, with what follows for promotions."""
+    record = AgentRecord(ids=rig.world.ids, source=SourceName("lab"))
+    return ApprovalCommands(
+        rig.store,
+        clock=rig.clock,
+        waker=NoWaker(),
+        record=record,
+        requester_may_approve=True,
+        demotion=Demotion(record, BOUNDS, lambda: rig.world.playbooks),
     )
 
 
@@ -374,3 +393,220 @@ async def test_what_was_allowed_a_moment_before_is_decided_anew_when_it_is_set_b
 
 def test_the_settings_are_the_bounds_of_the_model() -> None:
     assert PromotionOptions().bounds == DemotionBounds()
+
+
+def rewritten(rig: Rig, **step: object) -> Playbook:
+    """Another content of the file, in force from now on."""
+    changed = replace(with_step(playbook(rig), **step), digest="d" * 64)
+    rig.change(playbooks=(changed,))
+    return changed
+
+
+async def held_by_a_pause(rig: Rig) -> None:
+    """An outage for which the playbook's plan waits for a pause to end."""
+    await rig.store.write(lambda rows: rows.pauses.put(Pause(EVERYTHING, START, "deploy", "ann")))
+    await rig.hear()
+    await rig.run_for(3)
+    [action] = await rig.actions()
+    assert action.decision.effect is Effect.DENY
+
+
+async def let_go_of_the_pause(rig: Rig) -> None:
+    await rig.store.write(lambda rows: rows.pauses.end(EVERYTHING))
+    await rig.run_for(60)
+
+
+@pytest.mark.parametrize("own", [Mode.OBSERVE, Mode.AUTO])
+async def test_a_plan_of_the_old_content_does_not_run_under_the_promotion_of_the_new_one(rig: Rig, own: Mode) -> None:
+    await held_by_a_pause(rig)
+    rig.change(playbooks=(replace(rewritten(rig, name="gently"), mode=own),))
+    if own is Mode.OBSERVE:
+        await promoted(rig)
+    await let_go_of_the_pause(rig)
+
+    assert rig.executor.calls == []
+    incident_id = (await rig.actions())[0].incident_id
+    assert incident_id is not None
+    incident = await rig.store.read(lambda rows: rows.incidents.get(incident_id))
+    assert incident is not None
+    assert (incident.stage, incident.escalated) == (Stage.DECIDE, True)
+    told = [entry.text for entry in await said(rig, EventKind.ESCALATED)]
+    assert told == ["a person has to look: its playbook was changed since, and as it is now nothing can be planned"]
+
+
+async def test_what_the_new_content_plans_for_the_same_alert_runs_under_its_promotion(rig: Rig) -> None:
+    await held_by_a_pause(rig)
+    changed = rewritten(rig, undo=False)
+    await promoted(rig)
+    await let_go_of_the_pause(rig)
+
+    ran = [one.plan.digest for one in await rig.actions() if one.started_at is not None]
+    assert ran == [changed.digest]
+
+
+async def test_what_waits_for_a_yes_is_asked_anew_once_its_file_was_changed(rig: Rig) -> None:
+    await promoted(rig, Mode.APPROVE)
+    await rig.hear()
+    await rig.run_for(5)
+    rewritten(rig)
+    await promoted(rig, Mode.APPROVE)
+    await rig.run_for(60)
+
+    first, second = await rig.actions()
+    assert (first.state, second.state) == (ActionState.REFUSED, ActionState.WAITING_APPROVAL)
+    assert second.plan == replace(first.plan, digest="d" * 64)
+
+
+async def test_a_yes_to_what_the_old_content_planned_is_none_to_the_new_one(rig: Rig) -> None:
+    await promoted(rig, Mode.APPROVE)
+    await rig.hear()
+    await rig.run_for(5)
+    [action] = await rig.actions()
+    assert action.approval is not None
+    await rig.approvals().approve(action.id, action.approval.plan_hash, by="bob")
+    rewritten(rig)
+    await promoted(rig, Mode.APPROVE)
+    await rig.run_for(60)
+
+    assert rig.executor.calls == []
+    assert [one.state for one in await rig.actions()] == [ActionState.REFUSED, ActionState.WAITING_APPROVAL]
+
+
+async def test_an_upgrade_voids_no_request_whose_plan_knows_no_content(rig: Rig) -> None:
+    rig.change(modes={PlaybookName(NAME): Mode.APPROVE})
+    known = playbook(rig)
+    rig.change(playbooks=(replace(known, digest=""),))
+    await rig.hear()
+    await rig.run_for(5)
+    rig.change(playbooks=(known,))
+    await rig.run_for(60)
+    [action] = await rig.actions()
+    assert action.approval is not None
+    await rig.approvals().approve(action.id, action.approval.plan_hash, by="bob")
+    await rig.run_for(60)
+
+    assert len(rig.executor.calls) == 1
+
+
+async def test_no_promotion_lifts_a_plan_that_knows_no_content(rig: Rig) -> None:
+    given = await promoted(rig)
+    await rig.hear()
+    await rig.run_for(60)
+    [action] = await rig.actions()
+
+    assert rig.world.mode_of(action.plan, given) is Mode.AUTO
+    assert rig.world.mode_of(replace(action.plan, digest=""), given) is Mode.OBSERVE
+
+
+async def test_what_lapsed_is_not_back_when_the_file_is_put_back(rig: Rig) -> None:
+    known = playbook(rig)
+    await promoted(rig)
+    rewritten(rig)
+    await commands(rig).end_lapsed()
+    rig.change(playbooks=(known,))
+    action = await fires_once(rig)
+
+    assert action.decision.effect is Effect.OBSERVE
+    assert rig.executor.calls == []
+    [ended] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert (ended.ended_by, ended.ended_because) == ("agent", "lapsed: its file was changed")
+    assert ended.state_for(known) is PromotionState.LAPSED
+    entry = (await of_agent(rig))[-1]
+    assert entry.kind is EventKind.DEMOTED
+    assert entry.text == f"the promotion of playbook {NAME} to auto has lapsed: its file was changed"
+    assert (entry.facts["from"], entry.facts["to"], entry.facts["by"]) == ("auto", "observe", "agent")
+
+
+async def test_what_lapsed_is_said_once_and_may_be_promoted_anew(rig: Rig) -> None:
+    known = playbook(rig)
+    await promoted(rig)
+    rig.change(playbooks=())
+    for _ in range(2):
+        await commands(rig).end_lapsed()
+    assert [entry.kind for entry in await of_agent(rig)] == [EventKind.PROMOTED, EventKind.DEMOTED]
+    rig.change(playbooks=(known,))
+    await promoted(rig)
+    await commands(rig).end_lapsed()
+
+    [promotion] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert promotion.ended_at is None
+
+
+async def test_a_person_ends_what_has_lapsed_too(rig: Rig) -> None:
+    known = playbook(rig)
+    await promoted(rig)
+    rewritten(rig)
+    ended = await commands(rig).demote(NAME, Mode.APPROVE, "keep off", by="bob")
+    rig.change(playbooks=(known,))
+
+    assert (ended.ended_by, ended.ended_because) == ("bob", "keep off")
+    assert (await of_agent(rig))[-1].facts["to"] == "observe"
+    assert (await fires_once(rig)).decision.effect is Effect.OBSERVE
+
+
+async def test_repairs_that_people_call_wrong_set_it_back(rig: Rig) -> None:
+    await promoted(rig)
+    first = await fires_once(rig)
+    second = await fires_once(rig)
+    await saying(rig).wrong(first.id, "the API was well", by="bob")
+    [still] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert still.ended_at is None
+    await saying(rig).wrong(second.id, "and again", by="bob")
+
+    [ended] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert (ended.ended_by, ended.ended_because) == ("agent", "the last 2 repairs in a row did not help")
+    assert [entry.kind for entry in await of_agent(rig)] == [EventKind.PROMOTED, EventKind.DEMOTED]
+    assert len(await said(rig, EventKind.DEMOTED)) == 2, "its incident says it too"
+
+
+async def ends_between_two_tries(rig: Rig) -> None:
+    """One outage whose repair does not help, that ends by itself before the next try."""
+    await rig.hear()
+    await rig.run_for(1)
+    while (await rig.actions())[-1].verdict is None:
+        await rig.run_for(1)
+    await rig.hear(firing=False)
+    await rig.run_for(60)
+    rig.clock.move(7200)
+
+
+async def test_repairs_that_fail_set_it_back_though_none_is_ever_given_up(rig: Rig) -> None:
+    rig.change(playbooks=(replace(playbook(rig), escalate_after=3),))
+    await promoted(rig)
+    signal_of(rig, FAILS)
+    await ends_between_two_tries(rig)
+    [still] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert still.ended_at is None
+    await ends_between_two_tries(rig)
+
+    assert len(rig.executor.calls) == 2
+    assert await rig.store.read(lambda rows: rows.brakes.all()) == [], "nothing was given up"
+    [ended] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert ended.ended_because == "the last 2 repairs in a row did not help"
+
+
+async def test_a_try_that_fails_does_not_count_while_the_next_one_may_help(rig: Rig) -> None:
+    rig.change(playbooks=(replace(playbook(rig), escalate_after=3, cooldown=timedelta(0)),))
+    await promoted(rig)
+    signal_of(rig, FAILS)
+    await ends_between_two_tries(rig)
+    await rig.hear()
+    while len(rig.executor.calls) < 3:
+        await rig.run_for(1)
+    signal_of(rig, HOLDS)
+    await rig.run_for(60)
+
+    [still] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert still.ended_at is None
+    assert [one.verdict for one in await rig.actions()][-2:] == [Verdict.NOT_RECOVERED, Verdict.RECOVERED]
+
+
+async def test_two_who_promote_at_once_leave_one_row_and_no_error(rig: Rig) -> None:
+    wishes = (promoted(rig), promoted(rig), promoted(rig, Mode.APPROVE))
+    first, second, third = await asyncio.gather(*wishes, return_exceptions=True)
+
+    assert first == second
+    assert isinstance(third, ConflictError)
+    [promotion] = await rig.store.read(lambda rows: rows.promotions.all())
+    assert promotion.mode is Mode.AUTO
+    assert len(await of_agent(rig)) == 1

@@ -60,18 +60,27 @@ class Rig:
         self.registry = CollectorRegistry()
         self.told = Told()
         self.used: list[tuple[Playbook, ...]] = []
+        self.settled: list[tuple[Playbook, ...]] = []
+        self.settle_fault: Exception | None = None
         modes = {PlaybookName("capped"): Mode.APPROVE}
         self.book = Book(load_playbooks(folder), ceiling=Mode.AUTO, modes=modes)
         self.reload = Reload(
             folder,
             partial(load_playbooks, folder),
             self.used.append,
+            settle=self.settle,
             book=self.book,
             every=timedelta(seconds=5),
             sink=sink or self.told,  # type: ignore[arg-type] - the fake has the port's methods
             clock=clock,
             metrics=ReloadMetrics(self.registry),
         )
+
+    async def settle(self) -> None:
+        """Remembers what was in force, or fails."""
+        if self.settle_fault is not None:
+            raise self.settle_fault
+        self.settled.append(self.book.playbooks)
 
     def write(self, text: str, name: str = "thing.yaml") -> None:
         (self.folder / name).write_text(text)
@@ -193,6 +202,34 @@ async def test_a_new_playbook_observes_and_one_that_is_gone_is_out_of_force(
     assert [(one.name, one.mode) for one in rig.own()] == [("again", Mode.OBSERVE)]
     said = [one.message for one in caplog.records if one.name == "aetherlink.playbooks"]
     assert said == ["Playbook again added, mode observe", "Playbook restart-thing taken away"]
+
+
+async def test_what_was_for_another_content_ends_at_the_start_and_with_each_change(rig: Rig) -> None:
+    before = rig.book.playbooks
+    await rig.look()
+    await rig.look()
+    assert rig.settled == [before]
+    rig.write(GOOD.replace("up == 0", "up == 0 and on (job) x"))
+    await rig.look()
+
+    assert rig.settled == [before, rig.book.playbooks]
+    assert rig.book.playbooks != before
+
+
+async def test_no_other_set_is_taken_while_the_last_change_is_not_on_record(rig: Rig) -> None:
+    await rig.look()
+    rig.settle_fault = StoreError("away")
+    rig.write(GOOD.replace("up == 0", "up == 0 and on (job) x"))
+    await rig.look()
+    changed = rig.book.playbooks
+    rig.write(GOOD)
+    await rig.look()
+    assert (rig.used, rig.book.playbooks) == ([changed], changed)
+    rig.settle_fault = None
+    await rig.look()
+
+    assert [one.steps[0].when for one in rig.own()] == ["up == 0"]
+    assert rig.settled[1:] == [changed, rig.book.playbooks]
 
 
 async def test_wrong_files_are_an_incident_until_they_are_right(
