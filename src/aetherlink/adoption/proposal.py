@@ -23,6 +23,14 @@ _FOLDER_IN_STACK = "/etc/aether"
 _OURS = ("agent", "aether-agent")
 _TOKEN = "webhook.token"  # noqa: S105 - the name of a file, not a secret
 
+# Always there, for the folder: the agent does not start where `playbooks_dir` names none.
+_PLAYBOOKS = """\
+# Playbooks of this stack
+
+One in each file `*.yaml`; those that `aether init` proposed are in mode observe. The agent reads a changed file within
+seconds. `aether playbook check FILE` says what is wrong with one, `aether playbook list` what each would have done.
+"""
+
 Reader = Callable[[Path], bytes | None]
 """The bytes of a file; None where there is none."""
 
@@ -83,6 +91,7 @@ def propose(wishes: Wishes, found: Found, builtins: Sequence[Playbook], read: Re
     scraped, more = _scraped(found, wishes)
     place = _place(wishes, found, receiver)
     own = {wishes.into / "aether.yaml": settings_text(found.stack, verdicts, place)}
+    own |= {wishes.into / "playbooks" / "README.md": _PLAYBOOKS}
     own |= {wishes.into / "playbooks" / one.file: one.text for each in verdicts for one in each.drafts}
     if wishes.is_in_stack and found.compose is not None:
         own |= _override(wishes, found)

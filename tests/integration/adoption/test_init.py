@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from aetherlink.lab.tools import ToolSet, find_tools
+from aetherlink.playbooks.loader import load_playbooks
 from rigs.exposition import wait_for
 from rigs.foreign_servers import ForeignStack, copied, foreign_servers
 
@@ -197,7 +198,7 @@ def test_the_written_settings_pass_aether_check(stack: ForeignStack, tmp_path: P
 def test_settings_for_an_agent_in_the_stack_are_read_and_its_playbooks_fit(files: Path, tmp_path: Path) -> None:
     init(tmp_path, "--compose", files / "docker-compose.yml")
 
-    playbooks = sorted((tmp_path / "playbooks").iterdir())
+    playbooks = sorted((tmp_path / "playbooks").glob("*.yaml"))
     aether(tmp_path, "playbook", "check", "--config", tmp_path / "aether.yaml", *playbooks)
     data = yaml.safe_load((tmp_path / "aether.yaml").read_text())
     assert data["targets"]["orders"] == {
@@ -209,6 +210,18 @@ def test_settings_for_an_agent_in_the_stack_are_read_and_its_playbooks_fit(files
     assert data["targets"]["orders-db"]["mode"] == "observe"
     assert not {"prometheus", "alertmanager"} & data["targets"].keys()
     assert data["labels"]["heartbeat"] == ["PrometheusAlertmanagerE2eDeadManSwitch"]
+
+
+def test_where_no_playbook_is_drafted_the_settings_are_read_all_the_same(tmp_path: Path) -> None:
+    """The agent, and the mount of its compose file, want the folder that `playbooks_dir` names."""
+    compose = tmp_path / "docker-compose.yml"
+    compose.write_text("services: {prometheus: {image: prom/prometheus}, web: {image: nginx}}\n")
+    init(tmp_path, "--compose", compose, "--into", "own", code=1)
+
+    settings = yaml.safe_load((tmp_path / "own" / "aether.yaml").read_text())
+    assert settings["playbooks_dir"] == "/etc/aether/playbooks"
+    assert [one.name for one in (tmp_path / "own" / "playbooks").iterdir()] == ["README.md"]
+    assert load_playbooks(tmp_path / "own" / "playbooks") == load_playbooks(None)
 
 
 def test_compose_takes_the_second_file_beside_the_first(files: Path, tmp_path: Path) -> None:
