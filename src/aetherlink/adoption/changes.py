@@ -1,20 +1,13 @@
-"""What is to become of files: shown as a diff, applied when asked, with a backup of what was there.
-
-A file is written in place and never put in the place of another: one that is mounted into a container by itself would
-stay the old one there.
-"""
+"""What is to become of files: shown as a diff, without what may be secret in it. Pure."""
 
 import difflib
-import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from aetherlink.errors import ConflictError, SettingsError
-from aetherlink.lib.private_files import sync_folder
+from aetherlink.adoption.writing import Content
 
-_MOST_BACKUPS = 1000
 _SECRET = re.compile(
     r"""(?ix) (?: url | uri | password | secret | token | key | credentials | dsn ) ["']? \s* : \s* (?=\S)"""
 )
@@ -61,55 +54,10 @@ class Change:
         )
         return "\n".join(_shown(line, there) for line in lines)
 
-    def write(self) -> Path | None:
-        """Write the file; the backup of what was there, None where nothing was.
-
-        Raises ConflictError when it is not as it was any more, SettingsError when it cannot be written.
-        """
-        try:
-            if self.before is not None:
-                return self._write_over(self.before)
-            self._write_new()
-        except OSError as problem:
-            raise SettingsError(f"{self.path} cannot be written: {problem.strerror or problem}") from problem
-        return None
-
-    def _write_new(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with self.path.open("xb") as file:
-                file.write(self.after.encode("utf-8"))
-        except FileExistsError:
-            raise ConflictError(f"{self.path} has come to be meanwhile: run it again") from None
-
-    def _write_over(self, before: bytes) -> Path:
-        with self.path.open("r+b") as file:
-            if file.read() != before:
-                raise ConflictError(f"{self.path} was changed meanwhile: run it again")
-            backup = _kept(self.path, before)
-            file.seek(0)
-            file.write(self.after.encode("utf-8"))
-            file.truncate()
-            file.flush()
-            os.fsync(file.fileno())
-        return backup
-
-
-def _kept(path: Path, content: bytes) -> Path:
-    """A copy beside the file, readable by its owner only: such files hold secrets."""
-    for number in range(1, _MOST_BACKUPS):
-        backup = path.with_name(f"{path.name}.before-aether{'' if number == 1 else f'-{number}'}")
-        try:
-            descriptor = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            continue
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(path.parent)
-        return backup
-    raise SettingsError(f"{path.parent} holds {_MOST_BACKUPS} backups of {path.name}: take some away")
+    @property
+    def content(self) -> Content:
+        """What the file is to hold."""
+        return Content(self.path, self.before, self.after.encode("utf-8"))
 
 
 def _shown(line: str, there: set[str]) -> str:

@@ -259,6 +259,19 @@ def test_a_file_that_cannot_be_edited_is_left_with_the_lines_to_add(files: Path,
     assert "- receiver: NAME-OF-THE-ROOTS-RECEIVER" in told
 
 
+def test_when_nothing_can_be_written_the_diff_is_seen_and_all_is_as_it_was(files: Path, tmp_path: Path) -> None:
+    content = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); "
+    command = [sys.executable, "-B", "-c", full + AETHER[-1], "init", "--compose", str(files / "docker-compose.yml")]
+
+    done = subprocess.run([*command, "--apply"], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "+- name: agent" in done.stdout.replace("    ", "").replace("+  -", "+-")
+    assert "cannot be written: File too large; nothing was changed" in done.stderr.replace("\n", " ")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == content
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
