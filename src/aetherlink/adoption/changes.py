@@ -2,16 +2,15 @@
 
 import difflib
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from aetherlink.adoption.masking import HIDDEN, of_configuration, route_lines, without_secrets
 from aetherlink.adoption.writing import Content
 
-_SECRET = re.compile(
-    r"""(?ix) (?: url | uri | password | secret | token | key | credentials | dsn ) ["']? \s* : \s* (?=\S)"""
-)
-_HIDDEN = "<not shown>"
+_HUNK = re.compile(r"@@ -(\d+)")
 
 
 class Owner(StrEnum):
@@ -42,9 +41,8 @@ class Change:
 
     @property
     def diff(self) -> str:
-        """As `diff -u` shows it. Values of the file's own that may be secrets are left out."""
+        """As `diff -u` shows it. Of the lines that were there nothing is shown that may be secret."""
         old = "" if self.before is None else self.before.decode("utf-8", "replace")
-        there = {line.strip() for line in old.splitlines()}
         lines = difflib.unified_diff(
             old.splitlines(),
             self.after.splitlines(),
@@ -52,17 +50,32 @@ class Change:
             tofile=str(self.path),
             lineterm="",
         )
-        return "\n".join(_shown(line, there) for line in lines)
+        return "\n".join(self._shown(old, lines))
+
+    def _shown(self, old: str, lines: Iterable[str]) -> Iterator[str]:
+        """The diff with the lines of the file itself masked, and those of its routes where they moved."""
+        is_own = self.owner is Owner.AGENT
+        masked = without_secrets(old.splitlines()) if is_own else of_configuration(old)
+        there = old.splitlines()
+        moved: dict[str, str] = {}
+        for number in () if is_own else route_lines(old):
+            if HIDDEN in masked[number]:
+                moved[there[number].strip()] = masked[number].strip()
+        number = 0
+        for line in lines:
+            hunk = _HUNK.match(line)
+            if hunk is not None:
+                number = int(hunk[1]) - 1
+            is_head = hunk is not None or (line.startswith(("--- ", "+++ ")) and number == 0)
+            if is_head or line[:1] not in " -":
+                text = line[1:].strip()
+                yield line if is_head else line.replace(text, moved.get(text, text))
+                continue
+            is_ours = is_own and line.startswith(" ")  # such a line is proposed again
+            yield line if is_ours else f"{line[:1]}{masked[number]}"
+            number += 1
 
     @property
     def content(self) -> Content:
         """What the file is to hold."""
         return Content(self.path, self.before, self.after.encode("utf-8"))
-
-
-def _shown(line: str, there: set[str]) -> str:
-    """A line of the diff; what was in the file before is shown without what may be secret."""
-    if line[1:].strip() not in there:
-        return line
-    found = _SECRET.search(line)
-    return line if found is None else f"{line[: found.end()]}{_HIDDEN}"

@@ -243,7 +243,7 @@ def test_nothing_that_is_written_holds_a_secret(files: Path, tmp_path: Path) -> 
     shown = aether(tmp_path, "init", "--compose", files / "docker-compose.yml", "--apply")
 
     assert "T00/B00" not in shown
-    assert "url: <not shown>" in shown
+    assert "url: ..." in shown
     assert "pager.example.com" not in shown
     assert not list(tmp_path.rglob("*.token"))
 
@@ -267,7 +267,7 @@ def test_when_nothing_can_be_written_the_diff_is_seen_and_all_is_as_it_was(files
     done = subprocess.run([*command, "--apply"], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == 2
-    assert "+- name: agent" in done.stdout.replace("    ", "").replace("+  -", "+-")
+    assert "- name: agent" in done.stdout
     assert "cannot be written: File too large; nothing was changed" in done.stderr.replace("\n", " ")
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == content
 
