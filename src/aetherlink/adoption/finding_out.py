@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aetherlink.adoption import answers, config_files
-from aetherlink.adoption.alertmanager_file import receivers_of
 from aetherlink.adoption.compose_file import ComposeStack, Server, read_compose
+from aetherlink.adoption.receivers import receivers_of
 from aetherlink.adoption.stack import Scraped, Stack, StackRule, Workload
 from aetherlink.adoption.yaml_lines import CannotEditError, data_of
 from aetherlink.clients.stack import StackClient, containers

@@ -1,7 +1,8 @@
 """Somebody's YAML as it may be shown: its form, and none of what may be secret in it. Pure.
 
 Receivers and scrape jobs hold passwords, keys and addresses that are as good as keys, in every form that YAML has, and
-in comments. So of them only keys are shown. Routes hold names and matchers: there only what looks like a secret is hidden.
+in comments. So of them only keys are shown. Routes hold names and matchers: there only what looks like a secret is
+hidden.
 """
 
 import re

@@ -212,6 +212,29 @@ def test_settings_for_an_agent_in_the_stack_are_read_and_its_playbooks_fit(files
     assert data["labels"]["heartbeat"] == ["PrometheusAlertmanagerE2eDeadManSwitch"]
 
 
+SECOND = (
+    "route:\n  receiver: x\nreceivers:\n- name: x\n- name: agent\n  webhook_configs: [{url: 'http://other/hook'}]\n"
+)
+
+
+def test_two_alertmanagers_get_a_receiver_of_one_name_that_is_free_in_both(tmp_path: Path) -> None:
+    """The settings have one name for all of them."""
+    (tmp_path / "one.yml").write_text("route:\n  receiver: x\nreceivers:\n- name: x\n")
+    (tmp_path / "two.yml").write_text(SECOND)
+    services = {
+        name: {"image": "prom/alertmanager", "volumes": [f"./{name}.yml:/etc/alertmanager/alertmanager.yml"]}
+        for name in ("one", "two")
+    }
+    compose = tmp_path / "docker-compose.yml"
+    compose.write_text(yaml.safe_dump({"services": {"prometheus": {"image": "prom/prometheus"}, **services}}))
+
+    init(tmp_path, "--compose", compose, "--into", "own", "--apply", code=1)  # prometheus.yml is nowhere
+
+    [source] = yaml.safe_load((tmp_path / "own" / "aether.yaml").read_text())["sources"]
+    named = [yaml.safe_load((tmp_path / f"{name}.yml").read_text())["receivers"][-1]["name"] for name in services]
+    assert [source["receiver"], *named] == ["aether-agent"] * 3
+
+
 def test_where_no_playbook_is_drafted_the_settings_are_read_all_the_same(tmp_path: Path) -> None:
     """The agent, and the mount of its compose file, want the folder that `playbooks_dir` names."""
     compose = tmp_path / "docker-compose.yml"
@@ -256,7 +279,7 @@ def test_a_file_that_cannot_be_edited_is_left_with_the_lines_to_add(files: Path,
 
     assert config.read_text() == "{route: {receiver: x}, receivers: [{name: x}]}\n"
     assert "NOT EDITED" in told
-    assert "- receiver: NAME-OF-THE-ROOTS-RECEIVER" in told
+    assert '- receiver: "x"' in told
 
 
 def test_when_nothing_can_be_written_the_diff_is_seen_and_all_is_as_it_was(files: Path, tmp_path: Path) -> None:
