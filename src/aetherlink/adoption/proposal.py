@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aetherlink.adoption import alertmanager_file, compose_override, prometheus_file, receivers
 from aetherlink.adoption.changes import Change, Owner
+from aetherlink.adoption.compose_file import ComposeStack
 from aetherlink.adoption.finding_out import ConfigFile, Found, Whereabouts
 from aetherlink.adoption.judging import Verdict, judged
 from aetherlink.adoption.receivers import RECEIVER_NAMES, Wiring, is_routed, receiver_of_agent, receivers_of
@@ -178,6 +179,7 @@ def _scraped(found: Found, wishes: Wishes) -> tuple[list[Change], list[Refusal]]
 def _place(wishes: Wishes, found: Found, receiver: str) -> Place:
     where, compose = wishes.where, found.compose
     if wishes.is_in_stack and compose is not None:
+        _refuse_other_networks(compose)
         prometheus = where.prometheus if compose.prometheus is None else compose.prometheus.url
         alertmanagers = tuple(one.url for one in compose.alertmanagers) or where.alertmanagers
         folder, token, docker = _FOLDER_IN_STACK, compose_override.TOKEN_FILE, compose_override.SOCKET
@@ -189,6 +191,16 @@ def _place(wishes: Wishes, found: Found, receiver: str) -> Place:
         raise SettingsError("name the Prometheus that the agent is to ask: --prometheus URL")
     playbooks = f"{folder}/playbooks"
     return Place(wishes.source, prometheus, alertmanagers, receiver, token, playbooks, docker, wishes.is_in_stack)
+
+
+def _refuse_other_networks(compose: ComposeStack) -> None:
+    """Such a service and the agent would not reach each other by their names."""
+    for one in compose.servers:
+        if one.network_mode:
+            raise SettingsError(
+                f"service {one.service} has `network_mode: {one.network_mode}`, and would not reach the agent in the "
+                "stack: use --on-host, with --prometheus and --alertmanager"
+            )
 
 
 def _token_for_alertmanager(wishes: Wishes) -> str:

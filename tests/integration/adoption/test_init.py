@@ -235,6 +235,20 @@ def test_two_alertmanagers_get_a_receiver_of_one_name_that_is_free_in_both(tmp_p
     assert [source["receiver"], *named] == ["aether-agent"] * 3
 
 
+def test_an_alertmanager_on_the_hosts_network_needs_an_agent_there(tmp_path: Path) -> None:
+    compose = tmp_path / "docker-compose.yml"
+    services = "prometheus: {image: prom/prometheus}, am: {image: prom/alertmanager, network_mode: host}"
+    compose.write_text(f"services: {{{services}}}\n")
+    command = [*AETHER, "init", "--compose", "docker-compose.yml", "--into", "own"]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "service am has `network_mode: host`" in done.stderr
+    assert "--on-host" in done.stderr
+    assert list(tmp_path.iterdir()) == [compose]
+
+
 def test_where_no_playbook_is_drafted_the_settings_are_read_all_the_same(tmp_path: Path) -> None:
     """The agent, and the mount of its compose file, want the folder that `playbooks_dir` names."""
     compose = tmp_path / "docker-compose.yml"

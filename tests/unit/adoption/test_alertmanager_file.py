@@ -331,8 +331,7 @@ REFUSED = {
         "is not the first one",
     ),
     "the agent is the root's, above others": (
-        "route:\n  receiver: agent\n  routes:\n  - {receiver: slack, match: {a: b}}\nreceivers:\n- name: slack\n"
-        + f"- name: agent\n  webhook_configs:\n  - url: {WIRING.url}\n",
+        f"route:\n  receiver: agent\n  routes:\n  - receiver: slack\nreceivers:\n- name: slack\n- name: agent\n  webhook_configs:\n  - url: {WIRING.url}\n",
         "is that of the root",
     ),
     "two receivers are the agent's": (
