@@ -331,7 +331,8 @@ REFUSED = {
         "is not the first one",
     ),
     "the agent is the root's, above others": (
-        f"route:\n  receiver: agent\n  routes:\n  - receiver: slack\nreceivers:\n- name: slack\n- name: agent\n  webhook_configs:\n  - url: {WIRING.url}\n",
+        "route:\n  receiver: agent\n  routes:\n  - receiver: slack\nreceivers:\n- name: slack\n- name: agent\n"
+        + "  webhook_configs:\n  - url: URL\n".replace("URL", WIRING.url),
         "is that of the root",
     ),
     "two receivers are the agent's": (
