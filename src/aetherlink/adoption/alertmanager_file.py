@@ -13,6 +13,17 @@ from typing import Any
 
 import yaml
 
+from aetherlink.adoption.receivers import (
+    NAME,
+    OWN_ALERTS,
+    RECEIVER_NAMES,
+    Wiring,
+    children_of,
+    is_routed,
+    receiver_of_agent,
+    receivers_of,
+    takes_all,
+)
 from aetherlink.adoption.yaml_lines import (
     CannotEditError,
     Entry,
@@ -27,18 +38,7 @@ from aetherlink.adoption.yaml_lines import (
     with_lines,
 )
 
-NAME = "alertmanager.yml"
-OWN_ALERTS = "AetherAgentDown|AetherAgentBlind"
-_RECEIVER_NAMES = ("agent", "aether-agent")
 _STEP = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """How Alertmanager is to reach the agent: the webhook's URL, and the file from which it reads its token."""
-
-    url: str
-    token_file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def wired(text: str, wiring: Wiring) -> Wired:
     insertions: list[Insertion] = []
     wanted = copy.deepcopy(before)
     moved: range | None = None
-    if not _is_routed(before, receiver):
+    if not is_routed(before, receiver):
         added, moved = _routes(text, root, before, receiver)
         insertions += added
         wanted["route"] = _route_data(before["route"], receiver)
@@ -72,25 +72,39 @@ def wired(text: str, wiring: Wiring) -> Wired:
     return Wired(after, receiver)
 
 
-def receivers_of(data: object) -> tuple[str, ...]:
-    """The names of the receivers of a configuration."""
-    found = data.get("receivers") if isinstance(data, dict) else None
-    return tuple(str(one["name"]) for one in found or () if isinstance(one, dict) and "name" in one)
+def by_hand(wiring: Wiring, data: object = None) -> str:
+    """The lines to add where the file cannot be edited; `data` is what it says, where that is known."""
+    try:
+        there = receiver_of_agent(data, wiring)
+    except CannotEditError:
+        there = None
+    receiver = there or wiring.receiver or RECEIVER_NAMES[0]
+    new = [] if there else ["receivers:", *_indented(receiver_lines(receiver, wiring), 2)]
+    return "\n".join([*new, "route:", "  routes:", "    # first:", *_indented(_routes_by_hand(receiver, data), 4)])
 
 
-def receiver_of_agent(data: object, url: str) -> str | None:
-    """The receiver that delivers to this URL; None when there is none."""
-    found = data.get("receivers") if isinstance(data, dict) else None
-    return next((str(one.get("name")) for one in found or () if isinstance(one, dict) and _delivers(one, url)), None)
+def _routes_by_hand(receiver: str, data: object) -> list[str]:
+    agent = _agent_route(receiver)
+    try:
+        children = None if not isinstance(data, dict) else children_of(data)
+    except CannotEditError:
+        children = None
+    if children is None or not isinstance(data, dict) or data["route"]["receiver"] == receiver:
+        return [*agent, *_IN_ANY_FORM]
+    name, others = _quoted(data["route"]["receiver"]), [one for one in children if one.get("receiver") != receiver]
+    if any(takes_all(one) for one in others):
+        return [*agent, "# ... the routes that are there, in their order"]
+    if any(one.get("continue") is True for one in others):
+        below = "    # ... the routes that are there, in their order: some of them let alerts go on"
+        return [*agent, f"- receiver: {name}", "  routes:", below]
+    return [*agent, "# ... the routes that are there, in their order; then:", *_last_route(name)]
 
 
-def by_hand(wiring: Wiring) -> str:
-    """The lines to add where the file cannot be edited."""
-    receiver = _RECEIVER_NAMES[0]
-    lines = ["receivers:", *_indented(receiver_lines(receiver, wiring), 2)]
-    lines += ["route:", "  routes:", "    # first:", *_indented(_agent_route(receiver), 4)]
-    lines += ["    # ... the routes that are there, in their order; then, for what the root's receiver caught before:"]
-    return "\n".join([*lines, "    - receiver: NAME-OF-THE-ROOTS-RECEIVER"])
+_IN_ANY_FORM = (
+    "# ... the routes that are there, in their order; then, for what the root's receiver caught before, the last line:",
+    "# not where one of the routes takes all. Where one has `continue: true`, they all come below it, as its `routes`.",
+    "- receiver: NAME-OF-THE-ROOTS-RECEIVER",
+)
 
 
 def receiver_lines(receiver: str, wiring: Wiring) -> list[str]:
@@ -113,7 +127,7 @@ def _agent_route(receiver: str) -> list[str]:
     return [
         "# AetherLink hears everything but the two alerts about itself; `continue` lets each alert go on as before.",
         f"- receiver: {receiver}",
-        f"""  matchers: ['alertname!~"{OWN_ALERTS}"']""",
+        f"""  matchers: ['alertname!~"{"|".join(OWN_ALERTS)}"']""",
         "  continue: true",
         "  group_wait: 1s",
         "  group_interval: 5s",
@@ -123,49 +137,17 @@ def _agent_route(receiver: str) -> list[str]:
 
 def _receiver(data: Mapping[str, Any], wiring: Wiring) -> tuple[str, bool]:
     """The receiver's name, and whether it is there already."""
-    there = receiver_of_agent(data, wiring.url)
+    there = receiver_of_agent(data, wiring)
+    wanted = RECEIVER_NAMES if wiring.receiver is None else (wiring.receiver,)
+    if there is not None and wiring.receiver not in (None, there):
+        raise CannotEditError(f"the agent's receiver is `{there}` here, and `{wiring.receiver}` in another file")
     if there is not None:
         return there, True
     taken = receivers_of(data)
-    free = next((name for name in _RECEIVER_NAMES if name not in taken), None)
+    free = next((name for name in wanted if name not in taken), None)
     if free is None:
-        raise CannotEditError(f"receivers of the names {' and '.join(_RECEIVER_NAMES)} are there, for other addresses")
+        raise CannotEditError(f"receivers of the names {' and '.join(wanted)} are there, for other addresses")
     return free, False
-
-
-def _delivers(receiver: Mapping[str, Any], url: str) -> bool:
-    hooks = receiver.get("webhook_configs") or ()
-    return any(isinstance(one, dict) and str(one.get("url", "")).rstrip("/") == url.rstrip("/") for one in hooks)
-
-
-def _is_routed(data: Mapping[str, Any], receiver: str) -> bool:
-    """Whether a first route goes to the receiver and lets everything go on. Raises CannotEditError for half of that."""
-    children = _children(data)
-    mine = [number for number, one in enumerate(children) if one.get("receiver") == receiver]
-    if not mine:
-        return False
-    if mine[0] != 0 or children[0].get("continue") is not True:
-        raise CannotEditError(
-            f"a route to the receiver `{receiver}` is there, and is not the first one with `continue: true`: "
-            "correct it, or take it out"
-        )
-    if not any(_takes_all(one) for one in children[1:]):
-        default = data["route"]["receiver"]
-        raise CannotEditError(
-            f"the route to `{receiver}` keeps alerts from `{default}`, the receiver of the root: add `- receiver: "
-            f"{default}` as the last of `route.routes`"
-        )
-    return True
-
-
-def _children(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    route = data.get("route")
-    if not isinstance(route, dict) or not isinstance(route.get("receiver"), str):
-        raise CannotEditError(f"{NAME} has no `route` with a `receiver`")
-    children = route.get("routes") or []
-    if not isinstance(children, list) or not all(isinstance(one, dict) for one in children):
-        raise CannotEditError("`route.routes` is no list of routes")
-    return children
 
 
 def _routes(
@@ -182,7 +164,7 @@ def _routes(
     names = _Names(receiver, _quoted(str(data["route"]["receiver"])))
     if below is None or is_nothing(below.value):
         return [_first_routes(route, below, text.splitlines(), names)], None
-    return _beside(text, below, names, _children(data))
+    return _beside(text, below, names, children_of(data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +193,7 @@ def _beside(
     if routes.start_mark.line < first:
         raise CannotEditError("`route.routes` begins on the line of its key")
     agent = _indented(_agent_route(names.agent), column)
-    if any(_takes_all(one) for one in children):
+    if any(takes_all(one) for one in children):
         return [Insertion(first, tuple(agent))], None
     if not any(one.get("continue") is True for one in children):
         return [
@@ -233,16 +215,11 @@ def _last_route(default: str) -> list[str]:
     ]
 
 
-def _takes_all(route: Mapping[str, Any]) -> bool:
-    """Whether no alert gets past this route: then the receiver of the root has never heard one."""
-    return route.get("continue") is not True and not any(route.get(key) for key in ("match", "match_re", "matchers"))
-
-
 def _route_data(route: Mapping[str, Any], receiver: str) -> dict[str, Any]:
     """The route as it has to be understood afterwards."""
     children = list(route.get("routes") or [])
     agent, default = yaml.safe_load("\n".join(_agent_route(receiver)))[0], {"receiver": route["receiver"]}
-    if any(_takes_all(one) for one in children):
+    if any(takes_all(one) for one in children):
         below = [agent, *children]
     elif any(one.get("continue") is True for one in children):
         below = [agent, {**default, "routes": children}]

@@ -1,24 +1,16 @@
-"""What is to become of files: shown as a diff, applied when asked, with a backup of what was there.
-
-A file is written in place and never put in the place of another: one that is mounted into a container by itself would
-stay the old one there.
-"""
+"""What is to become of files: shown as a diff, without what may be secret in it. Pure."""
 
 import difflib
-import os
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from aetherlink.errors import ConflictError, SettingsError
-from aetherlink.lib.private_files import sync_folder
+from aetherlink.adoption.masking import HIDDEN, of_configuration, route_lines, without_secrets
+from aetherlink.adoption.writing import Content
 
-_MOST_BACKUPS = 1000
-_SECRET = re.compile(
-    r"""(?ix) (?: url | uri | password | secret | token | key | credentials | dsn ) ["']? \s* : \s* (?=\S)"""
-)
-_HIDDEN = "<not shown>"
+_HUNK = re.compile(r"@@ -(\d+)")
 
 
 class Owner(StrEnum):
@@ -49,9 +41,8 @@ class Change:
 
     @property
     def diff(self) -> str:
-        """As `diff -u` shows it. Values of the file's own that may be secrets are left out."""
+        """As `diff -u` shows it. Of the lines that were there nothing is shown that may be secret."""
         old = "" if self.before is None else self.before.decode("utf-8", "replace")
-        there = {line.strip() for line in old.splitlines()}
         lines = difflib.unified_diff(
             old.splitlines(),
             self.after.splitlines(),
@@ -59,62 +50,32 @@ class Change:
             tofile=str(self.path),
             lineterm="",
         )
-        return "\n".join(_shown(line, there) for line in lines)
+        return "\n".join(self._shown(old, lines))
 
-    def write(self) -> Path | None:
-        """Write the file; the backup of what was there, None where nothing was.
+    def _shown(self, old: str, lines: Iterable[str]) -> Iterator[str]:
+        """The diff with the lines of the file itself masked, and those of its routes where they moved."""
+        is_own = self.owner is Owner.AGENT
+        masked = without_secrets(old.splitlines()) if is_own else of_configuration(old)
+        there = old.splitlines()
+        moved: dict[str, str] = {}
+        for number in () if is_own else route_lines(old):
+            if HIDDEN in masked[number]:
+                moved[there[number].strip()] = masked[number].strip()
+        number = 0
+        for line in lines:
+            hunk = _HUNK.match(line)
+            if hunk is not None:
+                number = int(hunk[1]) - 1
+            is_head = hunk is not None or (line.startswith(("--- ", "+++ ")) and number == 0)
+            if is_head or line[:1] not in " -":
+                text = line[1:].strip()
+                yield line if is_head else line.replace(text, moved.get(text, text))
+                continue
+            is_ours = is_own and line.startswith(" ")  # such a line is proposed again
+            yield line if is_ours else f"{line[:1]}{masked[number]}"
+            number += 1
 
-        Raises ConflictError when it is not as it was any more, SettingsError when it cannot be written.
-        """
-        try:
-            if self.before is not None:
-                return self._write_over(self.before)
-            self._write_new()
-        except OSError as problem:
-            raise SettingsError(f"{self.path} cannot be written: {problem.strerror or problem}") from problem
-        return None
-
-    def _write_new(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with self.path.open("xb") as file:
-                file.write(self.after.encode("utf-8"))
-        except FileExistsError:
-            raise ConflictError(f"{self.path} has come to be meanwhile: run it again") from None
-
-    def _write_over(self, before: bytes) -> Path:
-        with self.path.open("r+b") as file:
-            if file.read() != before:
-                raise ConflictError(f"{self.path} was changed meanwhile: run it again")
-            backup = _kept(self.path, before)
-            file.seek(0)
-            file.write(self.after.encode("utf-8"))
-            file.truncate()
-            file.flush()
-            os.fsync(file.fileno())
-        return backup
-
-
-def _kept(path: Path, content: bytes) -> Path:
-    """A copy beside the file, readable by its owner only: such files hold secrets."""
-    for number in range(1, _MOST_BACKUPS):
-        backup = path.with_name(f"{path.name}.before-aether{'' if number == 1 else f'-{number}'}")
-        try:
-            descriptor = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            continue
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(path.parent)
-        return backup
-    raise SettingsError(f"{path.parent} holds {_MOST_BACKUPS} backups of {path.name}: take some away")
-
-
-def _shown(line: str, there: set[str]) -> str:
-    """A line of the diff; what was in the file before is shown without what may be secret."""
-    if line[1:].strip() not in there:
-        return line
-    found = _SECRET.search(line)
-    return line if found is None else f"{line[: found.end()]}{_HIDDEN}"
+    @property
+    def content(self) -> Content:
+        """What the file is to hold."""
+        return Content(self.path, self.before, self.after.encode("utf-8"))

@@ -6,7 +6,7 @@ Only files are read, no daemon is asked. Variables have their defaults: what the
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,17 @@ _MOST_SERVICES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Prometheus or Alertmanager as a service: where it is reached inside, its file out here, its networks."""
+    """Prometheus or Alertmanager as a service: where it is reached inside, its file out here, its networks.
+
+    `network_mode` takes it out of the networks; empty where it is in them.
+    """
 
     service: str
     url: str
     file: Path | None
     networks: tuple[str, ...]
     mounts: tuple[tuple[Path, str], ...] = ()
+    network_mode: str = ""
 
     def outside(self, path: str) -> Path | None:
         """Where a path of the container lies on this machine; None where nothing is mounted over it."""
@@ -154,9 +158,9 @@ def _aliases(service: Mapping[str, Any]) -> Iterator[str]:
 def _server(path: Path, key: str, service: Mapping[str, Any], usual: str, port: int) -> Server:
     mounts = tuple(_mounts(path.absolute().parent, service))
     networks = service.get("networks") or ("default",)
-    server = Server(key, f"http://{key}:{port}", None, tuple(map(str, networks)), mounts)
-    file = server.outside(_config_file(service) or usual)
-    return Server(key, server.url, file, server.networks, mounts)
+    mode = str(service.get("network_mode") or "")
+    server = Server(key, f"http://{key}:{port}", None, tuple(map(str, networks)), mounts, mode)
+    return replace(server, file=server.outside(_config_file(service) or usual))
 
 
 def _config_file(service: Mapping[str, Any]) -> str | None:

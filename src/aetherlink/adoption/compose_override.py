@@ -17,15 +17,20 @@ _FORM = """\
 #
 #   docker compose -f {compose} -f {own} up -d
 #
-# Docker's socket is held by the proxy alone, which lets little through. DOCKER_GID is the group of the socket:
-# `stat -c %g /var/run/docker.sock`.
+# Docker's socket is held by the proxy alone, which lets little through. DOCKER_GID is the group of the socket: 0 with
+# Docker Desktop; on Linux `stat -c %g /var/run/docker.sock`.
 
 services:
   # Makes the token by which Alertmanager proves to the agent who it is, and gives the proxy its folder. Owner 10001 is
   # the agent, group 65534 is Alertmanager ("nobody" of its image). It changes nothing when the token is there.
   aether-webhook-token:
     image: ${{AETHER_IMAGE:-aetherlink-agent:local}}
+    # Root, with no more of its rights than to give the files away.
     user: "0:0"
+    read_only: true
+    cap_drop: [ALL]
+    cap_add: [CHOWN, DAC_OVERRIDE, FOWNER]
+    security_opt: ["no-new-privileges:true"]
     network_mode: none
     restart: "no"
     healthcheck: {{disable: true}}
@@ -52,22 +57,41 @@ services:
   aether-socket-proxy:
     image: ${{AETHER_IMAGE:-aetherlink-agent:local}}
     command: ["aether", "socket-proxy"]
-    user: "10001:${{DOCKER_GID:-999}}"
+    group_add: ["${{DOCKER_GID:-0}}"]
     restart: unless-stopped
     read_only: true
     tmpfs: [/tmp]
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
     network_mode: none
-    healthcheck: {{disable: true}}
+    # Asks Docker through the proxy: unhealthy means that the daemon is away, or that DOCKER_GID is not its group.
+    healthcheck:
+      test:
+        - CMD
+        - python
+        - -c
+        - |
+          import socket
+          proxy = socket.socket(socket.AF_UNIX)
+          proxy.settimeout(4)
+          proxy.connect("/run/aether-docker/docker.sock")
+          proxy.sendall(b"GET /_ping HTTP/1.1\\r\\nHost: docker\\r\\n\\r\\n")
+          assert proxy.recv(64).startswith(b"HTTP/1.1 200 ")
+      interval: 10s
+      timeout: 5s
+      retries: 3
     environment:
       AETHER_CONFIG: /etc/aether/aether.yaml
       AETHER_SOCKET_PROXY__LISTEN: {socket}
     volumes:
       - {settings}
-      - /var/run/docker.sock:/var/run/docker.sock
+      - ${{DOCKER_SOCKET:-/var/run/docker.sock}}:/var/run/docker.sock
       - aether-docker:/run/aether-docker
       - aether-proxy-data:/data
+    # Which makes its folder.
+    depends_on:
+      aether-webhook-token:
+        condition: service_completed_successfully
 
   aether-agent:
     image: ${{AETHER_IMAGE:-aetherlink-agent:local}}
@@ -85,9 +109,12 @@ services:
       - {settings}
       - {playbooks}
       - aether-token:/run/aether:ro
-      - aether-docker:/run/aether-docker
+      - aether-docker:/run/aether-docker:ro
       - aether-data:/data
-    depends_on: [aether-webhook-token, aether-socket-proxy]
+    # Not on the proxy: the agent starts without it and says that it is away.
+    depends_on:
+      aether-webhook-token:
+        condition: service_completed_successfully
     stop_grace_period: 15s
 
   # Only what they need to know the agent: everything else of them stays in your file.

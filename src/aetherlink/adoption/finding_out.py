@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aetherlink.adoption import answers, config_files
-from aetherlink.adoption.alertmanager_file import receivers_of
 from aetherlink.adoption.compose_file import ComposeStack, Server, read_compose
+from aetherlink.adoption.receivers import receivers_of
 from aetherlink.adoption.stack import Scraped, Stack, StackRule, Workload
 from aetherlink.adoption.yaml_lines import CannotEditError, data_of
 from aetherlink.clients.stack import StackClient, containers
 from aetherlink.errors import SettingsError
 
 _NO_TARGETS = "Prometheus has no targets: when it has only just started, run this again"
+_ONLY_FILES = (
+    "only files were read: what runs may be something else, and targets that are discovered are not in them "
+    "(--prometheus, --alertmanager and --docker ask)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,8 @@ def _receivers(text: str | None) -> tuple[str, ...]:
 
 def _unknown(where: Whereabouts, compose: ComposeStack | None) -> list[str]:
     notes = []
+    if where.prometheus is None and not where.alertmanagers and where.docker is None:
+        notes.append(_ONLY_FILES)
     if compose is None and where.docker is None:
         notes.append("no containers are known: name --compose FILE or --docker HOST to have targets")
     if not where.alertmanagers and (compose is None or not compose.alertmanagers):

@@ -1,12 +1,13 @@
 """Carries a proposal out: the agent's new files at once, everything that is there only when it was asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from aetherlink.adoption.changes import Change, Owner
 from aetherlink.adoption.config_files import content_of
+from aetherlink.adoption.writing import write_all
 
 
 class Done(StrEnum):
@@ -30,13 +31,14 @@ def read_if_there(path: Path) -> bytes | None:
     return content_of(path) if path.exists() or path.is_symlink() else None
 
 
-def carry_out(changes: Iterable[Change], *, apply: bool, overwrite: bool) -> list[Outcome]:
+def carry_out(changes: Sequence[Change], *, apply: bool, overwrite: bool) -> list[Outcome]:
     """Write what may be written: `apply` is for the stack's files, `overwrite` for those of the agent that are there.
 
-    Raises SettingsError or ConflictError for the first that cannot be written; those before it are written.
+    Raises SettingsError or ConflictError when one cannot be written; then none is.
     """
-    outcomes = []
-    for change in changes:
-        may = apply if change.owner is Owner.STACK else change.is_new or overwrite
-        outcomes.append(Outcome(change, Done.WRITTEN, change.write()) if may else Outcome(change, Done.SHOWN))
-    return outcomes
+    chosen = [one for one in changes if (apply if one.owner is Owner.STACK else one.is_new or overwrite)]
+    backups = dict(zip((one.path for one in chosen), write_all([one.content for one in chosen]), strict=True))
+    return [
+        Outcome(one, Done.WRITTEN, backups[one.path]) if one.path in backups else Outcome(one, Done.SHOWN)
+        for one in changes
+    ]

@@ -4,14 +4,15 @@ It reads no file but those whose content it is given, and those of the agent by 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aetherlink.adoption import alertmanager_file, compose_override, prometheus_file
-from aetherlink.adoption.alertmanager_file import Wiring
+from aetherlink.adoption import alertmanager_file, compose_override, prometheus_file, receivers
 from aetherlink.adoption.changes import Change, Owner
-from aetherlink.adoption.finding_out import Found, Whereabouts
+from aetherlink.adoption.compose_file import ComposeStack
+from aetherlink.adoption.finding_out import ConfigFile, Found, Whereabouts
 from aetherlink.adoption.judging import Verdict, judged
+from aetherlink.adoption.receivers import RECEIVER_NAMES, Wiring, is_routed, receiver_of_agent, receivers_of
 from aetherlink.adoption.settings_file import Place, settings_text
 from aetherlink.adoption.yaml_lines import CannotEditError, data_of, decoded
 from aetherlink.errors import SettingsError
@@ -20,8 +21,15 @@ from aetherlink.model.playbooks import Playbook
 _IN_STACK = "http://aether-agent:8080"
 _ON_HOST = "http://127.0.0.1:8088"
 _FOLDER_IN_STACK = "/etc/aether"
-_OURS = ("agent", "aether-agent")
 _TOKEN = "webhook.token"  # noqa: S105 - the name of a file, not a secret
+
+# Always there, for the folder: the agent does not start where `playbooks_dir` names none.
+_PLAYBOOKS = """\
+# Playbooks of this stack
+
+One in each file `*.yaml`; those that `aether init` proposed are in mode observe. The agent reads a changed file within
+seconds. `aether playbook check FILE` says what is wrong with one, `aether playbook list` what each would have done.
+"""
 
 Reader = Callable[[Path], bytes | None]
 """The bytes of a file; None where there is none."""
@@ -78,11 +86,12 @@ class Proposal:
 def propose(wishes: Wishes, found: Found, builtins: Sequence[Playbook], read: Reader) -> Proposal:
     """The proposal. Raises SettingsError where the agent could not be told where things are."""
     verdicts = judged(found.stack, builtins)
-    wiring = Wiring(f"{wishes.agent_url}/alertmanager", _token_for_alertmanager(wishes))
+    wiring = Wiring(f"{wishes.agent_url}/alertmanager", _token_for_alertmanager(wishes), wishes.source)
     wired, refusals, receiver = _wired(found, wiring)
     scraped, more = _scraped(found, wishes)
     place = _place(wishes, found, receiver)
     own = {wishes.into / "aether.yaml": settings_text(found.stack, verdicts, place)}
+    own |= {wishes.into / "playbooks" / "README.md": _PLAYBOOKS}
     own |= {wishes.into / "playbooks" / one.file: one.text for each in verdicts for one in each.drafts}
     if wishes.is_in_stack and found.compose is not None:
         own |= _override(wishes, found)
@@ -99,32 +108,57 @@ def propose(wishes: Wishes, found: Found, builtins: Sequence[Playbook], read: Re
 
 
 def _wired(found: Found, wiring: Wiring) -> tuple[list[Change], list[Refusal], str]:
+    if not found.alertmanager_files:
+        return _wired_by_hand(found.running, wiring)
     changes: list[Change] = []
     refusals: list[Refusal] = []
-    receiver = "agent"
+    wiring = _with_one_name(found.alertmanager_files, wiring)
     for file in found.alertmanager_files:
         try:
             done = alertmanager_file.wired(decoded(file.content, str(file.path)), wiring)
         except CannotEditError as problem:
-            refusals.append(Refusal(str(file.path), str(problem), alertmanager_file.by_hand(wiring)))
+            lines = alertmanager_file.by_hand(wiring, _data_or_none(file.content))
+            refusals.append(Refusal(str(file.path), str(problem), lines))
         else:
-            receiver = done.receiver
             changes.append(Change(file.path, file.content, done.text, Owner.STACK))
-    there = None if found.alertmanager_files else _receiver_that_runs(found.running, wiring)
-    if not found.alertmanager_files and there is None:
-        why = "it was not found on this machine (--alertmanager-file)"
-        refusals.append(Refusal(alertmanager_file.NAME, why, alertmanager_file.by_hand(wiring)))
-    return changes, refusals, there or receiver
+    return changes, refusals, wiring.receiver or RECEIVER_NAMES[0]
 
 
-def _receiver_that_runs(running: str | None, wiring: Wiring) -> str | None:
-    """The agent's receiver in what the Alertmanager runs with; its URL may be left out there, as a secret."""
+def _with_one_name(files: Sequence[ConfigFile], wiring: Wiring) -> Wiring:
+    """The settings have one name for all Alertmanagers of a source: one that is there, or free in all of the files."""
+    taken: set[str] = set()
+    for file in files:
+        data = _data_or_none(file.content)
+        taken |= {*receivers_of(data)}
+        try:
+            there = receiver_of_agent(data, wiring)
+        except CannotEditError:
+            there = None  # that file will be refused
+        if there is not None:
+            return replace(wiring, receiver=there)
+    return replace(wiring, receiver=next((name for name in RECEIVER_NAMES if name not in taken), RECEIVER_NAMES[0]))
+
+
+def _data_or_none(content: bytes) -> object:
     try:
-        data = None if running is None else data_of(running, alertmanager_file.NAME)
+        return data_of(decoded(content, receivers.NAME), receivers.NAME)
     except CannotEditError:
         return None
-    named = alertmanager_file.receiver_of_agent(data, wiring.url)
-    return named or next((name for name in alertmanager_file.receivers_of(data) if name in _OURS), None)
+
+
+def _wired_by_hand(running: str | None, wiring: Wiring) -> tuple[list[Change], list[Refusal], str]:
+    """What the Alertmanager runs with says whether lines are missing; a URL may be left out there, as a secret."""
+    data = None if running is None else _data_or_none(running.encode("utf-8"))
+    why = "it was not found on this machine (--alertmanager-file)"
+    receiver = None
+    try:
+        receiver = receiver_of_agent(data, wiring)
+        if receiver is not None and isinstance(data, dict) and is_routed(data, receiver):
+            return [], [], receiver
+    except CannotEditError as problem:
+        why = f"{why}; of what runs: {problem}"
+    refusal = Refusal(receivers.NAME, why, alertmanager_file.by_hand(wiring, data))
+    return [], [refusal], receiver or RECEIVER_NAMES[0]
 
 
 def _scraped(found: Found, wishes: Wishes) -> tuple[list[Change], list[Refusal]]:
@@ -145,6 +179,7 @@ def _scraped(found: Found, wishes: Wishes) -> tuple[list[Change], list[Refusal]]
 def _place(wishes: Wishes, found: Found, receiver: str) -> Place:
     where, compose = wishes.where, found.compose
     if wishes.is_in_stack and compose is not None:
+        _refuse_other_networks(compose)
         prometheus = where.prometheus if compose.prometheus is None else compose.prometheus.url
         alertmanagers = tuple(one.url for one in compose.alertmanagers) or where.alertmanagers
         folder, token, docker = _FOLDER_IN_STACK, compose_override.TOKEN_FILE, compose_override.SOCKET
@@ -156,6 +191,16 @@ def _place(wishes: Wishes, found: Found, receiver: str) -> Place:
         raise SettingsError("name the Prometheus that the agent is to ask: --prometheus URL")
     playbooks = f"{folder}/playbooks"
     return Place(wishes.source, prometheus, alertmanagers, receiver, token, playbooks, docker, wishes.is_in_stack)
+
+
+def _refuse_other_networks(compose: ComposeStack) -> None:
+    """Such a service and the agent would not reach each other by their names."""
+    for one in compose.servers:
+        if one.network_mode:
+            raise SettingsError(
+                f"service {one.service} has `network_mode: {one.network_mode}`, and would not reach the agent in the "
+                "stack: use --on-host, with --prometheus and --alertmanager"
+            )
 
 
 def _token_for_alertmanager(wishes: Wishes) -> str:
@@ -190,7 +235,7 @@ def _drift(found: Found) -> list[str]:
         written = data_of(decoded(found.alertmanager_files[0].content, "the file"), "the file")
     except CannotEditError:
         return []
-    if alertmanager_file.receivers_of(running) == alertmanager_file.receivers_of(written):
+    if receivers_of(running) == receivers_of(written):
         return []
     path = found.alertmanager_files[0].path
     return [f"the running Alertmanager has other receivers than {path}: it was not loaded, or is another file"]

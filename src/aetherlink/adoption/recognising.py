@@ -7,10 +7,12 @@ import promql_parser
 
 from aetherlink.adoption.carried_labels import Carried, carried, fixed_by
 from aetherlink.lib import promql
+from aetherlink.model import container_labels
 
-NAMING_LABELS = ("name", "container_label_com_docker_compose_service")
-"""Labels of cAdvisor's series that name a container; the first one that fits counts."""
+NAMING_LABELS = (*container_labels.NAME, *container_labels.SERVICE)
+"""Labels by which the agent will find a container; the first one that fits counts."""
 
+_POD = "pod"
 _DATABASES = frozenset(
     {*("pg_up", "mysql_up", "redis_up", "mongodb_up", "elasticsearch_cluster_health_up", "memcached_up", "oracledb_up")}
 )
@@ -73,8 +75,11 @@ def recognised(expr: str) -> Recognised:
     metrics = tuple(dict.fromkeys(filter(None, map(_metric, selectors))))
     about = [one for one in selectors if _metric(one).startswith("container_")] or selectors
     comparison = comparison_of(tree)
-    watched = _watched(tree, metrics, comparison)
-    return Recognised(watched, tree, metrics, carried(tree), comparison, _shared(about))
+    labels = carried(tree)
+    # Where alerts name pods, `container` is one of a pod: no container that Docker knows by this name.
+    of_pods = _POD in labels.kept or _POD in labels.fixed
+    watched = Watched.KUBERNETES if of_pods else _watched(tree, metrics, comparison)
+    return Recognised(watched, tree, metrics, labels, comparison, _shared(about))
 
 
 def comparison_of(node: promql_parser.Expr) -> Comparison | None:

@@ -78,23 +78,37 @@ def init(  # noqa: PLR0917 - typer reads options from parameters, however many t
     )
     wishes = Wishes(where, into, source=source, agent=agent, token_file=token_file, on_host=on_host)
     proposal = propose(wishes, find_out(where), load_playbooks(None), read_if_there)
+    if not as_json:
+        _print_proposal(proposal)
     outcomes = carry_out(proposal.changes, apply=apply, overwrite=overwrite)
     if as_json:
         _print_json(proposal, outcomes)
     else:
-        _print(wishes, proposal, outcomes)
+        _print_done(wishes, proposal, outcomes)
     raise typer.Exit(1 if proposal.refusals else 0)
 
 
-def _print(wishes: "Wishes", proposal: "Proposal", outcomes: "Sequence[Outcome]") -> None:
-    from aetherlink.adoption.next_steps import next_steps
+def _print_proposal(proposal: "Proposal") -> None:
+    """Before anything is written: what then fails has been seen."""
     from aetherlink.cli.printing import print_line, print_table
 
     rows = [(one.rule.name, one.help, _few(one.playbooks), _few(one.targets), one.why) for one in proposal.verdicts]
     print_table(("rule", "the agent", "playbook", "target", "why, or what not"), rows, none="no alerting rules")
+    for change in proposal.changes:
+        if not change.is_new:
+            print_line("")
+            for line in change.diff.splitlines():
+                print_line(line)
     print_line("")
+
+
+def _print_done(wishes: "Wishes", proposal: "Proposal", outcomes: "Sequence[Outcome]") -> None:
+    from aetherlink.adoption.next_steps import next_steps
+    from aetherlink.cli.printing import print_line
+
     for one in outcomes:
-        _print_outcome(one)
+        backup = f", what was there is in {one.backup}" if one.backup else ""
+        print_line(f"{one.change.path}: {one.done}{backup}")
     for refusal in proposal.refusals:
         print_line("")
         print_line(f"{refusal.file}: NOT EDITED: {refusal.why}. Add by hand:")
@@ -106,19 +120,6 @@ def _print(wishes: "Wishes", proposal: "Proposal", outcomes: "Sequence[Outcome]"
         print_line(f"note: {note}")
     for line in next_steps(wishes, outcomes, proposal.servers):
         print_line(line)
-
-
-def _print_outcome(one: "Outcome") -> None:
-    from aetherlink.cli.printing import print_line
-
-    if one.change.is_new:
-        print_line(f"{one.change.path}: {one.done}")
-        return
-    print_line("")
-    for line in one.change.diff.splitlines():
-        print_line(line)
-    backup = f", what was there is in {one.backup}" if one.backup else ""
-    print_line(f"{one.change.path}: {one.done}{backup}")
 
 
 def _few(names: "Sequence[str]") -> str:

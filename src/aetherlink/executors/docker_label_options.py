@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from aetherlink.model import container_labels
+
 _Names = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=100)], ...], Field(max_length=20)]
 
 
@@ -13,18 +15,16 @@ class ContainerLabelOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: _Names = Field(
-        default=("id", "container_id"),
+        default=container_labels.ID,
         description="Labels that hold a container's id, alone or at the end of a path as cAdvisor has it.",
     )
-    name: _Names = Field(
-        default=("name", "container_name", "container"), description="Labels that hold a container's name."
-    )
+    name: _Names = Field(default=container_labels.NAME, description="Labels that hold a container's name.")
     service: _Names = Field(
-        default=("container_label_com_docker_compose_service", "compose_service", "com_docker_compose_service"),
+        default=container_labels.SERVICE,
         description="Labels that hold the name of a compose service.",
     )
     project: _Names = Field(
-        default=("container_label_com_docker_compose_project", "compose_project", "com_docker_compose_project"),
+        default=container_labels.PROJECT,
         description="Labels that hold the name of a compose project.",
     )
     address: _Names = Field(

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from aetherlink.lab.tools import ToolSet, find_tools
+from aetherlink.playbooks.loader import load_playbooks
 from rigs.exposition import wait_for
 from rigs.foreign_servers import ForeignStack, copied, foreign_servers
 
@@ -197,7 +198,7 @@ def test_the_written_settings_pass_aether_check(stack: ForeignStack, tmp_path: P
 def test_settings_for_an_agent_in_the_stack_are_read_and_its_playbooks_fit(files: Path, tmp_path: Path) -> None:
     init(tmp_path, "--compose", files / "docker-compose.yml")
 
-    playbooks = sorted((tmp_path / "playbooks").iterdir())
+    playbooks = sorted((tmp_path / "playbooks").glob("*.yaml"))
     aether(tmp_path, "playbook", "check", "--config", tmp_path / "aether.yaml", *playbooks)
     data = yaml.safe_load((tmp_path / "aether.yaml").read_text())
     assert data["targets"]["orders"] == {
@@ -209,6 +210,55 @@ def test_settings_for_an_agent_in_the_stack_are_read_and_its_playbooks_fit(files
     assert data["targets"]["orders-db"]["mode"] == "observe"
     assert not {"prometheus", "alertmanager"} & data["targets"].keys()
     assert data["labels"]["heartbeat"] == ["PrometheusAlertmanagerE2eDeadManSwitch"]
+
+
+SECOND = (
+    "route:\n  receiver: x\nreceivers:\n- name: x\n- name: agent\n  webhook_configs: [{url: 'http://other/hook'}]\n"
+)
+
+
+def test_two_alertmanagers_get_a_receiver_of_one_name_that_is_free_in_both(tmp_path: Path) -> None:
+    """The settings have one name for all of them."""
+    (tmp_path / "one.yml").write_text("route:\n  receiver: x\nreceivers:\n- name: x\n")
+    (tmp_path / "two.yml").write_text(SECOND)
+    services = {
+        name: {"image": "prom/alertmanager", "volumes": [f"./{name}.yml:/etc/alertmanager/alertmanager.yml"]}
+        for name in ("one", "two")
+    }
+    compose = tmp_path / "docker-compose.yml"
+    compose.write_text(yaml.safe_dump({"services": {"prometheus": {"image": "prom/prometheus"}, **services}}))
+
+    init(tmp_path, "--compose", compose, "--into", "own", "--apply", code=1)  # prometheus.yml is nowhere
+
+    [source] = yaml.safe_load((tmp_path / "own" / "aether.yaml").read_text())["sources"]
+    named = [yaml.safe_load((tmp_path / f"{name}.yml").read_text())["receivers"][-1]["name"] for name in services]
+    assert [source["receiver"], *named] == ["aether-agent"] * 3
+
+
+def test_an_alertmanager_on_the_hosts_network_needs_an_agent_there(tmp_path: Path) -> None:
+    compose = tmp_path / "docker-compose.yml"
+    services = "prometheus: {image: prom/prometheus}, am: {image: prom/alertmanager, network_mode: host}"
+    compose.write_text(f"services: {{{services}}}\n")
+    command = [*AETHER, "init", "--compose", "docker-compose.yml", "--into", "own"]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "service am has `network_mode: host`" in done.stderr
+    assert "--on-host" in done.stderr
+    assert list(tmp_path.iterdir()) == [compose]
+
+
+def test_where_no_playbook_is_drafted_the_settings_are_read_all_the_same(tmp_path: Path) -> None:
+    """The agent, and the mount of its compose file, want the folder that `playbooks_dir` names."""
+    compose = tmp_path / "docker-compose.yml"
+    compose.write_text("services: {prometheus: {image: prom/prometheus}, web: {image: nginx}}\n")
+    init(tmp_path, "--compose", compose, "--into", "own", code=1)
+
+    settings = yaml.safe_load((tmp_path / "own" / "aether.yaml").read_text())
+    assert settings["playbooks_dir"] == "/etc/aether/playbooks"
+    assert [one.name for one in (tmp_path / "own" / "playbooks").iterdir()] == ["README.md"]
+    assert load_playbooks(tmp_path / "own" / "playbooks") == load_playbooks(None)
 
 
 def test_compose_takes_the_second_file_beside_the_first(files: Path, tmp_path: Path) -> None:
@@ -230,7 +280,7 @@ def test_nothing_that_is_written_holds_a_secret(files: Path, tmp_path: Path) -> 
     shown = aether(tmp_path, "init", "--compose", files / "docker-compose.yml", "--apply")
 
     assert "T00/B00" not in shown
-    assert "url: <not shown>" in shown
+    assert "url: ..." in shown
     assert "pager.example.com" not in shown
     assert not list(tmp_path.rglob("*.token"))
 
@@ -243,7 +293,20 @@ def test_a_file_that_cannot_be_edited_is_left_with_the_lines_to_add(files: Path,
 
     assert config.read_text() == "{route: {receiver: x}, receivers: [{name: x}]}\n"
     assert "NOT EDITED" in told
-    assert "- receiver: NAME-OF-THE-ROOTS-RECEIVER" in told
+    assert '- receiver: "x"' in told
+
+
+def test_when_nothing_can_be_written_the_diff_is_seen_and_all_is_as_it_was(files: Path, tmp_path: Path) -> None:
+    content = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); "
+    command = [sys.executable, "-B", "-c", full + AETHER[-1], "init", "--compose", str(files / "docker-compose.yml")]
+
+    done = subprocess.run([*command, "--apply"], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "- name: agent" in done.stdout
+    assert "cannot be written: File too large; nothing was changed" in done.stderr.replace("\n", " ")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == content
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aetherlink.adoption.alertmanager_file import Wiring, by_hand, wired
+from aetherlink.adoption.alertmanager_file import by_hand, wired
+from aetherlink.adoption.receivers import Wiring
 from aetherlink.adoption.yaml_lines import CannotEditError, decoded
 
 WIRING = Wiring("http://aether-agent:8080/alertmanager", "/run/aether/webhook.token")
@@ -227,6 +228,33 @@ def test_a_receiver_for_the_agent_that_has_another_name_is_used() -> None:
     assert yaml.safe_load(after.text)["route"]["routes"][0]["receiver"] == "robot"
 
 
+@pytest.mark.parametrize("path", ["/default", "/default/", ""])
+def test_a_receiver_for_the_agents_source_is_the_agents_too(path: str) -> None:
+    """Else every alert would be heard twice."""
+    before = wired(PLAIN, WIRING).text.replace(WIRING.url, WIRING.url + path)
+
+    assert wired(before, WIRING).text == before
+
+
+def test_a_route_that_only_leaves_out_alerts_about_the_agent_is_the_agents() -> None:
+    for matcher in ("alertname != AetherAgentDown", 'alertname!~"AetherAgentBlind|AetherAgentDown"'):
+        before = HALF_WIRED.replace('alertname!~"AetherAgentDown|AetherAgentBlind"', matcher)
+        assert matcher in before
+        assert wired(before, WIRING).text == before
+
+
+def test_where_the_root_is_the_agents_and_nothing_is_below_it_it_hears_all_already() -> None:
+    before = f"route:\n  receiver: agent\nreceivers:\n- name: agent\n  webhook_configs:\n  - url: {WIRING.url}\n"
+
+    assert wired(before, WIRING).text == before
+
+
+def test_a_receiver_whose_address_is_hidden_and_that_has_another_name_is_somebody_elses() -> None:
+    before = PLAIN + "  - name: chat\n    webhook_configs: [{url_file: /run/chat}]\n"
+
+    assert wired(before, WIRING).receiver == "agent"
+
+
 HALF_WIRED = wired(PLAIN, WIRING).text
 REFUSED = {
     "nothing": ("", "is empty"),
@@ -278,6 +306,44 @@ REFUSED = {
         HALF_WIRED.replace('    - receiver: "slack"\n', ""),
         "keeps alerts from `slack`",
     ),
+    "the agent's route takes some alerts only": (
+        HALF_WIRED.replace("      continue: true\n", "      match: {team: x}\n      continue: true\n"),
+        "takes some alerts only",
+    ),
+    "the agent's route has another matcher": (
+        HALF_WIRED.replace("AetherAgentDown|", "AetherAgentDown|Other|"),
+        "takes some alerts only",
+    ),
+    "the agent's route has times": (
+        HALF_WIRED.replace("      continue: true\n", "      mute_time_intervals: [n]\n      continue: true\n"),
+        "takes some alerts only",
+    ),
+    "the agent is told again below": (
+        HALF_WIRED.replace(
+            '    - receiver: "slack"\n',
+            '    - receiver: "slack"\n      routes:\n      - receiver: agent\n    - receiver: "slack"\n',
+        ),
+        "would hear alerts twice",
+    ),
+    "the agent is told by a route below another": (
+        PLAIN.replace("slack\nrec", "slack\n  routes:\n  - receiver: slack\n    routes:\n    - receiver: agent\nrec")
+        + f"  - name: agent\n    webhook_configs: [{{url: '{WIRING.url}'}}]\n",
+        "is not the first one",
+    ),
+    "the agent is the root's, above others": (
+        "route:\n  receiver: agent\n  routes:\n  - receiver: slack\nreceivers:\n- name: slack\n- name: agent\n"
+        + "  webhook_configs:\n  - url: URL\n".replace("URL", WIRING.url),
+        "is that of the root",
+    ),
+    "two receivers are the agent's": (
+        HALF_WIRED + f"  - name: robot\n    webhook_configs: [{{url: '{WIRING.url}/default'}}]\n",
+        "agent and robot all deliver",
+    ),
+    "the agent's receiver has another source": (HALF_WIRED.replace(WIRING.url, f"{WIRING.url}/prod"), "--source prod"),
+    "a receiver of its name with a hidden address": (
+        PLAIN + "  - name: agent\n    webhook_configs: [{url_file: /run/url}]\n",
+        "the address of the receiver `agent` is not shown",
+    ),
     "both names are taken": (PLAIN + "  - name: agent\n  - name: aether-agent\n", "receivers of the names"),
     "nested without end": ("route:\n  receiver: x\na: " + "[" * 5000 + "]" * 5000 + "\n", "nested too deeply"),
 }
@@ -295,6 +361,34 @@ def test_what_cannot_be_edited_safely_is_refused_with_the_reason(what: str) -> N
 def test_other_encodings_and_huge_files_are_refused(content: bytes) -> None:
     with pytest.raises(CannotEditError):
         decoded(content, "alertmanager.yml")
+
+
+@pytest.mark.parametrize(
+    ("routes", "last"),
+    [
+        ([], {"receiver": "slack"}),
+        ([{"receiver": "dba", "match": {"team": "db"}}], {"receiver": "slack"}),
+        ([{"receiver": "dba", "match": {"team": "db"}, "continue": True}], {"receiver": "slack", "routes": None}),
+        ([{"receiver": "dba"}], None),
+    ],
+)
+def test_the_lines_to_add_by_hand_are_those_for_this_file(routes: list[Any], last: dict[str, Any] | None) -> None:
+    """Like those that would be written: nobody hears more by them."""
+    data = {"route": {"receiver": "slack", "routes": routes}, "receivers": [{"name": "slack"}]}
+
+    [agent, *others] = yaml.safe_load(by_hand(WIRING, data))["route"]["routes"]
+
+    assert agent["receiver"] == "agent"
+    assert others == ([] if last is None else [last])
+
+
+def test_a_receiver_that_is_there_is_not_added_by_hand_again() -> None:
+    data = yaml.safe_load(HALF_WIRED.replace("agent\n", "robot\n"))
+
+    lines = yaml.safe_load(by_hand(WIRING, data))
+
+    assert "receivers" not in lines
+    assert lines["route"]["routes"][0]["receiver"] == "robot"
 
 
 def test_what_is_refused_comes_with_lines_that_are_yaml_and_do_the_same() -> None:

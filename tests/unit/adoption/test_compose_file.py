@@ -89,3 +89,12 @@ def test_what_is_wrong_with_a_file_is_said_without_its_words(tmp_path: Path) -> 
 
     assert "hunter2" not in str(caught.value)
     assert "on line" in str(caught.value)
+
+
+def test_a_server_that_is_not_in_the_networks_says_so(tmp_path: Path) -> None:
+    stack = read(
+        tmp_path,
+        "services:\n  prom: {image: 'prom/prometheus:v3', network_mode: host}\n  am: {image: 'prom/alertmanager'}\n",
+    )
+
+    assert [one.network_mode for one in stack.servers] == ["host", ""]

@@ -99,3 +99,12 @@ def test_an_address_that_is_none_of_docker_is_refused(host: str, tmp_path: Path)
 
     with pytest.raises(SettingsError, match="is not like unix"):
         find_out(Whereabouts(prometheus_file=file, docker=host))
+
+
+def test_where_only_files_are_read_it_is_said_what_they_do_not_say(tmp_path: Path) -> None:
+    compose = tmp_path / "compose.yml"
+    compose.write_text("services: {web: {image: nginx}}\n")
+
+    found = find_out(Whereabouts(compose=compose))
+
+    assert any("only files were read" in note and "--docker" in note for note in found.stack.notes)

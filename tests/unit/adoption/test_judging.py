@@ -70,7 +70,7 @@ def test_a_target_that_is_down_is_started_again_where_it_is_a_container_of_the_s
         ('container_memory_rss{name="shop-db-1"} > 5', {}, "keeps data"),
         ('container_memory_rss{name="prometheus"} > 5', {}, "is what the agent lives on"),
         ('container_memory_rss{name="alone"} > 5', {}, "lacks the label aether.managed=true"),
-        ("sum by (pod) (container_memory_rss) > 5", {}, "carry no label that names a container"),
+        ("sum by (image) (container_memory_rss) > 5", {}, "carry no label that names a container"),
         (
             "container_memory_rss / on (instance) machine_memory_bytes > 0.8",
             {},

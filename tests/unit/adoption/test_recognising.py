@@ -4,6 +4,7 @@ import pytest
 
 from aetherlink.adoption.recognising import Watched, opposite, recognised
 from aetherlink.errors import BadRequestError
+from aetherlink.executors.docker_label_options import ContainerLabelOptions
 
 EXPRESSIONS = {
     "up == 0": Watched.UP,
@@ -29,6 +30,8 @@ EXPRESSIONS = {
     "container_start_time_seconds > 2": Watched.CONTAINER_OTHER,
     "container_memory_rss / 1e9 > 1": Watched.CONTAINER_MEMORY,
     "container_memory_rss < 1": Watched.CONTAINER_OTHER,
+    "sum by (pod, container) (container_memory_rss) > 1": Watched.KUBERNETES,
+    "sum by (container) (container_memory_rss) > 1": Watched.CONTAINER_MEMORY,
     'sum(rate(container_cpu_usage_seconds_total{name="x"}[1m])) / count(node_cpu_seconds_total) > 0.1': (
         Watched.CONTAINER_CPU
     ),
@@ -105,3 +108,8 @@ def test_a_container_is_named_only_where_each_of_its_selectors_names_it() -> Non
 
     assert named.names_one == ("name", "x")
     assert half.names_one is None
+
+
+@pytest.mark.parametrize("label", [*ContainerLabelOptions().name, *ContainerLabelOptions().service])
+def test_a_container_is_named_by_each_label_by_which_the_agent_will_find_it(label: str) -> None:
+    assert recognised(f'container_memory_rss{{{label}="web"}} > 1').names_one == (label, "web")
