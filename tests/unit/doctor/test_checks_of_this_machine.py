@@ -204,7 +204,14 @@ class TestDatabase:
         assert await statuses(database, ground(data_dir=made)) == [Status.OK, Status.NOT_SET_UP]
 
     async def test_none_is_not_set_up(self, data: Path) -> None:
-        assert await statuses(database, ground(data_dir=data)) == [Status.NOT_SET_UP, Status.NOT_SET_UP]
+        assert await statuses(database, ground(down(), data_dir=data)) == [Status.NOT_SET_UP, Status.NOT_SET_UP]
+
+    async def test_none_beside_an_agent_that_answers_is_that_of_another_place(self, data: Path) -> None:
+        stranger = ScriptedAgent(health={"hello": "world"})
+
+        found = worst(await findings(database, ground(data_dir=data)))
+        assert (found.status, "another data_dir" in found.text) == (Status.WARNING, True)
+        assert await statuses(database, ground(stranger, data_dir=data)) == [Status.NOT_SET_UP, Status.NOT_SET_UP]
 
     async def test_what_is_no_database_is_a_fault(self, data: Path) -> None:
         (data / outside.DATABASE_FILE).write_bytes(b"no database " * 1000)

@@ -53,7 +53,7 @@ async def _listed(ground: Ground) -> Listed | None:
 def _mode_in(listed: Listed, playbook: Playbook, otherwise: Mode) -> Mode:
     """Of a file that the agent does not have (yet) the file's own mode is told."""
     try:
-        return Mode(listed.get(playbook.name, {}).get("mode"))
+        return Mode(str(listed.get(playbook.name, {}).get("mode")))
     except ValueError:
         return otherwise
 
