@@ -36,10 +36,11 @@ def looks(ground: Ground) -> Iterator[Look]:
     """One for each Alertmanager."""
     for source in ground.settings.sources:
         for url in source.alertmanagers:
-            yield Look(f"{url} of source {source.name}", partial(_look, ground.settings, source, url))
+            yield Look(f"{url} of source {source.name}", partial(_look, ground, source, url))
 
 
-async def _look(settings: Settings, source: SourceOptions, url: str) -> Sequence[Finding]:
+async def _look(ground: Ground, source: SourceOptions, url: str) -> Sequence[Finding]:
+    settings = ground.settings
     async with aclosing(AlertmanagerSetup(url, settings.clients, connection_of(source))) as setup:
         try:
             text = (await setup.state()).config
@@ -47,7 +48,7 @@ async def _look(settings: Settings, source: SourceOptions, url: str) -> Sequence
             return [not_checked("its routes: it does not answer")]
     routing = await aside(partial(read_routing, text))
     others = {one.name for one in settings.sources} - {source.name}
-    found = agent_receiver.find(routing, source, others)
+    found = agent_receiver.find(routing, source, others, is_tried=ground.test_alert_wait is not None)
     if not found.names:
         return found.findings
     rules = await _of_rules(settings, source)
