@@ -14,20 +14,19 @@ from aetherlink.clients.credentials import connection_of
 from aetherlink.clients.prometheus_setup import PrometheusSetup
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.doctor import agent_receiver
-from aetherlink.doctor.checks.rules import WATCHING
 from aetherlink.doctor.findings import Finding, fault, not_checked, ok, warning
 from aetherlink.doctor.looking import Ground, Look, aside
 from aetherlink.doctor.routing import Labels, Routing, example, read_routing
 from aetherlink.doctor.words import some
 from aetherlink.errors import AetherError
-from aetherlink.model.alerts import TEST_ALERT
+from aetherlink.model.alerts import OWN_ALERTS, TEST_ALERT
 from aetherlink.settings import Settings
 
 Probe = tuple[str, Labels]
 """What is followed, in words, and its labels."""
 
 _ANY: Probe = ("an alert that no route knows", {"alertname": "AetherProbe"})
-_KEPT_APART = frozenset({*WATCHING, TEST_ALERT})
+_KEPT_APART = frozenset({*OWN_ALERTS, TEST_ALERT})
 _FIX = "docs/how-to/connect-alertmanager.md shows the routes: the agent's first, with `continue: true`"
 _MOST_PROBES = 2000
 
@@ -92,9 +91,11 @@ def _arriving(routing: Routing, names: frozenset[str], rules: Sequence[Probe]) -
 
 
 def _looped(routing: Routing, names: frozenset[str]) -> Iterator[Finding]:
-    looped = [name for name in WATCHING if not names.isdisjoint(routing.hearing({"alertname": name}))]
+    looped = [name for name in OWN_ALERTS if not names.isdisjoint(routing.hearing({"alertname": name}))]
     if looped:
-        fix = f'give the agent\'s route the matcher alertname!~"{"|".join(WATCHING)}", and let somebody else hear them'
+        fix = (
+            f'give the agent\'s route the matcher alertname!~"{"|".join(OWN_ALERTS)}", and let somebody else hear them'
+        )
         yield warning(f"{some(looped)} is sent to the agent, which then cannot hear it", fix)
 
 
