@@ -205,6 +205,7 @@ def needs(dependant: Dependant) -> Needs | None:
 UNTOLD: Mapping[str, str] = {  # routes that OpenAPI does not describe
     "/": "A page: what is open, for whom, and how the agent stands",
     "/incidents": "Leads to `/`",
+    "/incidents/": "Leads to `/`",
     "/incidents/{incident_id}": "A page: one incident, what was done, what proves it, its timeline",
     "/assets/{name}": "The style sheet and the icon of these pages",
     "/docs": "Swagger's page about all this",

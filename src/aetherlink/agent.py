@@ -497,7 +497,8 @@ class Agent:
             "heartbeat watch": self._heartbeats.is_alive,
             **{f"reconciliation of {name}": each.is_alive for name, each in self._reconcilers.items()},
         }
-        return [f"the {name} does not run" for name, is_alive in alive.items() if not is_alive]
+        unread = [] if self.store.can_read else ["the store cannot be read"]
+        return [*unread, *(f"the {name} does not run" for name, is_alive in alive.items() if not is_alive)]
 
 
 def _registry() -> CollectorRegistry:

@@ -101,12 +101,20 @@ async def _out_of_hand(executor: Executor, target: Target, names: frozenset[str]
         seen = await executor.observe(target, deadline=_LOOK)
     except AetherError as problem:
         return Asked(str(problem))
-    if not target.is_break_glass and (found := life_in(seen, names) or protected_name(target, names)) is not None:
+    if (found := lived_on_as_seen(target, seen, names)) is not None:
         return Asked(lacks=(f"everything is refused: it is what the agent lives on ({found})",))
-    return Asked(lacks=tuple(_lacking(target, seen, executor)))
+    if seen.no_change:
+        return Asked(lacks=(f"everything is refused: {seen.no_change}",))
+    return Asked(lacks=tuple(lacking(target, seen, executor)))
 
 
-def _lacking(target: Target, seen: Observation, executor: Executor) -> Iterator[str]:
+def lived_on_as_seen(target: Target, seen: Observation, names: frozenset[str]) -> str | None:
+    """What tells that the agent lives on the target, so that it never acts on it; None where it may."""
+    return None if target.is_break_glass else life_in(seen, names) or protected_name(target, names)
+
+
+def lacking(target: Target, seen: Observation, executor: Executor) -> Iterator[str]:
+    """What could not be done to a target that may be changed, each in words with the reason."""
     if seen.most_replicas is not None and target.maximum > max(seen.most_replicas, seen.wanted):
         yield f"more than {seen.most_replicas} replicas are refused, {target.maximum} are its max: {seen.no_more}"
     if seen.no_release:

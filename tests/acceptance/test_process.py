@@ -4,8 +4,10 @@ import asyncio
 import http.server
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -38,6 +40,24 @@ def test_without_prometheus_and_alertmanager_it_serves_and_says_so(tmp_path: Pat
     assert 'aether_agent_source_up{kind="prometheus",source="default"} 0.0' in metrics
     assert "Prometheus of source default does not answer" in log
     assert "Traceback" not in log
+
+
+def test_an_agent_that_cannot_read_its_database_is_not_ready_until_it_can(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    with serving(settings, tmp_path):
+        wait_until_ready(settings)
+        agent = f"http://{settings['AETHER_LISTEN']}"
+        with closing(sqlite3.connect(tmp_path / "data/aetherlink.db")) as other:
+            other.execute("ALTER TABLE promotions RENAME TO elsewhere")
+            unanswered = httpx.get(f"{agent}/api/v1/playbooks").status_code
+            said = httpx.get(f"{agent}/readyz"), httpx.get(f"{agent}/health")
+            other.execute("ALTER TABLE elsewhere RENAME TO promotions")
+        answered = httpx.get(f"{agent}/api/v1/playbooks").status_code
+        healed = httpx.get(f"{agent}/readyz").status_code
+
+    assert (unanswered, said[0].status_code, said[1].json()["ok"]) == (503, 503, False)
+    assert said[0].json()["detail"] == "not ready: the store cannot be read"
+    assert (answered, healed) == (200, 200)
 
 
 def test_it_ends_quickly_and_well_on_sigterm(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from aetherlink.clients.agent import Reply
 from aetherlink.doctor.agent_view import AgentView
 from aetherlink.doctor.findings import Finding, Status
 from aetherlink.doctor.looking import Ground
-from aetherlink.errors import AetherError, NotSentError
+from aetherlink.errors import AetherError, NotSentError, SettingsError
 from aetherlink.lib.clock import SystemClock
 from aetherlink.ports import Clock
 from aetherlink.settings import Settings
@@ -33,7 +33,10 @@ class ScriptedAgent:
         self.asked.append(path)
         if self.problem is not None:
             raise self.problem
-        return self.pages[path.partition("?")[0]]
+        page = self.pages.get(path.partition("?")[0])
+        if page is None:
+            raise SettingsError("404: there is no such page")
+        return page
 
     async def send(self, _method: str, path: str, _body: object = None) -> Reply:
         self.asked.append(path)

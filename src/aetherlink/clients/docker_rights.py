@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import quote
 
 import msgspec
 
@@ -19,36 +20,45 @@ from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import AnswerError
 
 _BROKEN = b"{"  # no daemon makes anything of this
+_QUIET = quote('{"event": ["die"]}')  # of the past: it ends at once
 _OPTIONS = ClientOptions(deadline=timedelta(seconds=5), in_flight=4)
 _MISSED = ("no such", "no container")  # Docker's words for it, Podman's and the socket proxy's
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A call that cannot succeed. `{absent}` in the path is a container that is not there."""
+    """A call that cannot change anything. `{absent}` in the path is a container that is not there."""
 
     method: str
     path: str
-    is_broken: bool = False
-    """Whether it carries a body that cannot be read."""
+    body: bytes | None = None
 
 
 NEEDED: Mapping[str, Probe] = MappingProxyType(
     {
+        "inspect": Probe("GET", "/containers/{absent}/json"),
         "restart": Probe("POST", "/containers/{absent}/restart"),
         "start": Probe("POST", "/containers/{absent}/start"),
         "stop": Probe("POST", "/containers/{absent}/stop"),
     }
 )
-"""What the executor asks for, by the name of the right."""
+"""What the executor cannot do without, by the name of the right."""
+
+USEFUL: Mapping[str, Probe] = MappingProxyType(
+    {
+        "change limits": Probe("POST", "/containers/{absent}/update", b'{"Memory": 67108864}'),
+        "hear how they ended": Probe("GET", f"/events?until=1&filters={_QUIET}"),
+    }
+)
+"""What it also asks for, and goes on without."""
 
 EXCESSIVE: Mapping[str, Probe] = MappingProxyType(
     {
-        "create containers": Probe("POST", "/containers/create?name=/", is_broken=True),
-        "run commands in containers": Probe("POST", "/containers/{absent}/exec", is_broken=True),
+        "create containers": Probe("POST", "/containers/create?name=/", _BROKEN),
+        "run commands in containers": Probe("POST", "/containers/{absent}/exec", _BROKEN),
         "remove containers": Probe("DELETE", "/containers/{absent}"),
         "read files out of containers": Probe("GET", "/containers/{absent}/archive?path=/"),
-        "make volumes": Probe("POST", "/volumes/create", is_broken=True),
+        "make volumes": Probe("POST", "/volumes/create", _BROKEN),
     }
 )
 """What nobody should give it: with the first of them alone one is root on that machine."""
@@ -104,8 +114,8 @@ class DockerRights:
 
     async def lets_through(self, probe: Probe) -> bool:
         """Whether the call reaches the daemon."""
-        path, body = probe.path.format(absent=self._absent), _BROKEN if probe.is_broken else None
-        return _was_heard(await self._exchange.ask(probe.method, path, content=body))
+        path = probe.path.replace("{absent}", self._absent)
+        return _was_heard(await self._exchange.ask(probe.method, path, content=probe.body))
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -21,10 +21,13 @@ class Found:
     findings: Sequence[Finding]
 
 
-def find(routing: Routing, source: SourceOptions, others: Collection[str]) -> Found:
-    """By the setting `receiver`, else by the addresses; `others` are the names of the other sources."""
+def find(routing: Routing, source: SourceOptions, others: Collection[str], *, is_tried: bool = False) -> Found:
+    """By the setting `receiver`, else by the addresses; `others` are the names of the other sources.
+
+    `is_tried` says that a test alert is sent, which tells where an address leads that is not shown.
+    """
     if source.receiver is not None:
-        return _named(routing, source, source.receiver)
+        return _named(routing, source, source.receiver, is_tried=is_tried)
     shown = [one for one in routing.receivers.values() if any(map(_is_door, one.webhook_configs))]
     if shown:
         findings = [finding for one in shown for finding in _judged(one, source, others)]
@@ -32,12 +35,19 @@ def find(routing: Routing, source: SourceOptions, others: Collection[str]) -> Fo
     return _guessed(routing, source)
 
 
-def _named(routing: Routing, source: SourceOptions, name: str) -> Found:
+def _named(routing: Routing, source: SourceOptions, name: str, *, is_tried: bool) -> Found:
     receiver = routing.receivers.get(name)
     if receiver is None or not receiver.webhook_configs:
         lack = "there is no such receiver" if receiver is None else "it has no webhook"
         text = f"`receiver` of source {source.name} is {name}, and {lack}"
         return Found(frozenset(), [fault(text, f"add it: {_HOW}; or mend the setting")])
+    if not (is_tried or any(map(_is_door, receiver.webhook_configs))):
+        is_hidden = any(map(_is_hidden, receiver.webhook_configs))
+        where = "" if is_hidden else some(map(_address, receiver.webhook_configs))
+        why = f"{where} is not .../{_DOOR}" if where else "its address is not shown"
+        text = f"whether receiver {name} delivers to the agent is not known: {why}"
+        fix = "send a test alert: --send-test-alert shows whether it arrives"
+        return Found(frozenset({name}), [warning(text, fix), *_left_out(receiver)])
     return Found(frozenset({name}), list(_judged(receiver, source, ())))
 
 
@@ -63,6 +73,11 @@ def _judged(receiver: Receiver, source: SourceOptions, others: Collection[str]) 
         if said and said != source.name and said in others:
             text = f"receiver {receiver.name} delivers as source {said}, and this is source {source.name}"
             yield fault(text, f"let its address end in /{_DOOR}/{source.name}")
+    yield from _left_out(receiver)
+
+
+def _left_out(receiver: Receiver) -> Iterator[Finding]:
+    for webhook in receiver.webhook_configs:
         if not webhook.send_resolved:
             text = f"receiver {receiver.name} does not tell the end of an alert"
             yield warning(text, "set send_resolved: true")

@@ -7,6 +7,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from aetherlink.clients.agent import AgentClient, Reply
+from aetherlink.doctor.findings import Finding, fault, not_checked
 from aetherlink.errors import AetherError, AnswerError, UnreachableError
 
 
@@ -50,6 +51,21 @@ class AgentView:
         except AetherError:
             return True
         return True
+
+    async def is_agent(self) -> bool:
+        """Whether what answers is an agent."""
+        try:
+            reply = await self.reply("/health")
+        except AetherError:
+            return False
+        return reply.status == 200 and "health_score" in reply.data
+
+    async def unheard(self, what: str, problem: UnreachableError) -> Finding:
+        """What it means that a page was not answered: that nobody is there, or that an agent cannot read its store."""
+        if not await self.is_agent():
+            return not_checked(f"{what}: the agent is not reached")
+        fix = "read its log, and see to its database; `aether restore` puts a backup in its place"
+        return fault(f"{what}: the agent runs, and its store does not answer: {problem}", fix)
 
     async def metric(self, name: str, **labels: str) -> float | None:
         """Its own sample of this name and these labels; None where there is none. Raises AetherError."""

@@ -28,6 +28,7 @@ _PAUSES = (0.1, 0.2, 0.4, 0.8)  # seconds between two looks; the last goes on
 _NO_TIME = timedelta(0)
 _MOST_REMEMBERED = 2000
 _ENDING = (Call.RESTART, Call.STOP, Call.REPLACE)
+_PROXY = "aether socket-proxy: "  # how it begins every no of its own; another proxy may only not know the question
 _LEAST = timedelta(seconds=1)
 
 
@@ -203,9 +204,8 @@ class DockerExecutor:
         try:
             told = await self._daemon.releases(target.name, one.id, deadline=time.left)
         except (NotFoundError, RejectedError) as problem:
-            return Reach(
-                problem=f"making containers needs `aether socket-proxy` at docker.host, with its leave: {problem}"
-            )
+            needs = "making containers needs `aether socket-proxy` at docker.host, with its leave"
+            return Reach(problem=f"{needs}: {problem}", no_change=_closed(problem))
         if place.container:
             return Reach(told.before, 1, no_more="a container that is found by its name is one")
         return Reach(told.before, told.most_replicas)
@@ -233,6 +233,12 @@ class DockerExecutor:
 
 def _objection(target: Target, before: Seen, wish: Wish) -> str:
     return refusal(target, wish) or hindrance(before.observation, wish) or replicas.objection(before, wish)
+
+
+def _closed(problem: AetherError) -> str:
+    """Why the proxy changes nothing about the container. It tells releases of all that it would change, of no other."""
+    is_forbidden = isinstance(problem, RejectedError) and problem.status == 403
+    return str(problem) if is_forbidden and _PROXY in str(problem) else ""
 
 
 def _pauses() -> Iterator[float]:

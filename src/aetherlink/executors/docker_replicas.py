@@ -60,13 +60,15 @@ class Step:
 class Reach:
     """What can be made: the image that ran before (empty: none), so many replicas at most.
 
-    `problem` says why nothing can be made, then the most are those that exist; `no_more` why not more than the most.
+    `problem` says why nothing can be made, then the most are those that exist; `no_more` why not more than the most;
+    `no_change` why nothing that is there may be changed either.
     """
 
     before: str = ""
     most_replicas: int = 0
     problem: str = ""
     no_more: str = "that is the most that the socket proxy makes (socket_proxy.max_replicas)"
+    no_change: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Seen:
             most_replicas=max(len(wanted) + len(self.spare), reach.most_replicas),
             no_more=reach.problem or reach.no_more,
             no_release=reach.problem,
+            no_change=reach.no_change,
             aliases=tuple(sorted({name for one in self.replicas for name in one.container.names})),
             is_agent=self.is_agent,
         )

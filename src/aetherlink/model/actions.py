@@ -160,8 +160,9 @@ class Observation:
 
     `identity` is another one once a replica was made anew; empty where the executor cannot tell. `limits` are those of
     each replica. `most_replicas` is how many there can be had, None: no bound but the target's, and `no_more` why not
-    more; `no_release` is why no other release can be brought, empty where one can. `aliases` are all names that it goes
-    by, and `is_agent` says that the agent runs in it.
+    more; `no_release` is why no other release can be brought, empty where one can; `no_change` is who refuses all that
+    is done to it, and why, empty where nobody is known to. `aliases` are all names that it goes by, and `is_agent` says
+    that the agent runs in it.
     """
 
     ready: int
@@ -174,6 +175,7 @@ class Observation:
     most_replicas: int | None = None
     no_more: str = ""
     no_release: str = ""
+    no_change: str = ""
     aliases: tuple[str, ...] = ()
     is_agent: bool = False
 

@@ -13,6 +13,9 @@ from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 TEST_ALERT = "AetherTestAlert"
 """The name of the alert that `aether doctor` sends round: heard, and never anybody's incident."""
 
+OWN_ALERTS = ("AetherAgentDown", "AetherAgentBlind")
+"""The alerts about the agent itself: they go past it."""
+
 _HEARD_FOR = timedelta(minutes=15)
 _APART = timedelta(minutes=1)
 

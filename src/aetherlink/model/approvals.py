@@ -13,7 +13,9 @@ _PASSING = ("ready", "oldest_start")
 _WHERE_KNOWN = frozenset(  # left out while empty: an upgrade voids no request that is open
     {"place", "identity", "limits", "most", "least"}
 )
-_UNSHOWN = frozenset({"most_replicas", "no_more", "no_release", "aliases", "is_agent"})  # policy has them looked at
+_UNSHOWN = frozenset(  # policy has them looked at
+    {"most_replicas", "no_more", "no_release", "no_change", "aliases", "is_agent"}
+)
 _UNBOUND = frozenset({"alert_id", "digest"})  # which of several alerts asked, by which file, makes no other plan of it
 
 

@@ -44,6 +44,7 @@ class SqlStore:
         self._before_migration = before_migration
         self._memory = Memory(key, is_anchored)
         self._writer = Writer(self._place.writing, self._memory, begins_here=self._place.is_at_hand)
+        self._can_read = True
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
 
     def open(self) -> None:
@@ -83,6 +84,11 @@ class SqlStore:
         """Whether the writer runs, and this agent is the one that may write."""
         return self._writer.is_alive and self._place.is_ours
 
+    @property
+    def can_read(self) -> bool:
+        """Whether the latest read was answered; before the first one it counts as such."""
+        return self._can_read
+
     def _take(self) -> None:
         try:
             self._place.take()
@@ -106,10 +112,13 @@ class SqlStore:
     def _read(self, work: Callable[[Transaction], T]) -> T:
         try:
             with self._place.reading.connect() as connection, connection.begin():
-                return work(SqlTransaction(self._memory.view(connection)))
+                found = work(SqlTransaction(self._memory.view(connection)))
         except sa.exc.SQLAlchemyError as problem:
+            self._can_read = False
             cause = _cause(problem)
             raise StoreError(f"the store could not read: {type(cause).__name__}: {cause}") from problem
+        self._can_read = True
+        return found
 
 
 def _cause(problem: Exception) -> BaseException:

@@ -81,9 +81,15 @@ ADMITTED: dict[str, frozenset[str]] = {
     "GET /api/v1/tokens": ADMINS,
     "DELETE /api/v1/tokens/{token_id}": ADMINS,
     "GET /": READERS,
+    "HEAD /": READERS,
     "GET /incidents": READERS,
+    "HEAD /incidents": READERS,
+    "GET /incidents/": READERS,
+    "HEAD /incidents/": READERS,
     "GET /incidents/{incident_id}": READERS,
+    "HEAD /incidents/{incident_id}": READERS,
     "GET /assets/{name}": EVERYBODY,
+    "HEAD /assets/{name}": EVERYBODY,
     "GET /docs": READERS,
     "GET /docs/assets/{name}": READERS,
     "GET /openapi.json": READERS,
@@ -170,7 +176,16 @@ def test_a_browser_may_send_the_token_as_a_password_for_pages(start_agent, mode:
 def test_a_password_that_a_browser_sends_by_itself_opens_nothing_but_pages(agent, route: str) -> None:
     """Else a foreign page could have the browser of somebody who has given it call for it."""
     method, path = route.split(" ")
-    is_page = path in ("/", "/incidents", "/incidents/{incident_id}", "/docs", "/docs/assets/{name}", "/openapi.json")
+    pages = (
+        "/",
+        "/incidents",
+        "/incidents/",
+        "/incidents/{incident_id}",
+        "/docs",
+        "/docs/assets/{name}",
+        "/openapi.json",
+    )
+    is_page = path in pages
 
     answer = agent.call(method, path, headers=basic(agent.secrets["operator"]), follow_redirects=False)
 

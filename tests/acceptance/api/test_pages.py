@@ -467,8 +467,9 @@ def test_a_token_without_the_scope_is_a_403_page(start_agent) -> None:
     assert "Nothing is open" in look(agent, "/", token="read").words
 
 
-def test_incidents_alone_lead_to_the_list(agent) -> None:
-    answer = agent.call("GET", "/incidents", follow_redirects=False)
+@pytest.mark.parametrize("path", ["/incidents", "/incidents/"])
+def test_incidents_alone_lead_to_the_list(agent, path: str) -> None:
+    answer = agent.call("GET", path, follow_redirects=False)
 
     assert (answer.status_code, answer.headers["location"]) == (307, "/")
 
@@ -499,3 +500,13 @@ def test_headings_and_landmarks_are_in_order(agent) -> None:
 
 def test_the_mode_is_the_agents(start_agent) -> None:
     assert "auto it repairs what its playbooks allow" in look(start_agent(mode=Mode.AUTO)).words
+
+
+@pytest.mark.parametrize("path", ["/", "/incidents", "/incidents/", "/incidents/inc-none", "/assets/page.css"])
+def test_the_head_alone_is_that_of_the_page(agent, path: str) -> None:
+    page, head = agent.call("GET", path), agent.call("HEAD", path)
+
+    assert head.content == b""
+    for named in ("content-type", "content-length", "location"):
+        assert head.headers.get(named) == page.headers.get(named)
+    assert head.status_code == page.status_code

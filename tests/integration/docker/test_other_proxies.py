@@ -45,6 +45,7 @@ async def test_with_containers_and_post_it_acts_and_says_what_it_cannot(
     assert [outcome.status for outcome in outcomes] == [OutcomeStatus.DONE] * 2, outcomes
     assert "making containers needs `aether socket-proxy`" in seen.no_release
     assert "Docker answered 403" in seen.no_release
+    assert seen.no_change == ""
     assert [outcome.reason[:16] for outcome in refused] == ["nothing was sent"] * 2
     assert witness.actions(one.id) == []
     assert {line.partition("/releases")[0][:24] for line in sections.refused} == {"GET /aether/v1/container"}

@@ -194,6 +194,7 @@ async def test_what_is_not_opted_in_can_be_looked_at_and_is_told_so(proxied: Pro
         outcome = await restarted(executor)
 
     assert "is not opted in" in seen.no_release
+    assert "is not opted in" in seen.no_change
     assert outcome.status is OutcomeStatus.FAILED, outcome
     assert "is not opted in" in outcome.reason
     assert witness.actions(one.id) == []

@@ -8,10 +8,10 @@ from aetherlink.doctor.findings import Status
 from aetherlink.doctor.routing import read_routing
 
 
-def found(receivers: str, *, receiver: str | None = None) -> Found:
+def found(receivers: str, *, receiver: str | None = None, is_tried: bool = False) -> Found:
     source = SourceOptions(name="prod", prometheus="http://p:9090", receiver=receiver)
     routing = read_routing(f"route: {{receiver: default}}\nreceivers: [{{name: default}}, {receivers}]\n")
-    return find(routing, source, {"lab"})
+    return find(routing, source, {"lab"}, is_tried=is_tried)
 
 
 def hook(name: str, url: str, more: str = "") -> str:
@@ -68,7 +68,24 @@ def test_where_addresses_are_hidden_a_name_is_a_guess(receivers: str, names: set
     assert (one.names, [each.status for each in one.findings]) == (names, [status])
 
 
-def test_the_setting_names_it_for_certain() -> None:
+def test_one_that_the_setting_names_may_be_anybodys_while_its_address_is_hidden() -> None:
+    """The setting says under which name the agent asks, and not where that one delivers."""
+    hidden = hook("agent", "<secret>", ", send_resolved: false")
+
+    untried, tried = found(hidden, receiver="agent"), found(hidden, receiver="agent", is_tried=True)
+    assert [each.status for each in untried.findings] == [Status.WARNING, Status.WARNING]
+    assert "its address is not shown" in untried.findings[0].text
+    assert "send a test alert" in untried.findings[0].fix
+    assert [each.status for each in tried.findings] == [Status.OK, Status.WARNING]
+
+
+def test_one_that_the_setting_names_and_that_delivers_elsewhere_is_told_of() -> None:
+    [told] = found(hook("agent", "http://chat/hook"), receiver="agent").findings
+
+    assert (told.status, "http://chat/hook is not .../alertmanager" in told.text) == (Status.WARNING, True)
+
+
+def test_the_setting_names_it() -> None:
     assert found(hook("x", "<secret>"), receiver="x").names == {"x"}
     for lacking, says in (("y", "no such receiver"), ("default", "no webhook")):
         one = found(hook("x", "<secret>"), receiver=lacking)

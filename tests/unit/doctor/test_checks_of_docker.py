@@ -10,7 +10,7 @@ import pytest
 
 from aetherlink.doctor.checks import docker, targets
 from aetherlink.doctor.findings import Status
-from rigs.docker_server import DockerServer, compose_labels, docker_server
+from rigs.docker_server import NEW, OLD, DockerServer, compose_labels, docker_server
 from rigs.doctor import findings, ground, statuses, worst
 from rigs.scripted_pages import scripted_pages
 
@@ -69,9 +69,28 @@ async def test_nothing_is_sent_that_could_succeed() -> None:
             *(Status.OK, Status.OK, Status.WARNING)
         ]
     sent = [(path, body) for method, path, body in obedient.heard if method != "GET"]
-    assert len(sent) == 7
+    assert len(sent) == 8
     for path, body in sent:
         assert body == b"{" or path.startswith("/containers/aether-doctor-"), path
+
+
+@pytest.mark.parametrize(
+    ("refused", "status", "says"),
+    [
+        ("/json", Status.FAULT, "list containers, inspect"),
+        ("/update", Status.WARNING, "change limits"),
+        ("/events", Status.WARNING, "hear how they ended"),
+    ],
+)
+async def test_each_right_that_is_missing_is_named(refused: str, status: Status, says: str) -> None:
+    with scripted_pages() as proxy:
+        proxy.answer = lambda path, _: (  # type: ignore[method-assign]  # yes to everything but one
+            (403, {"message": "no"}) if path.endswith(refused) else (200, {"ApiVersion": "1.45"})
+        )
+        address = proxy.url.removeprefix("http://")
+        [_, enough, _] = await findings(docker, ground(docker={"host": f"tcp://{address}"}))
+
+    assert (enough.status, enough.text.partition(": ")[2] or enough.text) == (status, says)
 
 
 async def test_what_answers_anything_but_docker_is_a_fault() -> None:
@@ -87,7 +106,7 @@ class TestTargets:
 
     async def test_one_that_is_there_is_told_as_it_is(self, daemon: DockerServer) -> None:
         on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"crm": CRM})
-        assert await statuses(targets, on) == [Status.OK]
+        assert await statuses(targets, on) == [Status.OK, Status.NOT_SET_UP]
 
         daemon.containers[0].end(1, "die")
         found = worst(await findings(targets, on))
@@ -105,7 +124,7 @@ class TestTargets:
         lost = {**CRM, "service": "lost"}
         on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"lost": lost, "crm": CRM})
 
-        assert await statuses(targets, on) == [Status.FAULT, Status.OK]
+        assert await statuses(targets, on) == [Status.FAULT, Status.OK, Status.NOT_SET_UP]
 
     async def test_one_outside_of_its_bounds_is_a_warning(self, daemon: DockerServer) -> None:
         for number in (3, 4):
@@ -122,3 +141,48 @@ class TestTargets:
         found = await findings(targets, on)
         assert [one.status for one in found] == [Status.OK, Status.WARNING]
         assert "never acts on it" in found[1].text
+
+    async def test_what_would_be_refused_is_told_as_check_tells_it(self, daemon: DockerServer) -> None:
+        on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"crm": CRM})
+
+        [_, bare] = await findings(targets, on)
+        daemon.images = [OLD]
+        [_, young] = await findings(targets, on)
+        daemon.images = [NEW, OLD]
+        assert await statuses(targets, on) == [Status.OK]
+        assert "more than 2 replicas are refused, 4 are its max: making containers needs `aether" in bare.text
+        assert "rollback is refused: making containers needs `aether socket-proxy`" in bare.text
+        assert young.text == "rollback is refused: no other release is known to have run"
+        assert {bare.status, young.status} == {Status.NOT_SET_UP}
+
+    async def test_one_that_the_proxy_does_not_change_is_a_fault(self, daemon: DockerServer) -> None:
+        why = "aether socket-proxy: peakpro-crm-1 is not opted in"
+        daemon.images, daemon.told[f"containers/{daemon.containers[0].id}/releases"] = [OLD], (403, {"message": why})
+        on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"crm": CRM})
+
+        found = worst(await findings(targets, on))
+        assert found.status is Status.FAULT
+        assert found.text == f"every change is refused, a restart too: Docker answered 403: {why}"
+        assert "aether.managed=true" in found.fix
+        assert "socket_proxy.workloads" in found.fix
+        assert daemon.changes == []
+
+    async def test_one_that_is_only_looked_at_need_not_be_opted_in(self, daemon: DockerServer) -> None:
+        refused = (403, {"message": "aether socket-proxy: peakpro-crm-1 is not opted in"})
+        daemon.images, daemon.told[f"containers/{daemon.containers[0].id}/releases"] = [OLD], refused
+        on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"crm": {**CRM, "mode": "observe"}})
+
+        assert await statuses(targets, on) == [Status.OK, Status.NOT_SET_UP]
+
+    async def test_another_proxy_that_knows_no_releases_is_no_fault(self, daemon: DockerServer) -> None:
+        """Whether that lets a restart through is told by the check `docker`."""
+        daemon.told[f"containers/{daemon.containers[0].id}/releases"] = (403, {"message": "forbidden"})
+        on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"crm": CRM})
+
+        assert await statuses(targets, on) == [Status.OK, Status.NOT_SET_UP]
+
+    async def test_one_that_turns_out_to_be_what_the_agent_lives_on_is_told_of(self, daemon: DockerServer) -> None:
+        daemon.containers[0].aliases = ("prometheus",)
+        on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"crm": CRM})
+
+        assert "what the agent lives on (prometheus)" in worst(await findings(targets, on)).text

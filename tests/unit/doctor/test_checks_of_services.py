@@ -24,6 +24,7 @@ from aetherlink.doctor.checks import (
 )
 from aetherlink.doctor.findings import Finding, Status
 from aetherlink.doctor.looking import Ground
+from aetherlink.errors import ForbiddenError
 from aetherlink.testing import ManualClock
 from rigs.agent_process import free_port
 from rigs.doctor import ScriptedAgent, down, findings, ground, statuses, worst
@@ -387,6 +388,21 @@ class TestTestAlert:
         assert await statuses(test_alert, on) == [Status.NOT_CHECKED]
         assert [method for method, _, _ in manager.heard] == []
 
+    async def test_none_is_sent_where_the_agent_does_not_say_whether_it_arrives(
+        self, prom: ScriptedPages, manager: ScriptedPages
+    ) -> None:
+        closed = ScriptedAgent()
+
+        async def refused(*_: object) -> None:
+            raise ForbiddenError("the token lacks the scope read")
+
+        closed.ask = refused  # type: ignore[method-assign,assignment]  # an agent that tells nobody
+        [found] = await findings(test_alert, asked(prom, manager, agent=closed, test_alert_wait=timedelta(0)))
+
+        assert (found.status, "lacks the scope read" in found.text) == (Status.FAULT, True)
+        assert "--token" in found.fix
+        assert [method for method, _, _ in manager.heard] == []
+
     @pytest.mark.parametrize(
         ("listed", "status", "says"),
         [
@@ -403,7 +419,9 @@ class TestTestAlert:
         hearing = ScriptedAgent()
 
         async def alerts(_method: str, _path: str, _body: object = None) -> dict[str, Any]:
-            [sent, *_] = [json.loads(body)[0] for method, _, body in manager.heard if method == "POST"]
+            sent = next((json.loads(body)[0] for method, _, body in manager.heard if method == "POST"), None)
+            if sent is None:
+                return {"items": []}
             item = {"labels": sent["labels"], "suppressed": "test", "incident_id": None, "source": "prod"}
             return {"items": [] if listed is None else [{**item, **listed}]}
 

@@ -10,7 +10,7 @@ import pytest
 
 from aetherlink.doctor.checks import agent, labels
 from aetherlink.doctor.findings import Status
-from aetherlink.errors import UnauthenticatedError
+from aetherlink.errors import UnauthenticatedError, UnreachableError
 from rigs.doctor import ScriptedAgent, down, findings, ground, statuses, worst
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -96,6 +96,20 @@ class TestAgent:
         closed.ask = refused  # type: ignore[method-assign,assignment]  # an agent that knows nobody
         [_, found] = await findings(agent, ground(closed))
         assert (found.status, "--token" in found.fix) == (Status.FAULT, True)
+
+
+async def test_one_that_runs_and_cannot_read_its_store_is_a_fault() -> None:
+    """It answers 503, which is not to be told from one that is away but by its answer to /health."""
+    unread = running()
+
+    async def refused(*_: object) -> None:
+        raise UnreachableError("the store could not read: DatabaseError: file is not a database")
+
+    unread.ask = refused  # type: ignore[method-assign,assignment]  # an agent whose database is gone
+    on = ground(unread)
+    found = [*await findings(agent, on), *await findings(labels, on)]
+    assert [one.status for one in found] == [Status.OK, Status.FAULT, Status.FAULT]
+    assert all("its store does not answer: the store could not read" in one.text for one in found[1:])
 
 
 FROM_LABELS = """\

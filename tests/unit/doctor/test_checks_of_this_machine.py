@@ -15,6 +15,7 @@ from aetherlink.store.sqlite import SqlitePlace, writing_engine
 from aetherlink.testing import ManualClock
 from rigs.doctor import ScriptedAgent, down, findings, ground, statuses, worst
 
+PLAYBOOKS = "/api/v1/playbooks"
 MOUNT = "36 35 {device} / {point} rw - {kind} source rw\n"
 
 
@@ -203,7 +204,14 @@ class TestDatabase:
         assert await statuses(database, ground(data_dir=made)) == [Status.OK, Status.NOT_SET_UP]
 
     async def test_none_is_not_set_up(self, data: Path) -> None:
-        assert await statuses(database, ground(data_dir=data)) == [Status.NOT_SET_UP, Status.NOT_SET_UP]
+        assert await statuses(database, ground(down(), data_dir=data)) == [Status.NOT_SET_UP, Status.NOT_SET_UP]
+
+    async def test_none_beside_an_agent_that_answers_is_that_of_another_place(self, data: Path) -> None:
+        stranger = ScriptedAgent(health={"hello": "world"})
+
+        found = worst(await findings(database, ground(data_dir=data)))
+        assert (found.status, "another data_dir" in found.text) == (Status.WARNING, True)
+        assert await statuses(database, ground(stranger, data_dir=data)) == [Status.NOT_SET_UP, Status.NOT_SET_UP]
 
     async def test_what_is_no_database_is_a_fault(self, data: Path) -> None:
         (data / outside.DATABASE_FILE).write_bytes(b"no database " * 1000)
@@ -272,7 +280,38 @@ class TestPlaybooks:
         found = await findings(playbooks, ground(down()))
 
         assert [one.status for one in found] == [Status.OK, Status.NOT_SET_UP]
-        assert "0 auto" in found[0].text
+        assert "by the files: 9 observe, 0 approve, 0 auto" in found[0].text
+        assert "by the files" in found[1].text
+
+    async def test_what_was_promoted_is_told_as_the_agent_has_it(self, books: Path) -> None:
+        acts = ScriptedAgent({PLAYBOOKS: {"items": [{"name": "restart-mine", "mode": "approve"}]}})
+        (books / "restart-mine.yaml").write_text(BOOK.replace("mode: auto", "mode: observe"))
+        target = {"mine": {"executor": "dry_run", "service": "mine"}}
+
+        found = await findings(playbooks, ground(acts, playbooks_dir=books, mode="auto", targets=target))
+        lost = await findings(playbooks, ground(acts, playbooks_dir=books, mode="auto"))
+        assert [one.status for one in found] == [Status.OK]
+        assert "by mode: 9 observe, 1 approve, 0 auto" in found[0].text
+        assert "restart-mine is approve, and can do nothing" in worst(lost).text
+
+    async def test_one_that_the_agent_does_not_have_yet_is_told_by_its_file(self, books: Path) -> None:
+        target = {"mine": {"executor": "dry_run", "service": "mine"}}
+        on = ground(ScriptedAgent({PLAYBOOKS: {"items": []}}), playbooks_dir=books, mode="auto", targets=target)
+
+        [found] = await findings(playbooks, on)
+        assert "1 auto" in found.text
+
+    async def test_one_that_was_set_back_is_a_warning(self, books: Path) -> None:
+        ended = {"mode": "auto", "ended_because": "the last 2 repairs in a row did not help"}
+        item = {"name": "restart-mine", "mode": "observe", "promotion": ended, "promotion_state": "set_back"}
+        target = {"mine": {"executor": "dry_run", "service": "mine"}}
+        on = ground(ScriptedAgent({PLAYBOOKS: {"items": [item]}}), playbooks_dir=books, targets=target)
+
+        found = worst(await findings(playbooks, on))
+        assert found.status is Status.WARNING
+        assert found.text == (
+            "the agent set playbook restart-mine back from auto: the last 2 repairs in a row did not help"
+        )
 
     async def test_what_a_person_let_act_needs_its_target(self, books: Path) -> None:
         lost = await findings(playbooks, ground(playbooks_dir=books, mode="auto"))

@@ -74,7 +74,9 @@ async def test_only_a_clear_no_counts_as_one(
     server.told[f"containers/{one.id}/releases"] = (status, {"message": "aether socket-proxy: it is not opted in"})
 
     if is_a_no:
-        assert "it is not opted in" in (await observed(hands)).no_release
+        seen = await observed(hands)
+        assert "it is not opted in" in seen.no_release
+        assert bool(seen.no_change) is (status == 403)
     else:
         with pytest.raises(AnswerError):
             await observed(hands)

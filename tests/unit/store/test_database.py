@@ -258,3 +258,19 @@ async def test_when_the_database_itself_fails_nothing_of_the_batch_is_called_com
 
     assert [type(result) for result in results] == [StoreError, StoreError, StoreError]
     assert kept(tmp_path / "aetherlink.db") == []
+
+
+async def test_reads_that_fail_are_noticed_until_one_is_answered(store: SqlStore, tmp_path: Path) -> None:
+    def look(transaction: Transaction) -> None:
+        transaction.promotions.all()
+
+    before = store.can_read
+    with closing(sqlite3.connect(tmp_path / "aetherlink.db")) as other:
+        other.execute("ALTER TABLE promotions RENAME TO elsewhere")
+        with pytest.raises(StoreError, match="could not read"):
+            await store.read(look)
+        lost = store.can_read
+        other.execute("ALTER TABLE elsewhere RENAME TO promotions")
+    await store.read(look)
+
+    assert (before, lost, store.can_read) == (True, False, True)

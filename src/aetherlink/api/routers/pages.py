@@ -19,6 +19,7 @@ from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import IncidentStatus, Severity
 from aetherlink.model.principals import Scope
 
+_LOOKING = ["GET", "HEAD"]  # whoever watches a page asks for its head alone
 _INCIDENT = id_with("inc")
 _ACTION = id_with("act")
 _Entry = Annotated[int | None, Query(ge=0, le=10**9)]
@@ -30,7 +31,7 @@ def router(services: ApiServices) -> APIRouter:
     routes = guarded_router(tag="pages", route_class=page_route(services.clock))
     may_read = [Depends(Needs(services.gate, Scope.READ, also_basic=True))]
 
-    @routes.get("/", include_in_schema=False, dependencies=may_read)
+    @routes.api_route("/", methods=_LOOKING, include_in_schema=False, dependencies=may_read)
     async def home(
         status: IncidentStatus = IncidentStatus.OPEN,
         vip_cursor: Cursor = None,
@@ -41,11 +42,12 @@ def router(services: ApiServices) -> APIRouter:
         view = overview.View(status, checked(vip_cursor, _INCIDENT), checked(cursor, _INCIDENT), refresh, severity)
         return await overview.overview(services, view)
 
-    @routes.get("/incidents", include_in_schema=False, dependencies=may_read)
+    @routes.api_route("/incidents/", methods=_LOOKING, include_in_schema=False, dependencies=may_read)
+    @routes.api_route("/incidents", methods=_LOOKING, include_in_schema=False, dependencies=may_read)
     async def incidents() -> RedirectResponse:
         return RedirectResponse(overview.PATH)
 
-    @routes.get("/incidents/{incident_id}", include_in_schema=False, dependencies=may_read)
+    @routes.api_route("/incidents/{incident_id}", methods=_LOOKING, include_in_schema=False, dependencies=may_read)
     async def incident(
         incident_id: str, alerts: Cursor = None, actions: Cursor = None, after: _Entry = None
     ) -> Response:
@@ -54,7 +56,7 @@ def router(services: ApiServices) -> APIRouter:
         view = one_incident.View(IncidentId(incident_id), checked(alerts, NUMBER), checked(actions, _ACTION), after)
         return await one_incident.one_incident(services, view)
 
-    @routes.get("/assets/{name}", include_in_schema=False, dependencies=[Depends(open_to_all)])
+    @routes.api_route("/assets/{name}", methods=_LOOKING, include_in_schema=False, dependencies=[Depends(open_to_all)])
     async def asset(name: str) -> FileResponse:
         """Open to all: the page that refuses somebody is to be readable, too."""
         if name not in ASSETS:

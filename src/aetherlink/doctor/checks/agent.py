@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from aetherlink.doctor.findings import Finding, fault, not_checked, ok, warning
+from aetherlink.doctor.findings import Finding, fault, ok, warning
 from aetherlink.doctor.looking import Ground, Look
 from aetherlink.doctor.words import some, span
 from aetherlink.errors import AnswerError, UnauthenticatedError, UnreachableError
@@ -75,8 +75,8 @@ def _own_view(health: Mapping[str, Any]) -> Iterator[Finding]:
 async def _pauses(ground: Ground) -> Sequence[Finding]:
     try:
         state = await ground.agent.page("/api/v1/pause")
-    except UnreachableError:
-        return [not_checked("whether it is paused: the agent is not reached")]
+    except UnreachableError as problem:
+        return [await ground.agent.unheard("whether it is paused", problem)]
     except UnauthenticatedError:
         text = "the agent accepts no token of this command: what only it knows is not checked"
         return [fault(text, "run this as the agent's user, or give --token one with the scope read")]

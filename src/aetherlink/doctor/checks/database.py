@@ -19,14 +19,26 @@ def looks(ground: Ground) -> Iterator[Look]:
     """The database, and the folder of backups."""
     settings = ground.settings
     where = "PostgreSQL" if settings.database_url else str(settings.data_dir / outside.DATABASE_FILE)
-    yield Look(where, lambda: aside(partial(_look, settings)))
+    yield Look(where, partial(_look, ground))
     folder = settings.data_dir / backup.FOLDER
     yield Look(str(folder), lambda: aside(lambda: [_backups(ground)]))
 
 
-def _look(settings: Settings) -> Sequence[Finding]:
-    if settings.database_url is None and not (settings.data_dir / outside.DATABASE_FILE).exists():
-        return [not_set_up("there is no database yet", "the agent makes it when it starts")]
+async def _look(ground: Ground) -> Sequence[Finding]:
+    if await aside(partial(_is_there, ground.settings)):
+        return await aside(partial(_read, ground.settings))
+    if await ground.agent.is_agent():
+        text = "there is no database here, and an agent answers: it has another data_dir, or runs elsewhere"
+        fix = "give --config the file of the agent that runs: what is said of data, database and secrets is not of it"
+        return [warning(text, fix)]
+    return [not_set_up("there is no database yet", "the agent makes it when it starts")]
+
+
+def _is_there(settings: Settings) -> bool:
+    return settings.database_url is not None or (settings.data_dir / outside.DATABASE_FILE).exists()
+
+
+def _read(settings: Settings) -> Sequence[Finding]:
     place = outside.place(settings)
     try:
         current, newest = glance.schema_at(place)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 
-from aetherlink.clients.docker_rights import EXCESSIVE, NEEDED, DockerRights, Probe
+from aetherlink.clients.docker_rights import EXCESSIVE, NEEDED, USEFUL, DockerRights, Probe
 from aetherlink.doctor.findings import Finding, fault, not_set_up, ok, warning
 from aetherlink.doctor.looking import Ground, Look
 from aetherlink.doctor.words import some
@@ -39,14 +39,16 @@ async def _look(host: str) -> Sequence[Finding]:
         try:
             version = await rights.version()
             may_list = await rights.may_list()
-            needed, excessive = await asyncio.gather(_let_through(rights, NEEDED), _let_through(rights, EXCESSIVE))
+            needed, useful, excessive = await asyncio.gather(
+                *(_let_through(rights, probes) for probes in (NEEDED, USEFUL, EXCESSIVE))
+            )
         except UnreachableError as problem:
             return [fault(str(problem), "start Docker or the proxy, give this user its socket, or mend docker.host")]
         except AetherError as problem:
             return [fault(str(problem), "mend docker.host")]
     found = ok(f"Docker {version.engine or 'of unknown version'} answers, API {version.api}")
     missing = [*([] if may_list else ["list containers"]), *(name for name in NEEDED if name not in needed)]
-    return [found, _enough(missing), _not_too_much(excessive)]
+    return [found, _enough(missing, [name for name in USEFUL if name not in useful]), _not_too_much(excessive)]
 
 
 async def _let_through(rights: DockerRights, probes: Mapping[str, Probe]) -> list[str]:
@@ -54,11 +56,13 @@ async def _let_through(rights: DockerRights, probes: Mapping[str, Probe]) -> lis
     return [name for name, is_let_through in zip(probes, said, strict=True) if is_let_through]
 
 
-def _enough(missing: Sequence[str]) -> Finding:
+def _enough(missing: Sequence[str], unhelpful: Sequence[str]) -> Finding:
+    fix = "let the proxy pass the calls of docs/how-to/act-on-containers.md"
     if missing:
-        fix = "let the proxy pass the calls of docs/how-to/act-on-containers.md"
-        return fault(f"it does not let the agent: {some(missing)}", fix)
-    return ok(f"it lets the agent list containers, and {', '.join(NEEDED)} them")
+        return fault(f"it does not let the agent: {some([*missing, *unhelpful])}", fix)
+    if unhelpful:
+        return warning(f"it lets the agent do what it has to, and not: {some(unhelpful)}", fix)
+    return ok(f"it lets the agent list containers, {', '.join([*NEEDED, *USEFUL])}; `targets` says of which")
 
 
 def _not_too_much(excessive: Sequence[str]) -> Finding:

@@ -42,8 +42,8 @@ async def _look(ground: Ground) -> Sequence[Finding]:
     query = urlencode({"limit": _LATEST, "suppressed": "false"})
     try:
         page = await ground.agent.page(f"/api/v1/alerts?{query}")
-    except UnreachableError:
-        return [not_checked("what alerts say: the agent is not reached")]
+    except UnreachableError as problem:
+        return [await ground.agent.unheard("what alerts say", problem)]
     except AetherError as problem:
         return [not_checked(f"what alerts say cannot be asked for: {problem}")]
     settings = ground.settings

@@ -1,7 +1,8 @@
-"""Whether the playbooks are sound, and in force as they stand on the disk."""
+"""Whether the playbooks are sound, in force as they stand on the disk, and what they may do, promotions included."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from aetherlink import outside
 from aetherlink.doctor.findings import Finding, fault, not_set_up, ok, warning
@@ -9,8 +10,12 @@ from aetherlink.doctor.looking import Ground, Look, aside
 from aetherlink.doctor.words import some
 from aetherlink.errors import AetherError, SettingsError
 from aetherlink.model.decisions import Mode
-from aetherlink.playbooks.book import Book
+from aetherlink.model.playbooks import Playbook
+from aetherlink.model.promotions import PromotionState
 from aetherlink.settings import Settings
+
+InForce = tuple[Playbook, Mode]
+Listed = Mapping[str, Mapping[str, Any]]
 
 
 def looks(ground: Ground) -> Iterator[Look]:
@@ -26,21 +31,54 @@ async def _look(ground: Ground) -> Sequence[Finding]:
         return [
             fault(line, "mend it: an agent goes on with what it has, and does not start like this") for line in lines
         ]
-    return [*_modes(book), *_without_target(ground.settings, book), *await _refused(ground)]
+    listed = await _listed(ground)
+    in_force = [(one, mode if listed is None else _mode_in(listed, one, mode)) for one, mode in book.in_force]
+    return [
+        *_modes(in_force, "by the files" if listed is None else "by mode"),
+        *_set_back(listed or {}),
+        *_without_target(ground.settings, in_force),
+        *await _refused(ground),
+    ]
 
 
-def _modes(book: Book) -> Iterator[Finding]:
-    acting = [(playbook, mode) for playbook, mode in book.in_force if playbook.steps]
-    counts = [f"{sum(its is mode for _, its in acting)} {mode}" for mode in Mode]
-    yield ok(f"{len(book.playbooks)} playbooks are sound; of those that act, by mode: {', '.join(counts)}")
-    if acting and all(mode is Mode.OBSERVE for _, mode in acting):
-        yield not_set_up("nothing is repaired yet: every playbook observes", "docs/how-to/allow-a-repair.md")
+async def _listed(ground: Ground) -> Listed | None:
+    """What the agent says of each, by its name: promotions are known to it alone. None: it does not say."""
+    try:
+        page = await ground.agent.page("/api/v1/playbooks")
+    except AetherError:
+        return None
+    return {str(item.get("name")): item for item in page.get("items", []) if isinstance(item, dict)}
 
 
-def _without_target(settings: Settings, book: Book) -> Iterator[Finding]:
+def _mode_in(listed: Listed, playbook: Playbook, otherwise: Mode) -> Mode:
+    """Of a file that the agent does not have (yet) the file's own mode is told."""
+    try:
+        return Mode(str(listed.get(playbook.name, {}).get("mode")))
+    except ValueError:
+        return otherwise
+
+
+def _modes(in_force: Sequence[InForce], by: str) -> Iterator[Finding]:
+    acting = [mode for playbook, mode in in_force if playbook.steps]
+    counts = [f"{acting.count(mode)} {mode}" for mode in Mode]
+    yield ok(f"{len(in_force)} playbooks are sound; of those that act, {by}: {', '.join(counts)}")
+    if acting and all(mode is Mode.OBSERVE for mode in acting):
+        known = "" if by == "by mode" else ", by the files: what was promoted is known to the agent alone"
+        yield not_set_up(f"nothing is repaired yet: every playbook observes{known}", "docs/how-to/allow-a-repair.md")
+
+
+def _set_back(listed: Listed) -> Iterator[Finding]:
+    for name, item in listed.items():
+        if item.get("promotion_state") == PromotionState.SET_BACK:
+            ended = item.get("promotion") or {}
+            text = f"the agent set playbook {name} back from {ended.get('mode')}: {ended.get('ended_because')}"
+            yield warning(text, "`aether report` shows its repairs: mend it, and promote it again")
+
+
+def _without_target(settings: Settings, in_force: Sequence[InForce]) -> Iterator[Finding]:
     """Those built in are for targets that many do not have: only what a person let act is worth a warning."""
     declared = settings.declared_targets
-    for playbook, mode in book.in_force:
+    for playbook, mode in in_force:
         named = {step.target.name for step in playbook.steps if step.target.name is not None}
         missing = sorted(named - declared.keys())
         if missing and mode is not Mode.OBSERVE:

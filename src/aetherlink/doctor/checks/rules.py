@@ -11,10 +11,8 @@ from aetherlink.doctor.findings import Finding, fault, not_checked, ok, warning
 from aetherlink.doctor.looking import Ground, Look
 from aetherlink.doctor.words import some
 from aetherlink.errors import AetherError
+from aetherlink.model.alerts import OWN_ALERTS
 from aetherlink.settings import Settings
-
-WATCHING = ("AetherAgentDown", "AetherAgentBlind")
-"""Alerts about the agent itself: they go past it."""
 
 
 def looks(ground: Ground) -> Iterator[Look]:
@@ -50,7 +48,7 @@ def _failing(rules: Sequence[Rule]) -> Iterator[Finding]:
 
 def _watched(source: SourceOptions, settings: Settings, alerting: Sequence[Rule]) -> Iterator[Finding]:
     """Who tells when the agent is down is asked of the first source only: one is enough."""
-    missing = [name for name in WATCHING if name not in {rule.name for rule in alerting}]
+    missing = [name for name in OWN_ALERTS if name not in {rule.name for rule in alerting}]
     if source.name == settings.main_source and missing:
         yield warning(
             f"nobody is told when the agent is down or blind: there is no rule {some(missing)}",

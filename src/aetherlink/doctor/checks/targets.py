@@ -10,6 +10,7 @@ from aetherlink.doctor.looking import Ground, Look
 from aetherlink.errors import AetherError, NotFoundError
 from aetherlink.executors.registry import Opened
 from aetherlink.model.actions import Observation, Target
+from aetherlink.model.decisions import Mode
 from aetherlink.settings import Settings
 
 _DEADLINE = timedelta(seconds=5)
@@ -45,7 +46,7 @@ async def _seen(opened: Opened, target: Target, settings: Settings) -> Sequence[
         return [fault(str(problem), f"start it, or mend targets.{target.name}")]
     except AetherError as problem:
         return [fault(str(problem), f"see to executor {target.executor}, or mend targets.{target.name}")]
-    return [_state(target, seen), *_protection(settings, target)]
+    return [_state(target, seen), *_reach(settings, target, seen, opened)]
 
 
 def _state(target: Target, seen: Observation) -> Finding:
@@ -60,9 +61,23 @@ def _state(target: Target, seen: Observation) -> Finding:
     return ok(text)
 
 
-def _protection(settings: Settings, target: Target) -> Iterator[Finding]:
-    why = settings.protected_targets.get(target.name)
-    if why is not None and not target.is_break_glass:
-        yield warning(
-            f"the agent never acts on it: it is {why}", "take it out of `targets`, or leave it: it is safe so"
-        )
+def _reach(settings: Settings, target: Target, seen: Observation, opened: Opened) -> Iterator[Finding]:
+    """What would be refused, as `aether check` tells it, by the agent itself or by whoever stands before the target."""
+    why = None if target.is_break_glass else settings.protected_targets.get(target.name)
+    if why is None and (found := outside.lived_on_as_seen(target, seen, settings.own_names)) is not None:
+        why = f"what the agent lives on ({found})"
+    if why is not None:
+        fix = "take it out of `targets`, or leave it: it is safe so"
+        yield warning(f"the agent never acts on it: it is {why}", fix)
+    elif seen.no_change:
+        yield _closed(target, seen.no_change)
+    elif lacks := list(outside.lacking(target, seen, opened.executor)):
+        yield not_set_up("; ".join(lacks), "docs/how-to/run-the-socket-proxy.md, and min, max and limits of the target")
+
+
+def _closed(target: Target, why: str) -> Finding:
+    """What is only to be looked at need not be opted in."""
+    text = f"every change is refused, a restart too: {why}"
+    if target.mode is Mode.OBSERVE:
+        return not_set_up(f"{text}; it is only observed anyway (targets.{target.name}.mode)")
+    return fault(text, "label its container aether.managed=true, or name it in socket_proxy.workloads of the proxy")

@@ -20,10 +20,11 @@ from aetherlink.doctor.findings import Finding, Status, fault, not_checked, ok
 from aetherlink.doctor.looking import LONGEST, Ground, Look
 from aetherlink.doctor.routing import read_routing
 from aetherlink.doctor.words import some
-from aetherlink.errors import AetherError
+from aetherlink.errors import AetherError, UnreachableError
 from aetherlink.model.alerts import TEST_ALERT, Suppression
 
 _MARK = "aether_test"
+_LIST = f"/api/v1/alerts?{urlencode({'alertname': TEST_ALERT, 'limit': 50})}"
 _LIVES = timedelta(minutes=5)
 _PAUSE = 0.2  # seconds between two looks
 _SAYS = {
@@ -67,8 +68,8 @@ def _labels(mark: str) -> dict[str, str]:
 
 
 async def _sent_round(ground: Ground, source: SourceOptions, url: str, wait: timedelta) -> Sequence[Finding]:
-    if not await ground.agent.is_reached():
-        return [not_checked("no test alert was sent: the agent is not reached, and nobody would hear it")]
+    if (problem := await _unseen(ground)) is not None:
+        return [problem]
     labels = _labels(secrets.token_hex(8))
     async with aclosing(AlertmanagerSetup(url, ground.settings.clients, connection_of(source))) as setup:
         state = await setup.state()
@@ -85,12 +86,23 @@ async def _sent_round(ground: Ground, source: SourceOptions, url: str, wait: tim
     return [_judged(found, source, took, wait, _hearing(state))]
 
 
+async def _unseen(ground: Ground) -> Finding | None:
+    """Why it could not be seen whether one arrives; people are not told of one in vain."""
+    try:
+        await ground.agent.anew(_LIST)
+    except UnreachableError as problem:
+        return await ground.agent.unheard("no test alert was sent", problem)
+    except AetherError as problem:
+        fix = "run this as the agent's user, or give --token one with the scope read"
+        return fault(f"no test alert was sent: the agent does not say whether it arrives: {problem}", fix)
+    return None
+
+
 async def _arrived(ground: Ground, labels: Mapping[str, str], wait: timedelta) -> Mapping[str, Any] | None:
     """The alert as the agent lists it; None when it does not in time. Raises AetherError."""
-    path = f"/api/v1/alerts?{urlencode({'alertname': TEST_ALERT, 'limit': 50})}"
     end = ground.clock.monotonic() + wait.total_seconds()
     while True:
-        page = await ground.agent.anew(path)
+        page = await ground.agent.anew(_LIST)
         for item in page.get("items", []):
             if item.get("labels", {}).get(_MARK) == labels[_MARK]:
                 found: Mapping[str, Any] = item

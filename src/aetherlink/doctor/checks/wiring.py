@@ -14,20 +14,19 @@ from aetherlink.clients.credentials import connection_of
 from aetherlink.clients.prometheus_setup import PrometheusSetup
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.doctor import agent_receiver
-from aetherlink.doctor.checks.rules import WATCHING
 from aetherlink.doctor.findings import Finding, fault, not_checked, ok, warning
 from aetherlink.doctor.looking import Ground, Look, aside
 from aetherlink.doctor.routing import Labels, Routing, example, read_routing
 from aetherlink.doctor.words import some
 from aetherlink.errors import AetherError
-from aetherlink.model.alerts import TEST_ALERT
+from aetherlink.model.alerts import OWN_ALERTS, TEST_ALERT
 from aetherlink.settings import Settings
 
 Probe = tuple[str, Labels]
 """What is followed, in words, and its labels."""
 
 _ANY: Probe = ("an alert that no route knows", {"alertname": "AetherProbe"})
-_KEPT_APART = frozenset({*WATCHING, TEST_ALERT})
+_KEPT_APART = frozenset({*OWN_ALERTS, TEST_ALERT})
 _FIX = "docs/how-to/connect-alertmanager.md shows the routes: the agent's first, with `continue: true`"
 _MOST_PROBES = 2000
 
@@ -36,10 +35,11 @@ def looks(ground: Ground) -> Iterator[Look]:
     """One for each Alertmanager."""
     for source in ground.settings.sources:
         for url in source.alertmanagers:
-            yield Look(f"{url} of source {source.name}", partial(_look, ground.settings, source, url))
+            yield Look(f"{url} of source {source.name}", partial(_look, ground, source, url))
 
 
-async def _look(settings: Settings, source: SourceOptions, url: str) -> Sequence[Finding]:
+async def _look(ground: Ground, source: SourceOptions, url: str) -> Sequence[Finding]:
+    settings = ground.settings
     async with aclosing(AlertmanagerSetup(url, settings.clients, connection_of(source))) as setup:
         try:
             text = (await setup.state()).config
@@ -47,7 +47,7 @@ async def _look(settings: Settings, source: SourceOptions, url: str) -> Sequence
             return [not_checked("its routes: it does not answer")]
     routing = await aside(partial(read_routing, text))
     others = {one.name for one in settings.sources} - {source.name}
-    found = agent_receiver.find(routing, source, others)
+    found = agent_receiver.find(routing, source, others, is_tried=ground.test_alert_wait is not None)
     if not found.names:
         return found.findings
     rules = await _of_rules(settings, source)
@@ -91,9 +91,11 @@ def _arriving(routing: Routing, names: frozenset[str], rules: Sequence[Probe]) -
 
 
 def _looped(routing: Routing, names: frozenset[str]) -> Iterator[Finding]:
-    looped = [name for name in WATCHING if not names.isdisjoint(routing.hearing({"alertname": name}))]
+    looped = [name for name in OWN_ALERTS if not names.isdisjoint(routing.hearing({"alertname": name}))]
     if looped:
-        fix = f'give the agent\'s route the matcher alertname!~"{"|".join(WATCHING)}", and let somebody else hear them'
+        fix = (
+            f'give the agent\'s route the matcher alertname!~"{"|".join(OWN_ALERTS)}", and let somebody else hear them'
+        )
         yield warning(f"{some(looped)} is sent to the agent, which then cannot hear it", fix)
 
 
