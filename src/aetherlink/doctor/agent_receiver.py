@@ -8,8 +8,8 @@ from aetherlink.clients.source_options import SourceOptions
 from aetherlink.doctor.findings import Finding, fault, ok, warning
 from aetherlink.doctor.routing import Receiver, Routing, Webhook
 from aetherlink.doctor.words import some
+from aetherlink.model.agent_receiver import DOOR, Delivery, delivery, source_in
 
-_DOOR = "alertmanager"
 _HOW = "docs/how-to/connect-alertmanager.md has the receiver and its two routes"
 
 
@@ -44,7 +44,7 @@ def _named(routing: Routing, source: SourceOptions, name: str, *, is_tried: bool
     if not (is_tried or any(map(_is_door, receiver.webhook_configs))):
         is_hidden = any(map(_is_hidden, receiver.webhook_configs))
         where = "" if is_hidden else some(map(_address, receiver.webhook_configs))
-        why = f"{where} is not .../{_DOOR}" if where else "its address is not shown"
+        why = f"{where} is not .../{DOOR}" if where else "its address is not shown"
         text = f"whether receiver {name} delivers to the agent is not known: {why}"
         fix = "send a test alert: --send-test-alert shows whether it arrives"
         return Found(frozenset({name}), [warning(text, fix), *_left_out(receiver)])
@@ -69,10 +69,10 @@ def _guessed(routing: Routing, source: SourceOptions) -> Found:
 def _judged(receiver: Receiver, source: SourceOptions, others: Collection[str]) -> Iterator[Finding]:
     yield ok(f"receiver {receiver.name} delivers to {some(map(_address, receiver.webhook_configs))}")
     for webhook in receiver.webhook_configs:
-        said = _source_in(webhook)
+        said = source_in(webhook.url)
         if said and said != source.name and said in others:
             text = f"receiver {receiver.name} delivers as source {said}, and this is source {source.name}"
-            yield fault(text, f"let its address end in /{_DOOR}/{source.name}")
+            yield fault(text, f"let its address end in /{DOOR}/{source.name}")
     yield from _left_out(receiver)
 
 
@@ -87,24 +87,15 @@ def _left_out(receiver: Receiver) -> Iterator[Finding]:
 
 
 def _is_hidden(webhook: Webhook) -> bool:
-    return bool(webhook.url_file) or webhook.url == "<secret>"
+    return _delivery(webhook) is Delivery.UNKNOWN
 
 
 def _is_door(webhook: Webhook) -> bool:
-    parts = _path(webhook)
-    return bool(parts) and _DOOR in parts[-2:]
+    return _delivery(webhook) is Delivery.YES
 
 
-def _source_in(webhook: Webhook) -> str:
-    parts = _path(webhook)
-    return parts[-1] if len(parts) > 1 and parts[-2] == _DOOR else ""
-
-
-def _path(webhook: Webhook) -> list[str]:
-    try:
-        return urlsplit(webhook.url).path.strip("/").split("/")
-    except ValueError:
-        return []
+def _delivery(webhook: Webhook) -> Delivery:
+    return delivery("" if webhook.url_file else webhook.url)
 
 
 def _address(webhook: Webhook) -> str:
