@@ -7,10 +7,10 @@ from typing import Any
 
 from aetherlink.adoption.yaml_lines import CannotEditError
 from aetherlink.model.agent_receiver import DOOR, Delivery, delivery, source_in
+from aetherlink.model.alerts import OWN_ALERTS
 
 NAME = "alertmanager.yml"
 RECEIVER_NAMES = ("agent", "aether-agent")
-OWN_ALERTS = ("AetherAgentDown", "AetherAgentBlind")
 _ON_OWN_ALERTS = re.compile(r"""\s*["']?alertname["']?\s*!(?:~|=)\s*["']?(?P<names>[A-Za-z|]+)["']?\s*""")
 _LIMITS = ("match", "match_re", "mute_time_intervals", "active_time_intervals", "routes")
 
