@@ -15,7 +15,6 @@ import yaml
 
 from aetherlink.adoption.receivers import (
     NAME,
-    OWN_ALERTS,
     RECEIVER_NAMES,
     Wiring,
     children_of,
@@ -37,6 +36,7 @@ from aetherlink.adoption.yaml_lines import (
     root_of,
     with_lines,
 )
+from aetherlink.model.alerts import OWN_ALERTS
 
 _STEP = 2
 
