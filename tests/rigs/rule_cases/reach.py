@@ -97,5 +97,10 @@ _LIMITS = tuple(
         says=says,
     )
 )
+_AT_THE_FLOOR = each(
+    "floor_holds",
+    "limits, which take no replica away",
+    lambda asked: _limit(aimed(asked, floor=2), Limits(512 * _MIB)),
+)
 
-CASES: tuple[Case, ...] = (*_REPLICAS, *_RELEASES, *_LIMITS)
+CASES: tuple[Case, ...] = (*_REPLICAS, *_RELEASES, *_LIMITS, *_AT_THE_FLOOR)
