@@ -107,6 +107,7 @@ class Process:
     def __init__(self, outside: Outside, settings: Settings) -> None:
         self._loop = outside.loop
         self.mortality = Mortality()
+        self.starting: asyncio.Task[Any] | None = None
         self.tasks: dict[asyncio.Task[Any], None] = {}  # in their order, so that every run is the same
         self.busy: dict[IncidentId, asyncio.Task[Any]] = {}
         self.resting: dict[IncidentId, float] = {}
@@ -144,6 +145,11 @@ class Process:
             is_vip=_mapping().is_vip,
             count=self.pipeline_metrics.action_stored,
         )
+
+    async def is_started(self) -> None:
+        """Nobody is heard before it knows what was counted."""
+        if self.starting is not None and not self.starting.done():
+            await asyncio.wait([self.starting])
 
     def begin(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[Any]:
         """Work on it beside everything else."""

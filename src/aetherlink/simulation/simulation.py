@@ -210,6 +210,7 @@ class Simulation:
         mail, count, reception = self.witness.mail, len(alerts), self._process.reception
         self._on_their_way += count
         try:
+            await self._process.is_started()
             await reception.receive(alerts, way=way)
         except (StoreError, OverloadedError):
             mail.in_doubt += count
@@ -301,7 +302,7 @@ class Simulation:
             self.witness.reborn(settings)
         process = Process(self._outside, settings)
         process.probe.sight = self._sight
-        process.begin(process.reception.start())
+        process.starting = process.begin(process.reception.start())
         return process
 
     def _settings(self) -> Settings:
