@@ -91,15 +91,17 @@ class Rig:
         now = self.clock.now()
         await self.happens(number, EventKind.RESOLVED, status=IncidentStatus.RESOLVED, resolved_at=now)
 
-    async def pass_time(self, seconds: float, channels: Sequence[ChannelName] = (CHAT, MAIL)) -> None:
-        """Let each channel look as often as it wants for so long."""
+    async def pass_time(
+        self, seconds: float, channels: Sequence[ChannelName] = (CHAT, MAIL), *, step: float = 0.05
+    ) -> None:
+        """Let each channel look as often as it wants for so long, and at most once a step."""
         end = self.clock.monotonic() + seconds
         looks = dict.fromkeys((name for name in channels if name in self.channels), self.clock.monotonic())
         while (next_at := min(looks.values())) <= end:
             self.clock.move(max(next_at - self.clock.monotonic(), 0))
             for name in [name for name, at in looks.items() if at <= self.clock.monotonic()]:
                 pause = await self.channels[name].look()
-                looks[name] = self.clock.monotonic() + max(pause, timedelta(milliseconds=50)).total_seconds()
+                looks[name] = self.clock.monotonic() + max(pause, timedelta(seconds=step)).total_seconds()
         self.clock.move(max(end - self.clock.monotonic(), 0))
 
     async def delivery(self, number: int = 1, channel: ChannelName = CHAT) -> Delivery | None:
