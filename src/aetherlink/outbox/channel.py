@@ -25,7 +25,7 @@ _log = logging.getLogger("aetherlink.outbox")
 
 _POLL = timedelta(seconds=1)
 _RETRY = timedelta(seconds=5)
-_AT_A_LOOK = 200
+_AT_A_LOOK = 100
 _GRACE = timedelta(seconds=2)  # for a notifier that does not keep to its deadline
 _OF_THE_LETTER = frozenset({Failure.REFUSED})
 
@@ -144,9 +144,10 @@ class Channel:
     async def _tell(self, delivery: Delivery) -> None:
         """One attempt: what is about to be done is stored before, and what came of it after."""
         store, clock = self._around.store, self._around.clock
-        message = await store.write(partial(self._begun, subject=delivery.subject))
-        if message is None:
+        begun = await store.write(partial(self._begun, subject=delivery.subject))
+        if begun is None:
             return
+        message, through = begun
         self._pace.spoke(clock.monotonic())
         try:
             reference = await self._said(message)
@@ -156,9 +157,7 @@ class Channel:
             self._pace.succeeded()
             self._problem = ""
             self._around.metrics.told(self._plan.name)
-            await store.write(
-                partial(self._heard, subject=delivery.subject, through=delivery.wanted, reference=reference)
-            )
+            await store.write(partial(self._heard, subject=delivery.subject, through=through, reference=reference))
 
     async def _said(self, message: Letter | Digest) -> Mapping[str, str]:
         """Raises UndeliveredError."""
@@ -178,8 +177,8 @@ class Channel:
             words = f"the notifier is broken: {type(problem).__name__}"
             raise UndeliveredError(words, failure=Failure.BROKEN, is_unsure=True) from problem
 
-    def _begun(self, transaction: Transaction, subject: str) -> Letter | Digest | None:
-        """What is told now; None where that is gone."""
+    def _begun(self, transaction: Transaction, subject: str) -> tuple[Letter | Digest, int] | None:
+        """What is told now, and through what of it is told; None where that is gone."""
         stored = transaction.deliveries.get(subject, self._plan.name)
         if stored is None:
             return None
@@ -192,7 +191,7 @@ class Channel:
             transaction.deliveries.put(replace(stored, state=DeliveryState.TOLD, due_at=None, asks=0))
             return None
         transaction.deliveries.put(begun)
-        return message
+        return message, begun.wanted
 
     def _heard(self, transaction: Transaction, subject: str, through: int, reference: Mapping[str, str]) -> None:
         stored = transaction.deliveries.get(subject, self._plan.name)

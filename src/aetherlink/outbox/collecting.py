@@ -17,8 +17,8 @@ from aetherlink.outbox import storm
 from aetherlink.outbox.routes import Routing
 from aetherlink.ports import Transaction
 
-AT_ONCE = 500
-"""Entries filed in one transaction."""
+AT_ONCE = 50
+"""Entries filed in one transaction: few, for who acts must not wait for the writer."""
 
 _AT_ONCE_TOLD = frozenset({EventKind.APPROVAL_ASKED, EventKind.ESCALATED})
 _IN_PASSING = frozenset(

@@ -69,3 +69,15 @@ async def test_a_request_that_nobody_waits_for_any_more_goes_nowhere(rig: Rig) -
     await rig.pass_time(120)
 
     assert rig.notifiers[MAIL].letters == []
+
+
+async def test_what_is_asked_while_the_next_channel_speaks_is_told_once(rig: Rig) -> None:
+    """The row may want more than it did when it was found due: all that the letter holds counts as told."""
+    rig.notifiers[CHAT].problems = [UndeliveredError("away", failure=Failure.UNREACHABLE)] * 1000
+    await asked(rig)
+    await rig.pass_time(120)
+    await rig.happens(1, EventKind.APPROVED, stage=Stage.ACT)
+    await rig.pass_time(60)
+
+    told = [one.sequence for letter in rig.notifiers[MAIL].letters for one in letter.entries]
+    assert told == sorted(set(told)) == [1, 2, 3]
