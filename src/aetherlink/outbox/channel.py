@@ -133,7 +133,9 @@ class Channel:
         store, now = self._around.store, self._around.clock.now()
         lowest = VIP_CRITICAL if self._plan.is_quiet(now) else LOWEST_PRIORITY
         due = await store.read(partial(self._looked_up, now=now, lowest=lowest))
-        while self._notifier.collapses and (many := storm.too_many(due, self._plan)):
+        above = self._plan.digest_above
+        while self._notifier.collapses and (many := storm.too_many(due, above)):
+            above = 0  # the rest of them belongs to the same storm
             await store.write(partial(storm.gather, found=many, plan=self._plan, ids=self._around.ids, now=now))
             due = await store.read(partial(self._looked_up, now=now, lowest=lowest))
         return due

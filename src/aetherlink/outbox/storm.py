@@ -13,12 +13,12 @@ _OPEN_FOR = timedelta(minutes=10)  # what comes later is another storm
 _BETWEEN = timedelta(seconds=30)  # in which a digest gathers what has changed
 
 
-def too_many(due: Sequence[Delivery], plan: ChannelPlan) -> list[Delivery]:
-    """Those that one digest tells of; none where they are few. A person who is asked, or a VIP's, is told of alone."""
+def too_many(due: Sequence[Delivery], above: int) -> list[Delivery]:
+    """Those that one digest tells of; none where they are no more than `above`. A person who is asked, or a VIP's, is told of alone."""
     new = [
         one for one in due if one.is_unheard_of and not one.is_digest and not one.asks and one.priority > VIP_CRITICAL
     ]
-    return new if len(new) > plan.digest_above else []
+    return new if len(new) > above else []
 
 
 def gather(transaction: Transaction, found: Sequence[Delivery], plan: ChannelPlan, ids: Ids, now: datetime) -> None:
