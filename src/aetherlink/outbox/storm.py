@@ -14,7 +14,10 @@ _BETWEEN = timedelta(seconds=30)  # in which a digest gathers what has changed
 
 
 def too_many(due: Sequence[Delivery], above: int) -> list[Delivery]:
-    """Those that one digest tells of; none where they are no more than `above`. A person who is asked, or a VIP's, is told of alone."""
+    """Those that one digest tells of; none where they are no more than `above`.
+
+    What a person is asked, and what is critical for a VIP, is told alone.
+    """
     new = [
         one for one in due if one.is_unheard_of and not one.is_digest and not one.asks and one.priority > VIP_CRITICAL
     ]
