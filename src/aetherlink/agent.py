@@ -70,6 +70,7 @@ from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
 from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
 from aetherlink.store.retention import Retention, RetentionMetrics, kinds
+from aetherlink.voice import Ground, Voice
 
 VERSION = version_of("aetherlink")
 GRACE = timedelta(seconds=10)  # for what runs when the end is asked for
@@ -138,6 +139,7 @@ class Agent:
         self._oversized = self._size_watch()
         self.asgi = self._front()
         self._reconcilers = self._reconciliation()
+        self._voice = Voice(settings, Ground(self.store, self._clock, self._ids, self.registry))
 
     async def start(self) -> None:
         """Start every room; what was started is stopped again when a later one fails."""
@@ -167,6 +169,7 @@ class Agent:
             self._cleanups.append((f"finder of {self._finder.finder.executor}", self._finder.aclose))
         await asyncio.to_thread(self.store.open)
         self._cleanups.append(("store", lambda: asyncio.to_thread(self.store.close)))
+        await self._voice.begin()
         await self._anchoring.start()
         self._cleanups.append(("anchors", self._anchoring.stop))
         await self._tokens.reload()
@@ -177,6 +180,8 @@ class Agent:
         self._cleanups.append(("heartbeats", self._heartbeats.stop))
         self._silences.start()
         self._cleanups.append(("silences", self._silences.stop))
+        self._voice.start()
+        self._cleanups.append(("voice", self._voice.stop))
         self._runner.start()
         self._cleanups.append(("pipeline", lambda: self._runner.stop(grace=GRACE)))
         for name, room in self._watches().items():

@@ -7,6 +7,7 @@
         NotSentError                   no connection: the request certainly did not arrive
       AnswerError                      it answered, and the answer cannot be used
         RejectedError                  it refused the request and said why
+      UndeliveredError                 a message was not heard, or nobody knows whether it was
       NotFoundError, ConflictError     what was asked for is not there, or is not so any more
       GoneError                        it was there, and its time is over
       UnauthenticatedError, ForbiddenError
@@ -61,6 +62,20 @@ class RejectedError(AnswerError):
         super().__init__(message)
         self.status = status
         self.kind = kind
+
+
+class UndeliveredError(AetherError):
+    """It could not be told.
+
+    `failure` is a word of model.deliveries.Failure. `is_unsure`: it may have been heard all the same. `wait` is for how
+    many seconds the other side wants to be left alone, where it said so.
+    """
+
+    def __init__(self, message: str, *, failure: str, is_unsure: bool = False, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.failure = failure
+        self.is_unsure = is_unsure
+        self.wait = wait
 
 
 class NotFoundError(AetherError):

@@ -40,6 +40,7 @@ from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
 from aetherlink.model.pauses import scope_problem
 from aetherlink.model.windows import Window
+from aetherlink.notify_options import NotifyOptions
 from aetherlink.pausing.freeze_options import FreezeOptions
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.playbooks import form_problems, strict_yaml
@@ -191,6 +192,7 @@ class Settings(BaseSettings):
     heartbeat: HeartbeatOptions = Field(default=HeartbeatOptions(), description="The alert that always fires.")
     labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")
     approvals: ApprovalOptions = Field(default=ApprovalOptions(), description="Who may approve what, for how long.")
+    notify: NotifyOptions = Field(default=NotifyOptions(), description="Who is told of incidents, and how.")
     pipeline: PipelineOptions = Field(default=PipelineOptions(), description="How patient the pipeline is.")
     promotions: PromotionOptions = Field(
         default=PromotionOptions(), description="When a promoted playbook is set back by itself."

@@ -3,7 +3,7 @@
 Each one passes the same contract suite as the real thing, as far as there is one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from aetherlink.errors import NotFoundError
@@ -22,6 +22,7 @@ from aetherlink.model.actions import (
     Wish,
 )
 from aetherlink.model.decisions import Evidence, EvidenceStatus
+from aetherlink.model.deliveries import Digest, Letter
 from aetherlink.model.ids import SourceName, TargetName
 
 _LIMITS = Limits(256 * 2**20, CPU // 2)
@@ -121,3 +122,34 @@ class MemoryExecutor:
 def fixed_key(_is_in_use: bool) -> Key:
     """The same key for every database."""
     return Key(bytes(KEY_BYTES))
+
+
+class RecordingNotifier:
+    """A notifier that remembers what it was told, and fails as it is told to; each problem is raised once."""
+
+    collapses = True
+
+    def __init__(self) -> None:
+        self.letters: list[Letter] = []
+        self.digests: list[Digest] = []
+        self.problems: list[Exception] = []
+
+    async def tell(self, letter: Letter, *, deadline: timedelta) -> Mapping[str, str]:  # noqa: ARG002 - the port's signature
+        """Remember the letter; its reference is the incident's id."""
+        self._fail()
+        self.letters.append(letter)
+        return {"id": letter.incident.id}
+
+    async def sum_up(self, digest: Digest, *, deadline: timedelta) -> Mapping[str, str]:  # noqa: ARG002 - the port's signature
+        """Remember the digest."""
+        self._fail()
+        self.digests.append(digest)
+        return {"id": digest.id}
+
+    async def check(self, *, deadline: timedelta) -> str:  # noqa: ARG002 - the port's signature
+        """Nobody's account."""
+        return "nobody"
+
+    def _fail(self) -> None:
+        if self.problems:
+            raise self.problems.pop(0)

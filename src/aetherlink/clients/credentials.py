@@ -45,6 +45,16 @@ def read_bearer_token(path: Path) -> str:
     return token.decode("ascii")
 
 
+def read_secret(path: Path, setting: str) -> str:
+    """The secret in the file, one line; `setting` names it. Raises SettingsError, which never shows what is in it."""
+    secret = _read(path, setting, "the secret").strip()
+    if len(secret) > _LARGEST or _TOKEN.fullmatch(secret) is None:
+        raise SettingsError(
+            f"{setting} {path} holds no secret: one line of printable ASCII without spaces, {_LARGEST} bytes at most"
+        )
+    return secret.decode("ascii")
+
+
 def read_password(path: Path) -> str:
     """The password in the file, one line. Raises SettingsError that names the file and never what is in it."""
     password = _read(path, "password_file", "the password").rstrip(b"\r\n")

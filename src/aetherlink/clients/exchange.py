@@ -33,13 +33,15 @@ _HOST = re.compile(r"[^\s%/]+")
 class Answer:
     """What came back, whole: the body is complete and within the bound. Never a redirect.
 
-    `date` is the other side's own time as it wrote it, empty when it did not.
+    `date` is the other side's own time as it wrote it, `retry_after` when it wants the next request; empty when it did
+    not say.
     """
 
     status: int
     content_type: str
     body: bytes
     date: str = ""
+    retry_after: str = ""
 
     @property
     def is_success(self) -> bool:
@@ -94,17 +96,18 @@ class Exchange:
         deadline: timedelta | None = None,
         content: bytes | None = None,
         content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
     ) -> Answer:
         """Send one request and read its whole answer. Deadline and bound are the options' when none are given.
 
         Raises NotSentError (nothing arrived there), DeadlineError, UnreachableError or AnswerError.
         """
-        headers = {"content-type": content_type} if content is not None else {}
+        sent = {**(headers or {}), **({"content-type": content_type} if content is not None else {})}
         async with (
             self._within(deadline or self._options.deadline, f"{method} {path} at {self.address}"),
             self._slots,
-            self._sent(method, path, content, headers) as response,
+            self._sent(method, path, content, sent) as response,
         ):
             return await self._read(response, path, max_bytes or self._options.max_bytes)
 
@@ -194,7 +197,13 @@ class Exchange:
                     "max_bytes"
                 )
         headers = response.headers
-        return Answer(response.status_code, headers.get("content-type", ""), bytes(body), headers.get("date", ""))
+        return Answer(
+            response.status_code,
+            headers.get("content-type", ""),
+            bytes(body),
+            headers.get("date", ""),
+            headers.get("retry-after", ""),
+        )
 
     def _late(self, what: str, limit: timedelta) -> str:
         waiting = f", {self._options.in_flight} requests at a time being allowed" if self._slots.locked() else ""

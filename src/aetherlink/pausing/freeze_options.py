@@ -10,8 +10,8 @@ from aetherlink.lib.option_types import Name
 from aetherlink.model.pauses import EVERYTHING
 from aetherlink.model.windows import SingleWindow, WeeklyWindow, Window
 
-_Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-_DAYS: tuple[_Day, ...] = get_args(_Day)
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = get_args(Day)
 _LENGTH = len("22:00")
 
 
@@ -44,7 +44,7 @@ class FreezeOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name = Field(description="What people read when a change is refused by it.")
-    days: tuple[_Day, ...] = Field(default=_DAYS, min_length=1, description="On which days it begins.")
+    days: tuple[Day, ...] = Field(default=DAYS, min_length=1, description="On which days it begins.")
     from_: TimeOfDay | None = Field(
         default=None, alias="from", description='When it begins on these days, in quotes: `"22:00"`.'
     )
@@ -80,5 +80,5 @@ class FreezeOptions(BaseModel):
         if self.start is not None and self.end is not None:
             return SingleWindow(self.name, self.start.astimezone(UTC), self.end.astimezone(UTC), self.scope)
         zone = self.timezone if isinstance(self.timezone, ZoneInfo) else ZoneInfo(self.timezone)
-        days = frozenset(map(_DAYS.index, self.days))
+        days = frozenset(map(DAYS.index, self.days))
         return WeeklyWindow(self.name, days, self.from_ or time.min, self.to or time.min, zone, self.scope)

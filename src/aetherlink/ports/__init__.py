@@ -3,7 +3,7 @@
 Whoever needs one imports it from here.
 """
 
-from aetherlink.ports.outside import Clock, Executor, Ids, Probe, QueryClient, ReadyClient, TargetFinder
+from aetherlink.ports.outside import Clock, Executor, Ids, Notifier, Probe, QueryClient, ReadyClient, TargetFinder
 from aetherlink.ports.rooms import (
     AlertSink,
     AnchorView,
@@ -31,6 +31,7 @@ from aetherlink.ports.store import (
     AlertRows,
     AuditView,
     BrakeRows,
+    DeliveryRows,
     HealthRows,
     IncidentRows,
     JournalRows,
@@ -57,6 +58,7 @@ __all__ = [
     "BrakeRows",
     "Clock",
     "Decider",
+    "DeliveryRows",
     "DiskSink",
     "Executor",
     "HealthRows",
@@ -68,6 +70,7 @@ __all__ = [
     "JournalRows",
     "LedgerRows",
     "LedgerView",
+    "Notifier",
     "OutsidePause",
     "OversizedSink",
     "PauseRows",

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from aetherlink.model.actions import Observation, Outcome, Target, Verb, Wish
 from aetherlink.model.decisions import Evidence
+from aetherlink.model.deliveries import Digest, Letter
 from aetherlink.model.findings import Finding
 from aetherlink.model.ids import SourceName
 from aetherlink.model.queries import QueryAnswer
@@ -85,4 +86,29 @@ class TargetFinder(Protocol):
 
         Raises UnreachableError, NotFoundError or AnswerError when it could not look.
         """
+        ...
+
+
+class Notifier(Protocol):
+    """Voice: tells one channel of the outside how an incident stands.
+
+    What cannot be told raises UndeliveredError, whose message holds no secret. Every text of a letter came from
+    outside: nothing in it may ping, link or fake anything there.
+    """
+
+    @property
+    def collapses(self) -> bool:
+        """Whether in a storm one digest takes the place of many messages."""
+        ...
+
+    async def tell(self, letter: Letter, *, deadline: timedelta) -> Mapping[str, str]:
+        """Tell it; the reference by which the next letter of the incident changes what was told. Never told twice."""
+        ...
+
+    async def sum_up(self, digest: Digest, *, deadline: timedelta) -> Mapping[str, str]:
+        """Tell of many at once; as `tell`."""
+        ...
+
+    async def check(self, *, deadline: timedelta) -> str:
+        """Whose account this is, in words, without telling anybody anything."""
         ...

@@ -12,8 +12,9 @@ from aetherlink.model.actions import Action, ActionFilter, Started
 from aetherlink.model.alerts import Alert, AlertFilter, Episode, Standing, StoredAlert
 from aetherlink.model.audit import AuditRow, ChainState, HeadRow
 from aetherlink.model.brakes import Brake
+from aetherlink.model.deliveries import ChannelState, Delivery, DeliveryState, DigestCounts
 from aetherlink.model.health import HealthReading
-from aetherlink.model.ids import ActionId, Fingerprint, IncidentId, PlaybookName, SourceName, TargetName
+from aetherlink.model.ids import ActionId, ChannelName, Fingerprint, IncidentId, PlaybookName, SourceName, TargetName
 from aetherlink.model.incidents import Due, Incident, IncidentFilter, IncidentHead
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
@@ -163,6 +164,10 @@ class IncidentRows(Protocol):
 
     def timeline(self, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
         """Entries in order, those with a sequence above `after`."""
+        ...
+
+    def entries_after(self, number: int, *, limit: int) -> list[StoredEntry]:
+        """Entries of all incidents in the order of their numbers, those above `number`."""
         ...
 
     def chain_state(self, incident_id: IncidentId, *, most: int) -> ChainState:
@@ -360,6 +365,59 @@ class JournalRows(Protocol):
         ...
 
 
+class DeliveryRows(Protocol):
+    """What each channel was told, inside one transaction."""
+
+    def cursor(self, channel: ChannelName) -> int | None:
+        """The number of the last timeline entry that was looked at for the channel; None: it is new."""
+        ...
+
+    def set_cursor(self, channel: ChannelName, number: int) -> None: ...
+    def get(self, subject: str, channel: ChannelName) -> Delivery | None: ...
+    def put(self, delivery: Delivery) -> None: ...
+
+    def of(self, subject: str) -> list[Delivery]:
+        """Those of every channel, by channel."""
+        ...
+
+    def due(self, channel: ChannelName, now: datetime, *, limit: int, lowest_priority: int = ...) -> list[Delivery]:
+        """Those whose timer is due: what asks a person first, then the most urgent, then who has waited longest.
+
+        Only those that are at least as urgent as `lowest_priority`.
+        """
+        ...
+
+    def next_due(self, channel: ChannelName) -> datetime | None:
+        """The earliest timer."""
+        ...
+
+    def unheard_requests(self, channel: ChannelName, since: datetime, *, limit: int) -> list[Delivery]:
+        """Those with an approval request that is untold since this instant or before, given up ones too."""
+        ...
+
+    def open_digest(self, channel: ChannelName, began_after: datetime) -> Delivery | None:
+        """The newest digest of the channel that began after this instant."""
+        ...
+
+    def digest_counts(self, digest: str, channel: ChannelName, *, most: int) -> DigestCounts:
+        """How its incidents stand; the most urgent, so many at most."""
+        ...
+
+    def page(
+        self, *, limit: int, before: str | None, channel: ChannelName | None = None, state: DeliveryState | None = None
+    ) -> tuple[list[Delivery], str | None]:
+        """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        ...
+
+    def states(self) -> list[ChannelState]:
+        """How every channel stands, those that are not set up any more too, by name."""
+        ...
+
+    def prune(self, before: datetime, *, limit: int) -> int:
+        """Forget those with nothing left to tell whose last entry is older. Returns how many went."""
+        ...
+
+
 class Transaction(Protocol):
     """Every aggregate, inside one transaction."""
 
@@ -389,6 +447,8 @@ class Transaction(Protocol):
     def ledger(self) -> LedgerRows: ...
     @property
     def journal(self) -> JournalRows: ...
+    @property
+    def deliveries(self) -> DeliveryRows: ...
 
 
 class Store(Protocol):

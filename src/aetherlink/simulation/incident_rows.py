@@ -153,6 +153,11 @@ class MemoryIncidentRows:
         entries = self._table.timelines.get(incident_id, ())
         return [one for one in entries if one.sequence > after][:limit]
 
+    def entries_after(self, number: int, *, limit: int) -> list[StoredEntry]:
+        """See ports.IncidentRows."""
+        later = (one for of_it in self._table.timelines.values() for one in of_it if one.number > number)
+        return sorted(later, key=lambda one: one.number)[:limit]
+
     def chain_state(self, incident_id: IncidentId, *, most: int) -> ChainState:
         """Nobody but this process can change them."""
         count = len(self.timeline(incident_id, limit=most + 1, after=0))

@@ -13,6 +13,7 @@ from aetherlink.errors import AetherError, UnfitError
 from aetherlink.model.ids import ActionId, IncidentId
 from aetherlink.ports import Transaction
 from aetherlink.simulation.alert_rows import AlertTable, MemoryAlertRows
+from aetherlink.simulation.delivery_rows import DeliveryTable, MemoryDeliveryRows
 from aetherlink.simulation.incident_rows import IncidentTable, MemoryIncidentRows
 from aetherlink.simulation.record_rows import (
     MemoryActionRows,
@@ -40,6 +41,7 @@ class Tables:
     alerts: AlertTable = field(default_factory=AlertTable)
     incidents: IncidentTable = field(default_factory=IncidentTable)
     records: RecordTables = field(default_factory=RecordTables)
+    deliveries: DeliveryTable = field(default_factory=DeliveryTable)
 
 
 class Changed(NamedTuple):
@@ -135,6 +137,11 @@ class MemoryTransaction:
     def journal(self) -> MemoryJournalRows:
         """The bodies as they came."""
         return MemoryJournalRows(self._tables.records.journal, self._undo)
+
+    @cached_property
+    def deliveries(self) -> MemoryDeliveryRows:
+        """What each channel was told."""
+        return MemoryDeliveryRows(self._tables.deliveries, self._undo, self._tables.incidents.rows)
 
 
 class MemoryStore:

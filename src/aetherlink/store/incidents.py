@@ -97,7 +97,7 @@ class SqlIncidentRows:
     def get(self, incident_id: IncidentId) -> Incident | None:
         """The incident, or None."""
         row = _GET.first(self._connection, {_ITS_ID: incident_id})
-        return None if row is None else _incident(row)
+        return None if row is None else incident_of(row)
 
     def open_by_key(self, key: str) -> Incident | None:
         """The open incident with this identity."""
@@ -125,13 +125,13 @@ class SqlIncidentRows:
             .limit(1)
         )
         row = self._connection.execute(query).first()
-        return None if row is None else _incident(row)
+        return None if row is None else incident_of(row)
 
     def latest_by_key(self, key: str) -> Incident | None:
         """The newest incident with this identity, open or not."""
         query = sa.select(incidents).where(incidents.c.key == key).order_by(incidents.c.id.desc()).limit(1)
         row = self._connection.execute(query).first()
-        return None if row is None else _incident(row)
+        return None if row is None else incident_of(row)
 
     def insert(self, incident: Incident, entries: Sequence[Entry]) -> None:
         """Store a new incident with its first timeline entries."""
@@ -237,7 +237,7 @@ class SqlIncidentRows:
     def given_up(self, *, limit: int, before: IncidentId | None = None) -> list[Incident]:
         """See ports.IncidentRows."""
         query = _GIVEN_UP if before is None else _GIVEN_UP.where(incidents.c.id < before)
-        return [_incident(row) for row in self._connection.execute(query, {"most": limit})]
+        return [incident_of(row) for row in self._connection.execute(query, {"most": limit})]
 
     def page(
         self, *, limit: int, before: str | None, only: IncidentFilter = _NO_FILTER
@@ -247,7 +247,7 @@ class SqlIncidentRows:
         found, cursor = rows.bounded_page(
             self._connection, incidents.c.id, fits, most=_MOST_READ, limit=limit, before=before
         )
-        return [_incident(row) for row in found], cursor
+        return [incident_of(row) for row in found], cursor
 
     def open_services(self, among: Collection[str]) -> frozenset[str]:
         """See ports.IncidentRows."""
@@ -258,13 +258,17 @@ class SqlIncidentRows:
         """How many are open, by severity."""
         return {row.severity: row.open for row in _BY_SEVERITY.all(self._connection)}
 
+    def entries_after(self, number: int, *, limit: int) -> list[StoredEntry]:
+        """See ports.IncidentRows."""
+        return timeline.after(self._connection, number, limit=limit)
+
     def prune(self, before: datetime, *, limit: int) -> int:
         """Empty the timelines of incidents that were closed before this instant. Returns how many incidents."""
         return pruning.prune(self._connection, self._layer.chain, before, limit=limit)
 
     def _one(self, condition: sa.ColumnElement[bool]) -> Incident | None:
         row = self._connection.execute(sa.select(incidents).where(condition)).first()
-        return None if row is None else _incident(row)
+        return None if row is None else incident_of(row)
 
 
 def _of_services(connection: sa.Connection, services: Sequence[str]) -> Iterator[str]:
@@ -351,7 +355,8 @@ def _values(incident: Incident) -> dict[str, object]:
     }
 
 
-def _incident(row: Any) -> Incident:
+def incident_of(row: Any) -> Incident:
+    """The incident of a row of its table."""
     values = row._asdict()
     for name in _NOT_OF_THE_MODEL:
         del values[name]

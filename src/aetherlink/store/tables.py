@@ -29,6 +29,9 @@ _MaybeJson = sa.JSON(none_as_null=True)
 _OPEN = sa.text("status = 'open'")
 _RUNNING = sa.text("state = 'running'")
 _OF_PLAYBOOK = sa.text("playbook IS NOT NULL")
+_DUE = sa.text("due_at IS NOT NULL")
+_ASKING = sa.text("asks > 0")
+_DIGESTED = sa.text("digest <> ''")
 
 alerts = sa.Table(  # one row an episode: an alert that fires anew is a new row
     "alerts",
@@ -267,4 +270,38 @@ agent_state = sa.Table(  # single facts of the agent as a whole, by name
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
+)
+
+channels = sa.Table(  # how far each channel has looked through the timelines: the number of the last entry
+    "channels",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("cursor", sa.BigInteger, nullable=False),
+)
+
+deliveries = sa.Table(  # what a channel was told of an incident, or of a digest; one row each (model.deliveries)
+    "deliveries",
+    metadata,
+    sa.Column("id", _Row, primary_key=True),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("wanted", sa.Integer, nullable=False),
+    sa.Column("told", sa.Integer, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("began_at", Instant, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("is_unsure", sa.Boolean, nullable=False),
+    sa.Column("asks", sa.Integer, nullable=False),
+    sa.Column("reference", sa.JSON, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("failure", sa.Text, nullable=False),
+    sa.Column("problem", sa.Text, nullable=False),
+    sa.UniqueConstraint("subject", "channel", name="deliveries_subject"),
+    sa.Index("deliveries_due", "channel", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
+    sa.Index("deliveries_asking", "channel", "since", sqlite_where=_ASKING, postgresql_where=_ASKING),
+    sa.Index("deliveries_digested", "digest", "channel", sqlite_where=_DIGESTED, postgresql_where=_DIGESTED),
+    sa.Index("deliveries_states", "channel", "state"),
 )

@@ -12,9 +12,16 @@ from aetherlink.lib.plain_text import plain
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
 from aetherlink.store.layer import Layer
+from aetherlink.store.prepared import Prepared
 from aetherlink.store.statements import insert_rows, micros, update_rows
 from aetherlink.store.tables import incidents, timeline
 
+_AFTER = Prepared(
+    sa.select(timeline)
+    .where(timeline.c.number > sa.bindparam("above"))
+    .order_by(timeline.c.number)
+    .limit(sa.bindparam("most"))
+)
 _to_json = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -83,6 +90,11 @@ def page(connection: sa.Connection, incident_id: IncidentId, *, limit: int, afte
     return [_entry(row) for row in connection.execute(query)]
 
 
+def after(connection: sa.Connection, number: int, *, limit: int) -> list[StoredEntry]:
+    """Entries of all incidents in the order of their numbers, those above `number`."""
+    return [_entry(row) for row in _AFTER.all(connection, {"above": number, "most": limit})]
+
+
 def latest(
     connection: sa.Connection, incident_id: IncidentId, *, limit: int, kind: EventKind | None = None
 ) -> list[StoredEntry]:
@@ -94,7 +106,7 @@ def latest(
     return [_entry(row) for row in connection.execute(query)]
 
 
-def _entry(row: sa.Row[Any]) -> StoredEntry:
+def _entry(row: Any) -> StoredEntry:
     facts = msgspec.json.decode(row.facts) if row.facts else {}
     entry = Entry(kind=EventKind(row.kind), at=row.at, text=row.text, facts=facts)
     return StoredEntry(IncidentId(row.incident_id), row.sequence, entry, row.number, row.hash)

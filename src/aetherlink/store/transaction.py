@@ -5,6 +5,7 @@ from functools import cached_property
 from aetherlink.store.actions import SqlActionRows
 from aetherlink.store.alerts import SqlAlertRows
 from aetherlink.store.brakes import SqlBrakeRows
+from aetherlink.store.deliveries import SqlDeliveryRows
 from aetherlink.store.health_readings import SqlHealthRows
 from aetherlink.store.incidents import SqlIncidentRows
 from aetherlink.store.journal import SqlJournalRows
@@ -88,3 +89,8 @@ class SqlTransaction:
     def journal(self) -> SqlJournalRows:
         """The bodies as they came."""
         return SqlJournalRows(self._layer)
+
+    @cached_property
+    def deliveries(self) -> SqlDeliveryRows:
+        """What each channel was told."""
+        return SqlDeliveryRows(self._layer.connection)

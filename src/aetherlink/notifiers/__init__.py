@@ -1,0 +1,1 @@
+"""Voice: one file for each way to tell somebody."""

@@ -1,0 +1,30 @@
+"""What an HTTP status says about a message: whether it was heard, and whether to try again."""
+
+from aetherlink.errors import DeadlineError, NotSentError, UndeliveredError, UnreachableError
+from aetherlink.model.deliveries import Failure
+
+_TOO_MANY = 429
+_LATER = frozenset({408, 425})
+_NOT_ALLOWED = frozenset({401, 403})
+_SERVER = 500
+_OK = range(200, 300)
+
+
+def check(status: int, what: str, *, wait: float | None = None) -> None:
+    """Raises UndeliveredError where the status is no success; `what` names the request and its answer, no secrets."""
+    if status in _OK:
+        return
+    words = f"{what} answered {status}"
+    if status == _TOO_MANY:
+        raise UndeliveredError(words, failure=Failure.RATE_LIMITED, wait=wait)
+    if status in _NOT_ALLOWED:
+        raise UndeliveredError(words, failure=Failure.AUTH)
+    if status >= _SERVER or status in _LATER:
+        raise UndeliveredError(words, failure=Failure.SERVER, is_unsure=status >= _SERVER, wait=wait)
+    raise UndeliveredError(words, failure=Failure.REFUSED)
+
+
+def undelivered(problem: UnreachableError) -> UndeliveredError:
+    """What an exchange that broke off says about a message: it may have been heard, unless nothing was sent."""
+    failure = Failure.DEADLINE if isinstance(problem, DeadlineError) else Failure.UNREACHABLE
+    return UndeliveredError(str(problem), failure=failure, is_unsure=not isinstance(problem, NotSentError))

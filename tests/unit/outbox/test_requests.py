@@ -1,0 +1,83 @@
+"""An approval request that a channel cannot deliver goes to the next one, once."""
+
+import pytest
+
+from aetherlink.errors import UndeliveredError
+from aetherlink.model.deliveries import Failure
+from aetherlink.model.incidents import Stage
+from aetherlink.model.timeline import EventKind
+from aetherlink.outbox.plan import ChannelPlan, RequestPlan
+from aetherlink.outbox.routes import Route, Routing
+from aetherlink.simulation.memory_store import MemoryStore
+from aetherlink.testing import ManualClock
+from rigs.outbox import CHAT, MAIL, Rig
+
+
+@pytest.fixture
+async def rig() -> Rig:
+    """Incidents go to chat only; requests to mail after a minute."""
+    made = Rig(
+        MemoryStore(),
+        ManualClock(),
+        {CHAT: ChannelPlan(CHAT), MAIL: ChannelPlan(MAIL)},
+        routing=Routing((Route((CHAT,)),)),
+        requests=RequestPlan((CHAT, MAIL)),
+    )
+    await made.start()
+    return made
+
+
+async def asked(rig: Rig) -> None:
+    await rig.opened()
+    await rig.happens(1, EventKind.APPROVAL_ASKED, stage=Stage.APPROVE)
+
+
+async def test_the_next_channel_is_asked_after_a_minute_and_hears_all_of_it(rig: Rig) -> None:
+    rig.notifiers[CHAT].problems = [UndeliveredError("away", failure=Failure.UNREACHABLE)] * 1000
+    await asked(rig)
+    await rig.pass_time(59)
+    assert rig.notifiers[MAIL].letters == []
+    await rig.pass_time(10)
+
+    [letter] = rig.notifiers[MAIL].letters
+    assert [one.entry.kind for one in letter.entries] == [EventKind.OPENED, EventKind.APPROVAL_ASKED]
+    await rig.pass_time(600)
+    assert len(rig.notifiers[MAIL].letters) == 1
+
+
+async def test_a_request_that_was_heard_goes_nowhere_else(rig: Rig) -> None:
+    await asked(rig)
+    await rig.pass_time(300)
+
+    assert len(rig.notifiers[CHAT].letters) == 1
+    assert rig.notifiers[MAIL].letters == []
+
+
+async def test_a_refused_request_goes_on_too(rig: Rig) -> None:
+    rig.notifiers[CHAT].problems = [UndeliveredError("no such room", failure=Failure.REFUSED)]
+    await asked(rig)
+    await rig.pass_time(70)
+
+    assert len(rig.notifiers[MAIL].letters) == 1
+
+
+async def test_a_request_that_nobody_waits_for_any_more_goes_nowhere(rig: Rig) -> None:
+    rig.notifiers[CHAT].problems = [UndeliveredError("away", failure=Failure.UNREACHABLE)] * 1000
+    await asked(rig)
+    await rig.pass_time(30)
+    await rig.happens(1, EventKind.EXPIRED, stage=Stage.WATCH)
+    await rig.pass_time(120)
+
+    assert rig.notifiers[MAIL].letters == []
+
+
+async def test_what_is_asked_while_the_next_channel_speaks_is_told_once(rig: Rig) -> None:
+    """The row may want more than it did when it was found due: all that the letter holds counts as told."""
+    rig.notifiers[CHAT].problems = [UndeliveredError("away", failure=Failure.UNREACHABLE)] * 1000
+    await asked(rig)
+    await rig.pass_time(120)
+    await rig.happens(1, EventKind.APPROVED, stage=Stage.ACT)
+    await rig.pass_time(60)
+
+    told = [one.sequence for letter in rig.notifiers[MAIL].letters for one in letter.entries]
+    assert told == sorted(set(told)) == [1, 2, 3]
