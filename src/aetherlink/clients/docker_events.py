@@ -24,9 +24,11 @@ SILENCE = timedelta(seconds=60)
 """After which a stream is asked for anew: it may be that nothing happens, and that nothing arrives."""
 
 _LIFE = timedelta(minutes=10)  # of one stream, whatever comes: proxies end them, and so does this side
-_STREAM_BYTES = 8 * 1024 * 1024
+_STREAM_BYTES = 2 * 1024 * 1024  # then it is asked for anew
+_ANSWER_BYTES = 8 * 1024 * 1024
+_NAP_SECONDS, _NAP_BYTES, _NAP_PIECES = 0.01, 64 * 1024, 64  # a flood leaves the others room
 _LINE_BYTES = 256 * 1024  # each carries all labels of its container
-_OPTIONS = ClientOptions(deadline=timedelta(seconds=15), in_flight=4, max_bytes=_STREAM_BYTES)
+_OPTIONS = ClientOptions(deadline=timedelta(seconds=15), in_flight=4, max_bytes=_ANSWER_BYTES)
 _ACTIONS = ("kill", "die", "stop", "destroy")  # those of health checks are left out by the daemon
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID = re.compile(r"[0-9a-f]{64}")
@@ -126,7 +128,7 @@ async def _happenings(pieces: AsyncIterator[bytes]) -> AsyncIterator[Happening]:
     lines, now = _Lines(), asyncio.get_running_loop().time
     began = line_began = now()
     size = 0
-    async for piece in pieces:
+    async for piece in _calmed(pieces):
         ended = lines.of(piece)
         for line in ended:
             if (one := _tried(line)) is not None:
@@ -137,6 +139,17 @@ async def _happenings(pieces: AsyncIterator[bytes]) -> AsyncIterator[Happening]:
             raise AnswerError("Docker's events: a line does not end")
         if size > _STREAM_BYTES or now() - began > _LIFE.total_seconds():
             return
+
+
+async def _calmed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same, with a nap where they come without end."""
+    size = count = 0
+    async for piece in pieces:
+        yield piece
+        size, count = size + len(piece), count + 1
+        if size >= _NAP_BYTES or count >= _NAP_PIECES:
+            size = count = 0
+            await asyncio.sleep(_NAP_SECONDS)
 
 
 def _tried(line: bytes) -> Happening | None:

@@ -181,6 +181,8 @@ class Door:
         except AetherError:
             if sent == 0:
                 raise
+            writer.transport.abort()  # ended well, it would say that nothing more has happened
+            return
         writer.write(b"0\r\n\r\n" if request.is_newer else b"")
         await _drained(writer)
 
