@@ -166,7 +166,7 @@ async def test_a_stream_that_says_very_much_keeps_no_look_waiting(
         following = Following(events, Ends(), lambda _: None)
         following.start()
         while len(bad.followed) < 3:
-            await executor.observe(CRM, deadline=SHORT)
+            await executor.observe(CRM, deadline=DEADLINE)
         await following.stop()
         await events.aclose()
 
