@@ -76,13 +76,14 @@ class Ends:
         """What the daemon remembers of what was `open`. What it has forgotten by then stays unknown."""
         answer = list(told)
         deaths = {(one.container, one.at) for one in answer if one.action == "die"}
-        for one in answer:
-            if one.action == "stop":
-                self.hear(one)
+        stops = {one.container: one for one in answer if one.action == "stop"}
         for name, died in asked.items():
             end = self._ends.get(name)
-            if end is not None and end.is_open and end.died == died:
-                end.is_open, end.is_proven = False, (name, died) in deaths
+            if end is None or not end.is_open or end.died != died:
+                continue
+            end.is_open, end.is_proven = False, (name, died) in deaths
+            if name in stops and stops[name].at >= died:  # an earlier one is of an earlier run
+                self.hear(stops[name])
 
     def unanswered(self, asked: Iterable[str]) -> None:
         """The daemon could not be asked. After three times it stays unknown."""

@@ -60,7 +60,6 @@ class Following:
             await self._hear()
         except AetherError as trouble:
             problem, is_no = str(trouble), isinstance(trouble, RejectedError)
-        self._says(False)
         if self._lasted >= _STEADY:
             self._well()
             return _BREATH
@@ -90,6 +89,7 @@ class Following:
     def _ill(self, problem: str) -> None:
         """Said once, until it is well again: who closes at once does so again and again."""
         self._failures += 1
+        self._says(False)
         if not self._problem:
             self._problem = problem
             _log.warning(
