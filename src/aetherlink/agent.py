@@ -114,6 +114,7 @@ class Agent:
         self._outside_pause = PauseFile(settings.pause_file, is_set=settings.paused)
         self._silences = self._own_silences()
         self._executors = outside.executors(settings)
+        self._following = outside.following(self._executors, self.registry)
         self._targets = outside.targets(settings)
         self._finder = outside.finder(settings)
         self._pipeline_metrics = PipelineMetrics(self.registry)
@@ -197,6 +198,7 @@ class Agent:
             "watch over the disk": self._free_space,
             "source watch": self._sources,
             "watch over the playbooks": self._reload,
+            **self._following,
             **{f"reconciliation of {source}": each for source, each in self._reconcilers.items()},
         }
 

@@ -20,8 +20,9 @@ from aetherlink.executors.docker_finding import Declared, Grounds
 from aetherlink.executors.docker_found import target_of, with_found
 from aetherlink.executors.docker_own_life import OwnLife
 from aetherlink.executors.finding import OpenedFinder, open_docker_finder
+from aetherlink.executors.metrics import FollowingMetrics
 from aetherlink.executors.options import ExecutorOptions
-from aetherlink.executors.registry import Opened, open_executors
+from aetherlink.executors.registry import Following, Opened, open_executors
 from aetherlink.health.sources import problem_of
 from aetherlink.incidents.mapping import LabelMapping
 from aetherlink.lib.clock import SystemClock
@@ -180,6 +181,16 @@ def executors(settings: Settings) -> dict[str, Opened]:
     asked = {name: target.http for name, target in settings.targets.items() if target.http is not None}
     options = ExecutorOptions(lab=settings.lab, http=asked, docker=settings.docker, containers=settings.docker_places)
     return open_executors(targets, options, clock=SystemClock(), is_dry_run=settings.dry_run)
+
+
+def following(opened: Mapping[str, Opened], registry: CollectorRegistry) -> dict[str, Following]:
+    """What executors listen with while the agent runs, by what it is called; none of it is started."""
+    metrics = FollowingMetrics(registry)
+    return {
+        f"events of executor {name}": one.following(partial(metrics.follows, name))
+        for name, one in opened.items()
+        if one.following is not None
+    }
 
 
 def targets(settings: Settings) -> Mapping[TargetName, Target]:

@@ -5,6 +5,7 @@ Docker is a thin daemon, and its own record the witness. There is no Prometheus,
 
 import asyncio
 import json
+import subprocess
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rigs.agent_process import environment, serving, wait_until, wait_until_ready
+from rigs.agent_process import AETHER, environment, serving, wait_until, wait_until_ready
 from rigs.docker_server import DockerServer, compose_labels, docker_server
 
 SECONDS = 60  # until something has to have happened, on a busy machine
@@ -80,3 +81,23 @@ async def test_only_what_was_given_is_restarted_and_of_the_rest_it_is_said_why_n
     assert "name='peakpro-crm-1' means peakpro-crm-1, service crm of project peakpro" in told["given"]
     assert "or set docker.projects: [blog]" in told["not given"]
     assert "is what the agent lives on (prometheus)" in told["own"]
+
+
+async def test_the_agent_listens_to_what_happens_to_containers_and_who_only_checks_does_not(
+    tmp_path: Path, docker: DockerServer
+) -> None:
+    settings, metric = settings_for(tmp_path, docker), 'aether_agent_events_followed{executor="docker"} 1.0'
+    listening = (
+        "GET",
+        "/events?since=1&filters=%7B%22event%22%3A+%5B%22kill%22%2C+%22die%22%2C+%22stop%22%2C+%22destroy%22%5D%7D",
+    )
+    await asyncio.to_thread(subprocess.run, [AETHER, "check"], env=settings, cwd=tmp_path, check=False, timeout=SECONDS)
+    checked = [*docker.asked]
+    with serving(settings, tmp_path):
+        await asyncio.to_thread(wait_until_ready, settings)
+        address = f"http://{settings['AETHER_LISTEN']}/metrics"
+        await asyncio.to_thread(wait_until, lambda: metric in httpx.get(address).text, "it listens", seconds=SECONDS)
+
+    assert checked
+    assert not [url for _, url in checked if url.startswith("/events")]
+    assert docker.asked.count(listening) == 1

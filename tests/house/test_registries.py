@@ -21,6 +21,8 @@ REGISTRIES = {
             # what finds a container by the labels of an alert
             *("finding", "docker_clues", "docker_finder", "docker_finding", "docker_found", "docker_label_options"),
             *("docker_matching", "docker_own_life"),
+            # what hears how containers end
+            *("docker_ends", "docker_following", "metrics"),
         },
     ),
     "doctor checks": ("doctor/checks", "doctor/registry.py", set()),

@@ -49,7 +49,9 @@ class SectionProxy(Accepting):
                 daemon, sending = await asyncio.open_unix_connection(self.upstream)
                 with contextlib.closing(sending):
                     sending.write(request)
-                    writer.write(await daemon.read())
+                    while piece := await daemon.read(0x10000):
+                        writer.write(piece)
+                        await writer.drain()
             else:
                 self.refused.append(f"{method} {target}")
                 head = f"HTTP/1.0 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: {len(_REFUSAL)}\r\n\r\n"

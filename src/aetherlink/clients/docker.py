@@ -177,7 +177,7 @@ class DockerDaemon:
         return await self._ask(target, partial(_inspect, container=checked_id(container)), deadline)
 
     async def happened(self, target: str, container: Container, *, deadline: timedelta) -> list[str]:
-        """What the daemon remembers of the end of a container: `die`, `stop`, in their order. It forgets soon."""
+        """What the daemon remembers of its end: `kill`, `die`, `stop`, in their order. It forgets soon."""
         return await self._ask(target, partial(_happened, container=container), deadline)
 
     async def restart(self, target: str, container: str, *, grace: int, deadline: timedelta) -> None:
@@ -368,7 +368,7 @@ def _happened(client: APIClient, container: Container) -> list[str]:
     if ended is None:
         return []
     began = container.started_at or ended
-    filters = {"container": [container.id], "event": ["die", "stop"]}
+    filters = {"container": [container.id], "event": ["kill", "die", "stop"]}
     asked = {
         "since": _unix(min(began, ended)),
         "until": _unix(ended + _AFTER_THE_END),

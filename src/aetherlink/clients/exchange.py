@@ -9,7 +9,7 @@ import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -137,6 +137,22 @@ class Exchange:
             return response.status_code
 
     @asynccontextmanager
+    async def follow(
+        self, path: str, *, silence: timedelta, lasts: timedelta
+    ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        """Ask for what may never end: the status of the answer, and its pieces as they come.
+
+        They end with the answer, and after a silence; nothing lasts longer than `lasts`. Raises as `ask` does, between
+        the pieces too. The caller bounds what it keeps.
+        """
+        seconds = silence.total_seconds()
+        wait = httpx.Timeout(None, connect=seconds, read=seconds)
+        what = f"GET {path.partition('?')[0]} at {self.address}"
+        async with self._within(lasts, what), self._slots, self._sent("GET", path, None, {}, wait) as response:
+            self._refuse_oddities(response, path.partition("?")[0])
+            yield response.status_code, _until_silent(response)
+
+    @asynccontextmanager
     async def _within(self, limit: timedelta, what: str) -> AsyncIterator[None]:
         """Turns what can go wrong into the product's errors; nothing lasts longer than the limit."""
         try:
@@ -150,6 +166,8 @@ class Exchange:
             raise NotSentError(
                 f"{what}: no connection within {limit.total_seconds() / 2:g} s. {self._advice()}"
             ) from error
+        except httpx.ReadTimeout as error:
+            raise DeadlineError(f"{what}: it was taken, and not answered in time") from error
         except httpx.ProxyError as error:
             raise NotSentError(f"{what}: the proxy let nothing through: {_reason(error)}") from error
         except httpx.RemoteProtocolError as error:
@@ -219,6 +237,12 @@ async def _read_up_to(most: int, response: httpx.Response) -> None:
         read += len(chunk)
         if read > most:
             return
+
+
+async def _until_silent(response: httpx.Response) -> AsyncIterator[bytes]:
+    with suppress(httpx.ReadTimeout):
+        async for piece in response.aiter_raw():
+            yield piece
 
 
 def _transport(

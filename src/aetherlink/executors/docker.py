@@ -7,15 +7,18 @@ is ever sent twice: after a reply that was lost, and after a no, the target is l
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aetherlink.clients.docker import DockerDaemon
 from aetherlink.clients.docker_containers import Bounds, Container, ContainerStatus
+from aetherlink.clients.docker_events import DockerEvents
 from aetherlink.errors import AetherError, ConflictError, NotFoundError, NotSentError, RejectedError
 from aetherlink.executors import docker_replicas as replicas
 from aetherlink.executors.bounds import hindrance, refusal
+from aetherlink.executors.docker_ends import Ends
+from aetherlink.executors.docker_following import Following
 from aetherlink.executors.docker_options import DockerPlace
 from aetherlink.executors.docker_replicas import Call, Reach, Replica, Seen, Step
 from aetherlink.lib.deriving import why_not
@@ -26,7 +29,6 @@ _SAID_NO = (NotSentError, NotFoundError, ConflictError, RejectedError)
 _LOOK = timedelta(seconds=5)
 _PAUSES = (0.1, 0.2, 0.4, 0.8)  # seconds between two looks; the last goes on
 _NO_TIME = timedelta(0)
-_MOST_REMEMBERED = 2000
 _ENDING = (Call.RESTART, Call.STOP, Call.REPLACE)
 _PROXY = "aether socket-proxy: "  # how it begins every no of its own; another proxy may only not know the question
 _LEAST = timedelta(seconds=1)
@@ -60,13 +62,15 @@ class DockerExecutor:
     verbs = frozenset({Verb.RESTART, Verb.SCALE, Verb.ROLLBACK, Verb.LIMITS})
     is_rolling = True
 
-    def __init__(self, daemon: DockerDaemon, places: Mapping[str, DockerPlace], *, grace: timedelta) -> None:
+    def __init__(
+        self, daemon: DockerDaemon, places: Mapping[str, DockerPlace], *, grace: timedelta, ends: Ends | None = None
+    ) -> None:
         self._daemon = daemon
+        self._ends = ends or Ends()
         self._places = places
         self._declared = {place.container: name for name, place in places.items() if place.container}
         self._grace = int(grace.total_seconds())
         self._own = own_container()
-        self._stopped: dict[tuple[str, datetime | None], None] = {}
 
     async def observe(self, target: Target, *, deadline: timedelta) -> Observation:
         """What is. Raises UnreachableError, NotFoundError or AnswerError."""
@@ -211,24 +215,22 @@ class DockerExecutor:
         return Reach(told.before, told.most_replicas)
 
     async def _is_wanted(self, target: Target, container: Container, time: _Countdown) -> bool:
-        """A stop that was seen once is kept, for the daemon forgets it before the container starts again."""
+        """What was heard counts first, for the daemon forgets: a stop that it told of here is kept as well."""
         if not replicas.is_over(container):
             return replicas.is_wanted(container, ())
-        key = (container.id, container.ending.at)
-        if key in self._stopped:
-            return False
+        events: Collection[str] = self._ends.told(container)
+        if not events:
+            events = await self._told_by_the_daemon(target, container, time)
+        return replicas.is_wanted(container, events)
+
+    async def _told_by_the_daemon(self, target: Target, container: Container, time: _Countdown) -> list[str]:
         try:
             events = await self._daemon.happened(target.name, container, deadline=time.left)
         except RejectedError:  # a proxy that lets no events through: the container itself has to tell
-            events = []
+            return []
         if "stop" in events:
-            self._remember(key)
-        return replicas.is_wanted(container, events)
-
-    def _remember(self, key: tuple[str, datetime | None]) -> None:
-        if len(self._stopped) >= _MOST_REMEMBERED:
-            del self._stopped[next(iter(self._stopped))]
-        self._stopped[key] = None
+            self._ends.stopped(container)
+        return events
 
 
 def _objection(target: Target, before: Seen, wish: Wish) -> str:
@@ -257,9 +259,22 @@ def _lives(seen: Seen) -> list[tuple[str, datetime | None, datetime | None, Boun
     return [(one.id, one.started_at, one.ending.at, one.bounds) for one in every]
 
 
-def opened_docker(
-    host: str, grace: timedelta, places: Mapping[str, DockerPlace]
-) -> tuple[DockerExecutor, Callable[[], Awaitable[None]]]:
-    """The executor on the daemon at that address, with the way to close it."""
-    daemon = DockerDaemon(host)
-    return DockerExecutor(daemon, places, grace=grace), daemon.aclose
+@dataclass(frozen=True, slots=True)
+class OpenedDocker:
+    """The executor, the way to close it, and what follows the daemon's events for it, given whom to tell if it does."""
+
+    executor: DockerExecutor
+    aclose: Callable[[], Awaitable[None]]
+    following: Callable[[Callable[[bool], None]], Following]
+
+
+def opened_docker(host: str, grace: timedelta, places: Mapping[str, DockerPlace]) -> OpenedDocker:
+    """On the daemon at that address. Nothing is asked there before somebody asks, or starts following."""
+    daemon, events, ends = DockerDaemon(host), DockerEvents(host), Ends()
+
+    async def aclose() -> None:
+        await events.aclose()
+        await daemon.aclose()
+
+    executor = DockerExecutor(daemon, places, grace=grace, ends=ends)
+    return OpenedDocker(executor, aclose, lambda says: Following(events, ends, says))

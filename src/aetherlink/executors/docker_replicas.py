@@ -227,8 +227,9 @@ def is_over(container: Container) -> bool:
 def is_wanted(container: Container, events: Collection[str]) -> bool:
     """Whether it is to run: it was neither stopped, nor paused, nor never started.
 
-    `events` is what Docker remembers of its end. Where that is nothing, its restart policy tells: what Docker would
-    have started again and did not was stopped. Else its exit code does, and what may have been asked to end was.
+    `events` is what is known of its end: `kill`, `die`, `stop`. What its restart policy would have started again, and
+    nobody killed, was stopped: between two starts that is told long after its end. Where nothing is known its exit code
+    tells, and what may have been asked to end was.
     """
     match container.status:
         case ContainerStatus.PAUSED | ContainerStatus.REMOVING:
@@ -245,11 +246,11 @@ def _has_failed(container: Container, events: Collection[str]) -> bool:
     ending = container.ending
     if "stop" in events:
         return False
-    if "die" in events or ending.error or ending.is_out_of_memory:
+    if ending.error or {"kill", "die"} <= set(events):
         return True
     if container.policy in _KEEPS_RUNNING or _is_left_to_rest(container):
         return False
-    return ending.exit_code not in _ASKED_TO_END
+    return "die" in events or ending.is_out_of_memory or ending.exit_code not in _ASKED_TO_END
 
 
 def _is_left_to_rest(container: Container) -> bool:

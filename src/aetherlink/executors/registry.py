@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 from aetherlink.clients.http_target import HttpTarget
 from aetherlink.clients.lab_control import LabControl
@@ -25,12 +26,23 @@ class Ground:
     clock: Clock
 
 
+class Following(Protocol):
+    """What an executor does beside being asked, while the agent runs: it listens to what happens to its targets."""
+
+    def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An executor with the way to close it."""
+    """An executor with the way to close it, and where there is one what listens for it; that is told whom to tell.
+
+    Who only looks, as `aether check` does, leaves that alone: nothing listens before it is started.
+    """
 
     executor: Executor
     aclose: Callable[[], Awaitable[None]]
+    following: Callable[[Callable[[bool], None]], Following] | None = None
 
 
 async def _nothing() -> None:
@@ -77,8 +89,8 @@ def _docker(ground: Ground) -> Opened:
         ) from problem
     declared = ground.options.containers
     places = with_found(declared, partial(place_of, projects=options.projects), declared)
-    executor, aclose = opened_docker(options.host, options.grace, places)
-    return Opened(executor, aclose)
+    opened = opened_docker(options.host, options.grace, places)
+    return Opened(opened.executor, opened.aclose, opened.following)
 
 
 BUILTIN: Mapping[str, Callable[[Ground], Opened]] = {

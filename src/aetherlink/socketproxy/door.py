@@ -14,6 +14,7 @@ from aetherlink.errors import (
     DeadlineError,
     ForbiddenError,
     NotFoundError,
+    OverloadedError,
     RejectedError,
 )
 from aetherlink.lib.logs import one_line
@@ -26,6 +27,7 @@ from aetherlink.socketproxy.rights import Call, Kind
 _CALLER_SECONDS = 10.0
 _EVENTS_SECONDS = 3600.0
 _EVENTS_BYTES = 64 * 1024 * 1024
+_STREAMS_SHARE = 4  # of the places one in so many may be an endless stream's
 _LINGER_SECONDS, _LINGER_BYTES = 1.0, 256 * 1024
 _SAID_MAX = 300
 _STATUS: tuple[tuple[type[AetherError], HTTPStatus], ...] = (
@@ -34,6 +36,7 @@ _STATUS: tuple[tuple[type[AetherError], HTTPStatus], ...] = (
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (ConflictError, HTTPStatus.CONFLICT),
     (DeadlineError, HTTPStatus.GATEWAY_TIMEOUT),
+    (OverloadedError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
 _log = logging.getLogger("aetherlink.socketproxy")
@@ -46,6 +49,7 @@ class Door:
         self._daemon = daemon
         self._making = making
         self._free = connections
+        self._free_streams = max(connections // _STREAMS_SHARE, 1)
         self._seconds = seconds
         self._serving: set[asyncio.Task[None]] = set()
 
@@ -147,6 +151,10 @@ class Door:
         self, call: Call, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """A caller who left a quiet stream would otherwise hold its place until something happens."""
+        is_endless = "until" not in call.query
+        if is_endless and self._free_streams == 0:
+            raise OverloadedError("too many streams of events: try again")
+        self._free_streams -= is_endless
         streaming = asyncio.create_task(self._stream(call, request, writer))
         leaving = asyncio.create_task(reader.read(1))
         try:
@@ -154,6 +162,7 @@ class Door:
             if streaming.done():
                 streaming.result()
         finally:
+            self._free_streams += is_endless
             streaming.cancel()
             leaving.cancel()
             await asyncio.gather(streaming, leaving, return_exceptions=True)
@@ -181,6 +190,8 @@ class Door:
         except AetherError:
             if sent == 0:
                 raise
+            writer.transport.abort()  # ended well, it would say that nothing more has happened
+            return
         writer.write(b"0\r\n\r\n" if request.is_newer else b"")
         await _drained(writer)
 

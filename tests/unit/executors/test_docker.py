@@ -11,13 +11,18 @@ import pytest
 from pydantic import ValidationError
 
 from aetherlink.clients.docker import DockerDaemon
+from aetherlink.clients.docker_events import DockerEvents, Happening
 from aetherlink.errors import AnswerError, NotFoundError
+from aetherlink.executors import docker_following
 from aetherlink.executors.docker import DockerExecutor
+from aetherlink.executors.docker_ends import Ends
+from aetherlink.executors.docker_following import Following
 from aetherlink.executors.docker_options import DockerExecutorOptions, DockerPlace
 from aetherlink.executors.target_options import TargetOptions
 from aetherlink.model.actions import Observation, Outcome, OutcomeStatus, Replicas, StartedAfter, Target, Wish
 from aetherlink.model.ids import TargetName
 from rigs.docker_server import DockerServer, FakeContainer, compose_labels, docker_server
+from rigs.event_stream import HEAD, chunk, event_stream, line
 
 CRM = Target(TargetName("crm-api"), executor="docker", service="crm", minimum=0, maximum=4)
 SERVICE = DockerPlace(project="peakpro", service="crm")
@@ -89,7 +94,7 @@ async def test_where_docker_has_forgotten_the_end_the_container_tells_whether_it
     assert (await observed(server)).wanted == wanted
 
 
-@pytest.mark.parametrize(("events", "wanted"), [(("die", "stop"), 0), (("die",), 1)])
+@pytest.mark.parametrize(("events", "wanted"), [(("kill", "die", "stop"), 0), (("die",), 1), (("kill", "die"), 1)])
 @pytest.mark.parametrize("code", [0, 1, 137])
 async def test_what_docker_remembers_of_the_end_decides(
     server: DockerServer, one: FakeContainer, code: int, events: tuple[str, ...], wanted: int
@@ -109,6 +114,61 @@ async def test_a_stop_that_was_seen_is_known_after_docker_has_forgotten_it(
         second = await executor.observe(CRM, deadline=DEADLINE)
 
     assert (first.wanted, second.wanted) == (0, 0)
+
+
+@pytest.mark.parametrize("policy", ["always", "unless-stopped", "on-failure"])
+@pytest.mark.parametrize(("events", "wanted"), [(("die",), 0), (("kill", "die"), 1), (("kill", "die", "stop"), 0)])
+async def test_what_its_policy_would_have_started_again_was_stopped_unless_it_was_killed(
+    server: DockerServer, one: FakeContainer, policy: str, events: tuple[str, ...], wanted: int
+) -> None:
+    """A stop between two starts of a crash loop is told of seconds after the end."""
+    one.policy, one.is_out_of_memory = policy, True
+    one.end(137, *events)
+
+    assert (await observed(server)).wanted == wanted
+
+
+@pytest.mark.parametrize(("heard", "wanted"), [(("kill", "die"), 1), (("kill", "die", "stop"), 0), ((), 0)])
+async def test_what_was_heard_of_the_end_decides_when_docker_has_forgotten_it(
+    server: DockerServer, one: FakeContainer, heard: tuple[str, ...], wanted: int
+) -> None:
+    one.end(137)
+    ended, ends = one.finished_at, Ends()
+    assert ended is not None
+    happened = [Happening(one.id, action, ended) for action in heard]
+    for each in happened:
+        ends.hear(each)
+    ends.followed_by(ends.open, happened)
+    client = DockerDaemon(f"unix://{server.socket}")
+    executor = DockerExecutor(client, {CRM.name: SERVICE}, grace=timedelta(seconds=1), ends=ends)
+    seen = await executor.observe(CRM, deadline=DEADLINE)
+    await client.aclose()
+
+    assert seen.wanted == wanted
+    assert any("/events" in url for _, url in server.asked) is not bool(heard)
+
+
+async def test_a_stream_that_says_very_much_keeps_no_look_waiting(
+    server: DockerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_following, "_BREATH", timedelta(milliseconds=10))
+    told = line("die", "f" * 64, datetime.now(UTC)) * 300
+
+    async def flooding(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD)
+        while True:
+            writer.write(chunk(told))
+            await writer.drain()
+
+    async with event_stream() as bad, hands_on(server) as executor:
+        bad.stream = flooding
+        events = DockerEvents(f"unix://{bad.socket}")
+        following = Following(events, Ends(), lambda _: None)
+        following.start()
+        while len(bad.followed) < 3:
+            await executor.observe(CRM, deadline=DEADLINE)
+        await following.stop()
+        await events.aclose()
 
 
 async def test_where_a_proxy_tells_no_events_the_container_tells(server: DockerServer, one: FakeContainer) -> None:

@@ -110,6 +110,41 @@ async def test_events_are_of_containers_only_whatever_is_asked(stage) -> None:
     )
 
 
+async def test_events_go_on_as_they_come_and_end_as_badly_as_they_did(stage) -> None:
+    """An answer that ended well would say that nothing more has happened."""
+    told = b'{"Action": "die"}'
+    stage.daemon.raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n" + told + b"\r\n"
+    broken = await ask(stage.socket, "GET", "/events?since=1&until=2")
+    stage.daemon.raw += b"0\r\n\r\n"
+    whole = await ask(stage.socket, "GET", "/events?since=1&until=2")
+
+    assert whole.body == b"11\r\n" + told + b"\r\n0\r\n\r\n"
+    assert not broken.body.endswith(b"0\r\n\r\n")
+
+
+async def test_streams_of_events_leave_places_for_the_others(stage) -> None:
+    """Of the four places one."""
+    stage.daemon.raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    stage.daemon.answering.clear()
+    reader, writer = await asyncio.open_unix_connection(stage.socket)
+    writer.write(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+    await eventually(lambda: bool(stage.daemon.asked))
+    second = await ask(stage.socket, "GET", "/events")
+    writer.close()
+    stage.daemon.answering.set()
+    await reader.read()
+
+    assert (second.status, second.json["message"]) == (
+        503,
+        "aether socket-proxy: too many streams of events: try again",
+    )
+    for _ in range(1000):
+        third = await ask(stage.socket, "GET", "/events?since=1")
+        if third.status != 503:
+            break
+    assert third.status == 200
+
+
 async def test_a_second_request_on_the_connection_is_never_heard(stage) -> None:
     both = b"GET /_ping HTTP/1.1\r\nHost: x\r\n\r\nPOST /containers/api/restart HTTP/1.1\r\nHost: x\r\n\r\n"
     reply = await say(stage.socket, both)
@@ -158,7 +193,7 @@ async def test_who_leaves_a_quiet_stream_of_events_gives_the_place_free(stage) -
     stage.daemon.answering.clear()
     for _ in range(4):
         _, writer = await asyncio.open_unix_connection(stage.socket)
-        writer.write(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write(b"GET /events?until=9999999999 HTTP/1.1\r\nHost: x\r\n\r\n")
         before = len(stage.daemon.asked)
         await eventually(lambda before=before: len(stage.daemon.asked) > before)
         writer.close()
