@@ -50,6 +50,9 @@ _NO_NUMBERS = 3.0
 _DATABASE_MISSED = 2.0
 _DEPLOYS = 0.8
 _APART = 120.0  # seconds between two lost scrapes: more often would be trouble, and no noise
+# Seconds in which nothing is left out after bad news: one bad sample and none after it is no noise, but all that is
+# known, and fires what waits for two evaluations (docs/limits.md).
+_WHOLE = 45.0
 
 
 @dataclass
@@ -58,6 +61,7 @@ class NoisyCrm:
 
     dice: Random
     calm: Calm
+    struck_at: float = -math.inf
     births: list[float] = field(default_factory=lambda: [_LONG_AGO])
     _metrics: Metrics = field(init=False)
     _exposition: "Exposition" = field(default_factory=lambda: Exposition(CRM))
@@ -115,7 +119,9 @@ class NoisyCrm:
         return (300.0 if self._strikes(_MEMORY_PEAKS, "memory", at) else self._memory) * _MIB
 
     def _strikes(self, chance: float, kind: str, at: float) -> bool:
-        return self.dice.random() * 100 < chance and not self.calm(kind, at)
+        strikes = self.dice.random() * 100 < chance and not self.calm(kind, at)
+        self.struck_at = at if strikes else self.struck_at
+        return strikes
 
 
 @dataclass
@@ -175,12 +181,16 @@ def _nothing_more(_at: float, _seconds: float) -> Page:
 
 @dataclass
 class Target:
-    """A target of Prometheus: what it exposes, how often it is scraped, and when a scrape is lost or left out."""
+    """A target of Prometheus: what it exposes, how often it is scraped, and when a scrape is lost or left out.
+
+    `struck_at` is when it last showed something bad, which the next scrape has to be able to take back.
+    """
 
     labels: Mapping[str, str]
     page: Callable[[float, float], Page]
     interval: float = 15.0
     is_down: Callable[[float], bool] = lambda _at: False
+    struck_at: Callable[[], float] = lambda: -math.inf
 
     def scraped(self, tape: Tape, dice: Random, calm: Calm, start: float, end: float) -> None:
         """Write down every scrape in that time. A target's scrapes have a phase of their own, as in Prometheus."""
@@ -188,7 +198,8 @@ class Target:
         up = key("up", self.labels)
         while at < end:
             page = self.page(at, self.interval)
-            left_out = left_out - 1 if left_out else dice.choice((1, 2)) * (dice.random() * 100 < _GAPS)
+            may_miss = at - max(lost_at, self.struck_at()) > _WHOLE
+            left_out = left_out - 1 if left_out else dice.choice((1, 2)) * (may_miss and dice.random() * 100 < _GAPS)
             is_lost = at - lost_at > _APART and dice.random() * 100 < _LOST and not calm("up", at)
             if self.is_down(at) or (is_lost and not left_out):
                 lost_at = at
@@ -215,7 +226,7 @@ def noisy_tape(
     """The scrapes of all targets of the lab in that time. `is_down` is the one real fault: the CRM does not answer."""
     crm = NoisyCrm(dice, calm)
     targets = [
-        Target(CRM, crm.page, is_down=is_down),
+        Target(CRM, crm.page, is_down=is_down, struck_at=lambda: crm.struck_at),
         Target(AGENT, NoisyAgent(dice).page, interval=10.0),
         Target(CADVISOR, NoisyContainers(dice, crm).page),
         Target(BLACKBOX, _probed),
