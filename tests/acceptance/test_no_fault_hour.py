@@ -39,6 +39,7 @@ def nothing_was_done(hour: Hour, length: timedelta, seed: int) -> None:
     # It had reason enough to think of doing something, and it looked before it did nothing.
     assert hour.alerts > minutes / 6
     assert hour.decisions[_RULE] > minutes / 10
+    assert len(hour.plans) > minutes / 20
     assert hour.evidence[EvidenceStatus.DOES_NOT_HOLD] > minutes / 6
     assert hour.evidence[EvidenceStatus.ERROR] == 0
     assert hour.checks["ok"] >= 0.9 * (minutes - 1)

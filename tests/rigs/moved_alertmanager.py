@@ -21,10 +21,10 @@ _UP_SINCE = datetime(2025, 12, 1, tzinfo=UTC)
 
 @dataclass
 class MovedAlertmanager(Answering):
-    """`deliver` takes the body of a webhook; `firing` are the alerts by their fingerprints."""
+    """`deliver` takes the body of a webhook, once somebody listens; `firing` are the alerts by their fingerprints."""
 
     clock: Clock = field(kw_only=True)
-    deliver: Callable[[bytes], Awaitable[None]] = field(kw_only=True)
+    deliver: Callable[[bytes], Awaitable[None]] | None = None
     firing: dict[str, dict[str, Any]] = field(default_factory=dict)
     silences: int = 0
 
@@ -80,4 +80,5 @@ class MovedAlertmanager(Answering):
             "externalURL": self.url,
             "alerts": [{**alert, "status": status, "generatorURL": ""}],
         }
+        assert self.deliver is not None
         await self.deliver(json.dumps(webhook).encode())

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,7 +32,7 @@ from rigs.lab_server import LabServer, lab_server
 from rigs.moved_alertmanager import RECEIVER, MovedAlertmanager
 from rigs.moved_time import MovedClock, MovedLoop
 from rigs.noisy_metrics import BLACKBOX, CADVISOR, CRM, TENANTS, noisy_tape
-from rigs.past_prometheus import ROOT, MovedPrometheus, PastPrometheus, Span, Turn, past_prometheus
+from rigs.past_prometheus import ROOT, MovedPrometheus, Span, Turn, past_prometheus
 
 _RUN_UP = timedelta(minutes=20)  # longer than the longest window of a rule that counts in a healthy hour
 _DELIVERY = 1.0  # seconds from an evaluation to its webhook
@@ -95,13 +96,19 @@ class Hour:
     checks: Counter[str] = field(default_factory=Counter)
     changes: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    plans: Counter[str] = field(default_factory=Counter)
     acts: list[Action] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
 
     @property
     def told(self) -> str:
         """The figures in one line."""
-        counts = {"decisions": self.decisions, "evidence": self.evidence, "health checks": self.checks}
+        counts = {
+            "decisions": self.decisions,
+            "plans": self.plans,
+            "evidence": self.evidence,
+            "health checks": self.checks,
+        }
         words = [f"{sum(each.values())} {name} {dict(each)}" for name, each in counts.items()]
         heads = [f"{self.samples} samples, {self.looks} evaluations of each rule, {self.asked} questions"]
         heads += [f"{self.alerts} episodes of alerts, {len(self.incidents)} incidents", *words]
@@ -123,10 +130,9 @@ def noisy_hour(folder: Path, seed: int, length: timedelta, *, fault: timedelta |
         hour.samples, hour.looks = tape.count, len(span.instants)
         turns = [*past.evaluate(span), *(turn for stray in strays for turn in stray.turns())]
         hour.fired.update(turn.labels["alertname"] for turn in turns if turn.fires)
-        loop = MovedLoop()
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        with asyncio.Runner(loop_factory=MovedLoop) as runner:
             always = Turn(span.start, _ALWAYS, {}, fires=True)
-            runner.run(_lived(hour, folder, past, loop, [always, *turns], length))
+            runner.run(_lived(hour, folder, past.url, [always, *turns], length))
     return hour
 
 
@@ -151,13 +157,13 @@ def _calm(strays: Sequence[Stray]) -> Callable[[str, float], bool]:
     return calm
 
 
-async def _lived(
-    hour: Hour, folder: Path, past: PastPrometheus, loop: MovedLoop, turns: Sequence[Turn], length: timedelta
-) -> None:
+async def _lived(hour: Hour, folder: Path, prometheus_url: str, turns: Sequence[Turn], length: timedelta) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, MovedLoop)
     clock = MovedClock(loop, START)
     async with contextlib.AsyncExitStack() as stack:
-        prometheus = MovedPrometheus(inner=past.url, loop=loop, clock=clock)
-        alertmanager = MovedAlertmanager(clock=clock, deliver=lambda body: deliver(body))
+        prometheus = MovedPrometheus(inner=prometheus_url, loop=loop, clock=clock)
+        alertmanager = MovedAlertmanager(clock=clock)
         for server in (prometheus, alertmanager):
             await server.start()
             stack.push_async_callback(server.stop)
@@ -165,7 +171,9 @@ async def _lived(
         lab.beside = ("postgres",)
         agent = Agent(_settings(folder, prometheus.url, alertmanager.url, lab.socket), clock=clock)
         agent.store.write = loop.counting(agent.store.write)  # type: ignore[method-assign, assignment]
-        deliver = _deliverer(agent)
+        door = httpx.ASGITransport(app=agent.asgi, client=("127.0.0.1", 50_000))
+        client = await stack.enter_async_context(httpx.AsyncClient(transport=door, base_url="http://127.0.0.1:8088"))
+        alertmanager.deliver = partial(_deliver, client)
         await agent.start()
         stack.push_async_callback(agent.stop)
         await _pass(alertmanager, turns, length)
@@ -195,16 +203,10 @@ def _settings(folder: Path, prometheus: str, alertmanager: str, socket: Path) ->
     return Settings(**own, data_dir=folder / "agent", sources=[source], playbook_modes=modes)
 
 
-def _deliverer(agent: Agent) -> Callable[[bytes], Any]:
-    """Posts webhooks to the agent's own door."""
-    door = httpx.ASGITransport(app=agent.asgi, client=("127.0.0.1", 50_000))
-    client = httpx.AsyncClient(transport=door, base_url="http://127.0.0.1:8088")
-
-    async def deliver(body: bytes) -> None:
-        answer = await client.post("/alertmanager", content=body, headers={"content-type": "application/json"})
-        answer.raise_for_status()
-
-    return deliver
+async def _deliver(client: httpx.AsyncClient, body: bytes) -> None:
+    """Post a webhook to the agent's own door."""
+    answer = await client.post("/alertmanager", content=body, headers={"content-type": "application/json"})
+    answer.raise_for_status()
 
 
 async def _look_back(hour: Hour, agent: Agent, lab: LabServer) -> None:
@@ -213,6 +215,7 @@ async def _look_back(hour: Hour, agent: Agent, lab: LabServer) -> None:
     hour.evidence = _counted(agent, "aether_agent_probe_checks_total", "status")
     hour.checks = _counted(agent, "aether_agent_health_checks_total", "status")
     hour.incidents, actions, hour.alerts = await agent.store.read(_stored)
+    hour.plans.update(action.plan.playbook or "" for action in actions)
     hour.acts = [action for action in actions if action.state is not ActionState.REFUSED]
 
 

@@ -32,6 +32,7 @@ CONTAINERS = ("crm", "postgres")
 
 TENANTS = {"acme-corp": 4.0, "globex": 3.0, "initech": 2.0, "vip-umbrella": 1.0}
 SILENT = "hooli"  # a tenant without a single request
+SELDOM = "pied-piper"  # one with few of them, so that one that fails is many of them
 _ROUTES = (("/api/leads", "GET"), ("/api/leads", "POST"), ("/api/leads/{lead_id}", "PATCH"))
 _RATE = 20.0  # requests a second, as the lab's traffic has it
 _POOL = 5
@@ -85,7 +86,7 @@ class NoisyCrm:
 
     def _restart(self) -> None:
         """All counters begin anew."""
-        self._metrics = Metrics(tenants=[*TENANTS, SILENT], version="1.0.0")
+        self._metrics = Metrics(tenants=[*TENANTS, SILENT, SELDOM], version="1.0.0")
         self._metrics.watch_pool(size=_POOL, in_use=lambda: self._in_use)  # type: ignore[arg-type, return-value]
         self._memory = 120.0
 
@@ -93,14 +94,19 @@ class NoisyCrm:
         slow = self._spell(_SLOW_SPELLS)
         failing = self._spell(_BURSTS)
         for tenant in self.dice.choices(list(TENANTS), list(TENANTS.values()), k=count):
-            route, method = self.dice.choice(_ROUTES)
-            seconds = self.dice.lognormvariate(math.log(0.03), 0.6)
-            if tenant == slow and self.dice.random() < 0.3:
-                seconds = self.dice.uniform(_SLOW, 3.0)
-            fails = self.dice.random() < (0.06 if tenant == failing else 0.002)
-            status = 503 if fails else self.dice.choices((200, 404), (50, 1))[0]
-            self._metrics.answered(route, method, status=status, tenant=tenant, seconds=seconds)
-            self._metrics.waited_for_connection(self.dice.expovariate(1000))
+            self._answer(tenant, slow=0.3 if tenant == slow else 0.0, failing=0.06 if tenant == failing else 0.002)
+        for _ in range(self.dice.choice((0, 0, 1, 2))):
+            self._answer(SELDOM, slow=0.0, failing=0.05)
+
+    def _answer(self, tenant: str, *, slow: float, failing: float) -> None:
+        """One request; `slow` and `failing` are how probable that is."""
+        route, method = self.dice.choice(_ROUTES)
+        seconds = self.dice.lognormvariate(math.log(0.03), 0.6)
+        if self.dice.random() < slow:
+            seconds = self.dice.uniform(_SLOW, 3.0)
+        status = 503 if self.dice.random() < failing else self.dice.choices((200, 404), (50, 1))[0]
+        self._metrics.answered(route, method, status=status, tenant=tenant, seconds=seconds)
+        self._metrics.waited_for_connection(self.dice.expovariate(1000))
 
     def _spell(self, chance: float) -> str | None:
         """The tenant whom it hits, if any."""

@@ -124,9 +124,7 @@ def _labels(rule: Mapping[str, Any], metric: Mapping[str, str]) -> dict[str, str
     return {**own, **said, "alertname": rule["alert"]}
 
 
-def _recorded(
-    rule: Mapping[str, Any], found: Sequence[tuple[dict[str, str], dict[float, float]]], span: Span
-) -> Tape:
+def _recorded(rule: Mapping[str, Any], found: Sequence[tuple[dict[str, str], dict[float, float]]], span: Span) -> Tape:
     """The samples of a recording rule; a series that has no value at an evaluation has ended there."""
     tape = Tape()
     for metric, values in found:
