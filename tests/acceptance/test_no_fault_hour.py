@@ -21,6 +21,8 @@ OUTAGE = timedelta(minutes=3)
 
 _RULE = "evidence_holds"
 
+pytestmark = pytest.mark.timeout(300)  # most of it is the making of the metrics, which a busy machine does slowly
+
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:

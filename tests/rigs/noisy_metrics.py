@@ -51,8 +51,8 @@ _NO_NUMBERS = 3.0
 _DATABASE_MISSED = 2.0
 _DEPLOYS = 0.8
 _APART = 120.0  # seconds between two lost scrapes: more often would be trouble, and no noise
-# Seconds in which nothing is left out after bad news: one bad sample and none after it is no noise, but all that is
-# known, and fires what waits for two evaluations (docs/limits.md).
+# Seconds in which no bad news of its kind follows, and no scrape is left out: what is bad twice in a row is a fault,
+# and one bad sample with none after it is all that is known: it fires what waits for two evaluations (docs/limits.md).
 _WHOLE = 45.0
 
 
@@ -62,10 +62,10 @@ class NoisyCrm:
 
     dice: Random
     calm: Calm
-    struck_at: float = -math.inf
     births: list[float] = field(default_factory=lambda: [_LONG_AGO])
     _metrics: Metrics = field(init=False)
     _exposition: "Exposition" = field(default_factory=lambda: Exposition(CRM))
+    _struck: dict[str, float] = field(default_factory=dict)
     _in_use: float = 0.0
     _memory: float = 120.0
 
@@ -83,6 +83,11 @@ class NoisyCrm:
         page = self._exposition.read(self._metrics.render().decode())
         own = {"process_resident_memory_bytes": self._resident(at), "process_start_time_seconds": self.births[-1]}
         return [*page, *((key(name, CRM), value) for name, value in own.items())]
+
+    @property
+    def struck_at(self) -> float:
+        """When it last showed something bad."""
+        return max(self._struck.values(), default=-math.inf)
 
     def _restart(self) -> None:
         """All counters begin anew."""
@@ -125,8 +130,9 @@ class NoisyCrm:
         return (300.0 if self._strikes(_MEMORY_PEAKS, "memory", at) else self._memory) * _MIB
 
     def _strikes(self, chance: float, kind: str, at: float) -> bool:
-        strikes = self.dice.random() * 100 < chance and not self.calm(kind, at)
-        self.struck_at = at if strikes else self.struck_at
+        is_due = at - self._struck.get(kind, -math.inf) > _WHOLE and not self.calm(kind, at)
+        if strikes := self.dice.random() * 100 < chance and is_due:
+            self._struck[kind] = at
         return strikes
 
 
