@@ -170,7 +170,7 @@ async def _lived(hour: Hour, folder: Path, prometheus_url: str, turns: Sequence[
         lab = await stack.enter_async_context(lab_server())
         lab.beside = ("postgres",)
         agent = Agent(_settings(folder, prometheus.url, alertmanager.url, lab.socket), clock=clock)
-        agent.store.write = loop.counting(agent.store.write)  # type: ignore[method-assign, assignment]
+        agent.store.write = loop.counting(agent.store.write)
         door = httpx.ASGITransport(app=agent.asgi, client=("127.0.0.1", 50_000))
         client = await stack.enter_async_context(httpx.AsyncClient(transport=door, base_url="http://127.0.0.1:8088"))
         alertmanager.deliver = partial(_deliver, client)

@@ -92,7 +92,7 @@ class NoisyCrm:
     def _restart(self) -> None:
         """All counters begin anew."""
         self._metrics = Metrics(tenants=[*TENANTS, SILENT, SELDOM], version="1.0.0")
-        self._metrics.watch_pool(size=_POOL, in_use=lambda: self._in_use)  # type: ignore[arg-type, return-value]
+        self._metrics.watch_pool(size=_POOL, in_use=lambda: self._in_use)
         self._memory = 120.0
 
     def _serve(self, count: int) -> None:
