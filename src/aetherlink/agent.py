@@ -59,6 +59,7 @@ from aetherlink.pipeline.step import Consent, World
 from aetherlink.playbooks.reload import Reload, ReloadMetrics
 from aetherlink.policy.decide import decide
 from aetherlink.policy.protection import life_in
+from aetherlink.ports import Clock
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.promotion_commands import PromotionCommands
@@ -86,16 +87,19 @@ class _Room(Protocol):
 
 
 class Agent:
-    """Everything of one agent, put together. Raises SettingsError for settings that cannot be put together."""
+    """Everything of one agent, put together. Raises SettingsError for settings that cannot be put together.
 
-    def __init__(self, settings: Settings) -> None:
+    `clock` is the machine's own where none is given.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
         check_listen(settings.host, settings.auth)
         folder.make(settings.data_dir)
         holds_database = settings.database_url is None
         if holds_database and (warning := folder.check_file_system(settings.data_dir)):
             _log.warning("%s", warning)
         self._settings = settings
-        self._clock = SystemClock()
+        self._clock = clock or SystemClock()
         self._ids = SortableIds(self._clock)
         self._mapping = LabelMapping(
             settings.labels,

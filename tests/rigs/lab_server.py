@@ -37,11 +37,14 @@ class LabServer:
     """One service, `crm` at first, of one to four replicas, releases 1.0.0 and 1.1.0; `told` lies over its view.
 
     `before` and `after` are called around every change; `changes` were asked for, `restarts` were really made.
+    Whatever is asked of it in vain is kept in `refused`; `beside` are services that are well, and only looked at.
     """
 
     socket: Path
     mishap: Mishap | None = None
     name: str = "crm"
+    beside: tuple[str, ...] = ()
+    refused: list[tuple[str, str]] = field(default_factory=list)
     told: dict[str, object] = field(default_factory=dict)
     changes: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     started: list[datetime] = field(default_factory=lambda: [datetime(2026, 1, 1, tzinfo=UTC)])
@@ -81,6 +84,9 @@ class LabServer:
         """The whole reply; empty ends the connection."""
         parts = path.strip("/").split("/")
         if parts[:2] != ["v1", "services"] or parts[2:3] != [self.name]:
+            if method == "GET" and parts[-1] in self.beside:
+                return _json("200 OK", {**self._view(), "name": parts[-1]})
+            self.refused.append((method, path))
             return _problem("404 Not Found", f"this lab has no service {parts[-1]!r}")
         if method == "GET":
             return _json("200 OK", self._view())
