@@ -11,7 +11,7 @@ from rigs.installation import Installation, installation
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     tools = find_tools("stable", project_dir=ROOT)
     with installation(tmp_path_factory.mktemp("installation"), tools) as whole:

@@ -151,8 +151,9 @@ def start_lab(tmp_path: Path) -> Iterator[LabStarter]:
     starter.end_all()
 
 
-@pytest.fixture(scope="session")
-def _session_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+@pytest.fixture(scope="module")
+def _lab_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """It works all the time, so it does not outlive the tests that want it."""
     root = tmp_path_factory.mktemp("shared")
     starter = LabStarter(root)
     yield starter(root / "lab").wait_until_ready()
@@ -160,13 +161,13 @@ def _session_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLa
 
 
 @pytest.fixture
-def shared_lab(_session_lab: RunningLab) -> RunningLab:
+def shared_lab(_lab_of_module: RunningLab) -> RunningLab:
     """A lab that runs, with one well replica of the CRM's good release."""
 
     async def make_well() -> None:
-        await remote.deploy(_session_lab.dir, "1.0.0")
-        await remote.scale(_session_lab.dir, 1)
+        await remote.deploy(_lab_of_module.dir, "1.0.0")
+        await remote.scale(_lab_of_module.dir, 1)
 
     asyncio.run(make_well())
-    assert {service.state for service in _session_lab.status().services} == {State.READY}
-    return _session_lab
+    assert {service.state for service in _lab_of_module.status().services} == {State.READY}
+    return _lab_of_module

@@ -24,7 +24,7 @@ def tools() -> ToolSet:
     return find_tools("stable", project_dir=ROOT)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def targets() -> Iterator[list[Exposition]]:
     made = [Exposition(f"job{number}", 0) for number in range(TARGETS)]
     for target in made:
@@ -50,10 +50,11 @@ def answers(url: str, *, containing: str = "") -> bool:
     return response.status_code == 200 and containing in response.text
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def prometheus_url(
     tools: ToolSet, targets: list[Exposition], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
+    """It scrapes all the time, so it does not outlive the tests that want it."""
     folder = tmp_path_factory.mktemp("prometheus")
     jobs = "\n".join(
         f"  - {{job_name: {one.job}, static_configs: [{{targets: ['127.0.0.1:{one.port}']}}]}}" for one in targets
