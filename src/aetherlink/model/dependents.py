@@ -15,7 +15,7 @@ from aetherlink.model.questions import Seen
 STARTING_ANEW = frozenset({Verb.RESTART, Verb.ROLLBACK})
 """What starts its target anew, so that whatever was connected to it has to find it again."""
 
-_SECOND = timedelta(seconds=1)
+_MINUTE = timedelta(minutes=1)
 
 
 def dependents_of(targets: Mapping[TargetName, Target], name: TargetName) -> tuple[TargetName, ...]:
@@ -54,8 +54,8 @@ def proof_of(
     """
     if why := _unproved(chain, repair):
         return Evidence("", EvidenceStatus.DOES_NOT_HOLD, now, why)
-    if abs(now - chain.turn_at) > within:
-        detail = f"its turn came at {chain.turn_at:%Y-%m-%d %H:%M:%S} UTC, more than {within / _SECOND / 60:g} min ago"
+    if abs(now - chain.turn_at) >= within:
+        detail = f"its turn came at {chain.turn_at:%Y-%m-%d %H:%M:%S} UTC, and is over after {within / _MINUTE:g} min"
         return Evidence("", EvidenceStatus.DOES_NOT_HOLD, now, detail)
     if repaired is None or repaired.is_broken is None:
         problem = "nobody looked" if repaired is None else repaired.problem

@@ -63,7 +63,7 @@ async def run(world: World, case: Case) -> Step:
     decision = world.decide(question(world, case.incident, plan, standing, findings))
     action = _action(world, case, plan, decision)
     entries = () if _is_repeated(case, decision) else (entry(world, action, findings.evidence),)
-    moved = await dependents.refused(world, case, _moved(world, case, action, entries))
+    moved = await dependents.refused(world, case, _moved(world, case, action, entries), findings.evidence)
     step = replace(moved, retired=_replaced(case, action), findings=findings)
     return replace(step, brakes=await _loop_brake(world, action, standing))
 
@@ -116,6 +116,8 @@ def _denied(world: World, case: Case, action: Action, entries: tuple[Entry, ...]
     if (told := beside(world, case, step)) is not None:
         return told
     last_call = case.incident.escalated_at
+    if action.plan.chain is not None:
+        return step  # its turn has an end of its own
     if now - since < world.options.resolve_within or (last_call is not None and last_call >= since):
         return step
     text = f"a person has to look: {action.plan.words} is denied all the time ({action.decision.reason})"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from aetherlink.model.actions import NO_LIMITS, Action, Chain, OutcomeStatus, Plan, Verb
-from aetherlink.model.decisions import Effect
+from aetherlink.model.decisions import Decision, Effect, Evidence, EvidenceStatus
 from aetherlink.model.dependents import dependents_of, has_started_since
 from aetherlink.model.ids import TargetName
 from aetherlink.model.incidents import Stage
@@ -20,7 +20,10 @@ from aetherlink.pipeline import next_step
 from aetherlink.pipeline.step import PASSING, Case, Continue, Step, World
 
 _WAITED_FOR = PASSING | frozenset(
-    {"agent_is_not_paused", "source_is_believed", "target_is_seen", "dependencies_work", "sensor_is_trusted"}
+    (
+        *("agent_is_not_paused", "source_is_believed", "target_is_seen", "dependencies_work", "evidence_holds"),
+        *("sensor_is_trusted", "cooldown_is_over"),
+    )
 )
 """The rules whose objections may pass while the chain still waits; all others leave the dependent out at once."""
 
@@ -90,16 +93,17 @@ async def settled(world: World, case: Case, plan: Plan, seen: Seen) -> Step | No
     return await _turn(world, case, plan, replace(chain, turn_at=now), told=(told,))
 
 
-async def refused(world: World, case: Case, step: Step) -> Step:
+async def refused(world: World, case: Case, step: Step, shown: Evidence | None) -> Step:
     """The step of a decision, going on with the next one where the decision is against it and will stay so."""
     action = step.action
     chain = None if action is None else action.plan.chain
-    if action is None or chain is None or not _is_final(world, action, chain):
+    if action is None or chain is None or not _is_final(action.decision, shown):
         return step
     is_call = action.decision.effect is Effect.DENY
     why = f"{action.decision.effect} ({action.decision.reason})"
     going = await left_out(world, case, action.plan, chain, why=why, told=step.entries, is_call=is_call)
-    return replace(going, action=action)
+    is_told = going.escalated or step.escalated
+    return replace(going, action=action, planned_through=step.planned_through, escalated=is_told)
 
 
 def end_of(world: World, chain: Chain) -> datetime:
@@ -107,13 +111,14 @@ def end_of(world: World, chain: Chain) -> datetime:
     return chain.turn_at + world.options.resolve_within
 
 
-def _is_final(world: World, action: Action, chain: Chain) -> bool:
-    match action.decision.effect:
+def _is_final(decision: Decision, shown: Evidence | None) -> bool:
+    """What refutes the repair, or comes too late, is final; to be unable to tell is not."""
+    match decision.effect:
         case Effect.OBSERVE:
             return True
         case Effect.DENY:
-            is_late = not abs(world.clock.now() - chain.turn_at) < world.options.resolve_within
-            return is_late or action.decision.rule not in _WAITED_FOR
+            is_refuted = shown is not None and shown.status is EvidenceStatus.DOES_NOT_HOLD
+            return is_refuted or decision.rule not in _WAITED_FOR
         case _:
             return False
 
