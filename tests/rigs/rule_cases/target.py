@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from aetherlink.model.actions import DeclaredRequest, OutcomeStatus, Plan, Verb, Verdict
+from aetherlink.model.actions import Chain, DeclaredRequest, OutcomeStatus, Plan, Verb, Verdict
 from aetherlink.model.brakes import Brake, pair_scope, target_scope
 from aetherlink.model.decisions import Effect
+from aetherlink.model.ids import ActionId, TargetName
 from aetherlink.model.questions import Question, Seen
 from aetherlink.testing import START
 from rigs.rule_cases.asking import (
