@@ -389,3 +389,51 @@ async def test_dependents_speak_neither_for_nor_against_the_playbook(rig: Rig, h
 
     assert (counted.executed, counted.verdicts) == (1, {"recovered": 1})
     assert [one.result for one in repairs] == ["recovered"]
+
+
+async def test_a_request_is_taken_back_when_somebody_restarts_it_meanwhile(rig: Rig, hands: Hands) -> None:
+    declare(rig, API, mode=Mode.APPROVE)
+    await repair(rig, 30)
+    hands.starts(API, rig.clock.now())
+    await rig.run_for(90)
+
+    assert hands.told == [DB, CRON, WEB]
+    assert await said(rig, EventKind.ESCALATED) == []
+
+
+async def test_who_denies_one_ends_the_chain(rig: Rig, hands: Hands) -> None:
+    declare(rig, API, mode=Mode.APPROVE)
+    *_, waiting = await repair(rig, 30)
+    await rig.approvals().deny(waiting.id, "not tonight", by="ada")
+    await rig.run_for(120)
+
+    assert hands.told == [DB]
+    assert (await rig.incident()).hands_off
+
+
+async def test_a_repair_that_is_called_wrong_at_the_last_moment_is_no_evidence_any_more(rig: Rig, hands: Hands) -> None:
+    """It still was one when it was looked at: the transaction that commits the intent looks once more."""
+    await until_turn(rig, API)
+    repaired, _ = await rig.actions()
+    look = hands.observe
+
+    async def observe(target: Target, *, deadline: timedelta) -> Observation:
+        seen = await look(target, deadline=deadline)
+        if target.name == API:
+            await rig.approvals().wrong(repaired.id, "it was the network", by="ada")
+        return seen
+
+    hands.observe = observe  # type: ignore[method-assign] - what happens during the look
+    await rig.run_for(60)
+
+    assert hands.told == [DB]
+    why = "restart api, which depends on db, then cron, web: not carried out: the repair that it follows is not proved"
+    assert [text for text in await texts(rig, EventKind.ACTION_FINISHED) if text.startswith(why)] != []
+
+
+async def test_what_is_waited_for_is_said_once(rig: Rig, hands: Hands) -> None:
+    await until_turn(rig, API)
+    hands.hidden.add(API)
+    await rig.run_for(300)
+
+    assert len([text for text in await texts(rig, EventKind.DECIDED) if text.startswith("deny: restart api")]) == 1
