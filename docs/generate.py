@@ -46,13 +46,14 @@ MADE = "<!-- Written by `make docs` from the code: change the code, not this pag
 TIMELINE: Mapping[EventKind, str] = {
     EventKind.OPENED: "The incident begins: by an alert, by a low health score, or by a request.",
     EventKind.ALERTS: "An alert joined the incident, fired again, or resolved.",
-    EventKind.PLANNED: "A playbook matched, or none did; with the plan and its bound queries.",
+    EventKind.PLANNED: "A playbook matched, or none did; with the plan and its bound queries. After a repair: which of "
+    "what depends on its target is restarted now, left as it is, or left out, and why.",
     EventKind.DECIDED: "Policy decided: allow, needs_approval, observe or deny, with the rule and the reason.",
     EventKind.ACTION_STARTED: "The intent is committed; only then is the executor called.",
     EventKind.ACTION_FINISHED: "What came of the action: done, not_needed, failed or unknown.",
     EventKind.VERIFYING: "The verifying query is asked on samples newer than the action.",
-    EventKind.VERIFIED: "The query held for as long as the playbook asks.",
-    EventKind.NOT_RECOVERED: "The query did not hold within the time that the playbook gives.",
+    EventKind.VERIFIED: "The query held for as long as the playbook asks; or a dependent that was restarted is up.",
+    EventKind.NOT_RECOVERED: "The query did not hold, or a dependent did not come up, within the playbook's time.",
     EventKind.CANNOT_TELL: "Nobody can tell whether the repair helped: no data, or an error. Never taken for success.",
     EventKind.UNDONE: "A repair that did not help was taken back.",
     EventKind.BRAKED: "Automation keeps off a target or a playbook from now on, until a person lets go of it.",
@@ -168,7 +169,7 @@ def playbooks() -> str:
         table(("Key", "Default"), ((key, default) for key, default, _ in settings_rows(PlaybookForm))),
         '`match` takes exact values, or `=~`, `!~`, `!=` before one, or a list like `alertname="CrmApiDown"`, as '
         "Alertmanager has them. With neither `action` nor `steps` a playbook only observes; with one of them it needs "
-        "`target`, `bind`, `verify`, and `when` or `evidence: alert`. Steps take `when`, `verify`, "
+        "`target`, `bind`, `verify`, and `when` or `evidence: alert`. Steps take `when`, `verify`, `dependents`, "
         "`target` and `undo` from the playbook where "
         "they have none of their own. The labels in `bind` "
         "are taken from the alert and put as matchers into every query, by a PromQL parser. `when` has to hold on "

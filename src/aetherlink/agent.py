@@ -363,6 +363,7 @@ class Agent:
             freeze=partial(windows.in_force, settings.windows),
             blindness=self._blindness,
             listed_at=self._listed_at,
+            is_vip=self._mapping.is_vip,
         )
 
     def _blindness(self, source: SourceName) -> str | None:

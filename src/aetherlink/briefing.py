@@ -32,6 +32,10 @@ def _nothing(*_args: object) -> None:
     """No pause from outside, no window, no blind source, no list, no life of the agent's own."""
 
 
+def _nobody(_tenant: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Restraints:
     """What the settings hold the agent to, besides the rules' own figures.
@@ -39,7 +43,7 @@ class Restraints:
     `outside_pause` says in words why a file or a variable pauses everything; `freeze` which window forbids changes of
     these scopes at this instant; `blindness` why a source cannot be believed; `listed_at` when an Alertmanager of the
     source was asked last and listed the alert; `life_in` what of the agent's own life was seen. None of each:
-    nothing.
+    nothing. `is_vip` tells of a tenant's name whether it comes first.
     """
 
     budgets: Budgets = field(default_factory=Budgets)
@@ -50,6 +54,7 @@ class Restraints:
     freeze: Callable[[datetime, frozenset[str]], str | None] = _nothing
     blindness: Callable[[SourceName], str | None] = _nothing
     listed_at: Callable[[SourceName, Fingerprint], datetime | None] = _nothing
+    is_vip: Callable[[str], bool] = _nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,7 @@ class Briefing:
             recent=tuple(transaction.actions.started_since(plan.target, horizon(plan, now))),
             started=tuple(transaction.actions.started_anywhere(now - HISTORY, limit=_MOST_STARTED)),
             brakes=tuple(brake for brake in transaction.brakes.all() if brake.scope in held) if held else (),
-            unwell=self._unwell(transaction),
+            unwell=self._unwell(transaction, plan),
             paused=self.restraints.outside_pause() or (None if pause is None else pause.words),
             frozen=self.restraints.freeze(now, scopes),
             promotion=None if plan.playbook is None else transaction.promotions.of(plan.playbook),
@@ -144,7 +149,7 @@ class Briefing:
             brakes=standing.brakes,
             budgets=self.restraints.budgets,
             unwell=standing.unwell,
-            vip=incident is not None and incident.vip,
+            vip=self.is_for_vip(plan, incident),
             vip_mode=self.restraints.vip_mode,
             flapping=incident is not None and incident.flaps(now),
             blind=None if incident is None else self.restraints.blindness(incident.source),
@@ -152,6 +157,11 @@ class Briefing:
             protected=self._protected(plan.target, seen),
             approval=approval,
         )
+
+    def is_for_vip(self, plan: Plan, incident: Incident | None) -> bool:
+        """Whether whom it touches comes first: a dependent may serve somebody else than what its repair was for."""
+        is_a_vips = incident is not None and incident.vip
+        return is_a_vips or (plan.chain is not None and self.restraints.is_vip(plan.tenant))
 
     def _protected(self, name: TargetName, seen: Mapping[TargetName, Seen]) -> str | None:
         """What of the agent's own life it is, told by the settings, or by what its executor says of it."""
@@ -161,9 +171,15 @@ class Briefing:
         found = None if look is None or look.observation is None else self.restraints.life_in(look.observation)
         return None if found is None else f"what the agent lives on ({found})"
 
-    def _unwell(self, transaction: Transaction) -> frozenset[TargetName]:
-        """The targets with an open incident, by service or name."""
-        services = transaction.incidents.open_services(self._words)
+    def _unwell(self, transaction: Transaction, plan: Plan) -> frozenset[TargetName]:
+        """The targets with an open incident, by service or name.
+
+        The incident of a repair that was verified stays open until its alert is over, which says nothing against what
+        follows that repair.
+        """
+        repair = None if plan.chain is None else transaction.actions.get(plan.chain.repair)
+        besides = None if repair is None else repair.incident_id
+        services = transaction.incidents.open_services(self._words, besides=besides)
         if not services:
             return frozenset()
         return frozenset(one.name for one in self.targets.values() if services & {one.name, one.service})

@@ -51,6 +51,7 @@ class Life:
     kinds: frozenset[str]
     outcomes: frozenset[str]
     verbs: frozenset[str]
+    restarted_after: int
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +67,10 @@ def life(seed: int) -> Life:
         tables = simulation.witness.tables
         kinds = (one.entry.kind for timeline in tables.incidents.timelines.values() for one in timeline)
         outcomes = (one.outcome.status for one in tables.records.actions.rows.values() if one.outcome)
-        verbs = (one.plan.verb for one in tables.records.actions.rows.values() if one.started_at)
-        return Life(violations, frozenset(kinds), frozenset(outcomes), frozenset(verbs))
+        started = [one.plan for one in tables.records.actions.rows.values() if one.started_at]
+        verbs = (plan.verb for plan in started)
+        chained = sum(1 for plan in started if plan.chain is not None)
+        return Life(violations, frozenset(kinds), frozenset(outcomes), frozenset(verbs), chained)
 
 
 def test_t25_nothing_is_wrong_in_a_few_worlds(few: list[Life]) -> None:
@@ -128,3 +131,4 @@ def test_t25_a_world_has_everything_that_is_to_be_guarded(few: list[Life]) -> No
     assert {"planned", "decided", "action_started", "verified", "not_recovered", "escalated", "reopened"} <= kinds
     assert {"done", "failed", "unknown", "not_done"} <= outcomes
     assert {"restart", "scale", "rollback", "http"} <= verbs
+    assert sum(one.restarted_after for one in few) > 0

@@ -313,6 +313,9 @@ async def test_the_services_that_an_open_incident_stands_for_are_told_of_any_num
 
     assert await store.read(lambda rows: rows.incidents.open_services(asked)) == {"crm", ODD}
     assert await store.read(lambda rows: rows.incidents.open_services([])) == frozenset()
+    first, second = incident(1).id, incident(2).id
+    assert await store.read(lambda rows: rows.incidents.open_services(asked, besides=first)) == {ODD}
+    assert await store.read(lambda rows: rows.incidents.open_services(asked, besides=second)) == {"crm"}
 
 
 def due_of(one: Incident) -> Due:

@@ -31,7 +31,7 @@ REGISTRIES = {
         "pipeline/stages.py",
         {
             *("stages", "runner", "step", "strangers", "patience", "options", "metrics", "aftermath", "snapshots"),
-            *("record", "rehearsal", "turns", "hindsight", "choice"),
+            *("record", "rehearsal", "turns", "hindsight", "choice", "dependents", "next_step", "start_anew"),
         },
     ),
     "commands": (

@@ -3,15 +3,19 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
 from aetherlink.commands import ActionRequest, Commands
 from aetherlink.model.actions import Action, ActionState, Outcome
-from aetherlink.model.decisions import Decision, EvidenceStatus
+from aetherlink.model.decisions import Decision, Evidence, EvidenceStatus
+from aetherlink.model.incidents import Stage
 from aetherlink.model.questions import Question
-from aetherlink.pipeline import act, runner
-from aetherlink.pipeline.step import Case, Step, World
+from aetherlink.pipeline import act, dependents, runner
+from aetherlink.pipeline import decide as deciding_stage
+from aetherlink.pipeline import plan as planning
+from aetherlink.pipeline.step import Case, Continue, Step, World
 from aetherlink.ports import Transaction
 from aetherlink.simulation import process
 
@@ -145,6 +149,29 @@ def look_for_a_request(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(act, "_out_of_sight", lambda *_: None)
 
 
+def restart_dependents_backwards(patch: pytest.MonkeyPatch) -> None:
+    rightly = planning.dependents_of
+    patch.setattr(planning, "dependents_of", lambda *known: rightly(*known)[::-1])
+
+
+def follow_before_it_is_verified(patch: pytest.MonkeyPatch) -> None:
+    """What was carried out is taken for what has helped."""
+    rightly, prove = act._taken_on, deciding_stage.proof_of
+
+    async def taken_on(world: World, case: Case) -> Step:
+        step = await rightly(world, case)
+        is_done = isinstance(step.move, Continue) and step.move.stage is Stage.VERIFY
+        going = await dependents.begun(world, case, step.action) if is_done and step.action is not None else None
+        return step if going is None else replace(going, entries=(*step.entries, *going.entries), action=step.action)
+
+    def hopeful(*known: object, **within: timedelta) -> Evidence:
+        return replace(prove(*known, **within), status=EvidenceStatus.HOLDS)
+
+    patch.setattr(act, "_taken_on", taken_on)
+    patch.setattr(act, "_is_still_proved", lambda *_: True)
+    patch.setattr(deciding_stage, "proof_of", hopeful)
+
+
 def _of(*names: str) -> frozenset[str]:
     return frozenset(names)
 
@@ -156,7 +183,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("the pause is skipped", without_rule("agent_is_not_paused"), _of("nothing_begins_while_paused"), at=2),
     Bug("the evidence is skipped", without_rule("evidence_holds"), _of("nothing_begins_blindly")),
     Bug("no data is taken for yes", deciding_on(_hopeful), _of("nothing_begins_blindly")),
-    Bug("a busy target is acted on", without_rule("target_is_free"), _of("a_target_has_one_action_at_a_time"), at=68),
+    Bug("a busy target is acted on", without_rule("target_is_free"), _of("a_target_has_one_action_at_a_time"), at=4),
     Bug("bounds are skipped", without_rule("scale_is_within_bounds"), _of("replicas_stay_within_bounds"), at=37),
     Bug("the mode is skipped", without_rule("mode_allows"), _of("a_mode_below_auto_does_nothing_alone"), at=3),
     Bug("a VIP is like everybody", without_rule("vip_allows"), _of("a_mode_below_auto_does_nothing_alone"), at=8),
@@ -167,7 +194,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("any number runs at a time", without_rule("few_run_at_a_time"), _of("budgets_are_kept"), at=95),
     Bug("a tenant's budget is skipped", without_rule("tenant_budget_holds"), _of("budgets_are_kept"), at=5),
     Bug("a playbook's budget is skipped", without_rule("playbook_budget_holds"), _of("budgets_are_kept"), at=52),
-    Bug("the floor is skipped", without_rule("floor_holds"), _of("the_floor_is_kept")),
+    Bug("the floor is skipped", without_rule("floor_holds"), _of("the_floor_is_kept"), at=7),
     Bug("what flaps is acted on", without_rule("incident_does_not_flap"), _of("what_flaps_is_left_alone"), at=12),
     Bug("the intent is not stored", forget_the_intent, _of("nothing_is_sent_without_an_intent")),
     Bug("it is sent before the intent", send_before_the_intent, _of("nothing_is_sent_without_an_intent")),
@@ -179,5 +206,9 @@ BUGS: tuple[Bug, ...] = (
     Bug("a request is judged by a look", look_for_a_request,
         _of("a_request_that_was_sent_is_never_thought_unsent"), at=136),
     Bug("what has ended is not counted", deciding_on(_forgetful),
-        _of("the_hourly_limit_is_kept", "the_cooldown_is_kept"), at=8),
+        _of("the_hourly_limit_is_kept", "the_cooldown_is_kept"), at=15),
+    Bug("dependents are restarted backwards", restart_dependents_backwards, _of("dependents_are_restarted_in_order"),
+        at=68),
+    Bug("a dependent follows what is not verified", follow_before_it_is_verified,
+        _of("a_dependent_follows_a_verified_repair"), at=4),
 )  # fmt: skip

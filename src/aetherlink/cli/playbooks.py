@@ -331,6 +331,7 @@ def _print(labels: Mapping[str, str], tried: "Rehearsal", asked: "Sequence[Evide
         name = f"{each.step.name}: " if each.step.name else ""
         rows.append(("would plan", f"{name}{each.step.deed} {each.target or each.step.target.words}"))
         rows += [("when", each.when or "its alert fires"), ("verify", each.verify)] if each.verify else []
+        rows += [("then", f"restart {', '.join(each.dependents)}, one after another")] if each.dependents else []
         rows += [("CANNOT", each.problem)] if each.problem else []
     if tried.is_match and not tried.steps:
         rows.append(("observes", "a person is called"))
@@ -352,6 +353,7 @@ def _as_json(tried: "Rehearsal", asked: "Sequence[Evidence]") -> dict[str, objec
                 "target": each.target,
                 "when": each.when,
                 "verify": each.verify,
+                "dependents": each.dependents,
                 "problem": each.problem,
             }
             for each in tried.steps

@@ -255,6 +255,22 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """Why a plan restarts a dependent: `repair` is the verified action on `target`, of which the call ended at `since`.
+
+    `turn_at` is when the turn of this one came. `without` are the dependents that were left out before it: nothing that
+    depends on them is restarted. `is_told` says that a person has been called for one of them.
+    """
+
+    repair: ActionId
+    target: TargetName
+    since: datetime
+    turn_at: datetime
+    without: tuple[TargetName, ...] = ()
+    is_told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be done, to which target, by which playbook (None: a person's request), with its bound queries.
 
@@ -269,7 +285,8 @@ class Plan:
     Alertmanager while it acts and verifies. `planned_from` belongs to scale: the number that was wanted when it was
     planned. `request` belongs to http: the name of the target's request. `limits` belong to limits. `identity` is that
     of the target when an alert's labels named it; empty where nothing was looked at to plan. `digest` is that of the
-    playbook's content which made it (see Playbook); empty: not known, so that no promotion lifts it.
+    playbook's content which made it (see Playbook); empty: not known, so that no promotion lifts it. `dependents` are
+    restarted after it, in this order, once it is verified. `chain` belongs to the plan that restarts one of them.
     """
 
     verb: Verb
@@ -296,11 +313,25 @@ class Plan:
     limits: Limits = NO_LIMITS
     identity: str = ""
     digest: str = ""
+    dependents: tuple[TargetName, ...] = ()
+    chain: Chain | None = None
 
     @property
     def rests_on_alert(self) -> bool:
-        """Whether its alert is the evidence for it, and no query."""
-        return self.playbook is not None and self.undo_of is None and not self.when
+        """Whether its alert is the evidence for it, and neither a query nor a repair."""
+        return self.playbook is not None and self.undo_of is None and self.chain is None and not self.when
+
+    @property
+    def is_repair(self) -> bool:
+        """Whether it is for what is wrong, and neither takes back nor follows what was done about that."""
+        return self.undo_of is None and self.chain is None
+
+    @property
+    def evidence_words(self) -> str:
+        """What the evidence for it is, for people."""
+        if self.chain is not None:
+            return f"the repair of {self.chain.target} that it follows"
+        return f"`{self.when}`" if self.when else "its alert"
 
     @property
     def words(self) -> str:
@@ -308,7 +339,9 @@ class Plan:
         size = f" to {self.limits.words}" if self.limits.words else ""
         size = size if self.replicas is None else f" to {self.replicas}"
         request = f" {self.request}" if self.request else ""
-        return f"{'undo: ' if self.undo_of else ''}{self.verb}{request} {self.target}{size}"
+        why = "" if self.chain is None else f", which depends on {self.chain.target}"
+        later = f", then {', '.join(self.dependents)}" if self.dependents else ""
+        return f"{'undo: ' if self.undo_of else ''}{self.verb}{request} {self.target}{size}{why}{later}"
 
 
 @dataclass(frozen=True, slots=True)

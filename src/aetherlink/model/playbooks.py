@@ -133,7 +133,8 @@ class PlaybookStep:
     An empty `when`: the alert alone is the evidence for it.
 
     It runs once the steps in `after` have helped; or, when `instead_of` names one, only where that one did not.
-    `request` belongs to http: the name of the target's request, `limits` to limits.
+    `request` belongs to http: the name of the target's request, `limits` to limits. With `dependents` what depends on
+    its target is restarted once it has helped.
     """
 
     target: TargetChoice
@@ -149,6 +150,7 @@ class PlaybookStep:
     instead_of: str = ""
     request: str = ""
     limits: NewLimits | None = None
+    dependents: bool = False
 
     @property
     def words(self) -> str:

@@ -37,9 +37,9 @@ class Question:
     `started` those on any target of the last hour, `running` how many act just now. `evidence` is what the plan's
     `when` query showed just now; None when the plan has none or when nobody asked. `paused` says who paused what the
     plan is for and why; None: nobody did. `seen` holds what was seen of the plan's target and of what it depends on.
-    `unwell` are the targets with an open incident. `blind` says why the source cannot be believed; `frozen` which
-    window forbids changes; `protected` what of the agent's own life the target is. `approval` is the one that was
-    granted for exactly this plan, checked against what is seen now.
+    `unwell` are the targets with an open incident; for a dependent that of the repair that it follows is none. `blind`
+    says why the source cannot be believed; `frozen` which window forbids changes; `protected` what of the agent's own
+    life the target is. `approval` is the one that was granted for exactly this plan, checked against what is seen now.
     """
 
     plan: Plan

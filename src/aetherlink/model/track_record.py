@@ -20,7 +20,10 @@ MOST_EXAMPLES = 3
 
 
 class Kind(StrEnum):
-    """What was made of a plan: `held` was allowed and then not carried out, `undid` took another action back."""
+    """What was made of a plan: `held` was allowed and then not carried out, `undid` took another action back.
+
+    `followed` is the turn of a dependent after a repair, whatever came of it: it says nothing of the repair.
+    """
 
     OBSERVED = "observed"
     DENIED = "denied"
@@ -28,6 +31,7 @@ class Kind(StrEnum):
     HELD = "held"
     RAN = "ran"
     UNDID = "undid"
+    FOLLOWED = "followed"
 
 
 class Fate(StrEnum):
@@ -108,8 +112,8 @@ def fate_of(trace: Trace, created_at: datetime, now: datetime, *, is_open: bool)
 
 
 def _kind(action: Action) -> Kind:
-    if action.plan.undo_of is not None:
-        return Kind.UNDID
+    if not action.plan.is_repair:
+        return Kind.FOLLOWED if action.plan.undo_of is None else Kind.UNDID
     if action.started_at is not None:
         return Kind.RAN
     match action.decision.effect:

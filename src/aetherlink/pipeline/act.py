@@ -16,6 +16,7 @@ from aetherlink.errors import AetherError, ConflictError
 from aetherlink.model.actions import (
     Action,
     ActionState,
+    Chain,
     Outcome,
     OutcomeStatus,
     Release,
@@ -24,9 +25,10 @@ from aetherlink.model.actions import (
 )
 from aetherlink.model.brakes import Brake, target_scope
 from aetherlink.model.decisions import Decision, Effect
+from aetherlink.model.dependents import is_proved
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline import approve, decide, record
+from aetherlink.pipeline import approve, decide, dependents, record
 from aetherlink.pipeline.choice import LOOK
 from aetherlink.pipeline.snapshots import KEEP_REPLICAS, wish_of, with_identity_after, with_snapshot
 from aetherlink.pipeline.step import PASSING, Case, Continue, Findings, Step, Wait, World
@@ -54,7 +56,14 @@ class _Hands:
 
 
 async def run(world: World, case: Case) -> Step:
-    """Continue to verify after a good outcome; else a person is called and the incident is watched."""
+    """Continue to verify after a good outcome; else a person is called and the incident is watched.
+
+    What does not depend on a dependent that could not be restarted goes on all the same.
+    """
+    return await dependents.after_failure(world, case, await _taken_on(world, case))
+
+
+async def _taken_on(world: World, case: Case) -> Step:
     action = case.action
     if action is None or action.state not in (ActionState.ALLOWED, ActionState.RUNNING):
         return Step(Continue(Stage.WATCH))
@@ -166,6 +175,8 @@ def _begin(
         raise ConflictError(f"incident {incident.id} was moved by somebody else: action {action.id} is not called")
     if _needs_its_alert(action) and not _still_fires(transaction, action.plan.alert_id):
         return Decision(Effect.DENY, "alert_fires", "its alert does not fire any more, or is silenced or inhibited")
+    if not _is_still_proved(transaction, action.plan.chain):
+        return Decision(Effect.DENY, "evidence_holds", "the repair that it follows is not proved any more")
     if _is_old(world, action) or world.clock.monotonic() - findings.at > _FRESH.total_seconds():
         return Decision(Effect.DENY, "decision_is_fresh", _TOO_OLD)  # the store may have been slow to come to it
     now = world.clock.now()
@@ -188,8 +199,13 @@ def _is_later(one: datetime | None, other: datetime | None) -> bool:
 
 
 def _needs_its_alert(action: Action) -> bool:
-    """Taking back does not wait for the alert to go on firing."""
-    return bool(action.plan.alert_id) and action.plan.undo_of is None
+    """Neither taking back nor what follows a repair waits for the alert to go on firing."""
+    return bool(action.plan.alert_id) and action.plan.is_repair
+
+
+def _is_still_proved(transaction: Transaction, chain: Chain | None) -> bool:
+    """Whether the repair that an action follows, if it follows one, stands there as verified."""
+    return chain is None or is_proved(chain, transaction.actions.get(chain.repair))
 
 
 def _still_fires(transaction: Transaction, alert_id: int) -> bool:

@@ -1,5 +1,5 @@
-"""What comes after a repair that did not help and was taken back as far as it can be: another step, another try, or
-nothing more by the agent.
+"""What comes after a repair. One that helped: what depends on its target, then the next step. One that did not help
+and was taken back as far as it can be: another step, another try, or nothing more by the agent.
 """
 
 from dataclasses import replace
@@ -8,39 +8,21 @@ from datetime import datetime, timedelta
 from aetherlink.model.actions import Action
 from aetherlink.model.brakes import Brake, target_scope
 from aetherlink.model.incidents import Stage
-from aetherlink.model.playbooks import PlaybookStep
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline.plan import Occasion, planned
+from aetherlink.pipeline import dependents, next_step
 from aetherlink.pipeline.step import Case, Continue, Step, World
 
 _IN_A_ROW = timedelta(hours=1)
 
 
-async def following(world: World, case: Case, action: Action, *, helped: bool) -> Step | None:
-    """Continue to decide with the plan of the step that comes now; None when there is none, or none can be planned."""
-    playbook = world.playbook_of(action.plan)
-    is_there = playbook is not None and action.plan.step in {step.name for step in playbook.steps}
-    if playbook is None or case.planned is None or not action.plan.step or not is_there:
-        return None
-    step = playbook.following(action.plan.step, helped=helped)
-    if step is None:
-        return None
-    found = await planned(world, Occasion(case.incident, case.planned, playbook, step))
-    if isinstance(found, Step) and isinstance(found.move, Continue):
-        return found
-    return _cannot_go_on(world, step) if helped else None
-
-
-def _cannot_go_on(world: World, step: PlaybookStep) -> Step:
-    """The repair is half done, and its next step cannot be planned: a person goes on."""
-    text = f"a person has to look: the next step, {step.name}, cannot be planned"
-    called = Entry(EventKind.ESCALATED, world.clock.now(), text)
-    return Step(Continue(Stage.WATCH), (called,), escalated=True, hands_off=True)
+async def following(world: World, case: Case, action: Action) -> Step | None:
+    """What comes after a repair that has helped: its dependents, one after another, or the next step; None: nothing."""
+    return await dependents.begun(world, case, action) or await next_step.after(world, case, action.plan, helped=True)
 
 
 async def given_up(world: World, case: Case, action: Action, why: str) -> Step:
     """The step in its place, another try where the playbook gives one, or hands off the target."""
-    instead = await following(world, case, action, helped=False)
+    instead = await next_step.after(world, case, action.plan, helped=False)
     if instead is not None:
         return instead
     now = world.clock.now()
@@ -72,7 +54,7 @@ async def _may_try_again(world: World, action: Action) -> bool:
     since = world.clock.now() - _IN_A_ROW
     earlier = await world.store.read(lambda tx: tx.actions.started_since(plan.target, since))
     failed = 0
-    for one in (one for one in earlier if one.plan.playbook == plan.playbook and one.plan.undo_of is None):
+    for one in (one for one in earlier if one.plan.playbook == plan.playbook and one.plan.is_repair):
         is_failed = one.has_failed or one.id in (action.id, plan.undo_of)  # the last verdict is not stored yet
         if not is_failed:
             break

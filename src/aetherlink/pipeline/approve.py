@@ -30,9 +30,10 @@ from aetherlink.model.actions import (
 )
 from aetherlink.model.alerts import StoredAlert
 from aetherlink.model.decisions import Evidence, EvidenceStatus
+from aetherlink.model.dependents import has_started_since
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline import decide
+from aetherlink.pipeline import decide, dependents
 from aetherlink.pipeline.plan import is_outdated
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
 from aetherlink.pipeline.strangers import beside
@@ -45,11 +46,15 @@ _GONE_SINCE = "condition_gone_since"  # the key of Action.facts
 
 async def run(world: World, case: Case) -> Step:
     """Continue to act once everybody who is needed has said yes; ask, ask anew, or take the request back."""
+    return await dependents.after_failure(world, case, await _looked_after(world, case))
+
+
+async def _looked_after(world: World, case: Case) -> Step:
     action = case.action
     if action is None or action.state is not ActionState.WAITING_APPROVAL:
         return Step(Continue(Stage.WATCH))
     now = world.clock.now()
-    if action.plan.alert_id and case.planned is None:
+    if action.plan.alert_id and case.planned is None and action.plan.chain is None:
         return _withdrawn(action, now, "its alert does not fire any more, or is silenced or inhibited")
     if action.approval is not None and action.approval.is_complete:
         return _allowed(action, action.approval)
@@ -68,18 +73,27 @@ def _is_over(world: World, action: Action, now: datetime) -> bool:
 
 async def _waiting(world: World, incident: Incident, planned: StoredAlert | None, action: Action) -> Step:
     """Look whether everything is still as it was shown, or look for the first time."""
-    if await is_outdated(world, incident, planned, action.plan):
+    if await _is_outdated(world, incident, planned, action.plan):
         return _withdrawn(action, world.clock.now(), "its playbook or its target has changed")
     findings = await decide.find_out(world, incident.source, action.plan, anew=True)
     shown, now = findings.evidence, world.clock.now()
     noted = _with_condition(action, shown, now)
     if shown is not None and shown.status is EvidenceStatus.DOES_NOT_HOLD and not _stays(world, noted, now):
         return _withdrawn(action, now, f"its condition does not hold any more: {shown.detail}")
-    seen = findings.seen[action.plan.target].observation
+    seen, chain = findings.seen[action.plan.target].observation, action.plan.chain
     if seen is None or action.plan.target not in world.targets:
         return Step(Wait(now + world.options.redecide_interval))
+    if chain is not None and has_started_since(seen, chain):
+        return _withdrawn(action, now, "it has started anew meanwhile")
     step = _asked(world, incident, noted, asked(world, incident, noted, seen, shown), seen)
     return step if step.action is not None or noted is action else replace(step, action=noted)
+
+
+async def _is_outdated(world: World, incident: Incident, planned: StoredAlert | None, plan: Plan) -> bool:
+    """Whether it would not be planned like this any more."""
+    if plan.chain is not None:
+        return bool(dependents.over(world, plan, plan.chain))
+    return await is_outdated(world, incident, planned, plan)
 
 
 def _with_condition(action: Action, shown: Evidence | None, now: datetime) -> Action:
@@ -102,27 +116,25 @@ def _stays(world: World, action: Action, now: datetime) -> bool:
 
 def asked(world: World, incident: Incident, action: Action, seen: Observation, evidence: Evidence | None) -> Approval:
     """The request for approval of the action on its target as it is seen now, granted by nobody yet."""
-    now, needed, seal = world.clock.now(), _needed(world, incident), world.ids.secret()
+    now, needed, seal = world.clock.now(), _needed(world, incident, action.plan), world.ids.secret()
     shown = approvals.shown_of(
         action.plan,
         world.targets[action.plan.target],
         seen,
-        evidence="" if evidence is None else f"{_asked_of(evidence)} shows {evidence.status}: {evidence.detail}",
+        evidence="" if evidence is None else f"{action.plan.evidence_words} shows {evidence.status}: {evidence.detail}",
         undo=_undo_words(action.plan, seen),
         needed=needed,
         asked_at=now,
         seal=seal,
     )
-    return Approval(approvals.hash_of(shown), now, now + world.consent.expires_after, shown, needed, seal=seal)
+    end, chain = now + world.consent.expires_after, action.plan.chain
+    end = end if chain is None else min(end, dependents.end_of(world, chain))
+    return Approval(approvals.hash_of(shown), now, end, shown, needed, seal=seal)
 
 
-def _asked_of(evidence: Evidence) -> str:
-    return f"`{evidence.query}`" if evidence.query else "its alert"
-
-
-def _needed(world: World, incident: Incident) -> int:
+def _needed(world: World, incident: Incident, plan: Plan) -> int:
     """How many people have to say yes."""
-    return 2 if incident.vip and world.consent.second_person_for_vip else 1
+    return 2 if world.briefing.is_for_vip(plan, incident) and world.consent.second_person_for_vip else 1
 
 
 def is_as_shown(world: World, incident: Incident, action: Action, seen: Observation) -> bool:
@@ -136,7 +148,7 @@ def is_as_shown(world: World, incident: Incident, action: Action, seen: Observat
         seen,
         evidence="",
         undo=_undo_words(plan, seen),
-        needed=_needed(world, incident),
+        needed=_needed(world, incident, plan),
         asked_at=approval.asked_at,
         seal=approval.seal,
     )

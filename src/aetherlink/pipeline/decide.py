@@ -15,11 +15,12 @@ from aetherlink.model.actions import Action, ActionState, Approval, Outcome, Out
 from aetherlink.model.alerts import StoredAlert, evidence_of
 from aetherlink.model.brakes import Brake, pair_scope
 from aetherlink.model.decisions import Decision, Effect, Evidence
+from aetherlink.model.dependents import proof_of
 from aetherlink.model.ids import ActionId, SourceName
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.questions import Question
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline import hindsight, patience
+from aetherlink.pipeline import dependents, hindsight, patience
 from aetherlink.pipeline.plan import renewed
 from aetherlink.pipeline.step import Case, Continue, Findings, Step, Wait, World
 from aetherlink.pipeline.strangers import beside, call
@@ -39,31 +40,50 @@ _NOT_RUN = frozenset({ActionState.REFUSED, ActionState.WAITING_APPROVAL})
 
 @dataclass(frozen=True, slots=True)
 class _Background:
-    """What is stored that evidence rests on: when the last action on the target ended, and the plan's alert."""
+    """What is stored that evidence rests on: when the last action on the target ended, the plan's alert, and the repair
+    that the plan follows.
+    """
 
     settled: datetime | None
     alert: StoredAlert | None
+    repair: Action | None
 
 
 async def run(world: World, case: Case) -> Step:
     """Continue to act when allowed; ask a person, watch when it only observes; decide again later when denied."""
     plan = case.incident.plan
-    if plan is None or case.planned is None:
+    if plan is None or (case.planned is None and plan.chain is None):
         return Step(Continue(Stage.WATCH))
+    if (otherwise := await _wanted_otherwise(world, case, plan)) is not None:
+        return otherwise
+    standing, known = await world.store.read(lambda tx: _stored(world, tx, case, plan))
+    findings = await _found(world, case.incident.source, plan, known)
+    if (settled := await dependents.settled(world, case, plan, findings.seen[plan.target])) is not None:
+        return settled
+    decision = world.decide(question(world, case.incident, plan, standing, findings))
+    action = _action(world, case, plan, decision)
+    entries = () if _is_repeated(case, decision) else (entry(world, action, findings.evidence),)
+    moved = await dependents.refused(world, case, _moved(world, case, action, entries), findings.evidence)
+    step = replace(moved, retired=_replaced(case, action), findings=findings)
+    return replace(step, brakes=await _loop_brake(world, action, standing))
+
+
+async def _wanted_otherwise(world: World, case: Case, plan: Plan) -> Step | None:
+    """Another plan, or none, where the playbook or the target may have changed since it was planned; None: nothing has.
+
+    What follows a repair was planned for that one, and is not planned anew.
+    """
+    if plan.chain is not None:
+        why = dependents.over(world, plan, plan.chain)
+        return await dependents.left_out(world, case, plan, plan.chain, why=why) if why else None
     is_outdated = world.is_outdated(plan)
-    if case.action is not None or is_outdated:  # the playbook or the target may have changed since it was planned
+    if case.planned is not None and (case.action is not None or is_outdated):
         anew = await renewed(world, case.incident, case.planned, plan)
         if anew is not None and anew != plan:
             return Step(Continue(Stage.DECIDE), plan=anew)
         if is_outdated:
             return _not_planned_any_more(world, case)
-    standing, known = await world.store.read(lambda tx: _stored(world, tx, case, plan))
-    findings = await _found(world, case.incident.source, plan, known)
-    decision = world.decide(question(world, case.incident, plan, standing, findings))
-    action = _action(world, case, plan, decision)
-    entries = () if _is_repeated(case, decision) else (entry(world, action, findings.evidence),)
-    step = replace(_moved(world, case, action, entries), retired=_replaced(case, action), findings=findings)
-    return replace(step, brakes=await _loop_brake(world, action, standing))
+    return None
 
 
 def _moved(world: World, case: Case, action: Action, entries: tuple[Entry, ...]) -> Step:
@@ -96,6 +116,8 @@ def _denied(world: World, case: Case, action: Action, entries: tuple[Entry, ...]
     if (told := beside(world, case, step)) is not None:
         return told
     last_call = case.incident.escalated_at
+    if action.plan.chain is not None:
+        return step  # its turn has an end of its own
     if now - since < world.options.resolve_within or (last_call is not None and last_call >= since):
         return step
     text = f"a person has to look: {action.plan.words} is denied all the time ({action.decision.reason})"
@@ -145,12 +167,19 @@ def _replaced(case: Case, action: Action) -> Action | None:
 
 def _stored(world: World, transaction: Transaction, case: Case, plan: Plan) -> tuple[Standing, _Background]:
     standing = world.briefing.standing(transaction, plan, case.incident.source)
-    return standing, _Background(_settled(transaction, plan, standing.recent), case.planned)
+    settled = _settled(transaction, plan, standing.recent)
+    return standing, _Background(settled, case.planned, _repair(transaction, plan))
 
 
 def _background(transaction: Transaction, plan: Plan, since: datetime) -> _Background:
     settled = _settled(transaction, plan, transaction.actions.started_since(plan.target, since))
-    return _Background(settled, transaction.alerts.get(plan.alert_id) if plan.rests_on_alert else None)
+    alert = transaction.alerts.get(plan.alert_id) if plan.rests_on_alert else None
+    return _Background(settled, alert, _repair(transaction, plan))
+
+
+def _repair(transaction: Transaction, plan: Plan) -> Action | None:
+    """The repair that the plan follows, as it stands now."""
+    return None if plan.chain is None else transaction.actions.get(plan.chain.repair)
 
 
 def _settled(transaction: Transaction, plan: Plan, recent: Sequence[Action]) -> datetime | None:
@@ -175,13 +204,17 @@ async def _found(world: World, source: SourceName, plan: Plan, known: _Backgroun
     looking = asyncio.create_task(world.briefing.seen(plan, anew=anew))
     try:
         evidence = await _evidence(world, source, plan, known)
-        return Findings(await looking, evidence, known.settled, at)
+        seen = await looking
+        if plan.chain is not None:
+            repaired, within = seen.get(plan.chain.target), world.options.resolve_within
+            evidence = proof_of(plan.chain, known.repair, repaired, world.clock.now(), within=within)
+        return Findings(seen, evidence, known.settled, at)
     finally:
         looking.cancel()
 
 
 async def _evidence(world: World, source: SourceName, plan: Plan, known: _Background) -> Evidence | None:
-    """What the plan's condition shows now, or its alert where it has none; None for what needs no evidence."""
+    """What the plan's condition shows now, or its alert where it has none; None for what needs neither."""
     if plan.when:
         return await world.probe.check(source, plan.when, newer_than=known.settled)
     if not plan.rests_on_alert:

@@ -23,6 +23,7 @@ class PipelineOptions(BaseModel):
     )
     resolve_within: Duration = Field(
         default=timedelta(minutes=15),
-        description="How long an alert may go on firing after a verified repair before a person is called.",
+        description="How long an alert may go on firing after a verified repair before a person is called; and how "
+        "long the turn of a dependent lasts that may not be restarted yet.",
     )
     workers: Count = Field(default=8, ge=1, le=64, description="How many incidents are worked on at a time.")

@@ -7,6 +7,7 @@ from aetherlink.errors import AetherError, BadRequestError
 from aetherlink.lib import promql
 from aetherlink.model.actions import Limits, Observation, Plan, Target, Verb
 from aetherlink.model.alerts import StoredAlert
+from aetherlink.model.dependents import dependents_of
 from aetherlink.model.findings import Finding
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.playbooks import Playbook, PlaybookStep
@@ -165,6 +166,7 @@ async def _plan(world: World, occasion: Occasion, target: Target, *, is_found: b
         limits=Limits() if seen is None or step.limits is None else step.limits.applied(seen.limits, target.most),
         identity=seen.identity if seen is not None and is_found else "",
         digest=playbook.digest,
+        dependents=dependents_of(world.targets, target.name) if step.dependents else (),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aetherlink.errors import BadRequestError
 from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
+from aetherlink.model.dependents import dependents_of
 from aetherlink.model.findings import Finding
 from aetherlink.model.ids import TargetName
 from aetherlink.model.playbooks import Matcher, Playbook, PlaybookStep
@@ -37,13 +38,17 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class RehearsedStep:
-    """One step with its target and its bound queries, or why it could not be planned."""
+    """One step with its target and its bound queries, or why it could not be planned.
+
+    `dependents` are restarted after it.
+    """
 
     step: PlaybookStep
     target: TargetName | None
     when: str
     verify: str
     problem: str
+    dependents: tuple[TargetName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +126,5 @@ def _steps(playbook: Playbook, labels: Mapping[str, str], meant: Meant) -> Itera
             when = bind_query(step.when, playbook.bind, labels) if step.when else ""
         except BadRequestError as wrong:
             problem = "; ".join(filter(None, (problem, str(wrong))))
-        yield RehearsedStep(step, name, when, verify, problem)
+        later = dependents_of(meant.targets, name) if name is not None and step.dependents else ()
+        yield RehearsedStep(step, name, when, verify, problem, later)

@@ -203,7 +203,8 @@ def _goes_on(step: Step) -> bool:
 def _count(metrics: PipelineMetrics, case: Case, step: Step, now: datetime) -> None:
     """A verdict that was found just now, and how long it took from the opening to what repaired it."""
     verdict = None if step.action is None else step.action.verdict
-    if verdict is None or case.incident.stage is not Stage.VERIFY:
+    is_repair = step.action is not None and step.action.plan.is_repair
+    if verdict is None or case.incident.stage is not Stage.VERIFY or not is_repair:
         return
     metrics.judged(verdict)
     if verdict is Verdict.RECOVERED:

@@ -66,7 +66,8 @@ def wish_of(action: Action) -> Wish:
     """The plan as a wish about state, for an action whose intent is on record."""
     match action.plan.verb:
         case Verb.RESTART:
-            return StartedAfter(action.started_at or action.created_at)
+            chain = action.plan.chain
+            return StartedAfter(chain.since if chain is not None else action.started_at or action.created_at)
         case Verb.SCALE:
             return Replicas(action.plan.replicas or 0)
         case Verb.ROLLBACK:

@@ -102,6 +102,7 @@ def _plan(action: Action, before: Observation) -> Plan | None:
         cooldown_seconds=0.0,
         silence=False,
         identity="",
+        dependents=(),
     )
     match before.restoring(wish_of(action)):
         case Replicas(count):

@@ -18,7 +18,7 @@ from aetherlink.model.actions import VERDICT_FACT, Action, Plan, Verdict
 from aetherlink.model.decisions import Evidence, EvidenceStatus
 from aetherlink.model.incidents import Stage
 from aetherlink.model.timeline import Entry, EventKind
-from aetherlink.pipeline import aftermath, patience
+from aetherlink.pipeline import aftermath, patience, start_anew
 from aetherlink.pipeline.step import Case, Continue, Step, Wait, World
 from aetherlink.pipeline.undo import undoing
 
@@ -29,6 +29,8 @@ _LOOK = timedelta(seconds=5)
 async def run(world: World, case: Case) -> Step:
     """Look again soon, until there is a verdict; then on to the next step, to undo, or to watch."""
     action = case.action
+    if action is not None and action.plan.chain is not None:
+        return await start_anew.run(world, case, action, action.plan.chain)
     if action is None or action.finished_at is None or not action.plan.verify:
         return Step(Continue(Stage.WATCH))
     evidence = await world.probe.check(case.incident.source, action.plan.verify, newer_than=action.finished_at)
@@ -119,7 +121,7 @@ async def _recovered(world: World, case: Case, action: Action, evidence: Evidenc
     text = f"the repair worked: `{evidence.query}` has held {f'for {needed:g} s' if needed else 'on two samples'}"
     verified = Entry(EventKind.VERIFIED, now, text, _facts(action, evidence))
     judged = patience.noted(_judged(action, Verdict.RECOVERED), now)
-    following = await aftermath.following(world, case, action, helped=True)
+    following = await aftermath.following(world, case, judged)
     return aftermath.after(following or Step(Continue(Stage.WATCH)), verified, action=judged)
 
 

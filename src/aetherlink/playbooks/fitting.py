@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from aetherlink.model.actions import Limits, Target, Verb
+from aetherlink.model.dependents import dependents_of
 from aetherlink.model.ids import TargetName
 from aetherlink.playbooks.form_problems import Place, nearest
-from aetherlink.playbooks.schema import ActionForm, PlaybookForm
+from aetherlink.playbooks.schema import ActionForm, PlaybookForm, StepForm
 
 _REQUEST = ("action", "http", "request")
 
@@ -17,15 +18,38 @@ def misfits(form: PlaybookForm, targets: Mapping[TargetName, Target]) -> Iterato
         if target is not None and (found := _misfit(action, target)) is not None:
             below, words = found
             yield (*place, *below), words
+    yield from _lonely(form, targets)
 
 
 def _actions(form: PlaybookForm) -> Iterator[tuple[Place, ActionForm, str | None]]:
     """The place of each step, what it does, and the name of its target."""
-    own = None if form.target is None else form.target.name
-    if form.action is not None:
-        yield (), form.action, own
-    for number, step in enumerate(form.steps or ()):
-        yield ("steps", number), step.action, own if step.target is None else step.target.name
+    for place, step in _steps(form):
+        yield place, step.action, _target_of(form, step)
+
+
+def _steps(form: PlaybookForm) -> Iterator[tuple[Place, StepForm]]:
+    for number, step in enumerate(form.written_steps):
+        yield ("steps", number) if step.name else (), step
+
+
+def _target_of(form: PlaybookForm, step: StepForm) -> str | None:
+    choice = step.target or form.target
+    return None if choice is None else choice.name
+
+
+def _lonely(form: PlaybookForm, targets: Mapping[TargetName, Target]) -> Iterator[tuple[Place, str]]:
+    """Where `dependents: restart` stands and cannot be done."""
+    for place, step in _steps(form):
+        name = TargetName(_target_of(form, step) or "")
+        if name not in targets or not form.restarts_dependents(step):
+            continue
+        key: Place = (*place, "dependents") if step.dependents else ("dependents",)
+        found = dependents_of(targets, name)
+        if not found:
+            yield key, f"nothing depends on {name}: no target has it in its `depends_on`"
+        for one in found:
+            if targets[one].executor == "http":
+                yield key, f"target {one}, which depends on {name}, is of the executor `http`, and cannot be restarted"
 
 
 def _misfit(action: ActionForm, target: Target) -> tuple[Place, str] | None:

@@ -11,9 +11,11 @@ from aetherlink.lib import promql
 from aetherlink.lib.option_types import Count, Cpus, Duration, Name, PromQL, Size
 from aetherlink.model.actions import CPU, Limits, Verb
 from aetherlink.model.decisions import Mode
+from aetherlink.model.dependents import STARTING_ANEW
 from aetherlink.model.ids import PlaybookName, TargetName
 from aetherlink.model.playbooks import Matcher, NewLimits, Playbook, PlaybookStep, ScaleBy, TargetChoice
 from aetherlink.playbooks.binding import bind_query
+from aetherlink.playbooks.form_problems import nearest
 from aetherlink.playbooks.matchers import choosing, read_matchers
 from aetherlink.playbooks.step_order import checked, in_order
 
@@ -23,7 +25,7 @@ _LONGEST_COOLDOWN = timedelta(days=30)
 _LONGEST_VERIFY = timedelta(days=1)
 _OF_ACTING = (
     *("target", "bind", "when", "evidence", "unless", "verify", "undo", "cooldown", "limits", "escalate", "silence"),
-    "ceiling",
+    *("ceiling", "dependents"),
 )
 
 Growth = Annotated[str, Field(pattern=r"^\+(?:[1-9]|[1-9][0-9]|[1-3][0-9]{2}|400)%$")]
@@ -32,6 +34,18 @@ PlainName = Annotated[str, Field(pattern=_NAME)]
 LabelName = Annotated[str, Field(pattern=_LABEL)]
 Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(read_matchers)]
 Undo = Literal["auto", "never"]
+_DEPENDENTS = ("restart", "leave")
+
+
+def _known(value: object) -> object:
+    if value in _DEPENDENTS:
+        return value
+    near = nearest(value, _DEPENDENTS) if isinstance(value, str) else ""
+    raise ValueError(f"{value!r} is not known{near or ': it is `restart` or `leave`'}")
+
+
+Dependents = Annotated[Literal["restart", "leave"], BeforeValidator(_known)]
+"""What becomes of those that depend on a target that was started anew."""
 
 
 class _Strict(BaseModel):
@@ -192,7 +206,7 @@ class EscalateForm(_Strict):
 
 
 class StepForm(_Strict):
-    """One of several steps. What it does not say of target, when, verify and undo, the playbook says."""
+    """One of several steps. What it does not say of target, when, verify, undo and dependents, the playbook says."""
 
     name: PlainName
     action: ActionForm
@@ -200,6 +214,7 @@ class StepForm(_Strict):
     when: PromQL | None = None
     verify: VerifyForm | None = None
     undo: Undo | None = None
+    dependents: Dependents | None = None
     after: tuple[PlainName, ...] = Field(default=(), max_length=8)
     instead_of: PlainName | None = None
 
@@ -220,6 +235,7 @@ class PlaybookForm(_Strict):
     action: ActionForm | None = None
     verify: VerifyForm | None = None
     undo: Undo = "auto"
+    dependents: Dependents = "leave"
     mode: Literal["observe", "approve", "auto"] = "observe"
     ceiling: Literal["observe", "approve", "auto"] = "auto"
     cooldown: Annotated[Duration, Field(ge=timedelta(seconds=1), le=_LONGEST_COOLDOWN)] = timedelta(minutes=10)
@@ -248,19 +264,20 @@ class PlaybookForm(_Strict):
             raise ValueError(f"mode: {self.mode} needs an `action` or `steps`: without, a playbook only observes")
 
     def _check_acting(self) -> None:
-        for step in self._written_steps():
+        for step in self.written_steps:
             place = f"steps.{step.name}: " if step.name else ""
             for key in ("target", "verify"):
                 if getattr(step, key) is None and getattr(self, key) is None:
                     raise ValueError(f"{place}{key}: an action needs it")
             if step.when is None and self.when is None and self.evidence is None:
                 raise ValueError(f"{place}when: an action needs it, or `evidence: alert` to rest on the alert alone")
+        self._check_dependents()
         if self.evidence is not None:
             self._check_resting_on_its_alert()
-        if len(self._written_steps()) > self.limits.per_hour:
+        if len(self.written_steps) > self.limits.per_hour:
             raise ValueError(
                 f"limits.per_hour: {self.limits.per_hour} actions an hour do not suffice for "
-                f"{len(self._written_steps())} steps: raise it to as many at least"
+                f"{len(self.written_steps)} steps: raise it to as many at least"
             )
         if Mode(self.ceiling).rank < Mode(self.mode).rank:
             raise ValueError(f"ceiling: {self.ceiling} is below its mode, {self.mode}: raise it, or lower the mode")
@@ -269,9 +286,28 @@ class PlaybookForm(_Strict):
         for place, query in self._queries():
             _check_can_be_bound(place, query, self.bind)
 
+    def _check_dependents(self) -> None:
+        """They are restarted after what starts its target anew; nothing else makes them lose it."""
+        verbs = " and ".join(f"`{verb}`" for verb in sorted(STARTING_ANEW))
+        for step in self.written_steps:
+            if step.dependents == "restart" and step.action.verb not in STARTING_ANEW:
+                raise ValueError(
+                    f"steps.{step.name}.dependents: {step.action.verb} does not start its target anew, {verbs} do: "
+                    "take it out"
+                )
+        is_wanted = self.dependents == "restart"
+        if is_wanted and not any(self.restarts_dependents(step) for step in self.written_steps):
+            raise ValueError(
+                f"dependents: nothing that this playbook does starts its target anew, as {verbs} do: take it out"
+            )
+
+    def restarts_dependents(self, step: StepForm) -> bool:
+        """Whether what depends on the step's target is restarted after it."""
+        return step.action.verb in STARTING_ANEW and (step.dependents or self.dependents) == "restart"
+
     def _check_is_bound_by_itself(self) -> None:
         """Without labels of the alert its queries say themselves what they are about, and so does its target."""
-        if any((step.target or self.target or TargetForm(name="x")).name is None for step in self._written_steps()):
+        if any((step.target or self.target or TargetForm(name="x")).name is None for step in self.written_steps):
             raise ValueError("bind: with `target: {from: labels}` give the labels that its queries are bound to")
         for place, query in self._queries():
             selectors = promql.survey(promql.parse(query)).selectors
@@ -285,13 +321,14 @@ class PlaybookForm(_Strict):
     def _check_resting_on_its_alert(self) -> None:
         if any(place.endswith("when") for place, _ in self._queries()):
             raise ValueError("evidence: with a `when` the query is the evidence: take one of them out")
-        if self.escalate.after > 1 or len(self._written_steps()) > 1:
+        if self.escalate.after > 1 or len(self.written_steps) > 1:
             raise ValueError(
                 "evidence: an alert that began before an action is no evidence for another one: several steps, and "
                 "`escalate.after` above 1, need a `when`"
             )
 
-    def _written_steps(self) -> Sequence[StepForm]:
+    @property
+    def written_steps(self) -> Sequence[StepForm]:
         """Its steps as they stand there; that of a playbook of one step has no name."""
         if self.action is not None:
             return (StepForm.model_construct(name="", action=self.action),)
@@ -299,7 +336,7 @@ class PlaybookForm(_Strict):
 
     def _queries(self) -> Iterator[tuple[str, str]]:
         """Where each of its queries stands, and the query."""
-        holders: tuple[PlaybookForm | StepForm, ...] = (self, *self._written_steps())
+        holders: tuple[PlaybookForm | StepForm, ...] = (self, *self.written_steps)
         for holder in holders:
             place = f"steps.{holder.name}." if isinstance(holder, StepForm) else ""
             if holder.when is not None:
@@ -314,7 +351,7 @@ class PlaybookForm(_Strict):
             match=self.match,
             mode=Mode(self.mode),
             bind=self.bind,
-            steps=tuple(self._step(form) for form in in_order(self._written_steps())),
+            steps=tuple(self._step(form) for form in in_order(self.written_steps)),
             cooldown=self.cooldown,
             per_hour=self.limits.per_hour,
             unless=tuple(TargetName(name) for name in self.unless),
@@ -343,6 +380,7 @@ class PlaybookForm(_Strict):
             instead_of=form.instead_of or "",
             request=form.action.request,
             limits=None if form.action.limits is None else form.action.limits.new,
+            dependents=self.restarts_dependents(form),
         )
 
 

@@ -15,9 +15,10 @@ def source_is_believed(question: Question) -> Objection | None:
 def evidence_holds(question: Question) -> Objection | None:
     """A playbook's plan runs only while its condition holds on fresh data; no data is evidence of nothing."""
     plan, shown = question.plan, question.evidence
-    if not plan.when and not plan.rests_on_alert:
+    if not plan.when and not plan.rests_on_alert and plan.chain is None:
         return None
     condition = f"the condition `{plan.when}`" if plan.when else "the alert that it rests on"
+    condition = condition if plan.chain is None else plan.evidence_words
     if shown is None:
         return deny("evidence_holds", f"{condition} was not asked")
     if shown.status is EvidenceStatus.HOLDS:

@@ -114,7 +114,8 @@ def target_is_free(question: Question) -> Objection | None:
 def _is_being_judged(question: Question, action: Action) -> bool:
     """Whether its repair is being verified; nobody verifies for longer than twice the time that its plan gives."""
     is_done = action.outcome is not None and action.outcome.status in (OutcomeStatus.DONE, OutcomeStatus.NOT_NEEDED)
-    if not is_done or not action.plan.verify or action.verdict is not None or action.finished_at is None:
+    is_looked_after = bool(action.plan.verify) or action.plan.chain is not None
+    if not is_done or not is_looked_after or action.verdict is not None or action.finished_at is None:
         return False
     return question.now < action.finished_at + 2 * timedelta(seconds=action.plan.verify_within_seconds)
 

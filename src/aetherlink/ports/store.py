@@ -191,8 +191,11 @@ class IncidentRows(Protocol):
 
     def open_by_severity(self) -> dict[str, int]: ...
 
-    def open_services(self, among: Collection[str]) -> frozenset[str]:
-        """Those of these services that an open incident stands for; a person's request says nothing against one."""
+    def open_services(self, among: Collection[str], *, besides: IncidentId | None = None) -> frozenset[str]:
+        """Those of these services that an open incident stands for; a person's request says nothing against one.
+
+        `besides`: an incident that does not count.
+        """
         ...
 
 

@@ -191,9 +191,9 @@ class MemoryIncidentRows:
             counted[one.severity.value] = counted.get(one.severity.value, 0) + 1
         return counted
 
-    def open_services(self, among: Collection[str]) -> frozenset[str]:
+    def open_services(self, among: Collection[str], *, besides: IncidentId | None = None) -> frozenset[str]:
         """See ports.IncidentRows."""
-        unwell = (one.service for one in self._opened() if one.origin is not Origin.REQUEST)
+        unwell = (one.service for one in self._opened() if one.origin is not Origin.REQUEST and one.id != besides)
         return frozenset(unwell) & frozenset(among)
 
     def _opened(self) -> Iterator[Incident]:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from aetherlink.model import pauses
-from aetherlink.model.actions import Approval, Observation, OutcomeStatus, Replicas, Verb, Verdict
+from aetherlink.model.actions import Approval, Chain, Observation, OutcomeStatus, Replicas, Verb, Verdict
 from aetherlink.model.approvals import is_still, shown_of
 from aetherlink.model.brakes import scopes_of
 from aetherlink.model.decisions import Effect, EvidenceStatus, Mode
+from aetherlink.model.dependents import dependents_of
 from aetherlink.model.timeline import EventKind
 from aetherlink.simulation.setup import SOURCE
 from aetherlink.simulation.witness import Intent, Witness
@@ -20,6 +21,7 @@ Invariant = Callable[[Witness], Iterator[str]]
 LONGEST_RUN = timedelta(seconds=130)  # a call's own deadline, and as long again to look at what became of it
 LONGEST_AFTER_A_START = timedelta(seconds=90)  # what is left of the call's deadline, and a store that fails once
 _HOUR = timedelta(hours=1)
+_LONGEST_TURN = timedelta(minutes=16)  # of one dependent: as long as its turn lasts, and until somebody looks again
 
 
 def nothing_unexpected_is_raised(witness: Witness) -> Iterator[str]:
@@ -57,9 +59,9 @@ def nothing_begins_blindly(witness: Witness) -> Iterator[str]:
 
 
 def nothing_begins_for_an_alert_that_is_over(witness: Witness) -> Iterator[str]:
-    """The alert of the plan still fires, and nobody has silenced it. To undo does not wait for that."""
+    """The alert of the plan still fires, and nobody has silenced it. Undoing and what follows a repair need none."""
     for intent in witness.intents:
-        if not intent.alert_is_actionable and not intent.is_undo:
+        if not intent.alert_is_actionable and intent.action.plan.is_repair:
             yield f"{intent.action.id} began although its alert {intent.action.plan.alert_id} is not to be acted on"
 
 
@@ -232,6 +234,46 @@ def only_what_did_not_help_is_undone(witness: Witness) -> Iterator[str]:
             yield f"{undone} is undone {witness.times_undone[undone]} times"
 
 
+def a_dependent_follows_a_verified_repair(witness: Witness) -> Iterator[str]:
+    """It helped, it was verified lately, and what it repaired is up."""
+    for intent in witness.intents:
+        chain = intent.action.plan.chain
+        if chain is None:
+            continue
+        verified_at, repaired = intent.verified.get(chain.repair), intent.needed.get(chain.target)
+        longest = _LONGEST_TURN * len(intent.settings.targets)
+        if verified_at is None or not intent.at - longest <= verified_at <= intent.at:
+            yield f"{intent.action.id} follows {chain.repair}, which was verified at {verified_at}"
+        if repaired is None or not 0 < repaired.wanted <= repaired.ready:
+            yield f"{intent.action.id} began although {chain.target} is not up"
+
+
+def dependents_are_restarted_in_order(witness: Witness) -> Iterator[str]:
+    """Each once for a repair, while it has not started since, and after those that it depends on have."""
+    for intent in witness.intents:
+        plan, chain, target = (
+            intent.action.plan,
+            intent.action.plan.chain,
+            intent.settings.targets[intent.action.plan.target],
+        )
+        if chain is None:
+            continue
+        for other in intent.others:
+            is_same = other.plan.chain is not None and other.plan.chain.repair == chain.repair
+            if is_same and (other.outcome is None or other.outcome.status is not OutcomeStatus.NOT_DONE):
+                yield f"{intent.action.id} restarts {plan.target} again after {chain.repair}: {other.id} did"
+        if intent.looks and all(_has_started(seen, chain) for seen in intent.looks):
+            yield f"{intent.action.id} began although {plan.target} has started since {chain.repair}"
+        late = dependents_of(intent.settings.targets, chain.target)
+        for name in target.depends_on:
+            if name in late and not _has_started(intent.needed[name], chain):
+                yield f"{intent.action.id} restarts {plan.target} before {name}, which it depends on"
+
+
+def _has_started(seen: Observation, chain: Chain) -> bool:
+    return seen.oldest_start is not None and seen.oldest_start > chain.since
+
+
 def nothing_runs_for_ever(witness: Witness) -> Iterator[str]:
     """What was running when the agent died is settled soon after the next start."""
     now = witness.clock.now()
@@ -312,6 +354,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     the_floor_is_kept,
     what_flaps_is_left_alone,
     only_what_did_not_help_is_undone,
+    a_dependent_follows_a_verified_repair,
+    dependents_are_restarted_in_order,
     nothing_runs_for_ever,
     an_unknown_outcome_calls_a_person_once,
     a_request_that_was_sent_is_never_thought_unsent,

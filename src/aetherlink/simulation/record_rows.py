@@ -97,7 +97,7 @@ class MemoryActionRows:
         """See ports.ActionRows."""
         newest_first = sorted(self._table.rows.values(), key=lambda one: one.created_at, reverse=True)
         of_it = [one for one in newest_first if one.plan.playbook == playbook and one.created_at >= since]
-        counted = [one for one in of_it if one.plan.undo_of is None][:most]
+        counted = [one for one in of_it if one.plan.is_repair][:most]
         undoing = [one for one in of_it if one.plan.undo_of is not None][:most]
         undone = sum(1 for one in undoing if one.outcome is not None and one.outcome.status in TAKEN_BACK)
         verdicts = Counter(str(one.facts.get(VERDICT_FACT, "")) for one in counted if one.started_at is not None)

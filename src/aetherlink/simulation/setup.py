@@ -13,6 +13,7 @@ from aetherlink.briefing import Restraints
 from aetherlink.model.actions import DeclaredRequest, Target, Verb
 from aetherlink.model.budgets import Budgets
 from aetherlink.model.decisions import Mode
+from aetherlink.model.dependents import STARTING_ANEW
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
 from aetherlink.model.playbooks import Matcher, MatchOperator, Playbook, PlaybookStep, ScaleBy, TargetChoice
 from aetherlink.pipeline.step import Consent
@@ -112,7 +113,7 @@ def drawn(dice: Random) -> Setup:
     for event in Event:
         if event not in _ALWAYS and dice.random() < 0.25:
             weights[event] = 0
-    return Setup(
+    setup = Setup(
         targets=_targets(dice, dice.randint(1, len(_NAMES))),
         playbooks=_playbooks(dice),
         weights=weights,
@@ -126,6 +127,39 @@ def drawn(dice: Random) -> Setup:
         is_rolling=dice.random() < 0.7,
         requester_may_approve=dice.random() < 0.5,
     )
+    return _with_dependents(setup, _aside(dice)) if len(setup.targets) > 1 else setup
+
+
+def _aside(dice: Random) -> Random:
+    """Dice that show what those will show, and leave them as they are: what else is drawn stays as it was."""
+    other = Random()  # noqa: S311 - as those
+    other.setstate(dice.getstate())
+    return other
+
+
+def _with_dependents(setup: Setup, dice: Random) -> Setup:
+    """In some worlds most targets depend on one another, and whatever starts one anew is followed by those."""
+    if dice.random() >= 0.3:
+        return setup
+    names = list(setup.targets)
+    needed = {name: dice.choice(names[:place]) for place, name in enumerate(names) if place and dice.random() < 0.8}
+    mode = dice.choice((Mode.AUTO, Mode.AUTO, Mode.AUTO, Mode.APPROVE))
+    targets = {
+        name: replace(target, depends_on=(needed[name],) if name in needed else (), mode=mode, floor=0)
+        for name, target in setup.targets.items()
+    }
+    return replace(
+        setup,
+        targets=targets,
+        playbooks=tuple(map(_restarting_dependents, setup.playbooks)),
+        ceilings=(Mode.AUTO,),
+        troubles=tuple(one for one in TROUBLES if one.verb in STARTING_ANEW),
+    )
+
+
+def _restarting_dependents(playbook: Playbook) -> Playbook:
+    steps = tuple(replace(step, dependents=step.verb in STARTING_ANEW) for step in playbook.steps)
+    return replace(playbook, steps=steps, mode=Mode.AUTO)
 
 
 def healthy(dice: Random) -> Setup:

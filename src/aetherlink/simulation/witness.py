@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aetherlink.briefing import Restraints
-from aetherlink.model.actions import Action, ActionState, Observation, Plan, Requested, StartedAfter, Target, Verb, Wish
+from aetherlink.model.actions import (
+    Action,
+    ActionState,
+    Observation,
+    Plan,
+    Requested,
+    StartedAfter,
+    Target,
+    Verb,
+    Verdict,
+    Wish,
+)
 from aetherlink.model.brakes import Brake
 from aetherlink.model.decisions import Evidence, EvidenceStatus, Mode
 from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, TargetName
@@ -53,7 +64,9 @@ class Intent:
     """An action that was committed as running, with what was so at that moment.
 
     `others` are the actions on the same target that have begun lately, `before` those on any target within an hour.
-    `evidence` is what its condition showed last, `looks` what was seen of its target lately.
+    `evidence` is what its condition showed last, `looks` what was seen of its target lately, `needed` what was seen
+    last of those that its target depends on and of what was repaired before it. `verified` says when actions were
+    committed as verified.
     """
 
     action: Action
@@ -68,6 +81,8 @@ class Intent:
     looks: tuple[Observation, ...]
     evidence: EvidenceStatus | None
     alert_is_actionable: bool
+    needed: Mapping[TargetName, Observation]
+    verified: Mapping[ActionId, datetime]
 
     @property
     def is_undo(self) -> bool:
@@ -127,6 +142,7 @@ class Witness:
     times_called: Counter[ActionId] = field(default_factory=Counter)
     times_escalated: Counter[str] = field(default_factory=Counter)
     times_undone: Counter[ActionId] = field(default_factory=Counter)
+    verified: dict[ActionId, datetime] = field(default_factory=dict)
     _began: deque[ActionId] = field(default_factory=lambda: deque(maxlen=_MOST_BEGUN))
     _looks: dict[TargetName, deque[tuple[datetime, Observation]]] = field(default_factory=dict)
     _read_through: dict[IncidentId, int] = field(default_factory=dict)
@@ -176,6 +192,8 @@ class Witness:
         elif action.state is not _RUNNING and was_running:
             del self.running[action.id]
             self.finished.append(action)
+        if action.verdict is Verdict.RECOVERED:
+            self.verified.setdefault(action.id, self.clock.now())
 
     def _intent(self, action: Action) -> Intent:
         """Called before it is noted as begun, and after it is noted as running."""
@@ -194,7 +212,14 @@ class Witness:
             tuple(seen for at, seen in self._looks.get(action.plan.target, ()) if at > now - _LATELY),
             self._shown.get((_task(), action.plan.when)),
             action.plan.alert_id == 0 or (alert is not None and alert.may_be_acted_on),
+            self._needed(action.plan),
+            self.verified,
         )
+
+    def _needed(self, plan: Plan) -> Mapping[TargetName, Observation]:
+        target = self.settings.targets.get(plan.target)
+        names = (*(() if target is None else target.depends_on), *(() if plan.chain is None else (plan.chain.target,)))
+        return {name: self._looks[name][-1][1] for name in names if self._looks.get(name)}
 
     def _before(self, since: datetime) -> Iterator[Action]:
         """Those that were begun since then, as they stand now."""
@@ -222,7 +247,8 @@ class Witness:
 
 def _wishes(action: Action, wish: Wish) -> bool:
     if isinstance(wish, StartedAfter):
-        return action.plan.verb is Verb.RESTART and action.started_at == wish.instant
+        since = action.started_at if action.plan.chain is None else action.plan.chain.since
+        return action.plan.verb is Verb.RESTART and since == wish.instant
     if isinstance(wish, Requested):
         return (action.plan.verb, action.id) == (Verb.HTTP, wish.key)
     return action.plan.verb not in (Verb.RESTART, Verb.HTTP)

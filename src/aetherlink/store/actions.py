@@ -78,6 +78,7 @@ _STARTED_ANYWHERE = Prepared(
     row=Started,
 )
 _IS_UNDOING = actions.c.plan["undo_of"].as_string().is_not(None)
+_FOLLOWS = actions.c.plan["chain", "repair"].as_string().is_not(None)
 _OF_PLAYBOOK = (
     sa.select(
         actions.c.started_at.is_not(None).label("is_executed"),
@@ -90,6 +91,7 @@ _OF_PLAYBOOK = (
         actions.c.playbook == sa.bindparam("its_playbook"),
         actions.c.created_at >= sa.bindparam("since"),
         sa.not_(_IS_UNDOING),
+        sa.not_(_FOLLOWS),
     )
     .order_by(actions.c.created_at.desc())
     .limit(sa.bindparam("most"))

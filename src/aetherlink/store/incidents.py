@@ -249,9 +249,9 @@ class SqlIncidentRows:
         )
         return [incident_of(row) for row in found], cursor
 
-    def open_services(self, among: Collection[str]) -> frozenset[str]:
+    def open_services(self, among: Collection[str], *, besides: IncidentId | None = None) -> frozenset[str]:
         """See ports.IncidentRows."""
-        found = (_of_services(self._connection, part) for part in rows.parts(among))
+        found = (_of_services(self._connection, part, besides or "") for part in rows.parts(among))
         return frozenset(chain.from_iterable(found))
 
     def open_by_severity(self) -> dict[str, int]:
@@ -271,9 +271,9 @@ class SqlIncidentRows:
         return None if row is None else incident_of(row)
 
 
-def _of_services(connection: sa.Connection, services: Sequence[str]) -> Iterator[str]:
+def _of_services(connection: sa.Connection, services: Sequence[str], besides: str) -> Iterator[str]:
     size = 1 << (len(services) - 1).bit_length()  # few sizes, so that few statements are compiled
-    named = (*services, *([services[-1]] * (size - len(services))))
+    named = (*services, *([services[-1]] * (size - len(services))), besides)
     found = run(connection, _standing_for(size, connection.dialect.name), named)
     return (service for (service,) in found.fetchall())
 
@@ -282,8 +282,9 @@ def _of_services(connection: sa.Connection, services: Sequence[str]) -> Iterator
 def _standing_for(size: int, dialect: str) -> str:
     named = [sa.bindparam(f"service_{place}", type_=sa.Text) for place in range(size)]
     is_asked_for = incidents.c.origin == sa.literal_column(f"'{Origin.REQUEST.value}'")
-    query = sa.select(incidents.c.service).where(heads.IS_OPEN, incidents.c.service.in_(named), ~is_asked_for)
-    return text_of(query.distinct(), dialect)
+    is_of_another = incidents.c.id != sa.bindparam("besides", type_=sa.Text)
+    asked = (heads.IS_OPEN, incidents.c.service.in_(named), ~is_asked_for, is_of_another)
+    return text_of(sa.select(incidents.c.service).where(*asked).distinct(), dialect)
 
 
 def _insert(connection: sa.Connection, values: Sequence[dict[str, object]]) -> None:

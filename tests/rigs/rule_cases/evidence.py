@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 
-from aetherlink.model.actions import Target
+from aetherlink.model.actions import Chain, Target
 from aetherlink.model.budgets import Budgets
 from aetherlink.model.decisions import Effect, EvidenceStatus
-from aetherlink.model.ids import TargetName
+from aetherlink.model.ids import ActionId, TargetName
 from aetherlink.model.questions import Question
 from rigs.rule_cases.asking import ASKED, HOLDS, Case, each
 
 _BLIND = "its Prometheus has not answered for 5 min"
 _ON_ITS_ALERT = replace(ASKED.plan, when="")
+_CHAIN = Chain(ActionId("act-1"), TargetName("crm-db"), since=ASKED.now, turn_at=ASKED.now)
+_AFTER_A_REPAIR = replace(_ON_ITS_ALERT, chain=_CHAIN)
 _UNPROMPTED = ("automatic", "undo")
 
 
@@ -73,6 +75,30 @@ CASES: tuple[Case, ...] = (
         replace(ASKED, plan=_ON_ITS_ALERT, evidence=None),
         Effect.DENY,
         "the alert that it rests on was not asked",
+    ),
+    Case(
+        "evidence_holds",
+        "the repair that it follows is proved",
+        replace(ASKED, plan=_AFTER_A_REPAIR, evidence=replace(HOLDS, query="")),
+        None,
+    ),
+    *(
+        Case(
+            "evidence_holds",
+            f"the repair that it follows shows {status}",
+            replace(ASKED, plan=_AFTER_A_REPAIR, evidence=replace(HOLDS, query="", status=status)),
+            Effect.DENY,
+            f"the repair of crm-db that it follows shows {status}: 1 series",
+        )
+        for status in EvidenceStatus
+        if status is not EvidenceStatus.HOLDS
+    ),
+    Case(
+        "evidence_holds",
+        "the repair that it follows was not looked at",
+        replace(ASKED, plan=_AFTER_A_REPAIR, evidence=None),
+        Effect.DENY,
+        "the repair of crm-db that it follows was not asked",
     ),
     *each("evidence_holds", "what has a condition has it shown", lambda asked: asked),
     *each(

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from aetherlink.model.actions import DeclaredRequest, OutcomeStatus, Plan, Verb, Verdict
+from aetherlink.model.actions import Chain, DeclaredRequest, OutcomeStatus, Plan, Verb, Verdict
 from aetherlink.model.brakes import Brake, pair_scope, target_scope
 from aetherlink.model.decisions import Effect
+from aetherlink.model.ids import ActionId, TargetName
 from aetherlink.model.questions import Question, Seen
 from aetherlink.testing import START
 from rigs.rule_cases.asking import (
@@ -215,6 +216,9 @@ _DEPENDENCIES = (
     ),
 )
 _VERIFIED = replace(AUTOMATIC, verify="up == 1", verify_within_seconds=120.0)
+_FOLLOWED = replace(
+    _VERIFIED, verify="", chain=Chain(ActionId("act-1"), TargetName("crm-db"), since=ASKED.now, turn_at=ASKED.now)
+)
 _FREE = (
     *each("target_is_free", "one has ended", lambda asked: replace(asked, recent=(acted(121),))),
     *each(
@@ -250,6 +254,13 @@ _FREE = (
         "target_is_free",
         "the last one is not verified at all",
         lambda asked: replace(asked, recent=(acted(200, plan=replace(_VERIFIED, verify=""), verdict=None),)),
+    ),
+    Case(
+        "target_is_free",
+        "a dependent was restarted just now, and nobody knows yet whether it is up",
+        replace(ASKED, recent=(acted(200, plan=_FOLLOWED, verdict=None),)),
+        Effect.DENY,
+        "nobody knows yet whether action act-200 on crm-api helped",
     ),
     Case(
         "target_is_free",

@@ -7,8 +7,8 @@ import pytest
 
 from aetherlink.clients.http_target_options import HttpRequestOptions
 from aetherlink.model import approvals
-from aetherlink.model.actions import Approval, Grant, Observation, Plan, Target, Verb
-from aetherlink.model.ids import PlaybookName, TargetName
+from aetherlink.model.actions import Approval, Chain, Grant, Observation, Plan, Target, Verb
+from aetherlink.model.ids import ActionId, PlaybookName, TargetName
 from aetherlink.testing import START
 
 API = TargetName("crm-api")
@@ -40,6 +40,8 @@ def shown(**changes: object) -> dict[str, object]:
         {"plan": replace(PLAN, verb=Verb.RESTART)},
         {"plan": replace(PLAN, when="up == 1")},
         {"plan": replace(PLAN, unless=(API,))},
+        {"plan": replace(PLAN, dependents=(TargetName("web"),))},
+        {"plan": replace(PLAN, chain=Chain(ActionId("act-1"), TargetName("db"), since=START, turn_at=START))},
         {"target": replace(TARGET, maximum=9)},
         {"target": replace(TARGET, is_break_glass=True)},
         {"target": replace(TARGET, place="service crm of project peakpro")},
@@ -55,6 +57,13 @@ def shown(**changes: object) -> dict[str, object]:
 )
 def test_the_hash_binds_plan_target_what_was_seen_and_what_undo_would_do(changes: dict[str, object]) -> None:
     assert approvals.hash_of(shown(**changes)) != approvals.hash_of(shown())
+
+
+def test_a_plan_without_dependents_is_shown_as_it_was_before_there_were_any() -> None:
+    plan = shown()["plan"]
+
+    assert isinstance(plan, dict)
+    assert {"chain", "dependents"}.isdisjoint(plan)
 
 
 @pytest.mark.parametrize("changes", [{"evidence": "other words"}, {"plan": replace(PLAN, alert_id=8)}])

@@ -51,6 +51,7 @@ class StepShape(BaseModel):
     verify_for_seconds: float = Field(examples=[3.0])
     verify_within_seconds: float = Field(examples=[60.0])
     undo: bool = Field(description="Whether it is undone, where it can be, when it did not help.")
+    dependents: bool = Field(description="Whether what depends on its target is restarted after it.")
     after: list[str] = Field(description="The steps that have to have helped before.", examples=[["restart"]])
     instead_of: str = Field(description="It is done where that step did not help.", examples=["restart"])
 
@@ -193,6 +194,7 @@ def _step(step: PlaybookStep) -> StepShape:
         verify_for_seconds=step.verify_for.total_seconds(),
         verify_within_seconds=step.verify_within.total_seconds(),
         undo=step.undo,
+        dependents=step.dependents,
         after=list(step.after),
         instead_of=step.instead_of,
     )
