@@ -7,7 +7,7 @@ import pytest
 
 from aetherlink.clients.http_target_options import HttpRequestOptions
 from aetherlink.model import approvals
-from aetherlink.model.actions import Approval, Chain, Grant, Observation, Plan, Target, Verb
+from aetherlink.model.actions import Approval, Chain, Grant, Limits, Observation, Plan, Target, Verb
 from aetherlink.model.ids import ActionId, PlaybookName, TargetName
 from aetherlink.testing import START
 
@@ -145,3 +145,62 @@ def test_a_request_is_complete_with_the_last_yes() -> None:
 
     assert Approval("hash", START, START, {}, 2, (first, last)).completed_at == first.at
     assert Approval("hash", START, START, {}).completed_at == START
+
+
+def test_what_is_shown_goes_by_these_names() -> None:
+    """They stand in stored requests and in answers of the API."""
+    assert shown().keys() == {"asked_at", "needed", "plan", "target", "observed", "undo", "evidence"}
+    assert (shown()["asked_at"], shown()["needed"]) == (START.isoformat(), 1)
+
+
+def test_what_is_not_known_is_left_out_so_that_an_upgrade_voids_no_open_request() -> None:
+    bare = shown(target=TARGET, seen=SEEN)
+
+    assert bare["target"].keys().isdisjoint({"place", "identity", "limits", "most", "least"})
+    assert bare["observed"].keys().isdisjoint({"identity", "limits"})
+    known = shown(
+        target=replace(TARGET, place="container crm", most=Limits(memory=2**30), least=Limits(nano_cpus=10**9)),
+        seen=replace(SEEN, identity="0f1e2d3c4b5a", limits=Limits(memory=2**29)),
+    )
+    assert known["target"]["place"] == "container crm"
+    assert known["target"]["most"] == {"memory": 2**30, "nano_cpus": 0}
+    assert known["target"]["least"] == {"memory": 0, "nano_cpus": 10**9}
+    assert known["observed"]["limits"] == {"memory": 2**29, "nano_cpus": 0}
+
+
+def test_the_hash_does_not_bind_by_which_file_the_playbook_asks() -> None:
+    assert approvals.hash_of(shown(plan=replace(PLAN, digest="another"))) == approvals.hash_of(shown())
+
+
+def request_for(seen: Observation) -> Approval:
+    asked = shown(seen=seen)
+    return Approval(approvals.hash_of(asked), START, START, asked)
+
+
+WHOLE = replace(SEEN, ready=2)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "is_still"),
+    [
+        (SEEN, SEEN, True),
+        (SEEN, replace(SEEN, ready=0, oldest_start=None), True),
+        (SEEN, replace(SEEN, ready=2), True),
+        (SEEN, replace(SEEN, oldest_start=START + timedelta(seconds=5)), True),
+        (SEEN, replace(SEEN, release="1.2.0"), False),
+        (SEEN, replace(SEEN, wanted=3), False),
+        (WHOLE, WHOLE, True),
+        (WHOLE, replace(WHOLE, ready=1), False),
+        (WHOLE, replace(WHOLE, oldest_start=START + timedelta(seconds=5)), False),
+        (replace(SEEN, ready=3), replace(SEEN, ready=2), False),
+    ],
+)
+def test_only_how_whole_a_target_is_that_was_not_whole_may_change(
+    then: Observation, now: Observation, *, is_still: bool
+) -> None:
+    assert approvals.is_still(request_for(then), shown(seen=now)) is is_still
+
+
+@pytest.mark.parametrize("then", [{}, {"observed": "crm"}, {"observed": {"ready": "1", "wanted": 2}}])
+def test_a_request_that_does_not_say_what_was_seen_is_not_still_so(then: dict[str, object]) -> None:
+    assert not approvals.is_still(Approval(approvals.hash_of(then), START, START, then), shown())
