@@ -484,6 +484,7 @@ class Agent:
             version=VERSION,
             sources=lambda: self._sources.states,
             readiness=self._unready,
+            dashboard=settings.dashboard,
         )
 
     def _stance(self) -> Stance:

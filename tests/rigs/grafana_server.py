@@ -1,8 +1,8 @@
 """A Grafana by its HTTP API, as far as annotations go: organisation, permissions, dashboards, annotations.
 
-It answers as the published API does (docs of 8.5 to 12, and what its source says of tags): ids that count, AND over tags
-that are pairs of key and value, ends before beginnings swapped, 401, 403 and 404 in its own words. What is to go wrong
-is put in line before: see Trouble.
+It answers as the published API of 8 to 12 does, and as its source says of tags: ids that count, AND over tags that are
+pairs of key and value, ends before beginnings swapped, 401, 403 and 404 in its own words. What is to go wrong is put in
+line before: see Trouble.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import base64
 import contextlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -18,12 +18,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from rigs.accepted import Accepting
 
-TOKEN = "glsa_ThisIsTheTokenOfAServiceAccount_4f9c1d2e"  # noqa: S105 - good for this rig only
-USER, PASSWORD = "admin", "correct horse: battery"  # noqa: S105 - as above
-EDITOR = frozenset(
-    f"{action}:{what}" for action, what in [("orgs", "read"), *(("annotations", each) for each in ("read", "create"))]
-) | {"annotations:write", "annotations:delete", "dashboards:read"}
+TOKEN = "glsa_ThisIsTheTokenOfAServiceAccount_4f9c1d2e"
+USER, PASSWORD = "admin", "correct horse: battery"
 VIEWER = frozenset({"orgs:read", "annotations:read", "dashboards:read"})
+EDITOR = VIEWER | {"annotations:create", "annotations:write", "annotations:delete"}
 MOST_TAG_BYTES = 500
 _WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 _NEEDS = {"GET": "read", "POST": "create", "PATCH": "write", "PUT": "write", "DELETE": "delete"}
@@ -59,7 +57,9 @@ class Heard:
 
 @dataclass
 class GrafanaServer(Accepting):
-    """`annotations` are those that anybody sees, by id. `dashboards` are ids by uid, `rights` those of every account.
+    """`annotations` are those that anybody sees, by id. `dashboards` are ids by uid.
+
+    `rights` are those of every account, those to annotations with their `scope`.
 
     `knows_uids` False is Grafana 8: annotations have no dashboardUID, and nobody tells what an account may do.
     """
@@ -68,10 +68,12 @@ class GrafanaServer(Accepting):
     annotations: dict[int, dict[str, Any]] = field(default_factory=dict)
     dashboards: dict[str, int] = field(default_factory=lambda: {"aether-crm": 7, "aether-agent": 8})
     rights: frozenset[str] = EDITOR
+    scope: str = "annotations:*"
     knows_uids: bool = True
     retry_after: int = 2
     heard: list[Heard] = field(default_factory=list)
     _troubles: deque[tuple[Trouble, frozenset[str]]] = field(default_factory=deque)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
     _held: list[Heard] = field(default_factory=list)
     _last_id: int = 0
 
@@ -97,6 +99,12 @@ class GrafanaServer(Accepting):
         """What was asked by this method, below this path."""
         return [one for one in self.heard if one.method == method and one.path.startswith(path)]
 
+    async def until(self, method: str) -> None:
+        """Wait until a request by this method has arrived."""
+        while not self.asked(method):
+            self._news.clear()
+            await self._news.wait()
+
     async def start(self) -> None:
         """Listen, on the same port as before."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
@@ -104,13 +112,15 @@ class GrafanaServer(Accepting):
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError), contextlib.closing(writer):
-            heard = await _request(reader)
-            self.heard.append(heard)
-            trouble = self._trouble_for(heard)
-            if trouble is not None:
-                await self._spoiled(trouble, heard, writer)
-                return
-            await _answer(writer, *self._answered(heard))
+            while True:
+                heard = await _request(reader)
+                self.heard.append(heard)
+                self._news.set()
+                trouble = self._trouble_for(heard)
+                if trouble is not None:
+                    await self._spoiled(trouble, heard, writer)
+                    return
+                await _answer(writer, *self._answered(heard))
 
     def _trouble_for(self, heard: Heard) -> Trouble | None:
         if not self._troubles or not heard.path.startswith("/api/annotations"):
@@ -144,15 +154,19 @@ class GrafanaServer(Accepting):
             return 200, {"commit": "x", "database": "ok", "version": "11.6.0" if self.knows_uids else "8.2.7"}
         if (refused := _refusal(heard.headers.get("authorization", ""))) is not None:
             return 401, {"message": refused, "messageId": "x", "statusCode": 401, "traceID": ""}
-        if heard.path == "/api/org":
-            return self._org(heard)
-        if heard.path == "/api/access-control/user/permissions" and self.knows_uids:
-            return 200, {right: [] if right == "orgs:read" else ["annotations:*"] for right in self.rights}
-        if heard.path.startswith("/api/dashboards/uid/"):
-            return self._dashboard(heard)
-        if heard.path.startswith("/api/annotations"):
-            return self._annotations(heard)
-        return 404, {"message": "Not found"}
+        routes: Mapping[str, Callable[[Heard], tuple[int, Any]]] = {
+            "/api/org": self._org,
+            "/api/access-control/": self._permissions,
+            "/api/dashboards/uid/": self._dashboard,
+            "/api/annotations": self._annotations,
+        }
+        found = (answered for start, answered in routes.items() if heard.path.startswith(start))
+        return next(found, _absent)(heard)
+
+    def _permissions(self, heard: Heard) -> tuple[int, Any]:
+        if not self.knows_uids:
+            return _absent(heard)
+        return 200, {right: [self.scope] if right.startswith("annotations") else [] for right in self.rights}
 
     def _org(self, heard: Heard) -> tuple[int, Any]:
         if "orgs:read" not in self.rights:
@@ -246,6 +260,10 @@ def _in_order(began: int, ended: int) -> tuple[int, int]:
     return (began, ended) if ended >= began else (ended, began)
 
 
+def _absent(_: Heard) -> tuple[int, Any]:
+    return 404, {"message": "Not found"}
+
+
 def _forbidden(right: str) -> tuple[int, Any]:
     words = f"You'll need additional permissions to perform this action. Permissions needed: {right}"
     return 403, {"accessErrorId": "ACE0000000001", "message": words, "title": "Access denied"}
@@ -273,7 +291,7 @@ async def _request(reader: asyncio.StreamReader) -> Heard:
 async def _answer(writer: asyncio.StreamWriter, status: int, body: Any, more: str = "") -> None:
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     head = f"HTTP/1.1 {status} So\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n{more}"
-    writer.write(head.encode() + b"connection: close\r\n\r\n" + content)
+    writer.write(head.encode() + b"\r\n" + content)
     await writer.drain()
 
 

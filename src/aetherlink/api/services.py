@@ -11,6 +11,7 @@ from aetherlink.access.tokens import TokenBook
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.commands import Commands
 from aetherlink.incident_commands import IncidentCommands
+from aetherlink.model.dashboards import Dashboard
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceState
@@ -38,7 +39,7 @@ class ApiServices:
 
     `queries` holds at least one client; its first is asked when a query names no source. `readiness` gives the reasons
     why the agent cannot serve now, in words (none: it can); `sources` how the outside looks. Both must be quick: they
-    report what is known, and ask nobody.
+    report what is known, and ask nobody. `dashboard` is where the graphs of an incident are.
     """
 
     store: Store
@@ -61,3 +62,4 @@ class ApiServices:
     version: str
     sources: Callable[[], Sequence[SourceState]]
     readiness: Callable[[], Sequence[str]]
+    dashboard: Dashboard | None = None
