@@ -92,8 +92,8 @@ class GrafanaServer(Accepting):
         self._held.clear()
 
     def tagged(self, *tags: str) -> list[dict[str, Any]]:
-        """The annotations that have all of these tags, the oldest first."""
-        return [one for one in self.annotations.values() if set(tags) <= set(one["tags"])]
+        """The annotations that have all of these tags, the oldest first, as they are now."""
+        return [dict(one) for one in self.annotations.values() if set(tags) <= set(one["tags"])]
 
     def asked(self, method: str, path: str = "/api/annotations") -> list[Heard]:
         """What was asked by this method, below this path."""

@@ -11,9 +11,9 @@ from aetherlink.access.tokens import TokenBook
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.commands import Commands
 from aetherlink.incident_commands import IncidentCommands
-from aetherlink.model.dashboards import Dashboard
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import SourceName
+from aetherlink.model.incidents import Incident
 from aetherlink.model.sources import SourceState
 from aetherlink.pause_commands import PauseCommands
 from aetherlink.ports import AnchorView, Clock, HealthView, LedgerView, OutsidePause, PlaybookView, QueryClient, Store
@@ -33,13 +33,18 @@ class Stance:
     blind_sources: Callable[[], Collection[SourceName]]
 
 
+def no_graphs(_: Incident) -> str:
+    """Nowhere."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiServices:
     """The collaborators of the routers.
 
     `queries` holds at least one client; its first is asked when a query names no source. `readiness` gives the reasons
     why the agent cannot serve now, in words (none: it can); `sources` how the outside looks. Both must be quick: they
-    report what is known, and ask nobody. `dashboard` is where the graphs of an incident are.
+    report what is known, and ask nobody. `graphs_of` is the address of an incident's graphs; empty: none.
     """
 
     store: Store
@@ -62,4 +67,4 @@ class ApiServices:
     version: str
     sources: Callable[[], Sequence[SourceState]]
     readiness: Callable[[], Sequence[str]]
-    dashboard: Dashboard | None = None
+    graphs_of: Callable[[Incident], str] = no_graphs

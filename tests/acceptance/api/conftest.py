@@ -305,6 +305,7 @@ def _build(
         version="0.0.0-test",
         sources=lambda: world.sources,
         readiness=lambda: world.reasons,
+        graphs_of=lambda incident: "" if world.dashboard is None else world.dashboard.link(incident),
     )
     browser = httpx.Client(timeout=10, trust_env=False, verify=False)  # noqa: S501 - plain HTTP; a TLS context is slow
     return Agent("", folder / "data", store, services, world, browser, secrets), alert_metrics
