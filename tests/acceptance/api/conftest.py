@@ -48,6 +48,7 @@ from aetherlink.lab.tools import find_tools
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
 from aetherlink.model.actions import Target
+from aetherlink.model.dashboards import Dashboard
 from aetherlink.model.decisions import Mode
 from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import SourceName, TargetName
@@ -83,6 +84,7 @@ class World:
     latest: HealthReading | None = None
     tenants: Sequence[HealthReading] = ()
     reasons: Sequence[str] = ()
+    dashboard: Dashboard | None = None
     sources: Sequence[SourceState] = ()
     wakes: int = 0
     freezes: Sequence[str] = ()
