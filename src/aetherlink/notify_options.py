@@ -88,7 +88,7 @@ def dashboard_of(
     grafanas = [one.grafana for one in channels if one.grafana is not None]
     address = url or next((one.url for one in grafanas if one.url), None)
     if chosen is not None:
-        return None if address is None else chosen.dashboard(address)
+        return chosen.dashboard(address)
     first = next((one for one in grafanas if one.dashboard_uid), None)
     if first is None or first.dashboard_uid is None or (where := url or first.url) is None:
         return None

@@ -174,7 +174,8 @@ class Settings(BaseSettings):
         default=None, description="A file that holds the database's password; read at every connection."
     )
     grafana_url: Url | None = Field(
-        default=None, description="The address of Grafana, for links; `aether doctor` asks whether it answers."
+        default=None,
+        description="The address of Grafana, for channels and links; `aether doctor` asks whether it answers.",
     )
     grafana_dashboard: GrafanaDashboardOptions | None = Field(
         default=None,

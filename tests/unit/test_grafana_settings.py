@@ -83,11 +83,11 @@ def test_links_lead_to_the_dashboard_that_is_chosen_where_people_reach_it() -> N
     assert (found.url, found.uid, found.org_id, found.tenant_variable) == ("https://public", "of-channel", 3, "")
     found = settings(channel, grafana_dashboard=chosen).dashboard
     assert found is not None
-    assert (found.url, found.uid, found.org_id, found.tenant_variable) == (
-        *("http://internal:3000", "chosen"),
-        None,
-        "tenant",
-    )
+    assert (found.url, found.uid, found.org_id) == ("http://internal:3000", "chosen", None)
+    assert found.tenant_variable == "tenant"
+    found = settings(channel, grafana_url="http://g", grafana_dashboard={**chosen, "url": "https://mine"}).dashboard
+    assert found is not None
+    assert found.url == "https://mine"
 
 
 def test_a_dashboard_of_no_grafana_is_refused() -> None:

@@ -19,15 +19,19 @@ class GrafanaDashboardOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     uid: DashboardUid = Field(description="Its uid: what follows `/d/` in its address, such as `aether-crm`.")
+    url: Url | None = Field(
+        default=None, description="The address at which people reach that Grafana; `grafana_url` where it is not set."
+    )
     org_id: _Number | None = Field(default=None, description="The number of its organisation, where there are several.")
     tenant_variable: LabelName | None = Field(
         default=None,
         description="The variable of the dashboard that holds the tenant, such as `tenant`, if it has one.",
     )
 
-    def dashboard(self, url: str) -> Dashboard:
-        """In the words of the model, at this Grafana."""
-        return Dashboard(url, self.uid, self.org_id, self.tenant_variable or "")
+    def dashboard(self, url: str | None) -> Dashboard | None:
+        """In the words of the model, at this Grafana where it has no address of its own; None: nobody knows where."""
+        where = self.url or url
+        return None if where is None else Dashboard(where, self.uid, self.org_id, self.tenant_variable or "")
 
 
 class GrafanaOptions(BaseModel):
