@@ -38,6 +38,7 @@ class Trouble(StrEnum):
     LATE = "it is never answered, and done once `late` is called"
     RESET = "the connection is reset before anything is done"
     RESET_AFTER = "it is done, and the connection is reset"
+    REFUSED = "400, and nothing is done"
     NO_JSON = "it is done, and answered 200 with a page for people"
 
 
@@ -139,6 +140,8 @@ class GrafanaServer(Accepting):
                 await _answer(writer, 429, {"message": "Too many requests"}, f"Retry-After: {self.retry_after}\r\n")
             case Trouble.SERVER_ERROR | Trouble.SERVER_ERROR_AFTER:
                 await _answer(writer, 500, {"message": "Failed to save annotation", "traceID": ""})
+            case Trouble.REFUSED:
+                await _answer(writer, 400, {"message": "Failed to save annotation", "traceID": ""})
             case Trouble.HANG | Trouble.HANG_AFTER:
                 await asyncio.Event().wait()
             case Trouble.LATE:

@@ -128,8 +128,8 @@ class _Rest:
 
     @property
     def left(self) -> timedelta:
-        """From now on."""
-        return timedelta(seconds=max(self._ends_at - self._clock(), 0.0))
+        """From now on; never nothing, which would stand for the deadline of all clients."""
+        return timedelta(seconds=max(self._ends_at - self._clock(), 0.001))
 
 
 def _as_known(letter: Letter, known: _Known | None) -> tuple[int | None, Marking]:

@@ -97,12 +97,14 @@ def _first_alert(letter: Letter) -> datetime:
 
 def _end(letter: Letter) -> datetime:
     incident = letter.incident
-    is_over = incident.status is IncidentStatus.RESOLVED and incident.resolved_at is not None
+    is_over = incident.status is IncidentStatus.RESOLVED
     return incident.resolved_at if is_over and incident.resolved_at is not None else letter.at
 
 
 def _text(letter: Letter) -> str:
-    lines = [sayings.headline(letter.incident), sayings.state_words(letter.incident)]
+    lines = [sayings.headline(letter.incident)]
+    if letter.incident.status is not IncidentStatus.RESOLVED:  # the headline says that
+        lines.append(sayings.state_words(letter.incident))
     if letter.action is not None:
         lines.append(_action_words(letter.action))
     return "<br />".join(map(inert, lines)) + _link(letter)

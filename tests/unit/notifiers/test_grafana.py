@@ -21,6 +21,7 @@ from aetherlink.simulation.memory_store import MemoryStore
 from aetherlink.testing import ManualClock, RecordingNotifier
 from rigs.grafana_server import PASSWORD, TOKEN, USER, VIEWER, GrafanaServer, Trouble, grafana_server
 from rigs.outbox import CHAT, MAIL, Rig
+from rigs.scripted_pages import scripted_pages
 
 DEADLINE = timedelta(seconds=20)
 SHORT = timedelta(seconds=0.4)
@@ -131,7 +132,7 @@ async def test_an_incident_is_one_region_from_its_beginning_to_its_end_with_a_po
     assert len(grafana.asked("POST")) == 4
 
 
-@pytest.mark.parametrize("trouble", Trouble)
+@pytest.mark.parametrize("trouble", [one for one in Trouble if one is not Trouble.REFUSED])
 @pytest.mark.parametrize("when", ["the region is made", "it is changed", "a point is made", "it ends"])
 async def test_whatever_goes_wrong_there_is_one_region_with_the_right_end_and_one_point_each(
     rig: Rig, grafana: GrafanaServer, trouble: Trouble, when: str
@@ -400,6 +401,54 @@ async def test_who_may_not_write_is_told_so_in_grafanas_words_and_nothing_is_giv
     await tells(rig, making())
     await rig.pass_time(600)
     assert len(regions(grafana)) == 1
+
+
+async def test_a_token_that_the_other_side_repeats_is_not_shown(
+    rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with scripted_pages() as pages:
+        pages.says("/api/annotations", {"message": f"unknown token {TOKEN}"}, status=401)
+        one = opened(GrafanaOptions(url=pages.url, token_file=tmp_path / "token"), ClientOptions())
+        await tells(rig, one.notifier)
+        await rig.opened()
+        await rig.pass_time(5)
+        await one.aclose()
+
+    failed = await rig.delivery()
+    assert failed is not None
+    assert failed.problem == f"GET /api/annotations at {pages.url} answered 401"
+    assert TOKEN not in caplog.text + repr(one.notifier)
+
+
+@pytest.mark.parametrize("answer", ["<html>Sign in</html>", {"login": "please"}], ids=["a page", "other JSON"])
+async def test_what_is_no_grafana_is_no_reason_to_give_up(rig: Rig, tmp_path: Path, answer: object) -> None:
+    with scripted_pages() as pages:
+        pages.says("/api/annotations", answer)
+        one = opened(GrafanaOptions(url=pages.url, token_file=tmp_path / "token"), ClientOptions())
+        await tells(rig, one.notifier)
+        await rig.opened()
+        await rig.pass_time(60)
+        await one.aclose()
+
+    waiting = await rig.delivery()
+    assert waiting is not None
+    assert (waiting.state, waiting.failure) == (DeliveryState.WAITING, Failure.SERVER)
+    assert "Is this the address of a Grafana?" in waiting.problem
+
+
+async def test_what_grafana_refuses_for_good_is_given_up_and_holds_up_no_other(
+    rig: Rig, grafana: GrafanaServer
+) -> None:
+    grafana.spoil(Trouble.REFUSED, methods=["POST"])
+    await rig.opened(1)
+    await rig.pass_time(5)
+    await rig.opened(2)
+    await rig.pass_time(5)
+
+    dead = await rig.delivery(1)
+    assert dead is not None
+    assert (dead.state, dead.failure) == (DeliveryState.DEAD, Failure.REFUSED)
+    assert (len(regions(grafana, 1)), len(regions(grafana, 2))) == (0, 1)
 
 
 async def test_a_user_with_a_password_works_in_the_organisation_of_the_settings(
