@@ -7,7 +7,7 @@ is to be made, it is looked for first.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from aetherlink.clients import grafana_account
 from aetherlink.clients.grafana import Annotation, GrafanaClient, Marking, Place
@@ -53,22 +53,21 @@ class GrafanaNotifier:
         """Make or change the region, make the points that are not there."""
         try:
             return await self._told(letter, _Rest(deadline))
-        except UnreachableError as problem:
-            raise statuses.undelivered(problem) from problem
-        except RejectedError as problem:
-            raise _refused(problem, letter) from problem
-        except AnswerError as problem:  # no Grafana, or one behind a login: no fault of the letter
-            raise UndeliveredError(str(problem), failure=Failure.SERVER, is_unsure=True) from problem
+        except (UnreachableError, AnswerError) as problem:
+            raise _undelivered(problem, letter.at) from problem
 
     async def sum_up(self, digest: Digest, *, deadline: timedelta) -> Mapping[str, str]:  # noqa: ARG002 - the port's
         """Nothing: Grafana was told of each incident of it."""
         return digest.reference
 
     async def check(self, *, deadline: timedelta) -> str:
-        """The organisation, and whether the dashboard is there. Raises UnreachableError, AnswerError, RejectedError."""
+        """The organisation, and whether the dashboard is there. Raises UndeliveredError."""
         rest = _Rest(deadline)
-        whose = await self._client.organisation(deadline=rest.left)
-        place = await self._where(rest)
+        try:
+            whose = await self._client.organisation(deadline=rest.left)
+            place = await self._where(rest)
+        except (UnreachableError, AnswerError) as problem:
+            raise _undelivered(problem, None) from problem
         on = f", dashboard {place.dashboard_uid}" if place.dashboard_uid else ""
         return f"{whose}{on} at {self._client.address}"
 
@@ -150,8 +149,13 @@ def _mark_of(one: Annotation) -> str | None:
     return REGION if REGION in tags else next((tag for tag in tags if tag.startswith("entry:")), None)
 
 
-def _refused(problem: RejectedError, letter: Letter) -> UndeliveredError:
-    wait = seconds_until(problem.retry_after, letter.at)
+def _undelivered(problem: UnreachableError | AnswerError, at: datetime | None) -> UndeliveredError:
+    """What the problem says of the letter; `at` is now, for a time at which Grafana wants the next request."""
+    if isinstance(problem, UnreachableError):
+        return statuses.undelivered(problem)
+    if not isinstance(problem, RejectedError):  # no Grafana, or one behind a login: no fault of the letter
+        return UndeliveredError(str(problem), failure=Failure.SERVER, is_unsure=True)
     if problem.status == _ABSENT:  # no such dashboard for this account, or another service: no fault of the letter
         return UndeliveredError(str(problem), failure=Failure.AUTH)
+    wait = None if at is None else seconds_until(problem.retry_after, at)
     return statuses.refusal(problem.status, str(problem), wait=wait)

@@ -11,6 +11,7 @@ import pytest
 
 from aetherlink.clients.grafana_options import GrafanaOptions
 from aetherlink.clients.options import ClientOptions
+from aetherlink.errors import UndeliveredError
 from aetherlink.model.dashboards import milliseconds
 from aetherlink.model.deliveries import DeliveryState, Failure
 from aetherlink.model.incidents import IncidentStatus
@@ -461,6 +462,17 @@ async def test_a_user_with_a_password_works_in_the_organisation_of_the_settings(
 
     assert said == f"organisation 'Org 4' (4) at {grafana.url}"
     assert grafana.annotations == {}
+
+
+async def test_a_check_that_fails_says_why_as_a_message_would(grafana: GrafanaServer, making: Making) -> None:
+    for options, failure in (({"token": "glsa_Other"}, Failure.AUTH), ({"dashboard_uid": "gone"}, Failure.AUTH)):
+        with pytest.raises(UndeliveredError) as failed:
+            await making(**options).check(deadline=DEADLINE)
+        assert failed.value.failure == failure
+    await grafana.stop()
+    with pytest.raises(UndeliveredError) as failed:
+        await making().check(deadline=DEADLINE)
+    assert failed.value.failure == Failure.UNREACHABLE
 
 
 async def test_the_check_names_the_dashboard_and_writes_nothing(grafana: GrafanaServer, making: Making) -> None:
