@@ -83,7 +83,6 @@ def incident_body(letter: Letter) -> dict[str, object]:
             "firing": incident.firing,
             "labels": dict(incident.labels),
             "url": letter.link or None,
-            "dashboard": letter.dashboard or None,
         },
         "action": None if action is None else _action_body(action),
         "entries": [
