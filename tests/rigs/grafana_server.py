@@ -121,7 +121,7 @@ class GrafanaServer(Accepting):
                 if trouble is not None:
                     await self._spoiled(trouble, heard, writer)
                     return
-                await _answer(writer, *self._answered(heard))
+                await _answer(writer, *self.answer_to(heard))
 
     def _trouble_for(self, heard: Heard) -> Trouble | None:
         if not self._troubles or not heard.path.startswith("/api/annotations"):
@@ -134,7 +134,7 @@ class GrafanaServer(Accepting):
 
     async def _spoiled(self, trouble: Trouble, heard: Heard, writer: asyncio.StreamWriter) -> None:
         if trouble in _DONE_ALL_THE_SAME:
-            self._answered(heard)
+            self.answer_to(heard)
         match trouble:
             case Trouble.TOO_MANY:
                 await _answer(writer, 429, {"message": "Too many requests"}, f"Retry-After: {self.retry_after}\r\n")
@@ -152,7 +152,8 @@ class GrafanaServer(Accepting):
             case Trouble.NO_JSON:
                 await _answer(writer, 200, "<html>Sign in</html>")
 
-    def _answered(self, heard: Heard) -> tuple[int, Any]:
+    def answer_to(self, heard: Heard) -> tuple[int, Any]:
+        """The status and the JSON that Grafana answers with."""
         if heard.path == "/api/health":
             return 200, {"commit": "x", "database": "ok", "version": "11.6.0" if self.knows_uids else "8.2.7"}
         if (refused := _refusal(heard.headers.get("authorization", ""))) is not None:

@@ -113,7 +113,7 @@ def recorded() -> Sequence[dashboard.AnnotationQuery]:
 
 def _tagged(name: str, tag: str, *, colour: str) -> dashboard.AnnotationQuery:
     """Annotations by tags, wherever they belong; the agent tags all of its own with TAG."""
-    wanted = dashboard.AnnotationTarget().type("tags").tags([TAG, tag]).match_any(False).limit(100)
+    wanted = dashboard.AnnotationTarget().type("tags").tags([TAG, tag]).match_any(False).limit(1000)  # of a storm, too
     grafana = DataSourceRef(type_val="grafana", uid="-- Grafana --")
     return dashboard.AnnotationQuery().name(name).datasource(grafana).enable(True).icon_color(colour).target(wanted)
 
