@@ -10,10 +10,11 @@ from pathlib import Path
 
 from aether_dashboards.agent import agent
 from aether_dashboards.crm import crm
+from aether_dashboards.decisions import decisions
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-DASHBOARDS = {"agent.json": agent, "crm.json": crm}
+DASHBOARDS = {"agent.json": agent, "crm.json": crm, "decisions.json": decisions}
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.agent_record import AgentRecord
 from aetherlink.api.app import build_api
-from aetherlink.api.services import ApiServices, Stance
+from aetherlink.api.services import ApiServices, Stance, no_graphs
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import ANCHORS_FILE, AnchorFile
 from aetherlink.audit.anchoring import Anchoring
@@ -491,6 +491,7 @@ class Agent:
             version=VERSION,
             sources=lambda: self._sources.states,
             readiness=self._unready,
+            graphs_of=no_graphs if settings.dashboard is None else settings.dashboard.link,
         )
 
     def _stance(self) -> Stance:

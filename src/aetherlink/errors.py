@@ -55,13 +55,15 @@ class AnswerError(AetherError):
 class RejectedError(AnswerError):
     """It refused the request.
 
-    `status` is the HTTP status it answered with, `kind` its own name for the error (may be empty).
+    `status` is the HTTP status it answered with, `kind` its own name for the error (may be empty), `retry_after` its
+    header of that name.
     """
 
-    def __init__(self, message: str, *, status: int, kind: str = "") -> None:
+    def __init__(self, message: str, *, status: int, kind: str = "", retry_after: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.kind = kind
+        self.retry_after = retry_after
 
 
 class UndeliveredError(AetherError):

@@ -1,11 +1,14 @@
 """The settings `notify`: the channels, the routes to them, and where requests go that nobody has heard."""
 
 from collections.abc import Iterable, Iterator
-from typing import Self
+from datetime import timedelta
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from aetherlink.clients.grafana_options import GrafanaDashboardOptions
 from aetherlink.lib.option_types import Name, Url
+from aetherlink.model.dashboards import Dashboard
 from aetherlink.notifiers.options import NotifierOptions
 from aetherlink.outbox.options import DeliveryOptions, RequestOptions, RouteOptions
 from aetherlink.playbooks import form_problems
@@ -13,6 +16,11 @@ from aetherlink.playbooks import form_problems
 
 class ChannelOptions(DeliveryOptions, NotifierOptions):
     """One channel: one way to tell somebody, and how it is served."""
+
+    @property
+    def usual_spacing(self) -> timedelta:
+        """See DeliveryOptions: it depends on whom it tells."""
+        return self.spacing_of_its_kind
 
 
 class NotifyOptions(BaseModel):
@@ -52,3 +60,36 @@ class NotifyOptions(BaseModel):
 
 def _at(place: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
     return ((place, name) for name in names)
+
+
+def with_grafana_url(data: Any) -> Any:
+    """The settings as they were written, where every channel to Grafana has the address of `grafana_url` or its own."""
+    match data:
+        case {"grafana_url": str(url), "notify": {"channels": dict(channels)}}:
+            known = {name: _at_grafana(one, url) for name, one in channels.items()}
+            return {**data, "notify": {**data["notify"], "channels": known}}
+    return data
+
+
+def _at_grafana(channel: Any, url: str) -> Any:
+    match channel:
+        case {"grafana": dict(grafana)} if grafana.get("url") is None:
+            return {**channel, "grafana": {**grafana, "url": url}}
+    return channel
+
+
+def dashboard_of(
+    url: str | None, chosen: GrafanaDashboardOptions | None, channels: Iterable[ChannelOptions]
+) -> Dashboard | None:
+    """The dashboard that is chosen, else that of the first channel to Grafana that has one.
+
+    `url` is where people reach Grafana; without it, it is where that channel does.
+    """
+    grafanas = [one.grafana for one in channels if one.grafana is not None]
+    address = url or next((one.url for one in grafanas if one.url), None)
+    if chosen is not None:
+        return chosen.dashboard(address)
+    first = next((one for one in grafanas if one.dashboard_uid), None)
+    if first is None or first.dashboard_uid is None or (where := url or first.url) is None:
+        return None
+    return Dashboard(where, first.dashboard_uid, first.org_id)

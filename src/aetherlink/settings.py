@@ -20,6 +20,7 @@ from pydantic_settings import SettingsError as EnvironmentSettingsError
 from aetherlink.access.options import AuthOptions
 from aetherlink.approval_commands import ApprovalOptions
 from aetherlink.audit.options import AuditOptions
+from aetherlink.clients.grafana_options import GrafanaDashboardOptions
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.source_options import SourceOptions
 from aetherlink.commands import ActionOptions
@@ -36,11 +37,12 @@ from aetherlink.intake.reconcile_options import ReconcileOptions
 from aetherlink.lib.logs import LogFormat
 from aetherlink.lib.option_types import Count, Duration, Name, Url
 from aetherlink.model.actions import Target
+from aetherlink.model.dashboards import Dashboard
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
 from aetherlink.model.pauses import scope_problem
 from aetherlink.model.windows import Window
-from aetherlink.notify_options import NotifyOptions
+from aetherlink.notify_options import NotifyOptions, dashboard_of, with_grafana_url
 from aetherlink.pausing.freeze_options import FreezeOptions
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.playbooks import form_problems, strict_yaml
@@ -172,7 +174,13 @@ class Settings(BaseSettings):
         default=None, description="A file that holds the database's password; read at every connection."
     )
     grafana_url: Url | None = Field(
-        default=None, description="The address of Grafana, for links; `aether doctor` asks whether it answers."
+        default=None,
+        description="The address of Grafana, for channels and links; `aether doctor` asks whether it answers.",
+    )
+    grafana_dashboard: GrafanaDashboardOptions | None = Field(
+        default=None,
+        description="The dashboard that pages and messages link to, at the time of an incident. Not set: that of the "
+        "first channel to Grafana that has one.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least urgent log line that is written."
@@ -218,6 +226,11 @@ class Settings(BaseSettings):
         """The environment wins over the file."""
         return env_settings, init_settings
 
+    @model_validator(mode="before")
+    @classmethod
+    def _channels_know_grafana(cls, data: Any) -> Any:
+        return with_grafana_url(data)
+
     @model_validator(mode="after")
     def _actions_have_targets(self) -> Self:
         for name, action in self.actions.items():
@@ -234,6 +247,15 @@ class Settings(BaseSettings):
                     f"actions.{name}.http.request: target {action.target} has no request {action.request!r}"
                     f"{near or ': declare it under its `http.requests`'}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _grafana_has_an_address(self) -> Self:
+        for name, channel in self.notify.channels.items():
+            if channel.grafana is not None and channel.grafana.url is None:
+                raise ValueError(f"notify.channels.{name}.grafana: it has no address: set its `url`, or `grafana_url`")
+        if self.grafana_dashboard is not None and self.dashboard is None:
+            raise ValueError("grafana_dashboard: nobody says where Grafana is: set `grafana_url`")
         return self
 
     @model_validator(mode="after")
@@ -293,6 +315,11 @@ class Settings(BaseSettings):
         """Where the targets of the executor `docker` are."""
         places = {TargetName(name): each.docker_place for name, each in self.targets.items()}
         return {name: place for name, place in places.items() if place is not None}
+
+    @property
+    def dashboard(self) -> Dashboard | None:
+        """Where links to an incident's graphs lead; None: nowhere."""
+        return dashboard_of(self.grafana_url, self.grafana_dashboard, self.notify.channels.values())
 
     @property
     def own_names(self) -> frozenset[str]:

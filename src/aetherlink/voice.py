@@ -52,6 +52,7 @@ class Voice:
                 jitter=random.SystemRandom().random,
                 wake=outbox.wake,
                 link=notify.url or "",
+                dashboard=settings.dashboard,
             ),
         )
 

@@ -306,10 +306,18 @@ def _agent_metrics(asked: int) -> str:
         'aether_agent_incidents_open{severity="critical"}': 1,
         'aether_agent_actions_total{verb="restart",outcome="done"}': asked,
         'aether_agent_decisions_total{effect="allow",rule="mode"}': asked,
+        'aether_agent_decisions_total{effect="deny",rule="fleet_budget_holds"}': asked,
+        'aether_agent_verdicts_total{verdict="recovered"}': asked,
+        "aether_agent_paused": 0,
+        'aether_agent_delivery_attempts_total{channel="chat",outcome="done"}': asked,
+        'aether_agent_deliveries{channel="chat",state="dead"}': 1,
+        'aether_agent_outbox_oldest_seconds{channel="chat"}': 0,
         'aether_agent_source_up{source="prod",kind="prometheus"}': 1,
         'aether_agent_source_up{source="prod",kind="alertmanager"}': 1,
     }
     lines = [f"{name} {value}" for name, value in series.items()]
+    for name, labels in (("recovery", ""), ("stage", 'stage="act",')):
+        lines += _histogram(f"aether_agent_{name}_seconds", labels, asked)
     return "\n".join([*lines, *_process_metrics(asked)]) + "\n"
 
 

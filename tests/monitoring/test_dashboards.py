@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from aetherlink.lab.tools import ToolSet
+from aetherlink.notifiers import grafana_markings
+from aetherlink.policy import rules
 
 GRAFANA = Path(__file__).parents[2] / "monitoring" / "grafana"
 DASHBOARDS = {file.stem: json.loads(file.read_text()) for file in sorted((GRAFANA / "dashboards").glob("*.json"))}
@@ -42,7 +44,7 @@ def _variables() -> Iterator[tuple[str, str]]:
 
 def _marks() -> Iterator[str]:
     for dashboard in DASHBOARDS.values():
-        yield from (mark["expr"] for mark in dashboard["annotations"]["list"])
+        yield from (mark["expr"] for mark in dashboard["annotations"]["list"] if "expr" in mark)
 
 
 def _filled_in(expr: str) -> str:
@@ -110,7 +112,7 @@ def test_every_panel_asks_the_data_source_of_the_dashboard(name: str) -> None:
 
 
 def test_the_dashboards_are_those_of_the_contract_and_know_what_low_is() -> None:
-    assert {dashboard["title"] for dashboard in DASHBOARDS.values()} == {"Agent", "CRM"}
+    assert {dashboard["title"] for dashboard in DASHBOARDS.values()} == {"Agent", "CRM", "Decisions"}
 
     for dashboard in DASHBOARDS.values():
         scores = [panel for panel in _panels(dashboard) if "health_score" in panel["targets"][0]["expr"]]
@@ -118,6 +120,38 @@ def test_the_dashboards_are_those_of_the_contract_and_know_what_low_is() -> None
         for panel in scores:
             steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
             assert 60 in [step["value"] for step in steps], panel["title"]
+
+
+def test_every_dashboard_shows_what_the_agent_records_by_the_tags_that_it_gives() -> None:
+    """The two kinds of annotations have one tag each that the other has not."""
+    assert (grafana_markings.TAG, grafana_markings.REGION, grafana_markings.POINT) == ("aetherlink", "region", "point")
+    for dashboard in DASHBOARDS.values():
+        asked = [mark for mark in dashboard["annotations"]["list"] if "target" in mark]
+
+        assert [mark["target"]["tags"] for mark in asked] == [["aetherlink", "region"], ["aetherlink", "point"]]
+        for mark in asked:
+            assert mark["datasource"] == {"type": "grafana", "uid": "-- Grafana --"}
+            assert (mark["enable"], mark["target"]["type"], mark["target"]["matchAny"]) == (True, "tags", False)
+
+
+def test_dashboards_and_panels_can_be_told_apart() -> None:
+    uids = [dashboard["uid"] for dashboard in DASHBOARDS.values()]
+
+    assert sorted(uids) == ["aether-agent", "aether-crm", "aether-decisions"]
+    for name, dashboard in DASHBOARDS.items():
+        ids = [panel["id"] for panel in dashboard["panels"]]
+        assert len(set(ids)) == len(ids), name
+        marks = [mark["name"] for mark in dashboard["annotations"]["list"]]
+        assert len(set(marks)) == len(marks), name
+
+
+def test_the_rules_that_count_as_budgets_are_rules_of_the_policy() -> None:
+    held_back = [expr for _, expr in _queries() if "fleet_budget_holds" in expr]
+    [named] = {found for expr in held_back for found in re.findall(r'rule=~"([a-z_|]+)"', expr)}
+    known = {rule.__name__ for rule in rules.RULES}
+
+    assert set(named.split("|")) - known == set()
+    assert {name for name in known if "budget" in name} - set(named.split("|")) == set()
 
 
 def test_grafana_is_told_where_prometheus_and_the_dashboards_are() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from aetherlink.agent import Agent
+from aetherlink.settings import Settings
 from peakpro_crm.metrics import Metrics
 
 ROOT = Path(__file__).parents[2] / "monitoring"
@@ -26,6 +28,36 @@ def test_every_crm_metric_that_is_asked_for_exists(file: Path, exposed: dict[str
     asked = set(re.findall(r"(?<![\w:])crm_\w+", file.read_text()))
 
     assert asked - exposed.keys() == set()
+
+
+@pytest.fixture(scope="module")
+def of_the_agent(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """Each series' name and its labels, of an agent that tells one channel."""
+    folder = tmp_path_factory.mktemp("agent")
+    channel = {"webhook": {"url": "http://127.0.0.1:9/"}}
+    agent = Agent(Settings(data_dir=folder, notify={"channels": {"chat": channel}}))
+    labels: dict[str, set[str]] = {}
+    for collector in list(agent.registry._collector_to_names):
+        for family in collector.collect():
+            seen = (sample.labels for sample in family.samples)
+            of_it = {"job", "instance"}.union(getattr(collector, "_labelnames", ()), *seen)
+            ends = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "info": ["_info"]}
+            for end in ends.get(family.type, [""]):
+                labels[family.name + end] = of_it | ({"le"} if end == "_bucket" else set())
+    return labels
+
+
+@pytest.mark.parametrize("file", ASKING, ids=lambda file: file.name)
+def test_every_metric_of_the_agent_that_is_asked_for_exists_with_its_labels(
+    file: Path, of_the_agent: dict[str, set[str]]
+) -> None:
+    text = file.read_text()
+    asked = set(re.findall(r"(?<![\w:])aether_agent_\w+", text)) - {"aether_agent_"}
+    grouped = re.findall(r"by \(([\w, ]+)\) \(\w*\(?(aether_agent_\w+)", text)
+
+    assert asked - of_the_agent.keys() == set()
+    for by, name in grouped:
+        assert set(by.split(", ")) - of_the_agent[name] == set(), (name, by)
 
 
 def test_the_labels_that_the_score_is_built_on_exist(exposed: dict[str, set[str]]) -> None:

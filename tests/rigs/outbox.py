@@ -99,7 +99,8 @@ class Rig:
         looks = dict.fromkeys((name for name in channels if name in self.channels), self.clock.monotonic())
         while (next_at := min(looks.values())) <= end:
             self.clock.move(max(next_at - self.clock.monotonic(), 0))
-            for name in [name for name, at in looks.items() if at <= self.clock.monotonic()]:
+            now = self.clock.monotonic() + 1e-6  # the clock counts microseconds
+            for name in [name for name, at in looks.items() if at <= now]:
                 pause = await self.channels[name].look()
                 looks[name] = self.clock.monotonic() + max(pause, timedelta(seconds=step)).total_seconds()
         self.clock.move(max(end - self.clock.monotonic(), 0))

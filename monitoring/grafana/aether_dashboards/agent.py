@@ -19,6 +19,7 @@ from aether_dashboards.panels import (
     listing,
     marks,
     page,
+    recorded,
     row,
     stacked,
     stat_tile,
@@ -43,8 +44,10 @@ def agent() -> dashboard.Dashboard:
     """The whole dashboard."""
     built = page("Agent", "aether-agent", description="The AetherLink agent: what it hears, decides, does and sees.")
     built = built.annotation(
-        marks("Agent down or blind", 'ALERTS{alertstate="firing", service="aether-agent"}', colour=RED)
+        marks("Agent down or blind", 'ALERTS{alertstate="firing", service="aether-agent"}', colour=YELLOW)
     )
+    for mark in recorded():
+        built = built.annotation(mark)
     rows: Sequence[tuple[str, Sequence[Panel]]] = (
         ("Now", _tiles()),
         ("Hears", _hears()),

@@ -21,6 +21,7 @@ from aether_dashboards.panels import (
     limited,
     marks,
     page,
+    recorded,
     row,
     stacked,
     stat_tile,
@@ -45,7 +46,9 @@ def crm() -> dashboard.Dashboard:
     built = page("CRM", "aether-crm", description="PeakPro CRM: health, requests, database, process, leads.")
     built = built.with_variable(
         choice("tenant", "Tenant", query=f"label_values(crm_http_requests_total{{{CRM}}}, tenant)")
-    ).annotation(marks("Alerts", 'ALERTS{alertstate="firing", service=~"crm|postgres"}', colour=RED))
+    ).annotation(marks("Alerts", 'ALERTS{alertstate="firing", service=~"crm|postgres"}', colour=YELLOW))
+    for mark in recorded():
+        built = built.annotation(mark)
     rows: Sequence[tuple[str, Sequence[Panel]]] = (
         ("Health", (*_scores(), *_tiles(), *_reasons())),
         ("Requests", _requests()),

@@ -3,7 +3,7 @@
 Called by the dashboards of this package. Each function returns the SDK's builder, so that a dashboard can refine it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -101,6 +101,21 @@ def choice(name: str, label: str, *, query: str) -> dashboard.QueryVariable:
 def marks(name: str, expr: str, *, colour: str) -> dashboard.AnnotationQuery:
     """Marks over every graph while the expression has samples."""
     return dashboard.AnnotationQuery().name(name).datasource(DATASOURCE).enable(True).icon_color(colour).expr(expr)
+
+
+def recorded() -> Sequence[dashboard.AnnotationQuery]:
+    """What the agent records in Grafana, where it has a channel there: incidents as regions, what it did as points."""
+    return (
+        _tagged("Incidents", "region", colour=RED),
+        _tagged("What the agent did", "point", colour=BLUE),
+    )
+
+
+def _tagged(name: str, tag: str, *, colour: str) -> dashboard.AnnotationQuery:
+    """Annotations by tags, wherever they belong; the agent tags all of its own with TAG."""
+    wanted = dashboard.AnnotationTarget().type("tags").tags([TAG, tag]).match_any(False).limit(1000)  # of a storm, too
+    grafana = DataSourceRef(type_val="grafana", uid="-- Grafana --")
+    return dashboard.AnnotationQuery().name(name).datasource(grafana).enable(True).icon_color(colour).target(wanted)
 
 
 def row(title: str) -> dashboard.Row:

@@ -13,6 +13,7 @@ from aetherlink.commands import Commands
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import SourceName
+from aetherlink.model.incidents import Incident
 from aetherlink.model.sources import SourceState
 from aetherlink.pause_commands import PauseCommands
 from aetherlink.ports import AnchorView, Clock, HealthView, LedgerView, OutsidePause, PlaybookView, QueryClient, Store
@@ -32,13 +33,18 @@ class Stance:
     blind_sources: Callable[[], Collection[SourceName]]
 
 
+def no_graphs(_: Incident) -> str:
+    """Nowhere."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiServices:
     """The collaborators of the routers.
 
     `queries` holds at least one client; its first is asked when a query names no source. `readiness` gives the reasons
     why the agent cannot serve now, in words (none: it can); `sources` how the outside looks. Both must be quick: they
-    report what is known, and ask nobody.
+    report what is known, and ask nobody. `graphs_of` is the address of an incident's graphs; empty: none.
     """
 
     store: Store
@@ -61,3 +67,4 @@ class ApiServices:
     version: str
     sources: Callable[[], Sequence[SourceState]]
     readiness: Callable[[], Sequence[str]]
+    graphs_of: Callable[[Incident], str] = no_graphs

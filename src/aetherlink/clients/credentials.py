@@ -25,7 +25,7 @@ def connection_of(source: SourceOptions) -> Connection:
     if source.bearer_token_file is not None:
         headers |= with_bearer(read_bearer_token(source.bearer_token_file))
     if source.basic_auth is not None:
-        headers |= _basic(source.basic_auth)
+        headers |= basic_authorization(source.basic_auth)
     return Connection(
         headers=headers,
         tls=None if source.tls is None else read_tls(source.tls),
@@ -91,7 +91,8 @@ def _trusting(ca_file: Path | None) -> ssl.SSLContext:
         raise SettingsError(f"tls.ca_file {ca_file} cannot be used: {error}. It holds certificates in PEM") from error
 
 
-def _basic(login: BasicAuthOptions) -> dict[str, str]:
+def basic_authorization(login: BasicAuthOptions) -> dict[str, str]:
+    """The header that presents a name and a password. Raises SettingsError, as `read_password` does."""
     words = f"{login.username}:{read_password(login.password_file)}"
     return {"authorization": f"Basic {base64.b64encode(words.encode()).decode('ascii')}"}
 

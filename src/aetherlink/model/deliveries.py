@@ -94,7 +94,8 @@ class Letter:
 
     `entries` are the untold ones, the oldest first, some of them left out where there are many (`left_out`). `action`
     is the incident's last one, with its approval request where it waits for one. `link` is where a person sees it all,
-    empty where no address is set. `is_unsure`: an earlier attempt may have been heard, so look before telling anew.
+    `dashboard` where its graphs are; empty where no address is set. `is_unsure`: an earlier attempt may have been
+    heard, so look before telling anew.
     """
 
     incident: Incident
@@ -106,6 +107,7 @@ class Letter:
     link: str = ""
     left_out: int = 0
     is_unsure: bool = False
+    dashboard: str = ""
 
     @property
     def is_first(self) -> bool:

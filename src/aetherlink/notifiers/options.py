@@ -1,10 +1,18 @@
 """Settings of the channels: each has the settings of exactly one way to tell somebody."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from aetherlink.clients.grafana_options import GrafanaOptions
 from aetherlink.clients.webhook_options import WebhookOptions
+
+_SPACING = timedelta(seconds=1)  # what a person can read, and what most services let through
+_SPACINGS: Mapping[str, timedelta] = {
+    "grafana": timedelta(milliseconds=100),  # it wakes nobody, and has a place for every incident of a storm
+}
 
 
 class NotifierOptions(BaseModel):
@@ -12,6 +20,7 @@ class NotifierOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    grafana: GrafanaOptions | None = Field(default=None, description="Annotations in Grafana.")
     webhook: WebhookOptions | None = Field(default=None, description="JSON by HTTP, signed.")
 
     @model_validator(mode="after")
@@ -30,3 +39,8 @@ class NotifierOptions(BaseModel):
     def kind(self) -> str:
         """The way that is set."""
         return self.given[0]
+
+    @property
+    def spacing_of_its_kind(self) -> timedelta:
+        """The least time between two messages that way, where the settings do not say."""
+        return _SPACINGS.get(self.kind, _SPACING)

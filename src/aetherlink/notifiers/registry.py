@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aetherlink.clients.options import ClientOptions
-from aetherlink.notifiers import webhook
+from aetherlink.notifiers import grafana, webhook
 from aetherlink.notifiers.opened import Opened
 from aetherlink.notifiers.options import NotifierOptions
 
 BUILTIN: Mapping[str, Callable[[Any, ClientOptions], Opened]] = {
+    "grafana": grafana.opened,
     "webhook": webhook.opened,
 }
 

@@ -12,16 +12,19 @@ _OK = range(200, 300)
 
 def check(status: int, what: str, *, wait: float | None = None) -> None:
     """Raises UndeliveredError where the status is no success; `what` names the request and its answer, no secrets."""
-    if status in _OK:
-        return
-    words = f"{what} answered {status}"
+    if status not in _OK:
+        raise refusal(status, f"{what} answered {status}", wait=wait)
+
+
+def refusal(status: int, words: str, *, wait: float | None = None) -> UndeliveredError:
+    """What a status that is no success says, in these words."""
     if status == _TOO_MANY:
-        raise UndeliveredError(words, failure=Failure.RATE_LIMITED, wait=wait)
+        return UndeliveredError(words, failure=Failure.RATE_LIMITED, wait=wait)
     if status in _NOT_ALLOWED:
-        raise UndeliveredError(words, failure=Failure.AUTH)
+        return UndeliveredError(words, failure=Failure.AUTH)
     if status >= _SERVER or status in _LATER:
-        raise UndeliveredError(words, failure=Failure.SERVER, is_unsure=status >= _SERVER, wait=wait)
-    raise UndeliveredError(words, failure=Failure.REFUSED)
+        return UndeliveredError(words, failure=Failure.SERVER, is_unsure=status >= _SERVER, wait=wait)
+    return UndeliveredError(words, failure=Failure.REFUSED)
 
 
 def undelivered(problem: UnreachableError) -> UndeliveredError:

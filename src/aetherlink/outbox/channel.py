@@ -9,6 +9,7 @@ from functools import partial
 
 from aetherlink.errors import NotFoundError, UndeliveredError
 from aetherlink.lib.periodic import Periodic
+from aetherlink.model.dashboards import Dashboard
 from aetherlink.model.deliveries import LOWEST_PRIORITY, Delivery, DeliveryState, Digest, Failure, Letter
 from aetherlink.model.ids import ChannelName
 from aetherlink.outbox import storm
@@ -34,7 +35,8 @@ _OF_THE_LETTER = frozenset({Failure.REFUSED})
 class Surroundings:
     """What all channels share. `newest` is the number of the last timeline entry, from memory.
 
-    `link` is the address that messages lead to, `jitter` gives numbers from 0 to 1, `wake` lets a channel look now.
+    `link` is the address that messages lead to, `dashboard` where graphs are, `jitter` gives numbers from 0 to 1, and
+    `wake` lets a channel look now.
     """
 
     store: Store
@@ -47,6 +49,7 @@ class Surroundings:
     jitter: Callable[[], float]
     wake: Callable[[ChannelName], None]
     link: str = ""
+    dashboard: Dashboard | None = None
 
 
 class Channel:
@@ -141,7 +144,8 @@ class Channel:
         return due
 
     def _looked_up(self, transaction: Transaction, now: datetime, lowest: int) -> list[Delivery]:
-        return transaction.deliveries.due(self._plan.name, now, limit=_AT_A_LOOK, lowest_priority=lowest)
+        limit = _AT_A_LOOK if self._notifier.collapses else 1
+        return transaction.deliveries.due(self._plan.name, now, limit=limit, lowest_priority=lowest)
 
     async def _tell(self, delivery: Delivery) -> None:
         """One attempt: what is about to be done is stored before, and what came of it after."""
@@ -186,7 +190,7 @@ class Channel:
             return None
         unsure = stored.is_unsure or stored.state is DeliveryState.SENDING
         begun = replace(stored, state=DeliveryState.SENDING, is_unsure=unsure, attempts=stored.attempts + 1)
-        make = digest_of if stored.is_digest else letter_of
+        make = digest_of if stored.is_digest else partial(letter_of, dashboard=self._around.dashboard)
         try:
             message = make(transaction, begun, at=self._around.clock.now(), link=self._around.link)
         except NotFoundError:

@@ -333,4 +333,5 @@ def _held(action: Action, outcome: Outcome, now: datetime) -> tuple[Brake, ...]:
 
 
 def _facts(action: Action) -> dict[str, object]:
-    return {"action_id": action.id, "verb": action.plan.verb.value, "target": action.plan.target}
+    undoes = {} if action.plan.undo_of is None else {"undo_of": str(action.plan.undo_of)}
+    return {"action_id": action.id, "verb": action.plan.verb.value, "target": action.plan.target, **undoes}

@@ -48,6 +48,7 @@ from aetherlink.lab.tools import find_tools
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
 from aetherlink.model.actions import Target
+from aetherlink.model.dashboards import Dashboard
 from aetherlink.model.decisions import Mode
 from aetherlink.model.health import HealthReading
 from aetherlink.model.ids import SourceName, TargetName
@@ -83,6 +84,7 @@ class World:
     latest: HealthReading | None = None
     tenants: Sequence[HealthReading] = ()
     reasons: Sequence[str] = ()
+    dashboard: Dashboard | None = None
     sources: Sequence[SourceState] = ()
     wakes: int = 0
     freezes: Sequence[str] = ()
@@ -305,6 +307,7 @@ def _build(
         version="0.0.0-test",
         sources=lambda: world.sources,
         readiness=lambda: world.reasons,
+        graphs_of=lambda incident: "" if world.dashboard is None else world.dashboard.link(incident),
     )
     browser = httpx.Client(timeout=10, trust_env=False, verify=False)  # noqa: S501 - plain HTTP; a TLS context is slow
     return Agent("", folder / "data", store, services, world, browser, secrets), alert_metrics

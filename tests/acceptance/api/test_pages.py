@@ -23,6 +23,7 @@ from aetherlink.model.actions import (
     Verdict,
 )
 from aetherlink.model.brakes import Brake
+from aetherlink.model.dashboards import Dashboard, milliseconds
 from aetherlink.model.decisions import Decision, Effect, Mode, Objection
 from aetherlink.model.health import HealthReading, HealthStatus
 from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, SourceName, TargetName
@@ -301,6 +302,20 @@ def test_an_incident_shows_what_was_done_and_what_proves_it(agent) -> None:
     assert "the repair worked: up == 1 has held up 1 oldest sample of 2026-03-01 12:00:00 UTC" in words
     assert "Labels (4)" in words
     assert "https://wiki.example.com/down" in words
+
+
+def test_an_incident_leads_to_its_graphs_where_the_settings_say_where_they_are(agent) -> None:
+    incident = fire(agent, "Down", tenant='a"><b>')
+    nowhere = look(agent, f"/incidents/{incident}")
+    agent.world.dashboard = Dashboard("https://graphs.example.org", "aether-crm", tenant_variable="tenant")
+    shown = look(agent, f"/incidents/{incident}")
+
+    assert nowhere.links_to("https://graphs") == []
+    [link] = shown.links_to("https://graphs")
+    opened = datetime.fromisoformat(agent.call("GET", f"/api/v1/incidents/{incident}").json()["opened_at"])
+    began = milliseconds(opened - timedelta(minutes=15))
+    assert link == f"https://graphs.example.org/d/aether-crm?from={began}&to=now&var-tenant=a%22%3E%3Cb%3E"
+    assert "b" not in shown.tags
 
 
 def test_other_actions_of_an_incident_are_shown_and_every_objection(agent) -> None:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from aetherlink.errors import ForbiddenError
 from aetherlink.testing import ManualClock
 from rigs.agent_process import free_port
 from rigs.doctor import ScriptedAgent, down, findings, ground, statuses, worst
+from rigs.grafana_server import EDITOR, TOKEN, VIEWER, GrafanaServer, grafana_server
 from rigs.scripted_pages import ScriptedPages, scripted_pages
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -467,3 +469,51 @@ class TestGrafana:
 
     async def test_one_that_is_away_is_a_fault(self) -> None:
         assert await statuses(grafana, ground(grafana_url=nobody().url)) == [Status.FAULT]
+
+    @pytest.mark.parametrize(
+        "case",
+        [
+            (EDITOR, "annotations:*", None, (Status.OK, "the account may write annotations in the organisation")),
+            (VIEWER, "annotations:*", None, (Status.FAULT, "lacks annotations:create, annotations:write")),
+            (EDITOR, "annotations:type:dashboard", None, (Status.FAULT, "in the organisation")),
+            (EDITOR, "annotations:type:dashboard", "aether-crm", (Status.OK, "on dashboard aether-crm")),
+            (EDITOR, "annotations:type:organization", "aether-crm", (Status.FAULT, "on dashboard aether-crm")),
+            (EDITOR, "dashboards:uid:aether-crm", "aether-crm", (Status.OK, "on dashboard aether-crm")),
+            (EDITOR, "dashboards:uid:other", "aether-crm", (Status.FAULT, "on dashboard aether-crm")),
+            (EDITOR - {"annotations:delete"}, "annotations:*", None, (Status.WARNING, "take nothing away")),
+            (EDITOR - {"orgs:read"}, "annotations:*", None, (Status.OK, "an organisation that the account may not")),
+        ],
+    )
+    async def test_what_a_channel_may_do_is_asked_and_nothing_is_written(self, tmp_path: Path, case: Any) -> None:
+        rights, scope, dashboard, (status, says) = case
+        async with grafana_server() as server:
+            server.rights, server.scope = rights, scope
+            first = (await self._of_channel(server, tmp_path, dashboard_uid=dashboard))[0]
+
+        assert (first.status, says in first.text) == (status, True)
+        assert {heard.method for heard in server.heard} == {"GET"}
+
+    async def test_a_dashboard_that_is_not_there_is_a_fault(self, tmp_path: Path) -> None:
+        async with grafana_server() as server:
+            found = await self._of_channel(server, tmp_path, dashboard_uid="gone")
+
+        assert [(one.status, "gone" in one.text) for one in found] == [(Status.OK, True), (Status.FAULT, True)]
+
+    async def test_a_grafana_that_does_not_tell_is_not_guessed_at(self, tmp_path: Path) -> None:
+        async with grafana_server() as server:
+            server.knows_uids = False
+            assert [one.status for one in await self._of_channel(server, tmp_path)] == [Status.NOT_CHECKED]
+
+    async def test_a_token_that_is_not_known_is_a_fault_without_the_token(self, tmp_path: Path) -> None:
+        async with grafana_server() as server:
+            [found] = await self._of_channel(server, tmp_path, token="glsa_Other")
+
+        assert (found.status, "Invalid API key" in found.text, "glsa" in found.text) == (Status.FAULT, True, False)
+
+    async def _of_channel(
+        self, server: GrafanaServer, folder: Path, *, token: str = TOKEN, dashboard_uid: str | None = None
+    ) -> list[Finding]:
+        (folder / "token").write_text(token)
+        options = {"url": server.url, "token_file": folder / "token", "dashboard_uid": dashboard_uid}
+        on = ground(notify={"channels": {"graphs": {"grafana": options}}})
+        return [one for one in await findings(grafana, on) if one.status is not Status.NOT_SET_UP]

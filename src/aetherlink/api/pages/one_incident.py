@@ -63,6 +63,7 @@ async def one_incident(services: ApiServices, view: View) -> Response:
         now=services.clock.now(),
         view=view,
         read=read,
+        graphs=services.graphs_of(read.incident),
         others=[one for one in read.actions if one.id != read.incident.action_id],
         flat=_said,
         alerts_next=_url(read.alerts_cursor, replace(view, alerts=read.alerts_cursor), "alerts"),
