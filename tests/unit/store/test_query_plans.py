@@ -118,9 +118,9 @@ CHAT = ChannelName("chat")
     ("look", "index"),
     [
         (lambda rows: rows.deliveries.due(CHAT, NOW, limit=200), "deliveries_due (channel=? AND due_at<?)"),
-        (lambda rows: rows.deliveries.unheard_requests(CHAT, NOW, limit=1), "deliveries_asking (channel=? AND since<?)"),
+        (lambda rows: rows.deliveries.unheard_requests(CHAT, NOW, limit=1), "_asking (channel=? AND since<?)"),
         (lambda rows: rows.deliveries.open_digest(CHAT, NOW), "deliveries_digests (channel=? AND began_at>?)"),
-        (lambda rows: rows.deliveries.digest_counts("dig-1", CHAT, most=10), "deliveries_digested (digest=? AND channel=?)"),
+        (lambda rows: rows.deliveries.digest_counts("dig-1", CHAT, most=9), "_digested (digest=? AND channel=?)"),
         (lambda rows: rows.deliveries.states(), "COVERING INDEX deliveries_states"),
         (lambda rows: rows.deliveries.states(), "deliveries_due"),
         (lambda rows: rows.deliveries.get("inc-1", CHAT), "autoindex_deliveries_1 (subject=? AND channel=?)"),
