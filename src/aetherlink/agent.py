@@ -27,6 +27,7 @@ from aetherlink.audit.anchoring import Anchoring
 from aetherlink.audit.metrics import AuditMetrics
 from aetherlink.briefing import Restraints
 from aetherlink.commands import Commands
+from aetherlink.delivery_commands import DeliveryCommands
 from aetherlink.demotion import Demotion
 from aetherlink.health.heartbeat import Heartbeats
 from aetherlink.health.loop import HealthLoop
@@ -137,9 +138,9 @@ class Agent:
         self._alert_metrics = AlertMetrics(self.registry)
         self._reception = self._alert_reception()
         self._oversized = self._size_watch()
+        self._voice = Voice(settings, Ground(self.store, self._clock, self._ids, self.registry))
         self.asgi = self._front()
         self._reconcilers = self._reconciliation()
-        self._voice = Voice(settings, Ground(self.store, self._clock, self._ids, self.registry))
 
     async def start(self) -> None:
         """Start every room; what was started is stopped again when a later one fails."""
@@ -472,6 +473,8 @@ class Agent:
             ),
             pause_commands=self._pause_commands(),
             promotion_commands=self._promotions,
+            delivery_commands=DeliveryCommands(self.store, clock=self._clock, record=self._record, voice=self._voice),
+            voice=self._voice,
             outside_pause=self._outside_pause,
             stance=self._stance(),
             health=self._health,

@@ -23,6 +23,7 @@ class Subject(StrEnum):
     """What of the agent is written about."""
 
     BRAKES = "brakes"
+    MESSAGES = "messages"
     PAUSES = "pauses"
     PLAYBOOKS = "playbooks"
 

@@ -24,6 +24,7 @@ from aetherlink.ports.rooms import (
     Silencer,
     SourceView,
     TenantNames,
+    VoiceView,
     Waker,
 )
 from aetherlink.ports.store import (
@@ -93,5 +94,6 @@ __all__ = [
     "TokenRows",
     "TrackRows",
     "Transaction",
+    "VoiceView",
     "Waker",
 ]
