@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import AetherError, SettingsError
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
 from aetherlink.model.ids import ChannelName
+from aetherlink.notifiers.opened import Opened
 from aetherlink.notifiers.registry import open_notifier
 from aetherlink.notify_options import ChannelOptions
 from aetherlink.outbox.channel import Surroundings
@@ -41,7 +43,7 @@ class Voice:
     def __init__(self, settings: Settings, ground: Ground) -> None:
         notify = settings.notify
         self._opened = {
-            ChannelName(name): open_notifier(one, settings.clients) for name, one in notify.channels.items()
+            ChannelName(name): _opened(name, one, settings.clients) for name, one in notify.channels.items()
         }
         plans = {ChannelName(name): one.plan(name) for name, one in notify.channels.items()}
         self._plans = plans
@@ -99,22 +101,28 @@ class Voice:
 
 async def test_alone(settings: Settings, name: str) -> str:
     """Test a channel without an agent; what was told where. Raises SettingsError and UndeliveredError."""
-    channel = one_of(settings, name)
+    channel = _one_of(settings, name)
     clock = SystemClock()
-    opened = open_notifier(channel, settings.clients)
-    async with contextlib.aclosing(opened):
+    async with contextlib.aclosing(_opened(name, channel, settings.clients)) as opened:
         link = settings.notify.url or ""
         return await try_out(opened.notifier, channel.plan(name), clock=clock, ids=SortableIds(clock), link=link)
 
 
 async def account(settings: Settings, name: str) -> str:
     """Whose account a channel speaks with, in words, telling nobody. Raises SettingsError and UndeliveredError."""
-    channel = one_of(settings, name)
-    async with contextlib.aclosing(open_notifier(channel, settings.clients)) as opened:
+    channel = _one_of(settings, name)
+    async with contextlib.aclosing(_opened(name, channel, settings.clients)) as opened:
         return await opened.notifier.check(deadline=channel.deadline)
 
 
-def one_of(settings: Settings, name: str) -> ChannelOptions:
+def _opened(name: str, channel: ChannelOptions, clients: ClientOptions) -> Opened:
+    try:
+        return open_notifier(channel, clients)
+    except SettingsError as problem:
+        raise SettingsError(f"notify.channels.{name}: {problem}") from problem
+
+
+def _one_of(settings: Settings, name: str) -> ChannelOptions:
     """The channel of this name. Raises SettingsError with what there is."""
     channels = settings.notify.channels
     if name not in channels:

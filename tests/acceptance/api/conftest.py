@@ -402,12 +402,7 @@ def aether(tmp_path: Path):
         return subprocess.run(
             [AETHER, *arguments],
             cwd=tmp_path,
-            env={
-                "PATH": os.defpath,
-                "HOME": str(tmp_path),
-                "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-                **environment,
-            },
+            env={"PATH": os.defpath, "HOME": str(tmp_path), **environment},
             capture_output=True,
             text=True,
             timeout=30,

@@ -166,18 +166,21 @@ def test_a_channel_is_tested_from_the_command_line_without_an_agent(aether, hook
     (tmp_path / "aether.yaml").write_text(json.dumps({"notify": {"channels": {"ops": channel}}}))
 
     told = aether("notify", "test", "ops")
+    checked = aether("check")
     handler.status = 401
     refused = aether("notify", "test", "ops", "--json")
     unknown = aether("notify", "test", "oops")
     (tmp_path / "secret").unlink()
-    unread = aether("notify", "test", "ops")
+    unread, unfit = aether("notify", "test", "ops"), aether("check")
 
     assert (told.returncode, told.stdout) == (0, f"ops: opened and resolved a test incident: POST {url}/x\n")
     assert [body["incident"]["status"] for body in handler.heard] == ["open", "resolved", "open"]
     assert all("TEST" in body["headline"] for body in handler.heard)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "answered 401" in refused.stderr
-    assert (unknown.returncode, unread.returncode) == (2, 2)
+    assert "channel ops: answers" in checked.stdout
+    assert (unknown.returncode, unread.returncode, unfit.returncode) == (2, 2, 2)
+    assert "notify.channels.ops: " in unfit.stderr
     assert "there are ops" in unknown.stderr
     assert str(tmp_path / "secret") in unread.stderr
     assert SECRET not in told.stdout + told.stderr + refused.stderr + unread.stderr
