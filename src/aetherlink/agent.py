@@ -43,6 +43,7 @@ from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.oversized import Oversized
 from aetherlink.incidents.reception import Reception
 from aetherlink.incidents.refused_playbooks import RefusedPlaybooks
+from aetherlink.incidents.unwell import Unwell
 from aetherlink.intake.comparison import Comparison
 from aetherlink.intake.reconcile import Reconciler, Watched
 from aetherlink.intake.reconcile_metrics import ReconcileMetrics
@@ -71,6 +72,7 @@ from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
 from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
 from aetherlink.store.retention import Retention, RetentionMetrics, kinds
+from aetherlink.vigil import Rooms, Vigil
 from aetherlink.voice import Ground, Voice
 
 VERSION = version_of("aetherlink")
@@ -138,7 +140,9 @@ class Agent:
         self._alert_metrics = AlertMetrics(self.registry)
         self._reception = self._alert_reception()
         self._oversized = self._size_watch()
-        self._voice = Voice(settings, Ground(self.store, self._clock, self._ids, self.registry))
+        ground = Ground(self.store, self._clock, self._ids, self.registry)
+        self._voice = Voice(settings, ground)
+        self._vigil = Vigil(settings, self._voice, ground, self._rooms(), sink=self._unwell())
         self.asgi = self._front()
         self._reconcilers = self._reconciliation()
 
@@ -198,6 +202,7 @@ class Agent:
             "watch over the disk": self._free_space,
             "source watch": self._sources,
             "watch over the playbooks": self._reload,
+            "watch over the agent": self._vigil,
             **{f"reconciliation of {source}": each for source, each in self._reconcilers.items()},
         }
 
@@ -252,6 +257,12 @@ class Agent:
             clock=self._clock,
             metrics=FreeSpaceMetrics(self.registry),
         )
+
+    def _rooms(self) -> Rooms:
+        return Rooms(self._idle, lambda: self._heartbeats.blind_sources)
+
+    def _unwell(self) -> Unwell:
+        return Unwell(self._conditions(), self._settings.main_source)
 
     def _token_book(self) -> TokenBook:
         settings = self._settings
@@ -498,6 +509,10 @@ class Agent:
         )
 
     def _unready(self) -> list[str]:
+        unread = [] if self.store.can_read else ["the store cannot be read"]
+        return [*unread, *self._idle(), *self._vigil.unready]
+
+    def _idle(self) -> list[str]:
         alive = {
             "store": self.store.is_alive,
             "pipeline": self._runner.is_alive,
@@ -505,8 +520,7 @@ class Agent:
             "heartbeat watch": self._heartbeats.is_alive,
             **{f"reconciliation of {name}": each.is_alive for name, each in self._reconcilers.items()},
         }
-        unread = [] if self.store.can_read else ["the store cannot be read"]
-        return [*unread, *(f"the {name} does not run" for name, is_alive in alive.items() if not is_alive)]
+        return [f"the {name} does not run" for name, is_alive in alive.items() if not is_alive]
 
 
 def _registry() -> CollectorRegistry:

@@ -42,16 +42,14 @@ class Voice:
 
     def __init__(self, settings: Settings, ground: Ground) -> None:
         notify = settings.notify
-        self._opened = {
-            ChannelName(name): _opened(name, one, settings.clients) for name, one in notify.channels.items()
-        }
+        self._opened = {ChannelName(name): opened(name, one, settings.clients) for name, one in notify.channels.items()}
         plans = {ChannelName(name): one.plan(name) for name, one in notify.channels.items()}
         self._plans = plans
         self._ground = ground
         self._link = notify.url or ""
         self.kinds = {ChannelName(name): one.kind for name, one in notify.channels.items()}
         self.outbox = Outbox(
-            [(plans[name], opened.notifier) for name, opened in self._opened.items()],
+            [(plans[name], each.notifier) for name, each in self._opened.items()],
             lambda outbox: Surroundings(
                 store=ground.store,
                 clock=ground.clock,
@@ -92,9 +90,9 @@ class Voice:
     async def stop(self) -> None:
         """Stop telling, then close what was told by."""
         await self.outbox.stop()
-        for name, opened in self._opened.items():
+        for name, each in self._opened.items():
             try:
-                await opened.aclose()
+                await each.aclose()
             except AetherError as problem:
                 _log.warning("closing channel %s: %s", name, problem)
 
@@ -103,19 +101,20 @@ async def test_alone(settings: Settings, name: str) -> str:
     """Test a channel without an agent; what was told where. Raises SettingsError and UndeliveredError."""
     channel = _one_of(settings, name)
     clock = SystemClock()
-    async with contextlib.aclosing(_opened(name, channel, settings.clients)) as opened:
+    async with contextlib.aclosing(opened(name, channel, settings.clients)) as mine:
         link = settings.notify.url or ""
-        return await try_out(opened.notifier, channel.plan(name), clock=clock, ids=SortableIds(clock), link=link)
+        return await try_out(mine.notifier, channel.plan(name), clock=clock, ids=SortableIds(clock), link=link)
 
 
 async def account(settings: Settings, name: str) -> str:
     """Whose account a channel speaks with, in words, telling nobody. Raises SettingsError and UndeliveredError."""
     channel = _one_of(settings, name)
-    async with contextlib.aclosing(_opened(name, channel, settings.clients)) as opened:
-        return await opened.notifier.check(deadline=channel.deadline)
+    async with contextlib.aclosing(opened(name, channel, settings.clients)) as mine:
+        return await mine.notifier.check(deadline=channel.deadline)
 
 
-def _opened(name: str, channel: ChannelOptions, clients: ClientOptions) -> Opened:
+def opened(name: str, channel: ChannelOptions, clients: ClientOptions) -> Opened:
+    """The notifier of a channel. Raises SettingsError that names the channel."""
     try:
         return open_notifier(channel, clients)
     except SettingsError as problem:

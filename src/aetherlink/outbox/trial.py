@@ -1,15 +1,12 @@
 """A message that only tests a channel: an incident that nobody has, opened and resolved, so that nothing stays open."""
 
 import asyncio
-from collections.abc import Mapping
-from datetime import datetime
 
 from aetherlink.errors import UndeliveredError
 from aetherlink.model import lifecycle
-from aetherlink.model.deliveries import Failure, Letter
-from aetherlink.model.ids import IncidentId, SourceName
-from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
-from aetherlink.model.timeline import Entry, EventKind, StoredEntry
+from aetherlink.model.deliveries import Failure
+from aetherlink.model.incidents import Severity
+from aetherlink.outbox.own_letters import own_incident, own_letter
 from aetherlink.outbox.plan import ChannelPlan
 from aetherlink.ports import Clock, Ids, Notifier
 
@@ -29,34 +26,9 @@ async def try_out(notifier: Notifier, plan: ChannelPlan, *, clock: Clock, ids: I
 
 
 async def _told(notifier: Notifier, plan: ChannelPlan, clock: Clock, ids: Ids, link: str) -> str:
-    incident = _incident(ids, clock.now())
-    told = await notifier.tell(_letter(incident, _OPENED.format(plan.name), link, {}), deadline=plan.deadline)
+    incident = own_incident(ids.new("inc"), TITLE, severity=Severity.INFO, at=clock.now())
+    opened = own_letter(incident, _OPENED.format(plan.name), link=link, reference={})
+    told = await notifier.tell(opened, deadline=plan.deadline)
     over = lifecycle.recovered(incident, at=clock.now())
-    await notifier.tell(_letter(over, _RESOLVED, link, told), deadline=plan.deadline)
+    await notifier.tell(own_letter(over, _RESOLVED, link=link, reference=told), deadline=plan.deadline)
     return f"opened and resolved a test incident: {await notifier.check(deadline=plan.deadline)}"
-
-
-def _incident(ids: Ids, now: datetime) -> Incident:
-    return Incident(
-        id=IncidentId(ids.new("inc")),
-        key="test",
-        origin=Origin.REQUEST,
-        source=SourceName("test"),
-        title=TITLE,
-        tenant="",
-        service="",
-        severity=Severity.INFO,
-        vip=False,
-        status=IncidentStatus.OPEN,
-        stage=Stage.WATCH,
-        opened_at=now,
-        updated_at=now,
-    )
-
-
-def _letter(incident: Incident, text: str, link: str, reference: Mapping[str, str]) -> Letter:
-    at, is_open = incident.updated_at, incident.status is IncidentStatus.OPEN
-    sequence = 1 if is_open else 2
-    said = Entry(EventKind.OPENED if is_open else EventKind.RESOLVED, at, text)
-    entry = StoredEntry(incident.id, sequence, said, sequence)
-    return Letter(incident, (entry,), None, (), reference, at, link=link)

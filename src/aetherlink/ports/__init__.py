@@ -24,6 +24,7 @@ from aetherlink.ports.rooms import (
     Silencer,
     SourceView,
     TenantNames,
+    UnwellSink,
     VoiceView,
     Waker,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "TokenRows",
     "TrackRows",
     "Transaction",
+    "UnwellSink",
     "VoiceView",
     "Waker",
 ]

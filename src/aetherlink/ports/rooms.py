@@ -185,6 +185,13 @@ class DiskSink(Protocol):
     async def recovered(self, free_bytes: int, *, at: datetime) -> None: ...
 
 
+class UnwellSink(Protocol):
+    """Who is told when a part of the agent itself is not well. Both may be repeated, and raise StoreError."""
+
+    async def unwell(self, part: str, text: str, *, at: datetime) -> None: ...
+    async def well(self, part: str, *, at: datetime) -> None: ...
+
+
 class PlaybookSink(Protocol):
     """Who is told when playbook files are wrong. Both may be repeated, and raise StoreError or OverloadedError."""
 

@@ -1,9 +1,7 @@
 """What channels were told over the API and from the command line; dead letters told again, and a channel tested."""
 
 import asyncio
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -12,9 +10,16 @@ import pytest
 from aetherlink.errors import UndeliveredError
 from aetherlink.model.deliveries import Delivery, DeliveryState, Failure
 from aetherlink.model.ids import ChannelName
+from rigs.hook import Hook, hook
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECRET = "s3cr3t-of-the-hook"
+
+
+@pytest.fixture
+def heard() -> Iterator[Hook]:
+    with hook() as made:
+        yield made
 
 
 def put(agent, subject: str, channel: str = "chat", state: DeliveryState = DeliveryState.DEAD, **more) -> None:
@@ -113,34 +118,6 @@ def test_a_channel_is_tested_on_record_and_its_failure_is_said(agent) -> None:
     assert (unknown.status_code, record(agent)) == (404, ["operate-test tested the channel chat"] * 2)
 
 
-class Hook(http.server.BaseHTTPRequestHandler):
-    """A webhook's other side."""
-
-    status = 200
-    heard: list[dict[str, object]]
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.heard.append(json.loads(body))
-        self.send_response(self.status)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def hook() -> Iterator[tuple[type[Hook], str]]:
-    """Its handler, and its address."""
-    handler = type("Heard", (Hook,), {"heard": []})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield handler, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
 def test_the_command_line_lists_what_there_is_and_tells_again(aether, agent) -> None:
     put(agent, "inc-1", problem="POST x answered 400", failure=Failure.REFUSED)
     put(agent, "inc-2", "former")
@@ -159,23 +136,23 @@ def test_the_command_line_lists_what_there_is_and_tells_again(aether, agent) -> 
     assert [one["subject"] for one in left["items"]] == ["inc-2"]
 
 
-def test_a_channel_is_tested_from_the_command_line_without_an_agent(aether, hook, tmp_path) -> None:
-    handler, url = hook
+def test_a_channel_is_tested_from_the_command_line_without_an_agent(aether, heard, tmp_path) -> None:
+    url = heard.url
     (tmp_path / "secret").write_text(SECRET)
     channel = {"webhook": {"url": f"{url}/x", "secret_file": str(tmp_path / "secret")}}
     (tmp_path / "aether.yaml").write_text(json.dumps({"notify": {"channels": {"ops": channel}}}))
 
     told = aether("notify", "test", "ops")
     checked = aether("check")
-    handler.status = 401
+    heard.status = 401
     refused = aether("notify", "test", "ops", "--json")
     unknown = aether("notify", "test", "oops")
     (tmp_path / "secret").unlink()
     unread, unfit = aether("notify", "test", "ops"), aether("check")
 
     assert (told.returncode, told.stdout) == (0, f"ops: opened and resolved a test incident: POST {url}/x\n")
-    assert [body["incident"]["status"] for body in handler.heard] == ["open", "resolved", "open"]
-    assert all("TEST" in body["headline"] for body in handler.heard)
+    assert [body["incident"]["status"] for body in heard.bodies] == ["open", "resolved", "open"]
+    assert all("TEST" in body["headline"] for body in heard.bodies)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "answered 401" in refused.stderr
     assert "channel ops: answers" in checked.stdout

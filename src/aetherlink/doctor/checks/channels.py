@@ -12,7 +12,7 @@ from aetherlink.model.deliveries import Failure
 _PAGE = "docs/how-to/notifications.md"
 _LATER = "it is tried again by itself; see to the service, and look again"
 _FIXES: Mapping[str, str] = {
-    Failure.AUTH: "make a new token or key there, with the rights that its page in docs/how-to names, and name its file",
+    Failure.AUTH: "make a new token or key there, with the rights that docs/how-to names, and name its file",
     Failure.REFUSED: "mend what the channel's settings name: the service does not know it, or not for us",
     Failure.UNREACHABLE: "mend the address, or what lies between here and there (name, firewall, proxy, certificate)",
 }
