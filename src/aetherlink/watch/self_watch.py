@@ -59,7 +59,8 @@ class SelfWatch:
         self._metrics = metrics
         self._ailments: Sequence[Ailment] = ()
         self._looked_at: float | None = None
-        self._earlier: Collection[Part] = ()
+        self._parts: frozenset[Part] = frozenset()
+        self._earlier: frozenset[Part] = frozenset()
         self._told: dict[Part, bool] = {}
         self._loop = Periodic("self watch", self.look, every=_EVERY, log=_log)
         self._beating = Periodic("self watch's beat", self._beat, every=_BEAT, log=_log)
@@ -80,30 +81,35 @@ class SelfWatch:
     def unready(self) -> list[str]:
         """Why the agent cannot do its work, as of the latest look, in words."""
         found = [one.text for one in self._ailments if one.unready and one.part is not Part.ROOMS]
-        return [*found, *([] if self._guard.is_alive else ["the watchdog does not run"])]
+        dead = [] if self._guard.is_alive else ["the watchdog does not run"]
+        late = ["the watch over the agent does not look"] if self._looked_at is not None and self._is_late else []
+        return [*found, *dead, *late]
 
     @property
     def unwell(self) -> list[str]:
         """Everything that keeps it from being well, a source that is blind too, and that nobody has looked lately."""
-        now = self._clock.monotonic()
-        if self._looked_at is None or now - self._looked_at > _LOOKED_LATELY:
+        if self._is_late:
             return ["nobody has looked lately"]
         blind = [f"monitoring of {source} is blind" for source in self._vitals.blind()]
         return [*(one.text for one in self._ailments), *blind]
+
+    @property
+    def _is_late(self) -> bool:
+        return self._looked_at is None or self._clock.monotonic() - self._looked_at > _LOOKED_LATELY
 
     async def look(self) -> None:
         """Look once. What lasts for two looks is an incident until it is gone for two."""
         found = [*self._idle(), *await self._of_the_store()]
         self._ailments, self._looked_at = found, self._clock.monotonic()
-        parts = frozenset(one.part for one in found)
-        self._metrics.stand(parts)
-        if Part.STORE not in parts:
-            await self._tell(parts)
-        self._earlier = parts
+        self._earlier, self._parts = self._parts, frozenset(one.part for one in found)
+        self._metrics.stand(self._parts)
+        if Part.STORE not in self._parts:
+            await self._tell()
 
     async def _beat(self) -> None:
-        """What the store cannot take no channel is told by the outbox: the guard does it."""
-        self._guard.beat("; ".join(one.text for one in self._ailments if one.part is Part.STORE))
+        """What the store cannot take no channel is told by the outbox: the guard does it, once it has lasted."""
+        lasts = Part.STORE in self._earlier
+        self._guard.beat("; ".join(one.text for one in self._ailments if lasts and one.part is Part.STORE))
 
     def _idle(self) -> list[Ailment]:
         idle = [Ailment(Part.ROOMS, each) for each in self._vitals.idle()]
@@ -138,9 +144,9 @@ class SelfWatch:
             if (problem := problems.get(one.channel)) and one.waiting_since is not None and one.waiting_since < since
         ]
 
-    async def _tell(self, parts: Collection[Part]) -> None:
+    async def _tell(self) -> None:
         for part in Part:
-            is_unwell = part in parts
+            is_unwell = part in self._parts
             if is_unwell == (part in self._earlier) and self._told.get(part) is not is_unwell:
                 await self._sink_told(part, is_unwell=is_unwell)
 

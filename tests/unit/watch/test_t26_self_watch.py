@@ -144,7 +144,7 @@ async def test_t26_a_store_that_takes_nothing_is_unready_and_told_past_it(
 ) -> None:
     monkeypatch.setattr(self_watch, "_STORE_PATIENCE", 0.01)
     rig.store.problem = problem
-    await rig.run(10)
+    await rig.run(15)
     unready, alarms = rig.unready, list(rig.alarms)
     rig.store.problem = ""
     await rig.run(10)
@@ -154,6 +154,22 @@ async def test_t26_a_store_that_takes_nothing_is_unready_and_told_past_it(
     assert "/secret" not in unready[0]
     assert [over for _, over in alarms] == [False]
     assert ([over for _, over in rig.alarms], rig.unready) == ([False, True], [])
+
+
+async def test_a_store_that_fails_once_calls_nobody(rig: Rig) -> None:
+    rig.store.problem = "database is locked"
+    await rig.run(5)
+    rig.store.problem = ""
+    await rig.run(60)
+
+    assert (rig.alarms, rig.unready) == ([], [])
+
+
+async def test_t26_a_watch_that_does_not_look_is_unready(rig: Rig) -> None:
+    await rig.run(5)
+    rig.clock.move(31)
+
+    assert rig.unready == ["the watch over the agent does not look"]
 
 
 async def test_t26_a_channel_that_stays_away_is_an_incident_for_the_others(rig: Rig) -> None:
