@@ -115,7 +115,9 @@ async def test_t26_a_loop_that_is_really_blocked_is_noticed_from_its_thread() ->
     guard = Guard(timedelta(seconds=2), clock=SystemClock(), tell=tell, metrics=metrics)
     guard.start()
     guard.beat()
-    time.sleep(5)  # noqa: ASYNC251 - this is the fault
+    end = time.monotonic() + 8
+    while time.monotonic() < end and not told:
+        time.sleep(0.05)  # noqa: ASYNC251 - this is the fault
     blocked = list(told)
     async with asyncio.timeout(20):
         while len(told) < 2:
