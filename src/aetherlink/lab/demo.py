@@ -16,6 +16,7 @@ from aetherlink.lab.options import LabOptions
 from aetherlink.lab.sink import Message, Sink, listening
 from aetherlink.lab.supervisor import Lab, Tell
 from aetherlink.lib.clock import SystemClock
+from aetherlink.model.timeline import EventKind
 from aetherlink.ports import Clock
 
 _HEALTHY_WITHIN = 60.0
@@ -26,6 +27,7 @@ _ASK_SECONDS = 5.0
 _PEOPLE = "people"  # the channel of the demo
 _LAST_WORDS = 5.0  # seconds for the message that it is over
 _MOST_LINES = 3
+_IN_PASSING = frozenset({EventKind.ALERTS, EventKind.MERGED, EventKind.PLANNED, EventKind.VERIFYING})
 
 
 async def run_demo(options: LabOptions, *, keep: bool, tell: Tell, clock: Clock | None = None) -> int:
@@ -76,7 +78,8 @@ def _show(message: Message, *, tell: Tell, since: datetime) -> bool:
     if incident is None or datetime.fromisoformat(incident["opened_at"]) < since:
         return False
     told = [f"{'':8}  {_PEOPLE + ' hear':<13} {message['headline']}"]
-    told += [f"{'':8}  {'':<13}   {entry['text']}" for entry in message["entries"][-_MOST_LINES:]]
+    notable = [entry["text"] for entry in message["entries"] if entry["kind"] not in _IN_PASSING]
+    told += [f"{'':8}  {'':<13}   {text}" for text in notable[-_MOST_LINES:]]
     for line in told:
         tell(line)
     return True

@@ -63,7 +63,8 @@ async def test_what_is_no_message_is_refused(raw: bytes) -> None:
 
 def test_only_this_demo_s_incidents_are_shown_and_in_few_lines() -> None:
     lines: list[str] = []
-    entries = [{"text": f"entry {number}"} for number in range(9)]
+    entries = [{"kind": "note", "text": f"entry {number}"} for number in range(9)]
+    entries.append({"kind": "alerts", "text": "in passing"})
     began = datetime(2026, 1, 1, 12, tzinfo=UTC)
     demo._show({**OPEN, "entries": entries}, tell=lines.append, since=began)
     shown = list(lines)
