@@ -27,6 +27,7 @@ from aetherlink.audit.anchoring import Anchoring
 from aetherlink.audit.metrics import AuditMetrics
 from aetherlink.briefing import Restraints
 from aetherlink.commands import Commands
+from aetherlink.delivery_commands import DeliveryCommands
 from aetherlink.demotion import Demotion
 from aetherlink.health.heartbeat import Heartbeats
 from aetherlink.health.loop import HealthLoop
@@ -42,6 +43,7 @@ from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.incidents.oversized import Oversized
 from aetherlink.incidents.reception import Reception
 from aetherlink.incidents.refused_playbooks import RefusedPlaybooks
+from aetherlink.incidents.unwell import Unwell
 from aetherlink.intake.comparison import Comparison
 from aetherlink.intake.reconcile import Reconciler, Watched
 from aetherlink.intake.reconcile_metrics import ReconcileMetrics
@@ -71,6 +73,7 @@ from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
 from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
 from aetherlink.store.retention import Retention, RetentionMetrics, kinds
+from aetherlink.vigil import Rooms, Vigil
 from aetherlink.voice import Ground, Voice
 
 VERSION = version_of("aetherlink")
@@ -142,9 +145,11 @@ class Agent:
         self._alert_metrics = AlertMetrics(self.registry)
         self._reception = self._alert_reception()
         self._oversized = self._size_watch()
+        ground = Ground(self.store, self._clock, self._ids, self.registry)
+        self._voice = Voice(settings, ground)
+        self._vigil = Vigil(settings, self._voice, ground, self._rooms(), sink=self._unwell())
         self.asgi = self._front()
         self._reconcilers = self._reconciliation()
-        self._voice = Voice(settings, Ground(self.store, self._clock, self._ids, self.registry))
 
     async def start(self) -> None:
         """Start every room; what was started is stopped again when a later one fails."""
@@ -203,6 +208,7 @@ class Agent:
             "source watch": self._sources,
             "watch over the playbooks": self._reload,
             **self._following,
+            "watch over the agent": self._vigil,
             **{f"reconciliation of {source}": each for source, each in self._reconcilers.items()},
         }
 
@@ -257,6 +263,12 @@ class Agent:
             clock=self._clock,
             metrics=FreeSpaceMetrics(self.registry),
         )
+
+    def _rooms(self) -> Rooms:
+        return Rooms(self._idle, lambda: self._heartbeats.blind_sources)
+
+    def _unwell(self) -> Unwell:
+        return Unwell(self._conditions(), self._settings.main_source)
 
     def _token_book(self) -> TokenBook:
         settings = self._settings
@@ -479,6 +491,8 @@ class Agent:
             ),
             pause_commands=self._pause_commands(),
             promotion_commands=self._promotions,
+            delivery_commands=DeliveryCommands(self.store, clock=self._clock, record=self._record, voice=self._voice),
+            voice=self._voice,
             outside_pause=self._outside_pause,
             stance=self._stance(),
             health=self._health,
@@ -503,6 +517,10 @@ class Agent:
         )
 
     def _unready(self) -> list[str]:
+        unread = [] if self.store.can_read else ["the store cannot be read"]
+        return [*unread, *self._idle(), *self._vigil.unready]
+
+    def _idle(self) -> list[str]:
         alive = {
             "store": self.store.is_alive,
             "pipeline": self._runner.is_alive,
@@ -510,8 +528,7 @@ class Agent:
             "heartbeat watch": self._heartbeats.is_alive,
             **{f"reconciliation of {name}": each.is_alive for name, each in self._reconcilers.items()},
         }
-        unread = [] if self.store.can_read else ["the store cannot be read"]
-        return [*unread, *(f"the {name} does not run" for name, is_alive in alive.items() if not is_alive)]
+        return [f"the {name} does not run" for name, is_alive in alive.items() if not is_alive]
 
 
 def _registry() -> CollectorRegistry:

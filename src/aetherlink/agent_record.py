@@ -14,6 +14,7 @@ from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severit
 from aetherlink.model.timeline import Entry
 from aetherlink.ports import Ids, Transaction
 
+_PREFIX = "agent:"
 SPAN = timedelta(days=1)
 """How long one incident is written to."""
 
@@ -22,18 +23,24 @@ class Subject(StrEnum):
     """What of the agent is written about."""
 
     BRAKES = "brakes"
+    MESSAGES = "messages"
     PAUSES = "pauses"
     PLAYBOOKS = "playbooks"
 
     @property
     def key(self) -> str:
         """The key of its incidents."""
-        return f"agent:{self}"
+        return f"{_PREFIX}{self}"
 
     @property
     def heading(self) -> str:
         """The title of its incidents, for people."""
         return f"{self.capitalize()} of the agent"
+
+
+def is_record(incident: Incident) -> bool:
+    """Whether it is one of these, of which nobody is told."""
+    return incident.key.startswith(_PREFIX)
 
 
 class AgentRecord:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import uvloop
 
-from aetherlink import outside
+from aetherlink import outside, voice
 from aetherlink.access.gate import check_listen
 from aetherlink.agent import GRACE, Agent
 from aetherlink.api.server import BoundedServer
 from aetherlink.audit.anchor_file import ANCHORS_FILE
-from aetherlink.errors import SettingsError, UnreachableError
+from aetherlink.errors import SettingsError, UndeliveredError, UnreachableError
 from aetherlink.lib import logs
 from aetherlink.lib.clock import SystemClock
 from aetherlink.model.decisions import Mode
@@ -61,6 +61,7 @@ def check(settings: Settings) -> Iterator[str]:
     asked = asyncio.run(outside.ask(settings, executors))
     if database is not None:
         asked[database.name.removeprefix("the ")] = outside.Asked(outside.out_of_store(database) or "")
+    asked |= {f"channel {name}": asyncio.run(_mute(settings, name)) for name in settings.notify.channels}
     away = []
     for name, answer in asked.items():
         yield f"{name}: {f'NOT REACHED: {answer.problem}' if answer.problem else 'answers'}"
@@ -68,6 +69,15 @@ def check(settings: Settings) -> Iterator[str]:
         away += [name] if answer.problem else []
     if away:
         raise UnreachableError(f"not reached: {', '.join(away)}")
+
+
+async def _mute(settings: Settings, channel: str) -> outside.Asked:
+    """Why the channel cannot be told anything. Raises SettingsError."""
+    try:
+        await voice.account(settings, channel)
+    except UndeliveredError as problem:
+        return outside.Asked(str(problem))
+    return outside.Asked("")
 
 
 def _what_it_does(settings: Settings, playbook: Playbook, mode: Mode) -> str:

@@ -53,6 +53,7 @@ from aetherlink.promotion_commands import PromotionOptions
 from aetherlink.socketproxy.options import SocketProxyOptions
 from aetherlink.store.options import DatabaseUrl, has_password
 from aetherlink.store.retention_options import RetentionOptions
+from aetherlink.watch.options import WatchOptions
 
 PREFIX = "AETHER_"
 DEFAULT_FILE = Path("aether.yaml")
@@ -201,6 +202,7 @@ class Settings(BaseSettings):
     labels: LabelOptions = Field(default=LabelOptions(), description="Which labels of an alert mean what.")
     approvals: ApprovalOptions = Field(default=ApprovalOptions(), description="Who may approve what, for how long.")
     notify: NotifyOptions = Field(default=NotifyOptions(), description="Who is told of incidents, and how.")
+    watch: WatchOptions = Field(default=WatchOptions(), description="Who watches the agent itself.")
     pipeline: PipelineOptions = Field(default=PipelineOptions(), description="How patient the pipeline is.")
     promotions: PromotionOptions = Field(
         default=PromotionOptions(), description="When a promoted playbook is set back by itself."

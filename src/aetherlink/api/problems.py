@@ -28,6 +28,7 @@ _STATUSES: Sequence[tuple[type[errors.AetherError], int]] = (  # the first that 
     (errors.DeadlineError, 504),
     (errors.UnreachableError, 502),
     (errors.AnswerError, 502),
+    (errors.UndeliveredError, 502),
 )
 _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": 'Bearer realm="aetherlink"'},

@@ -10,13 +10,24 @@ from aetherlink.access.gate import Gate
 from aetherlink.access.tokens import TokenBook
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.commands import Commands
+from aetherlink.delivery_commands import DeliveryCommands
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import SourceName
 from aetherlink.model.incidents import Incident
 from aetherlink.model.sources import SourceState
 from aetherlink.pause_commands import PauseCommands
-from aetherlink.ports import AnchorView, Clock, HealthView, LedgerView, OutsidePause, PlaybookView, QueryClient, Store
+from aetherlink.ports import (
+    AnchorView,
+    Clock,
+    HealthView,
+    LedgerView,
+    OutsidePause,
+    PlaybookView,
+    QueryClient,
+    Store,
+    VoiceView,
+)
 from aetherlink.promotion_commands import PromotionCommands
 
 
@@ -55,6 +66,8 @@ class ApiServices:
     approval_commands: ApprovalCommands
     pause_commands: PauseCommands
     promotion_commands: PromotionCommands
+    delivery_commands: DeliveryCommands
+    voice: VoiceView
     outside_pause: OutsidePause
     stance: Stance
     health: HealthView

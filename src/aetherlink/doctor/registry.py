@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from aetherlink.doctor.checks import (
     agent,
     alertmanager,
+    channels,
     clocks,
     data_dir,
     database,
@@ -43,4 +44,5 @@ CHECKS: Sequence[Check] = (
     Check("playbooks", playbooks.looks),
     Check("labels", labels.looks),
     Check("grafana", grafana.looks),
+    Check("channels", channels.looks),
 )

@@ -100,10 +100,19 @@ class Condition:
 
 
 def seen_by_itself(
-    kind: Kind, source: SourceName, title: str, *, service: str = "aetherlink", severity: Severity = Severity.WARNING
+    kind: Kind,
+    source: SourceName,
+    title: str,
+    *,
+    service: str = "aetherlink",
+    severity: Severity = Severity.WARNING,
+    what: str = "",
 ) -> Condition:
-    """The one condition of this kind that the agent sees by itself, of the source that it is filed under."""
-    key = incident_key(kind, source)
+    """The one condition of this kind that the agent sees by itself, of the source that it is filed under.
+
+    `what` tells apart those of one kind, where there are several.
+    """
+    key = incident_key(kind, source, *([what] if what else []))
     return Condition(key, Origin.HEALTH, source, title, service=service, severity=severity)
 
 

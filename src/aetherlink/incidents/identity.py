@@ -16,6 +16,7 @@ class Kind(StrEnum):
     BLIND = "blind"
     OVERSIZED = "oversized"
     PLAYBOOKS = "playbooks"
+    UNWELL = "unwell"
 
 
 _LONGEST = 500  # characters: an index of PostgreSQL takes 2,704 bytes

@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import httpx
 
 from aetherlink.errors import AetherError, DeadlineError, UnreachableError
-from aetherlink.lab import runner
+from aetherlink.lab import configs, runner
 from aetherlink.lab.drills.catalogue import Ground
 from aetherlink.lab.drills.place import run_all
 from aetherlink.lab.options import LabOptions
+from aetherlink.lab.sink import Message, Sink, listening
 from aetherlink.lab.supervisor import Lab, Tell
 from aetherlink.lib.clock import SystemClock
+from aetherlink.model.timeline import EventKind
 from aetherlink.ports import Clock
 
 _HEALTHY_WITHIN = 60.0
@@ -20,11 +24,23 @@ _LOOK_SECONDS = 0.2
 _CLEAN = 90.0
 _ALERTMANAGERS = "prometheus_notifications_alertmanagers_discovered"
 _ASK_SECONDS = 5.0
+_PEOPLE = "people"  # the channel of the demo
+_LAST_WORDS = 5.0  # seconds for the message that it is over
+_MOST_LINES = 3
+_IN_PASSING = frozenset({EventKind.ALERTS, EventKind.MERGED, EventKind.PLANNED, EventKind.VERIFYING})
 
 
 async def run_demo(options: LabOptions, *, keep: bool, tell: Tell, clock: Clock | None = None) -> int:
-    """0 when the agent repaired what was broken and proved it, else 1. With `keep` the lab stays until Ctrl-C."""
+    """0 when the agent repaired what was broken and proved it, else 1. With `keep` the lab stays until Ctrl-C.
+
+    What people would be told is shown as it comes; channels of the caller's own settings are told for real beside that.
+    """
     clock = clock or SystemClock()
+    async with listening(partial(_show, tell=tell, since=clock.now())) as people:
+        return await _played(_with_people(options, people), people, keep=keep, tell=tell, clock=clock)
+
+
+async def _played(options: LabOptions, people: Sink, *, keep: bool, tell: Tell, clock: Clock) -> int:
     begun = clock.monotonic()
 
     async def scene(lab: Lab) -> int:
@@ -42,10 +58,31 @@ async def run_demo(options: LabOptions, *, keep: bool, tell: Tell, clock: Clock 
                 clock=clock,
                 tell=tell,
             )
+            await people.has_ended(_LAST_WORDS if report.is_well else 0)
         tell("")
         return 0 if report.is_well else 1
 
     return await runner.run_lab(options, tell=tell, clock=clock, scene=scene, keep=keep)
+
+
+def _with_people(options: LabOptions, people: Sink) -> LabOptions:
+    """The options of an agent that tells them, and tells every change at once."""
+    channel = {"webhook": {"url": people.url}, "spacing": "0s"}
+    settings = configs.merge(options.agent_settings, {"notify": {"channels": {_PEOPLE: channel}}})
+    return options.model_copy(update={"agent_settings": settings})
+
+
+def _show(message: Message, *, tell: Tell, since: datetime) -> bool:
+    """In a few lines. What an earlier lab left to tell is not this demo's."""
+    incident = message.get("incident")
+    if incident is None or datetime.fromisoformat(incident["opened_at"]) < since:
+        return False
+    told = [f"{'':8}  {_PEOPLE + ' hear':<13} {message['headline']}"]
+    notable = [entry["text"] for entry in message["entries"] if entry["kind"] not in _IN_PASSING]
+    told += [f"{'':8}  {'':<13}   {text}" for text in notable[-_MOST_LINES:]]
+    for line in told:
+        tell(line)
+    return True
 
 
 async def _wait_for_health(client: httpx.AsyncClient, clock: Clock, *, interval: float) -> float:

@@ -20,7 +20,8 @@ def _check_promql(query: str) -> str:
     return query
 
 
-def _check_url(url: str) -> str:
+def check_url(url: str) -> str:
+    """The address without a slash at its end. Raises ValueError."""
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise ValueError("an address is shown in logs and pages: it must not hold a name or a password")
@@ -49,5 +50,5 @@ Size = Annotated[int, BeforeValidator(_read_size), Field(ge=6 * 2**20, le=2**50)
 """Memory in bytes, written like `512M`. Docker takes no less than 6 MiB."""
 PromQL = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_check_promql)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
-Url = Annotated[str, AfterValidator(_check_url)]
+Url = Annotated[str, AfterValidator(check_url)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]

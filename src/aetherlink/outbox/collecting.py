@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from aetherlink.agent_record import is_record
 from aetherlink.model.deliveries import Delivery, DeliveryState
 from aetherlink.model.ids import ChannelName, IncidentId
 from aetherlink.model.incidents import Incident
@@ -58,7 +59,7 @@ class Collecting:
         self, transaction: Transaction, incident_id: IncidentId, entries: Sequence[StoredEntry], now: datetime
     ) -> None:
         incident = transaction.incidents.get(incident_id)
-        if incident is None:
+        if incident is None or is_record(incident):
             return
         delivery = transaction.deliveries.get(incident_id, self.channel)
         if delivery is None:

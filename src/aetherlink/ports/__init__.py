@@ -24,6 +24,8 @@ from aetherlink.ports.rooms import (
     Silencer,
     SourceView,
     TenantNames,
+    UnwellSink,
+    VoiceView,
     Waker,
 )
 from aetherlink.ports.store import (
@@ -93,5 +95,7 @@ __all__ = [
     "TokenRows",
     "TrackRows",
     "Transaction",
+    "UnwellSink",
+    "VoiceView",
     "Waker",
 ]

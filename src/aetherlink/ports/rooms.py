@@ -9,7 +9,7 @@ from aetherlink.model.alerts import Alert
 from aetherlink.model.audit import Anchor
 from aetherlink.model.decisions import Decision, Mode
 from aetherlink.model.health import HealthReading
-from aetherlink.model.ids import ActionId, PlaybookName, SourceName
+from aetherlink.model.ids import ActionId, ChannelName, PlaybookName, SourceName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, Way
 from aetherlink.model.playbooks import Playbook
@@ -110,6 +110,28 @@ class Waker(Protocol):
     def wake(self) -> None: ...
 
 
+class VoiceView(Protocol):
+    """The channels of the settings."""
+
+    @property
+    def kinds(self) -> Mapping[ChannelName, str]:
+        """The name of the service behind each."""
+        ...
+
+    @property
+    def problems(self) -> Mapping[ChannelName, str]:
+        """Why nothing can be told now, of those where that is so; no secrets."""
+        ...
+
+    def wake(self, channel: ChannelName) -> None:
+        """Let it look now; one that is not there is passed over."""
+        ...
+
+    async def test(self, channel: ChannelName) -> str:
+        """Tell a channel of the settings that this is a test; what was told where. Raises UndeliveredError."""
+        ...
+
+
 Decider = Callable[[Question], Decision]
 
 OutsidePause = Callable[[], str | None]
@@ -161,6 +183,13 @@ class DiskSink(Protocol):
 
     async def low(self, free_bytes: int, *, at: datetime) -> None: ...
     async def recovered(self, free_bytes: int, *, at: datetime) -> None: ...
+
+
+class UnwellSink(Protocol):
+    """Who is told when a part of the agent itself is not well. Both may be repeated, and raise StoreError."""
+
+    async def unwell(self, part: str, text: str, *, at: datetime) -> None: ...
+    async def well(self, part: str, *, at: datetime) -> None: ...
 
 
 class PlaybookSink(Protocol):

@@ -390,10 +390,6 @@ class DeliveryRows(Protocol):
         """
         ...
 
-    def next_due(self, channel: ChannelName) -> datetime | None:
-        """The earliest timer."""
-        ...
-
     def unheard_requests(self, channel: ChannelName, since: datetime, *, limit: int) -> list[Delivery]:
         """Those with an approval request that is untold since this instant or before, given up ones too."""
         ...
@@ -417,7 +413,10 @@ class DeliveryRows(Protocol):
         ...
 
     def prune(self, before: datetime, *, limit: int) -> int:
-        """Forget those with nothing left to tell whose last entry is older. Returns how many went."""
+        """Forget those with nothing left to tell whose last entry is older, the oldest first. Returns how many went.
+
+        Those of an incident that is open stay, and a digest stays as long as one of its incidents does.
+        """
         ...
 
 

@@ -65,10 +65,6 @@ class MemoryDeliveryRows:
         )
         return sorted(found, key=lambda one: (not one.asks, one.priority, one.since))[:limit]
 
-    def next_due(self, channel: ChannelName) -> datetime | None:
-        """The earliest timer."""
-        return min((one.due_at for one in self._of_channel(channel) if one.due_at is not None), default=None)
-
     def unheard_requests(self, channel: ChannelName, since: datetime, *, limit: int) -> list[Delivery]:
         """See ports.DeliveryRows."""
         found = (one for one in self._of_channel(channel) if one.asks and one.since <= since)
@@ -76,8 +72,8 @@ class MemoryDeliveryRows:
 
     def open_digest(self, channel: ChannelName, began_after: datetime) -> Delivery | None:
         """See ports.DeliveryRows."""
-        found = [one for one in self._of_channel(channel) if one.is_digest and one.began_at > began_after]
-        return found[-1] if found else None
+        found = (one for one in self._of_channel(channel) if one.is_digest and one.began_at > began_after)
+        return max(found, key=lambda one: one.began_at, default=None)
 
     def digest_counts(self, digest: str, channel: ChannelName, *, most: int) -> DigestCounts:
         """See ports.DeliveryRows."""
@@ -118,17 +114,20 @@ class MemoryDeliveryRows:
         ]
 
     def prune(self, before: datetime, *, limit: int) -> int:
-        """Forget those with nothing left to tell whose last entry is older. Returns how many went."""
-        over = [
-            (number, key)
-            for number, key in self._table.numbers.items()
-            if self._table.rows[key].due_at is None and self._table.rows[key].since < before
-        ]
+        """See ports.DeliveryRows."""
+        over = [(number, key) for number, key in self._table.numbers.items() if self._is_over(key, before)]
         oldest = sorted(over, key=lambda each: self._table.rows[each[1]].since)[:limit]
         for number, key in oldest:
             self._undo.drop(self._table.rows, key)
             self._undo.drop(self._table.numbers, number)
         return len(oldest)
+
+    def _is_over(self, key: Key, before: datetime) -> bool:
+        one = self._table.rows[key]
+        incident = self._incidents.get(IncidentId(one.subject))
+        is_open = incident is not None and incident.status is IncidentStatus.OPEN
+        has_members = any(each.digest == one.subject for each in self._of_channel(one.channel))
+        return one.due_at is None and one.since < before and not is_open and not has_members
 
     def _of_channel(self, channel: ChannelName) -> Iterator[Delivery]:
         """In the order in which they were stored first."""

@@ -7,7 +7,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from aetherlink.model.deliveries import (
-    DIGEST_PREFIX,
     LOWEST_PRIORITY,
     ChannelState,
     Delivery,
@@ -26,6 +25,11 @@ _ITS = deliveries.c.channel == sa.bindparam("its_channel")
 _ONE = sa.and_(deliveries.c.subject == sa.bindparam("its_subject"), _ITS)
 _DUE_BY = deliveries.c.due_at <= sa.bindparam("by", type_=deliveries.c.due_at.type)
 _SINCE = deliveries.c.since <= sa.bindparam("by", type_=deliveries.c.since.type)
+_ASKS = sa.text(
+    "deliveries.asks > 0"
+)  # as the partial indexes say it: a parameter would hide from the planner that they fit
+_IS_MEMBER = sa.text("deliveries.digest <> ''")
+_IS_DIGEST = sa.text(f"deliveries.priority = {LOWEST_PRIORITY}")
 
 _GET = Prepared(sa.select(deliveries).where(_ONE))
 _OF = Prepared(
@@ -37,12 +41,21 @@ _DUE = Prepared(
     .order_by(sa.case((deliveries.c.asks > 0, 0), else_=1), deliveries.c.priority, deliveries.c.since, deliveries.c.id)
     .limit(sa.bindparam("most"))
 )
-_NEXT_DUE = Prepared(sa.select(sa.func.min(deliveries.c.due_at).label("next")).where(_ITS))
 _UNHEARD = Prepared(
     sa.select(deliveries)
-    .where(_ITS, deliveries.c.asks > 0, _SINCE)
+    .where(_ITS, _ASKS, _SINCE)
     .order_by(deliveries.c.since, deliveries.c.id)
     .limit(sa.bindparam("most"))
+)
+_COUNTS = Prepared(
+    sa.select(deliveries.c.channel, deliveries.c.state, sa.func.count().label("count")).group_by(
+        deliveries.c.channel, deliveries.c.state
+    )
+)
+_OLDEST = Prepared(
+    sa.select(deliveries.c.channel, sa.func.min(deliveries.c.since).label("oldest"))
+    .where(deliveries.c.due_at.is_not(None))
+    .group_by(deliveries.c.channel)
 )
 _CURSOR = Prepared(sa.select(channels.c.cursor).where(channels.c.name == sa.bindparam("its_channel")))
 
@@ -87,11 +100,6 @@ class SqlDeliveryRows:
         values = {"its_channel": channel, "by": now, "most": limit, "lowest": lowest_priority}
         return [_delivery(row) for row in _DUE.all(self._connection, values)]
 
-    def next_due(self, channel: ChannelName) -> datetime | None:
-        """The earliest timer."""
-        found: datetime | None = _NEXT_DUE.first(self._connection, {"its_channel": channel}).next
-        return found
-
     def unheard_requests(self, channel: ChannelName, since: datetime, *, limit: int) -> list[Delivery]:
         """See ports.DeliveryRows."""
         values = {"its_channel": channel, "by": since, "most": limit}
@@ -101,12 +109,8 @@ class SqlDeliveryRows:
         """See ports.DeliveryRows."""
         is_newest = (
             sa.select(deliveries)
-            .where(
-                deliveries.c.channel == channel,
-                deliveries.c.subject.like(f"{DIGEST_PREFIX}-%"),
-                deliveries.c.began_at > began_after,
-            )
-            .order_by(deliveries.c.id.desc())
+            .where(deliveries.c.channel == channel, _IS_DIGEST, deliveries.c.began_at > began_after)
+            .order_by(deliveries.c.began_at.desc())
             .limit(1)
         )
         row = self._connection.execute(is_newest).first()
@@ -115,7 +119,7 @@ class SqlDeliveryRows:
     def digest_counts(self, digest: str, channel: ChannelName, *, most: int) -> DigestCounts:
         """See ports.DeliveryRows."""
         joined = deliveries.join(incidents, incidents.c.id == deliveries.c.subject)
-        is_of_it = sa.and_(deliveries.c.digest == digest, deliveries.c.channel == channel)
+        is_of_it = sa.and_(_IS_MEMBER, deliveries.c.digest == digest, deliveries.c.channel == channel)
         is_open = incidents.c.status == IncidentStatus.OPEN.value
         counted = self._connection.execute(
             sa.select(incidents.c.severity, incidents.c.status, sa.func.count().label("count"))
@@ -148,29 +152,27 @@ class SqlDeliveryRows:
 
     def states(self) -> list[ChannelState]:
         """See ports.DeliveryRows."""
-        query = sa.select(
-            deliveries.c.channel,
-            deliveries.c.state,
-            sa.func.count().label("count"),
-            sa.func.min(sa.case((deliveries.c.due_at.is_not(None), deliveries.c.since))).label("oldest"),
-        ).group_by(deliveries.c.channel, deliveries.c.state)
-        found = defaultdict[str, list[Any]](list)
-        for row in self._connection.execute(query):
-            found[row.channel].append(row)
-        return [
-            ChannelState(
-                ChannelName(name),
-                {DeliveryState(row.state): row.count for row in of_it},
-                min((row.oldest for row in of_it if row.oldest is not None), default=None),
-            )
-            for name, of_it in sorted(found.items())
-        ]
+        found = defaultdict[str, dict[DeliveryState, int]](dict)
+        for row in _COUNTS.all(self._connection):
+            found[row.channel][DeliveryState(row.state)] = row.count
+        oldest = {row.channel: row.oldest for row in _OLDEST.all(self._connection)}
+        return [ChannelState(ChannelName(name), by_state, oldest.get(name)) for name, by_state in sorted(found.items())]
 
     def prune(self, before: datetime, *, limit: int) -> int:
-        """Forget those with nothing left to tell whose last entry is older. Returns how many went."""
+        """See ports.DeliveryRows."""
+        its_incident = sa.select(incidents.c.id).where(
+            incidents.c.id == deliveries.c.subject, incidents.c.status == IncidentStatus.OPEN.value
+        )
+        member = deliveries.alias("member")
+        its_members = sa.select(member.c.id).where(
+            sa.text("member.digest <> ''"),
+            member.c.digest == deliveries.c.subject,
+            member.c.channel == deliveries.c.channel,
+        )
         over = (
             sa.select(deliveries.c.id)
             .where(deliveries.c.due_at.is_(None), deliveries.c.since < before)
+            .where(~its_incident.exists(), ~its_members.exists())
             .order_by(deliveries.c.since)
             .limit(limit)
         )

@@ -38,6 +38,7 @@ def kinds(options: RetentionOptions) -> list[Kind]:
     """What the settings keep for a while. The readings of the health score are pruned by their own loop."""
     return [
         Kind("incidents", lambda tx, now, limit: tx.incidents.prune(now - options.incidents, limit=limit), at_once=50),
+        Kind("deliveries", lambda tx, now, limit: tx.deliveries.prune(now - options.incidents, limit=limit)),
         Kind("alerts", lambda tx, now, limit: tx.alerts.forget(now - options.alerts, limit=limit)),
         Kind(
             "journal",

@@ -32,6 +32,8 @@ _OF_PLAYBOOK = sa.text("playbook IS NOT NULL")
 _DUE = sa.text("due_at IS NOT NULL")
 _ASKING = sa.text("asks > 0")
 _DIGESTED = sa.text("digest <> ''")
+_DIGEST = sa.text("priority = 1000")  # model.deliveries.LOWEST_PRIORITY
+_DONE = sa.text("due_at IS NULL")
 
 alerts = sa.Table(  # one row an episode: an alert that fires anew is a new row
     "alerts",
@@ -303,5 +305,7 @@ deliveries = sa.Table(  # what a channel was told of an incident, or of a digest
     sa.Index("deliveries_due", "channel", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
     sa.Index("deliveries_asking", "channel", "since", sqlite_where=_ASKING, postgresql_where=_ASKING),
     sa.Index("deliveries_digested", "digest", "channel", sqlite_where=_DIGESTED, postgresql_where=_DIGESTED),
+    sa.Index("deliveries_digests", "channel", "began_at", sqlite_where=_DIGEST, postgresql_where=_DIGEST),
+    sa.Index("deliveries_done", "since", sqlite_where=_DONE, postgresql_where=_DONE),
     sa.Index("deliveries_states", "channel", "state"),
 )

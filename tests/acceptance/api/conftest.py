@@ -40,6 +40,7 @@ from aetherlink.audit.metrics import AuditMetrics
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.commands import ActionOptions, Commands
+from aetherlink.delivery_commands import DeliveryCommands
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.incidents.metrics import AlertMetrics
 from aetherlink.intake.options import IntakeOptions
@@ -67,6 +68,7 @@ from aetherlink.testing import fixed_key
 from rigs.briefing import briefing_of
 from rigs.databases import empty_file
 from rigs.reception import build_reception
+from rigs.scripted_voice import ScriptedVoice
 from rigs.standing_api import StandingApis
 
 ROOT = Path(__file__).parents[3]
@@ -89,6 +91,7 @@ class World:
     wakes: int = 0
     freezes: Sequence[str] = ()
     blind: Sequence[SourceName] = ()
+    voice: ScriptedVoice = field(default_factory=ScriptedVoice)
 
     @property
     def present(self) -> Sequence[HealthReading]:
@@ -279,6 +282,10 @@ def _build(
             record=AgentRecord(ids=ids, source=SOURCE),
             requester_may_approve=requester_may_approve,
         ),
+        delivery_commands=DeliveryCommands(
+            store, clock=clock, record=AgentRecord(ids=ids, source=SOURCE), voice=world.voice
+        ),
+        voice=world.voice,
         pause_commands=PauseCommands(
             store,
             clock=clock,

@@ -1,6 +1,7 @@
 """Backups across both databases: what the one wrote, the other restores, row by row."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from aetherlink.errors import SettingsError, StoreError
-from aetherlink.model.ids import SourceName
+from aetherlink.model.deliveries import Delivery, DeliveryState
+from aetherlink.model.ids import ChannelName, SourceName
 from aetherlink.ports import Transaction
 from aetherlink.store import backup, restore, schema
 from aetherlink.store.backup import AutomaticBackup
@@ -39,6 +41,7 @@ async def born_on_sqlite(folder: Path) -> Path:
         await rig.hear(name, service=name, note='ünïcode \x1b \\ " {"a": [1, 2.5]}')
         await rig.run_for(20)
     await store.write(keep)
+    await store.write(tell)
     store.close()
     file = folder / "born.zip"
     place = SqlitePlace(database)
@@ -52,6 +55,14 @@ def keep(transaction: Transaction) -> None:
     transaction.quarantine.put(
         source=SourceName("lab"), body=body, problem="none", at=START, most_rows=10, most_bytes=10**6
     )
+
+
+def tell(transaction: Transaction) -> None:
+    """A channel, and a message of which nobody knows whether it was heard."""
+    chat = ChannelName("chat")
+    transaction.deliveries.set_cursor(chat, 3)
+    begun = Delivery("inc-1", chat, 20, DeliveryState.SENDING, wanted=2, since=START, began_at=START, due_at=START)
+    transaction.deliveries.put(replace(begun, is_unsure=True, reference={"ts": 'ünïcode \\ " 1.5'}))
 
 
 def back_up(database: Database, file: Path) -> None:
@@ -79,7 +90,9 @@ async def test_from_sqlite_to_postgresql_and_back_every_row_is_the_same(database
 
     first, second = into_file(born, tmp_path / "first"), into_file(tmp_path / "back.zip", tmp_path / "second")
     assert second == first
-    assert all(first[table] for table in ("alerts", "incidents", "timeline", "actions", "quarantine"))
+    assert all(
+        first[table] for table in ("alerts", "incidents", "timeline", "actions", "quarantine", "channels", "deliveries")
+    )
 
 
 async def test_an_agent_goes_on_with_what_was_restored_paused(database: Database, tmp_path: Path) -> None:
@@ -87,6 +100,14 @@ async def test_an_agent_goes_on_with_what_was_restored_paused(database: Database
 
     store = database.opened()
     await store.write(keep)  # its number has to come after the restored one's
+    chat = ChannelName("chat")
+    [unsure] = await store.read(lambda tx: tx.deliveries.due(chat, START, limit=9))
+    await store.write(lambda tx: tx.deliveries.put(replace(unsure, subject="inc-2")))
+    assert (unsure.is_unsure, unsure.state, await store.read(lambda tx: tx.deliveries.cursor(chat))) == (
+        True,
+        DeliveryState.SENDING,
+        3,
+    )
     pause = await store.read(lambda tx: tx.pauses.in_force(START))
     assert pause is not None
     assert pause.reason.startswith("restored from born.zip")

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from aetherlink.model.actions import ActionFilter, ActionState
 from aetherlink.model.alerts import AlertFilter, AlertStatus
-from aetherlink.model.ids import PlaybookName, SourceName
+from aetherlink.model.deliveries import DeliveryState
+from aetherlink.model.ids import ChannelName, PlaybookName, SourceName
 from aetherlink.model.incidents import IncidentFilter, IncidentStatus
 from aetherlink.ports import Transaction
 from aetherlink.store import prepared, statements
@@ -108,3 +109,46 @@ async def test_the_repairs_of_a_playbook_are_its_own_latest_actions(store: SqlSt
     steps = await plans(store, lambda rows: rows.track.repairs(PlaybookName("restart"), since=NOW, most=100))
 
     assert any("INDEX actions_of_playbook (playbook=? AND created_at>?)" in step for step in steps), steps
+
+
+CHAT = ChannelName("chat")
+
+
+@pytest.mark.parametrize(
+    ("look", "index"),
+    [
+        (lambda rows: rows.deliveries.due(CHAT, NOW, limit=200), "deliveries_due (channel=? AND due_at<?)"),
+        (lambda rows: rows.deliveries.unheard_requests(CHAT, NOW, limit=1), "_asking (channel=? AND since<?)"),
+        (lambda rows: rows.deliveries.open_digest(CHAT, NOW), "deliveries_digests (channel=? AND began_at>?)"),
+        (lambda rows: rows.deliveries.digest_counts("dig-1", CHAT, most=9), "_digested (digest=? AND channel=?)"),
+        (lambda rows: rows.deliveries.states(), "COVERING INDEX deliveries_states"),
+        (lambda rows: rows.deliveries.states(), "deliveries_due"),
+        (lambda rows: rows.deliveries.get("inc-1", CHAT), "autoindex_deliveries_1 (subject=? AND channel=?)"),
+        (lambda rows: rows.deliveries.of("inc-1"), "autoindex_deliveries_1 (subject=?)"),
+        (lambda rows: rows.incidents.entries_after(7, limit=500), "INTEGER PRIMARY KEY (rowid>?)"),
+    ],
+)  # fmt: skip
+async def test_what_a_channel_looks_at_is_found_by_an_index_of_its_own(
+    store: SqlStore, look: Callable[[Transaction], object], index: str
+) -> None:
+    steps = await plans(store, look)
+
+    assert any(index in step for step in steps), steps
+    assert [step for step in steps if step.startswith("SCAN") and "INDEX" not in step] == []
+
+
+async def test_dead_letters_are_listed_without_sorting_all_of_them(store: SqlStore) -> None:
+    steps = await plans(store, lambda rows: rows.deliveries.page(limit=50, before="500", state=DeliveryState.DEAD))
+
+    assert [step for step in steps if "TEMP B-TREE" in step] == []
+
+
+async def test_what_is_forgotten_of_a_channel_is_looked_for_among_the_oldest(store: SqlStore) -> None:
+    def pruned(rows: Transaction) -> None:
+        with pytest.raises(sa.exc.OperationalError, match="readonly"):
+            rows.deliveries.prune(NOW, limit=500)
+
+    steps = await plans(store, pruned)
+
+    assert any("deliveries_done (since<?)" in step for step in steps), steps
+    assert [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step] == []

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from aetherlink.audit.verify import Report, verify
 from aetherlink.errors import StoreError
 from aetherlink.incidents.condition import Conditions
 from aetherlink.incidents.low_disk import LowDisk
-from aetherlink.model.ids import SourceName
+from aetherlink.model.deliveries import Delivery, DeliveryState
+from aetherlink.model.ids import ChannelName, SourceName
 from aetherlink.model.incidents import IncidentStatus, Severity
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.pauses import Pause
@@ -216,3 +218,21 @@ async def test_what_was_changed_is_not_made_to_look_like_retention(rig: Rig, cap
 def verified(rig: Rig) -> Report:
     with auditing(SqlitePlace(rig.database)) as view:
         return verify(view, fixed_key(True), [])
+
+
+async def test_what_was_told_goes_with_the_age_of_the_incidents_and_what_is_due_stays(
+    store: SqlStore, clock: ManualClock
+) -> None:
+    chat, options = ChannelName("chat"), RetentionOptions()
+    told = Delivery("inc-1", chat, 20, DeliveryState.TOLD, wanted=1, since=clock.now(), began_at=clock.now(), told=1)
+    due = replace(told, subject="inc-2", state=DeliveryState.WAITING, due_at=clock.now())
+    await store.write(lambda rows: (rows.deliveries.put(told), rows.deliveries.put(due)))
+    retention = Retention(store, kinds(options), clock=clock, metrics=RetentionMetrics(CollectorRegistry()))
+
+    left = []
+    for age in (options.incidents, timedelta(seconds=1)):
+        clock.move(age.total_seconds())
+        await retention.sweep()
+        page, _ = await store.read(lambda rows: rows.deliveries.page(limit=9, before=None))
+        left.append([one.subject for one in page])
+    assert left == [["inc-2", "inc-1"], ["inc-2"]]

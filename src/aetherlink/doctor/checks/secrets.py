@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from aetherlink.access.token_files import OPERATOR_FILE, OPERATOR_MODE, WEBHOOK_MODE
 from aetherlink.audit import key_file
 from aetherlink.doctor.findings import Finding, fault, not_set_up, ok, warning
@@ -44,6 +46,8 @@ def _secrets(settings: Settings, file: Path | None) -> Iterator[Secret]:
         yield Secret("settings with secrets", file)
     yield from _of_sources(settings)
     yield from _of_targets(settings)
+    for name, channel in settings.notify.channels.items():
+        yield from (Secret(f"{what} of channel {name}", path) for what, path in _files_of(channel))
 
 
 def _holds_secrets(settings: Settings) -> bool:
@@ -72,6 +76,15 @@ def _of_targets(settings: Settings) -> Iterator[Secret]:
         for request, asked in target.http.requests.items():
             if asked.bearer_token_file is not None:
                 yield Secret(f"the token for {request} of target {name}", asked.bearer_token_file)
+
+
+def _files_of(options: BaseModel) -> Iterator[tuple[str, Path]]:
+    """What its settings name by `..._file`, however deep: each service calls its secrets by a name of its own."""
+    for name, value in options:
+        if isinstance(value, Path) and name.endswith("_file"):
+            yield name.removesuffix("_file").replace("_", " "), value
+        if isinstance(value, BaseModel):
+            yield from _files_of(value)
 
 
 def _look(secret: Secret) -> Sequence[Finding]:

@@ -13,6 +13,8 @@ _ROW = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _DUE = sa.text("due_at IS NOT NULL")
 _ASKING = sa.text("asks > 0")
 _DIGESTED = sa.text("digest <> ''")
+_DIGEST = sa.text("priority = 1000")
+_DONE = sa.text("due_at IS NULL")
 
 
 def upgrade() -> None:
@@ -44,6 +46,8 @@ def upgrade() -> None:
         ("deliveries_due", ["channel", "due_at"], _DUE),
         ("deliveries_asking", ["channel", "since"], _ASKING),
         ("deliveries_digested", ["digest", "channel"], _DIGESTED),
+        ("deliveries_digests", ["channel", "began_at"], _DIGEST),
+        ("deliveries_done", ["since"], _DONE),
     ):
         op.create_index(name, "deliveries", columns, sqlite_where=where, postgresql_where=where)
     op.create_index("deliveries_states", "deliveries", ["channel", "state"])
