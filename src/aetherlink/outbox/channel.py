@@ -245,7 +245,7 @@ class Channel:
             stored,
             state=DeliveryState.DEAD if is_over else DeliveryState.WAITING,
             due_at=None if is_over else now + rest,
-            is_unsure=problem.is_unsure or (stored.is_unsure and not is_over),
+            is_unsure=problem.is_unsure or stored.is_unsure,
             failure=Failure.EXPIRED if is_late else problem.failure,
             problem=str(problem),
         )

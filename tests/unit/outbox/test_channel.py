@@ -169,3 +169,14 @@ async def test_the_most_urgent_is_told_first(rig: Rig) -> None:
     await rig.pass_time(5)
 
     assert [letter.incident.id for letter in rig.notifiers[CHAT].letters] == ["inc-0003", "inc-0002", "inc-0001"]
+
+
+async def test_what_is_given_up_is_still_not_known_to_be_unheard(rig: Rig) -> None:
+    """Who tells it again has to look for it first."""
+    rig.notifiers[CHAT].problems = [down(Failure.DEADLINE, is_unsure=True), down(Failure.REFUSED)]
+    await rig.opened()
+    await rig.pass_time(30)
+
+    dead = await rig.delivery()
+    assert dead is not None
+    assert (dead.state, dead.is_unsure) == (DeliveryState.DEAD, True)
