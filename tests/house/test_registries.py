@@ -23,6 +23,11 @@ REGISTRIES = {
             *("docker_matching", "docker_own_life"),
         },
     ),
+    "notifiers": (
+        "notifiers",
+        "notifiers/registry.py",
+        {"registry", "options", "opened", "sayings", "statuses", "inert", "messages"},
+    ),
     "doctor checks": ("doctor/checks", "doctor/registry.py", set()),
     "stages": (
         "pipeline",

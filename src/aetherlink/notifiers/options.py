@@ -4,6 +4,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from aetherlink.clients.apprise_options import AppriseOptions
+from aetherlink.clients.email_options import EmailOptions
+from aetherlink.clients.pagerduty_options import PagerDutyOptions
 from aetherlink.clients.webhook_options import WebhookOptions
 
 
@@ -12,6 +15,11 @@ class NotifierOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    apprise: AppriseOptions | None = Field(
+        default=None, description="Microsoft Teams, Telegram, ntfy and what else Apprise knows."
+    )
+    email: EmailOptions | None = Field(default=None, description="Mail, one thread an incident.")
+    pagerduty: PagerDutyOptions | None = Field(default=None, description="PagerDuty, by its Events API v2.")
     webhook: WebhookOptions | None = Field(default=None, description="JSON by HTTP, signed.")
 
     @model_validator(mode="after")

@@ -65,3 +65,8 @@ def digest_headline(digest: Digest) -> str:
         return f"storm over: {digest.incidents} incidents, none is open"
     by = ", ".join(f"{count} {severity.value}" for severity, count in sorted(digest.by_severity.items()) if count)
     return f"storm: {digest.incidents} incidents, {digest.open} open ({by})"
+
+
+def is_notable(letter: Letter) -> bool:
+    """Whether it is worth a message of its own; what was left out of it may be."""
+    return letter.left_out > 0 or any(letter.entries_of(*NOTABLE))

@@ -10,11 +10,11 @@ _SERVER = 500
 _OK = range(200, 300)
 
 
-def check(status: int, what: str, *, wait: float | None = None) -> None:
-    """Raises UndeliveredError where the status is no success; `what` names the request and its answer, no secrets."""
+def check(status: int, what: str, *, wait: float | None = None, said: str = "") -> None:
+    """Raises UndeliveredError where the status is no success; `what` names the request, `said` quotes the answer."""
     if status in _OK:
         return
-    words = f"{what} answered {status}"
+    words = f"{what} answered {status}{f': {said}' if said else ''}"
     if status == _TOO_MANY:
         raise UndeliveredError(words, failure=Failure.RATE_LIMITED, wait=wait)
     if status in _NOT_ALLOWED:
