@@ -109,7 +109,7 @@ class Mail:
         return done
 
     def _begin(self, server: "_Server") -> None:
-        server.connect(self._settings.host, self._settings.port_used)
+        _accept(server.connect(self._settings.host, self._settings.port_used))
         server.ehlo()
         if self._settings.security is Security.STARTTLS:
             server.starttls(context=self._tls)

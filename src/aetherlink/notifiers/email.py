@@ -1,6 +1,5 @@
 """Tells by mail: what is notable is a message of its own, and all of an incident are one thread."""
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,8 +55,9 @@ class EmailNotifier:
         """Mail how a storm stands."""
         subject = _subject(digest.reference, messages.digest_title(digest))
         mail = self._mail(subject, messages.digest_text(digest), digest.at)
-        sequence = hashlib.sha256(messages.digest_text(digest).encode()).hexdigest()[:16]
-        return await self._send(mail, _Thread(digest.id, sequence, digest.reference), deadline)
+        count = sayings.count_of(digest)
+        told = await self._send(mail, _Thread(digest.id, count, digest.reference), deadline)
+        return {**told, "count": count}
 
     async def check(self, *, deadline: timedelta) -> str:
         """Connect and log in."""

@@ -70,3 +70,11 @@ def digest_headline(digest: Digest) -> str:
 def is_notable(letter: Letter) -> bool:
     """Whether it is worth a message of its own; what was left out of it may be."""
     return letter.left_out > 0 or any(letter.entries_of(*NOTABLE))
+
+
+def count_of(digest: Digest) -> str:
+    """How many messages of the digest there are with this one: the same until it is heard.
+
+    For notifiers that send each as a message of its own, and keep it in the reference as `count`.
+    """
+    return str(int(digest.reference.get("count", "0")) + 1)

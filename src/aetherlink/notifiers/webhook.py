@@ -52,9 +52,10 @@ class WebhookNotifier:
 
     async def sum_up(self, digest: Digest, *, deadline: timedelta) -> Mapping[str, str]:
         """POST how the incidents of a storm stand."""
-        key = f"{digest.id}-{int(digest.at.timestamp())}"
+        count = sayings.count_of(digest)
+        key = f"{digest.id}-{count}"
         await self._post(digest_words(digest, key), _OF_DIGEST, key, digest.at, deadline)
-        return {"key": key}
+        return {"key": key, "count": count}
 
     async def check(self, *, deadline: timedelta) -> str:  # noqa: ARG002 - the port's signature
         """A webhook cannot be asked without sending one."""
