@@ -61,6 +61,8 @@ def _plugin(url: str) -> NotifyBase | None:
     if url.partition(":")[0].lower() in _HERE_ONLY:
         return None
     made: NotifyBase | None = Apprise.instantiate(url, asset=asset)
+    if made is not None:
+        made.request_rate_per_sec = 0  # the channel has a spacing of its own, and a deadline that waits for no pauses
     return made
 
 
