@@ -1,4 +1,4 @@
-"""T22: whatever becomes of a channel, nothing is lost, nothing that can be known is said twice, and nobody waits for it.
+"""T22: whatever becomes of a channel, nothing is lost, nothing knowable is said twice, and nobody waits for it.
 
 The outbox and the store are the agent's own, the servers listen and answer as the real services do; the clock is moved.
 """
@@ -21,9 +21,14 @@ from aetherlink.errors import UndeliveredError
 from aetherlink.model.deliveries import Failure
 from aetherlink.model.timeline import EventKind
 from aetherlink.notifiers.registry import BUILTIN
+from aetherlink.store.database import SqlStore
+from aetherlink.testing import CountingIds, ManualClock, fixed_key
+from rigs.agent_process import wait_until
+from rigs.databases import empty_file
 from rigs.letters import letter
 from rigs.notifiers import RIGS, HookServer
-from rigs.outbox_on_servers import OutboxOnServer, outbox_on_server
+from rigs.outbox_on_servers import OUT, OutboxOnServer, outbox_of, outbox_on_server
+from rigs.pipeline import build_rig
 from rigs.scripted_http import Lapse, Spoil
 from rigs.storm import calm_prometheus, storm
 
@@ -38,6 +43,24 @@ every = pytest.mark.parametrize("kind", sorted(RIGS))
 async def rig(kind: str, tmp_path: Path) -> AsyncIterator[OutboxOnServer]:
     async with outbox_on_server(kind, tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    opened = SqlStore(empty_file(tmp_path / "aetherlink.db"), key=fixed_key)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def ids() -> CountingIds:
+    return CountingIds()
 
 
 @every
@@ -71,7 +94,7 @@ async def test_t22_after_any_trouble_each_incident_is_seen_once(rig: OutboxOnSer
         service.server.lapses.append(lapse)
         await rig.opened(number)
         await rig.let(3)
-        assert not await rig.is_settled(number)
+        assert not service.server.lapses
         await rig.let(3600, step=60)
         assert await rig.is_settled(number), lapse
         assert len(rig.seen(number)) == (2 if lapse in doubtful and not service.knows_again else 1), lapse
@@ -215,6 +238,38 @@ async def test_t22_a_name_that_does_not_exist_is_not_told() -> None:
     assert caught.value.failure in {Failure.UNREACHABLE, Failure.DEADLINE}  # as the resolver here says so, or is silent
 
 
+@pytest.mark.parametrize("kind", ["email", "pagerduty", "webhook"])
+async def test_t22_a_channel_that_hangs_delays_no_action(
+    kind: str, tmp_path: Path, store: SqlStore, clock: ManualClock, ids: CountingIds
+) -> None:
+    """It hangs for half a minute; the pipeline's own stages run while it does."""
+    pipeline = build_rig(store, clock, ids, database=tmp_path / "aetherlink.db")
+    service = RIGS[kind](tmp_path)
+    await service.server.start()
+    service.server.standing = service.hang
+    opened = service.open()
+    outbox = outbox_of(opened.notifier, store, clock, timedelta(seconds=30))
+    await outbox.begin()
+    outbox.start()
+    await pipeline.hear("NothingThatAnyPlaybookKnows")
+    async with asyncio.timeout(20):
+        while not service.attempts:
+            clock.move(1)
+            outbox.wake(OUT)
+            await asyncio.sleep(0.05)
+
+    async with asyncio.timeout(WITHIN.total_seconds()):
+        await pipeline.hear()
+        await pipeline.run()
+    acted = len(pipeline.executor.calls)
+    await outbox.stop()
+    await opened.aclose()
+    await service.server.stop()
+
+    assert acted == 1
+    assert service.messages() == []
+
+
 @pytest.fixture
 def hanging() -> Iterator[HookServer]:
     """A service on a thread of its own that takes every webhook, and never answers."""
@@ -235,7 +290,8 @@ def hanging() -> Iterator[HookServer]:
     thread.join()
 
 
-def test_t22_a_channel_that_hangs_delays_no_action(tmp_path: Path, hanging: HookServer) -> None:
+@pytest.mark.long
+def test_t22_channels_that_hang_delay_no_action_of_an_agent(tmp_path: Path, hanging: HookServer) -> None:
     (tmp_path / "prometheus").mkdir()
     with calm_prometheus(tmp_path) as prometheus, storm(tmp_path, prometheus) as world:
         file = Path(world.settings["AETHER_CONFIG"])
@@ -244,8 +300,7 @@ def test_t22_a_channel_that_hangs_delays_no_action(tmp_path: Path, hanging: Hook
         with world.serving():
             world.blow(1)
             world.wait_for_starts(1)
-            while not hanging.requests:
-                world.blow(1)  # until the channel is stuck with one
+            wait_until(lambda: bool(hanging.requests), "the channels are stuck")
             begun = world.sent
             for _ in range(5):
                 sent_at = datetime.now(UTC)

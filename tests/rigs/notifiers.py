@@ -188,8 +188,8 @@ class WebhookRig(NotifierRig):
         )
 
     def messages(self) -> list[str]:
-        """Their headlines."""
-        return [str(body["headline"]) for body in self.service.taken.values()]  # type: ignore[index]
+        """All that they say."""
+        return ["\n".join(_texts(body)) for body in self.service.taken.values()]
 
     def links(self) -> list[str]:
         """None."""

@@ -37,23 +37,9 @@ class OutboxOnServer(Rig):
 
     async def start(self) -> None:
         """Make the outbox anew, as a restart does."""
-        outbox = Outbox([(self.plans[OUT], self.notifier)], self._around)
+        outbox = _outbox(self.plans[OUT], self.notifier, self.store, self.clock)
         self.channels = dict(outbox._channels)
         await outbox.begin()
-
-    def _around(self, outbox: Outbox) -> Surroundings:
-        return Surroundings(
-            store=self.store,
-            clock=self.clock,
-            ids=CountingIds(),
-            routing=Routing(),
-            requests=RequestPlan(),
-            metrics=OutboxMetrics(CollectorRegistry(), self.plans),
-            newest=lambda: self.numbers,
-            jitter=lambda: 0.5,
-            wake=outbox.wake,
-            link="https://aether.example.org",
-        )
 
     async def told(self, number: int) -> Delivery:
         """How far it was told."""
@@ -80,6 +66,29 @@ class OutboxOnServer(Rig):
         incident = IncidentId(f"inc-{number:04d}")
         found = await self.store.read(lambda rows: rows.incidents.timeline(incident, limit=100, after=0))
         return [one.entry.text for one in found]
+
+
+def outbox_of(notifier: Notifier, store: SqlStore, clock: ManualClock, deadline: timedelta) -> Outbox:
+    """One with the channel `out`."""
+    return _outbox(ChannelPlan(OUT, deadline=deadline), notifier, store, clock)
+
+
+def _outbox(plan: ChannelPlan, notifier: Notifier, store: SqlStore, clock: ManualClock) -> Outbox:
+    def around(outbox: Outbox) -> Surroundings:
+        return Surroundings(
+            store=store,
+            clock=clock,
+            ids=CountingIds(),
+            routing=Routing(),
+            requests=RequestPlan(),
+            metrics=OutboxMetrics(CollectorRegistry(), [OUT]),
+            newest=lambda: store.tally.number,
+            jitter=lambda: 0.5,
+            wake=outbox.wake,
+            link="https://aether.example.org",
+        )
+
+    return Outbox([(plan, notifier)], around)
 
 
 @asynccontextmanager
