@@ -38,12 +38,13 @@ class MailLapse:
 
 @dataclass
 class SmtpServer(Accepting):
-    """`mails` are those it took. With `tls` it offers STARTTLS, or speaks it at once where `is_tls_at_once`."""
+    """`mails` are those it took; `unknown` are answers by address. With `tls` it offers STARTTLS, or speaks it at once."""
 
     port: int = 0
     tls: ssl.SSLContext | None = None
     is_tls_at_once: bool = False
     wants_login: bool = False
+    unknown: Mapping[str, str] = field(default_factory=dict)
     lapses: deque[MailLapse] = field(default_factory=deque)
     standing: MailLapse | None = None
     mails: list[bytes] = field(default_factory=list)
@@ -131,8 +132,10 @@ class _Conversation:
             case "MAIL" if self._server.wants_login and not self._is_logged_in:
                 self._say("530 5.7.0 Authentication required")
             case "RCPT":
-                self._server.recipients.append(line)
-                self._say("250 ok")
+                address = line[line.index("<") + 1 : line.index(">")]
+                if address not in self._server.unknown:
+                    self._server.recipients.append(address)
+                self._say(self._server.unknown.get(address, "250 ok"))
             case "DATA":
                 await self._take()
             case _:
