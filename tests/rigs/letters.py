@@ -33,7 +33,7 @@ def incident(**changes: object) -> Incident:
         START,
         labels={"alertname": "CrmApiDown", "tenant": "acme"},
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)  # type: ignore[arg-type] - fields are named by the test
 
 
 def entries(*kinds: EventKind, first: int = 1, text: str = "") -> tuple[StoredEntry, ...]:

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import contextlib
-import email
+import email.parser
 import email.policy
 import ssl
 from collections import deque
@@ -38,7 +38,7 @@ class MailLapse:
 
 @dataclass
 class SmtpServer(Accepting):
-    """`mails` are those it took; `unknown` are answers by address. With `tls` it offers STARTTLS, or speaks it at once."""
+    """`mails` are those it took; `unknown` are answers by address. With `tls` it offers STARTTLS, or speaks it."""
 
     port: int = 0
     tls: ssl.SSLContext | None = None
@@ -65,7 +65,8 @@ class SmtpServer(Accepting):
     @property
     def messages(self) -> list[EmailMessage]:
         """Its mails, read."""
-        return [email.message_from_bytes(one, policy=email.policy.default) for one in self.mails]  # type: ignore[misc]
+        read = email.parser.BytesParser(EmailMessage, policy=email.policy.default)
+        return [read.parsebytes(one) for one in self.mails]
 
     @property
     def shown(self) -> list[EmailMessage]:
@@ -125,7 +126,7 @@ class _Conversation:
             case "STARTTLS":
                 self._say("220 go ahead")
                 await self._writer.drain()
-                await self._writer.start_tls(self._server.tls)  # type: ignore[arg-type]
+                await self._writer.start_tls(self._server.tls or ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
                 self._is_safe = True
             case "AUTH":
                 self._log_in(line)

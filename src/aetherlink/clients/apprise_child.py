@@ -93,11 +93,11 @@ def _watched() -> Iterator[list[Said]]:
     """What came of each HTTP request."""
     seen: list[Said] = []
     original = requests.Session.send
-    requests.Session.send = _bounded(original, seen)  # type: ignore[method-assign]
+    requests.Session.send = _bounded(original, seen)  # type: ignore[method-assign]  # for each message anew
     try:
         yield seen
     finally:
-        requests.Session.send = original  # type: ignore[method-assign]
+        requests.Session.send = original  # type: ignore[method-assign]  # as it was
 
 
 def _bounded(original: Callable[..., requests.Response], seen: list[Said]) -> Any:
@@ -111,7 +111,7 @@ def _bounded(original: Callable[..., requests.Response], seen: list[Said]) -> An
             seen.append({"is_unsure": not _was_not_sent(problem), "is_late": isinstance(problem, requests.Timeout)})
             raise
         response._content = body  # noqa: SLF001 - what reading it all would have set
-        response._content_consumed = True  # noqa: SLF001
+        response._content_consumed = True  # noqa: SLF001 - as above
         seen.append({"status": response.status_code, "retry_after": response.headers.get("retry-after", "")[:100]})
         return response
 

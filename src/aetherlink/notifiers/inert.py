@@ -16,7 +16,7 @@ _BEGINNINGS = re.compile(
     r"|(?<=www)(?=\.)"
     r"|(?<=@)(?=\S)"  # @here, somebody@example.org
     r"|(?<=<)(?=[!@#a-z/])"  # <!channel>, <@U1>, <a href=
-    r"|(?<=\])(?=[(\[:])",  # [Approve](http://evil)
+    r"|(?<=\])(?=[(\[])",  # [Approve](http://evil)
     re.IGNORECASE,
 )
 

@@ -50,7 +50,7 @@ async def test_a_url_that_has_heard_it_does_not_hear_it_again(tmp_path: Path) ->
 async def test_a_url_that_cannot_be_used_is_named_by_its_line_and_not_shown(tmp_path: Path) -> None:
     made = opened(tmp_path, "nosuch://s3cret@host", "dbus://", "tgram://not-a-token")
     for call in (made.notifier.check(deadline=A_START), made.notifier.tell(letter(), deadline=DEADLINE)):
-        with pytest.raises(UndeliveredError, match="of urls_file .* is no URL that Apprise can use") as caught:
+        with pytest.raises(UndeliveredError, match=r"of urls_file .* is no URL that Apprise can use") as caught:
             await call
         assert caught.value.failure == Failure.AUTH
         assert "s3cret" not in str(caught.value)
@@ -98,7 +98,8 @@ def adapter_send(self, request, **options):
     response.status_code, response.request, response.url = 200, request, request.url
     import io
     from urllib3 import HTTPResponse
-    response.raw = HTTPResponse(io.BytesIO(b'{"ok": true}'), status=200, preload_content=False)
+    said = b"ok" if "slack" in request.url else b'{"ok": true}'
+    response.raw = HTTPResponse(io.BytesIO(said), status=200, preload_content=False)
     return response
 requests.adapters.HTTPAdapter.send = adapter_send
 asked = json.load(sys.stdin)
