@@ -82,7 +82,7 @@ class Rig:
         stored = await self.store.read(lambda rows: rows.incidents.get(IncidentId(f"inc-{number:04d}")))
         assert stored is not None
         entry = Entry(kind, self.clock.now(), text or kind.value)
-        changed = replace(stored, updated_at=self.clock.now(), **changes)  # type: ignore[arg-type]
+        changed = replace(stored, updated_at=self.clock.now(), **changes)  # type: ignore[arg-type] - fields are named by the test
         assert await self.store.write(lambda rows: rows.incidents.update(changed, [entry]))
         self.numbers += 1
 

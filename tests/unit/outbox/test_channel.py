@@ -16,7 +16,7 @@ from rigs.outbox import CHAT, Rig
 
 
 def down(failure: Failure = Failure.UNREACHABLE, **more: object) -> UndeliveredError:
-    return UndeliveredError("it is away", failure=failure, **more)  # type: ignore[arg-type]
+    return UndeliveredError("it is away", failure=failure, **more)  # type: ignore[arg-type] - fields are named by the test
 
 
 def told(rig: Rig) -> list[list[str]]:
@@ -102,7 +102,7 @@ async def test_what_cannot_be_told_for_a_week_is_given_up_and_says_so(rig: Rig) 
 
 async def test_a_letter_that_always_fails_lets_others_through(rig: Rig) -> None:
     class Poisoned(RecordingNotifier):
-        async def tell(self, letter, *, deadline):  # type: ignore[no-untyped-def]
+        async def tell(self, letter, *, deadline):  # type: ignore[no-untyped-def] - as the port has it
             if letter.incident.id == "inc-0001":
                 raise down(Failure.SERVER)
             return await super().tell(letter, deadline=deadline)
@@ -119,7 +119,7 @@ async def test_a_letter_that_always_fails_lets_others_through(rig: Rig) -> None:
 
 async def test_after_a_crash_in_the_middle_of_telling_it_is_said_that_nobody_knows(rig: Rig) -> None:
     class Hanging(RecordingNotifier):
-        async def tell(self, letter, *, deadline):  # type: ignore[no-untyped-def] # noqa: ARG002
+        async def tell(self, letter, *, deadline):  # type: ignore[no-untyped-def] # noqa: ARG002 - as the port has it
             await asyncio.Event().wait()
 
     hanging, well = Hanging(), rig.notifiers[CHAT]
