@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -26,7 +27,7 @@ from aetherlink.errors import AnswerError
 
 _THREADS = 2
 _ITS_OWN_NAME = "https://events.pagerduty.com"  # the client takes no other scheme; where it leads, the exchange says
-_HIDDEN = "[routing key]"
+_HIDDEN = b"[routing key]"
 
 Refuse = Callable[[Answer, str], None]
 """Raises for an answer that is no success; the text is what it said, without secrets."""
@@ -69,7 +70,8 @@ class PagerDutyEvents:
                 raise AnswerError(words) from problem
 
     def _judge(self, refuse: Refuse, answer: Answer) -> None:
-        refuse(answer, answer.excerpt(length=300).replace(self._key, _HIDDEN))
+        shown = replace(answer, body=answer.body.replace(self._key.encode(), _HIDDEN))
+        refuse(answer, shown.excerpt(length=300))
 
     def _ask(self, loop: asyncio.AbstractEventLoop, deadline: timedelta, path: str, body: bytes) -> "Future[Answer]":
         asked: Coroutine[Any, Any, Answer] = self._exchange.ask("POST", path, content=body, deadline=deadline)

@@ -6,6 +6,7 @@ from aetherlink.notifiers import sayings
 from aetherlink.notifiers.inert import inert
 
 _LONGEST_TITLE = 200
+_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def title(letter: Letter) -> str:
@@ -17,7 +18,7 @@ def text(letter: Letter) -> str:
     """How it stands, what a person is asked, what has happened; the only link is the agent's own."""
     incident = letter.incident
     parts = [
-        [inert(sayings.headline(incident)), f"It is {inert(sayings.state_words(incident))}, since {_since(incident)}."],
+        [inert(sayings.headline(incident)), _standing(incident)],
         _question(letter),
         [inert(line) for line in sayings.lines(letter)],
         [letter.link] if letter.link else [],
@@ -51,5 +52,8 @@ def _question(letter: Letter) -> list[str]:
     ]
 
 
-def _since(incident: Incident) -> str:
-    return f"{incident.opened_at:%Y-%m-%d %H:%M:%S} UTC"
+def _standing(incident: Incident) -> str:
+    began = f"It began at {incident.opened_at:{_TIME}} UTC"
+    if incident.resolved_at is not None:
+        return f"{began}, and ended at {incident.resolved_at:{_TIME}} UTC."
+    return f"{began}, and is {inert(sayings.state_words(incident))}."

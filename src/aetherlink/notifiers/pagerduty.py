@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from aetherlink.clients.exchange import Answer
 from aetherlink.clients.options import ClientOptions
@@ -15,6 +15,7 @@ from aetherlink.model.actions import Action
 from aetherlink.model.alerts import Alert
 from aetherlink.model.deliveries import Digest, Failure, Letter
 from aetherlink.model.incidents import Incident, IncidentStatus, Severity
+from aetherlink.model.timeline import EventKind
 from aetherlink.notifiers import sayings, statuses
 from aetherlink.notifiers.inert import inert
 from aetherlink.notifiers.opened import Opened
@@ -36,7 +37,8 @@ def opened(settings: PagerDutyOptions, clients: ClientOptions) -> Opened:
 class PagerDutyNotifier:
     """See ports.Notifier. What is sent twice under a key is one incident there, so that an attempt is safe to repeat.
 
-    The reference says what is known there: `key`, `state`, and `episode`, which counts how often it was opened again.
+    The reference says what is known there: `key`, `state`, `episode`, which counts how often it was opened again, and
+    `ask`, the action that a person was asked about.
     """
 
     collapses = True
@@ -46,23 +48,18 @@ class PagerDutyNotifier:
 
     async def tell(self, letter: Letter, *, deadline: timedelta) -> Mapping[str, str]:
         """Send what changes the state there; nothing where it is right already."""
-        incident = letter.incident
-        known, episode = letter.reference, str(incident.reopened)
+        incident, known = letter.incident, letter.reference
+        episode = str(incident.reopened)
         state = known.get("state", "") if known.get("episode", "") == episode else ""
-        wanted = _wanted(incident)
-        if wanted == state or (wanted == _TRIGGERED and state == _ACKNOWLEDGED):
-            return known
-        if wanted == _RESOLVED and not known and not letter.is_unsure:
-            return {"key": incident.id, "state": _RESOLVED, "episode": episode}  # over before anybody was paged
-        steps = _Steps(self._client, incident.id, letter, deadline)
-        if wanted == _RESOLVED:
-            await steps.take("resolve")
-        else:
-            if not state:
-                await steps.take("trigger", **_event(letter))
-            if wanted == _ACKNOWLEDGED:
-                await steps.take("acknowledge")
-        return {"key": incident.id, "state": wanted, "episode": episode}
+        wanted = _wanted(incident, state)
+        steps = _Steps(self._client, letter.at, deadline)
+        is_unheard_of = not known and not letter.is_unsure
+        if wanted != state and not (wanted == _RESOLVED and is_unheard_of):  # over before anybody was paged
+            await steps.bring(letter, state, wanted)
+        ask = _request(letter, state)
+        await steps.ask(letter, known.get("ask", ""), ask)
+        told = {"key": incident.id, "state": wanted, "episode": episode}
+        return {**told, "ask": ask} if ask else told
 
     async def sum_up(self, digest: Digest, *, deadline: timedelta) -> Mapping[str, str]:
         """One incident there for all of a storm; resolved when none of them is open."""
@@ -70,11 +67,11 @@ class PagerDutyNotifier:
         state = digest.reference.get("state", "")
         if wanted == state:
             return digest.reference
-        steps = _Steps(self._client, digest.id, digest, deadline)
+        steps = _Steps(self._client, digest.at, deadline)
         if wanted == _TRIGGERED:
-            await steps.take("trigger", **_digest_event(digest))
+            await steps.take("trigger", digest.id, **_digest_event(digest))
         elif state or digest.is_unsure:
-            await steps.take("resolve")
+            await steps.take("resolve", digest.id)
         return {"key": digest.id, "state": wanted}
 
     async def check(self, *, deadline: timedelta) -> str:  # noqa: ARG002 - the port's signature
@@ -83,19 +80,37 @@ class PagerDutyNotifier:
 
 
 class _Steps:
-    """Events about one thing, one after another within one deadline."""
+    """Events one after another within one deadline. All raise UndeliveredError."""
 
-    def __init__(self, client: PagerDutyEvents, subject: str, message: Letter | Digest, deadline: timedelta) -> None:
+    def __init__(self, client: PagerDutyEvents, at: datetime, deadline: timedelta) -> None:
         self._client = client
-        self._key = subject[:_LONGEST_KEY]
-        self._at = message.at
+        self._at = at
         self._ends = asyncio.get_running_loop().time() + deadline.total_seconds()
 
-    async def take(self, action: str, **event: object) -> None:
-        """Send one. Raises UndeliveredError."""
+    async def bring(self, letter: Letter, state: str, wanted: str) -> None:
+        """From one state to the other."""
+        key = letter.incident.id
+        if wanted == _RESOLVED:
+            await self.take("resolve", key)
+            return
+        if not state:
+            await self.take("trigger", key, **_event(letter))
+        if wanted == _ACKNOWLEDGED:
+            await self.take("acknowledge", key)
+
+    async def ask(self, letter: Letter, known: str, wanted: str) -> None:
+        """A request for approval is an incident of its own: what is open already pages nobody again."""
+        incident = letter.incident
+        if known and known != wanted:
+            await self.take("resolve", f"{incident.id}/{known}")
+        if wanted and known != wanted:
+            await self.take("trigger", f"{incident.id}/{wanted}", **_event(letter))
+
+    async def take(self, action: str, key: str, **event: object) -> None:
+        """Send one."""
         left = timedelta(seconds=max(self._ends - asyncio.get_running_loop().time(), 0.001))
         try:
-            await self._client.send(action, self._key, refuse=self._refuse, deadline=left, **event)
+            await self._client.send(action, key[:_LONGEST_KEY], refuse=self._refuse, deadline=left, **event)
         except UnreachableError as problem:
             raise statuses.undelivered(problem) from problem
         except AnswerError as problem:
@@ -109,10 +124,26 @@ class _Steps:
         statuses.check(answer.status, what, wait=seconds_until(answer.retry_after, self._at), said=said)
 
 
-def _wanted(incident: Incident) -> str:
+def _wanted(incident: Incident, state: str) -> str:
+    """Whoever has acknowledged it there is not called again."""
     if incident.status is IncidentStatus.RESOLVED:
         return _RESOLVED
-    return _ACKNOWLEDGED if incident.acknowledged_by else _TRIGGERED
+    return _ACKNOWLEDGED if incident.acknowledged_by or state == _ACKNOWLEDGED else _TRIGGERED
+
+
+def _request(letter: Letter, state: str) -> str:
+    """The action that is asked about by an incident of its own, or an empty text; a first event tells of it itself."""
+    action = sayings.asked(letter)
+    if action is None:
+        return ""
+    is_new = bool(state) and any(letter.entries_of(EventKind.APPROVAL_ASKED))
+    return action.id if is_new or letter.reference.get("ask", "") == action.id else ""
+
+
+def _summary(letter: Letter) -> str:
+    action = sayings.asked(letter)
+    asks = "" if action is None else f"may it {action.plan.verb} {action.plan.target}? "
+    return inert(f"{asks}{sayings.headline(letter.incident)}", _LONGEST_SUMMARY)
 
 
 def _event(letter: Letter) -> dict[str, object]:
@@ -129,7 +160,7 @@ def _event(letter: Letter) -> dict[str, object]:
         "client_url": letter.link,
     }
     payload |= {
-        "summary": inert(sayings.headline(incident), _LONGEST_SUMMARY),
+        "summary": _summary(letter),
         "source": inert(incident.service or incident.source) or "aetherlink",
         "severity": (_OF_VIPS if incident.vip else _SEVERITIES)[incident.severity],
         "custom_details": _fitting(_details(letter)),

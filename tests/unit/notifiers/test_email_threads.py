@@ -64,7 +64,11 @@ async def test_all_about_an_incident_is_one_thread_under_one_subject(server: Smt
     assert [one["in-reply-to"] for one in (second, third)] == [first["message-id"], second["message-id"]]
     assert all("<inc-0001@example.org>" in one["references"] for one in (first, second, third))
     assert second["subject"] == third["subject"] == f"Re: {first['subject']}"
-    assert third.get_content().startswith("resolved [acme]: CrmApiDown")
+    assert first.get_content().splitlines()[1] == "It began at 2026-07-01 12:00:00 UTC, and is open."
+    assert third.get_content().splitlines()[:2] == [
+        "resolved [acme]: CrmApiDown",
+        "It began at 2026-07-01 12:00:00 UTC, and ended at 2026-07-01 12:05:00 UTC.",
+    ]
 
 
 async def test_everybody_gets_it_and_no_machine_answers_it(server: SmtpServer) -> None:

@@ -133,6 +133,26 @@ async def test_who_is_paged_sees_the_plan_the_decision_the_timeline_and_the_link
     assert [line.partition(" ")[2] for line in details["timeline"]] == ["opened", "approval_asked"]
 
 
+async def test_a_request_for_approval_pages_by_itself_where_the_incident_is_open_already(
+    server: PagerDutyServer, notifier: Notifier
+) -> None:
+    known = await notifier.tell(letter(), deadline=DEADLINE)
+    asked = letter(EventKind.APPROVAL_ASKED, first=2, reference=known, action=waiting_action())
+    known = await notifier.tell(asked, deadline=DEADLINE)
+    waiting = letter(EventKind.NOTE, first=3, reference=known, action=waiting_action())
+    known = await notifier.tell(waiting, deadline=DEADLINE)
+    known = await notifier.tell(letter(EventKind.APPROVED, first=4, reference=known), deadline=DEADLINE)
+    await notifier.tell(resolved(known), deadline=DEADLINE)
+
+    assert server.events == [
+        "trigger inc-0001",
+        "trigger inc-0001/act-0001",
+        "resolve inc-0001/act-0001",
+        "resolve inc-0001",
+    ]
+    assert server.shown[1].payload["summary"] == "may it restart crm-api? warning [acme]: CrmApiDown"
+
+
 async def test_more_than_pagerduty_takes_is_cut_and_that_is_said(server: PagerDutyServer, notifier: Notifier) -> None:
     """A thousand characters are kept of each text, four bytes each; 50 entries and a thousand labels are too much."""
     labels = {f"label_{number}": "\U0001f600" * 1000 for number in range(1000)}
