@@ -1,7 +1,7 @@
 """One message of plain text, for services that can neither change it later nor show more than text."""
 
 from aetherlink.model.deliveries import Digest, Letter
-from aetherlink.model.incidents import Incident
+from aetherlink.model.incidents import Incident, IncidentStatus
 from aetherlink.notifiers import sayings
 from aetherlink.notifiers.inert import inert
 
@@ -54,6 +54,6 @@ def _question(letter: Letter) -> list[str]:
 
 def _standing(incident: Incident) -> str:
     began = f"It began at {incident.opened_at:{_TIME}} UTC"
-    if incident.resolved_at is not None:
+    if incident.status is IncidentStatus.RESOLVED and incident.resolved_at is not None:
         return f"{began}, and ended at {incident.resolved_at:{_TIME}} UTC."
     return f"{began}, and is {inert(sayings.state_words(incident))}."
