@@ -45,11 +45,12 @@ class AppriseNotifier:
 
     async def sum_up(self, digest: Digest, *, deadline: timedelta) -> Mapping[str, str]:
         """Send how a storm stands."""
-        count = sayings.count_of(digest)
+        if not sayings.is_news(digest):
+            return digest.reference
+        key = f"{digest.id}-{sayings.count_of(digest)}"
         kind = _WARNING if digest.open else _SUCCESS
         said = {"title": messages.digest_title(digest), "body": messages.digest_text(digest), "type": kind}
-        told = await self._send(said, f"{digest.id}-{count}", digest.at, deadline)
-        return {**told, "count": count}
+        return {**await self._send(said, key, digest.at, deadline), **sayings.told_of(digest)}
 
     async def check(self, *, deadline: timedelta) -> str:
         """Whether every URL can be used; that its secrets are good shows with the first message."""

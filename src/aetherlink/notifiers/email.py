@@ -53,11 +53,12 @@ class EmailNotifier:
 
     async def sum_up(self, digest: Digest, *, deadline: timedelta) -> Mapping[str, str]:
         """Mail how a storm stands."""
+        if not sayings.is_news(digest):
+            return digest.reference
         subject = _subject(digest.reference, messages.digest_title(digest))
         mail = self._mail(subject, messages.digest_text(digest), digest.at)
-        count = sayings.count_of(digest)
-        told = await self._send(mail, _Thread(digest.id, count, digest.reference), deadline)
-        return {**told, "count": count}
+        thread = _Thread(digest.id, sayings.count_of(digest), digest.reference)
+        return {**await self._send(mail, thread, deadline), **sayings.told_of(digest)}
 
     async def check(self, *, deadline: timedelta) -> str:
         """Connect and log in."""

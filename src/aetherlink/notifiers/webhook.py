@@ -52,10 +52,11 @@ class WebhookNotifier:
 
     async def sum_up(self, digest: Digest, *, deadline: timedelta) -> Mapping[str, str]:
         """POST how the incidents of a storm stand."""
-        count = sayings.count_of(digest)
-        key = f"{digest.id}-{count}"
+        if not sayings.is_news(digest):
+            return digest.reference
+        key = f"{digest.id}-{sayings.count_of(digest)}"
         await self._post(digest_words(digest, key), _OF_DIGEST, key, digest.at, deadline)
-        return {"key": key, "count": count}
+        return {"key": key, **sayings.told_of(digest)}
 
     async def check(self, *, deadline: timedelta) -> str:  # noqa: ARG002 - the port's signature
         """A webhook cannot be asked without sending one."""

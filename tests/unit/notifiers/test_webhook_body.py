@@ -150,7 +150,7 @@ async def test_a_storm_that_is_told_of_again_has_a_key_of_its_own_and_the_same_w
     opened = webhook.opened(WebhookOptions(url=server.url), ClientOptions())
     first = await opened.notifier.sum_up(digest(), deadline=DEADLINE)
     again = await opened.notifier.sum_up(digest(), deadline=DEADLINE)
-    second = await opened.notifier.sum_up(digest(reference=first), deadline=DEADLINE)
+    second = await opened.notifier.sum_up(digest(is_open=False, reference=first), deadline=DEADLINE)
     await opened.aclose()
 
     assert (first["key"], again["key"], second["key"]) == ("dig-0001-1", "dig-0001-1", "dig-0001-2")
