@@ -26,6 +26,7 @@ _THREADS = 2
 _MOST_SAID = 256 * 1024  # bytes of all that a server says in one conversation
 _NAME = "aetherlink"  # what it greets with: the machine's own name is nobody's business
 _HIDDEN = "[password]"
+_GO_ON = 354  # what comes next is the message itself
 _OF_LOGIN = frozenset({530, 534, 535, 538})
 
 
@@ -125,7 +126,6 @@ class Mail:
         for answer in unknown.values():
             if len(unknown) == len(answers) or answer[0] < 500:
                 _accept(answer)
-        line.is_in_doubt = True
         answer = server.data(message)
         line.is_in_doubt = False
         _accept(answer)
@@ -203,7 +203,10 @@ class _Server(smtplib.SMTP):
         """As ever; the file that it reads from ends after so many bytes."""
         if self.file is None and self.sock is not None:
             self.file = _Bounded(self.sock.makefile("rb"), self._said)
-        return super().getreply()
+        code, said = super().getreply()
+        if code == _GO_ON:
+            self._line.is_in_doubt = True
+        return code, said
 
 
 class _Bounded:

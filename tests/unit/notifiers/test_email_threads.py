@@ -18,7 +18,7 @@ from aetherlink.model.timeline import EventKind
 from aetherlink.notifiers import email
 from aetherlink.notifiers.opened import Opened
 from rigs.letters import digest, incident, letter, resolved
-from rigs.smtp_server import LOGIN, SmtpServer
+from rigs.smtp_server import LOGIN, MailLapse, MailSpoil, SmtpServer
 
 DEADLINE = timedelta(seconds=10)
 CERTIFICATES = Path(__file__).parents[2] / "rigs/certificates"
@@ -126,6 +126,30 @@ async def test_who_is_to_wait_makes_all_wait_so_that_nobody_gets_it_twice(server
     await made.aclose()
 
     assert (caught.value.failure, caught.value.is_unsure, server.mails) == (Failure.SERVER, False, [])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "failure", "is_unsure"),
+    [
+        (MailSpoil.HANG, Failure.DEADLINE, True),
+        (MailSpoil.RESET, Failure.UNREACHABLE, True),
+        (MailSpoil.HANG_EARLY, Failure.DEADLINE, False),
+        (MailSpoil.RESET_EARLY, Failure.UNREACHABLE, False),
+    ],
+)
+async def test_only_a_mail_that_was_on_its_way_is_in_doubt_and_sent_again_it_is_the_same(
+    server: SmtpServer, spoil: MailSpoil, failure: Failure, is_unsure: bool
+) -> None:
+    server.lapses.append(MailLapse(spoil=spoil))
+    made = opened(server)
+    with pytest.raises(UndeliveredError) as caught:
+        await made.notifier.tell(letter(), deadline=timedelta(seconds=1))
+    await made.notifier.tell(letter(is_unsure=is_unsure), deadline=DEADLINE)
+    await made.aclose()
+
+    assert (caught.value.failure, caught.value.is_unsure) == (failure, is_unsure)
+    assert len(server.mails) == (2 if is_unsure else 1)
+    assert len(server.shown) == 1
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
