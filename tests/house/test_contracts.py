@@ -36,6 +36,12 @@ FORBIDDEN = {
         "import aetherlink.clients.docker",
     ),
     "Docker's SDK past its client": ("docker-has-one-client", "aetherlink/executors/__init__.py", "import docker"),
+    "PagerDuty's SDK past its client": (
+        "pagerduty-has-one-client",
+        "aetherlink/outbox/__init__.py",
+        "import pagerduty",
+    ),
+    "Apprise in the agent": ("apprise-runs-apart", "aetherlink/notifiers/__init__.py", "import apprise"),
     "a CRM that knows the agent": ("crm-stands-alone", "peakpro_crm/model.py", "import aetherlink.errors"),
     "an agent that knows the CRM": ("agent-stands-alone", "aetherlink/lab/errors.py", "import peakpro_crm.model"),
     "a word that needs a library": ("words-need-no-library", "aetherlink/model/alerts.py", "import pydantic"),

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from aetherlink.notifiers.registry import BUILTIN
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.playbooks.schema import PlaybookForm
 from aetherlink.policy import rules
+from rigs.notifiers import RIGS
 
 # Folder, the file with the list, and the files of the folder that are no plugins, with what they are.
 REGISTRIES = {
@@ -24,6 +26,11 @@ REGISTRIES = {
             # what hears how containers end
             *("docker_ends", "docker_following", "metrics"),
         },
+    ),
+    "notifiers": (
+        "notifiers",
+        "notifiers/registry.py",
+        {"registry", "options", "opened", "sayings", "statuses", "inert", "messages"},
     ),
     "doctor checks": ("doctor/checks", "doctor/registry.py", set()),
     "stages": (
@@ -51,6 +58,10 @@ def imported(path: Path) -> set[str]:
     nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom | ast.Import)]
     names = {alias.name.rpartition(".")[2] for node in nodes for alias in node.names}
     return names | {(node.module or "").rpartition(".")[2] for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+def test_every_way_to_tell_somebody_is_held_to_the_contract() -> None:
+    assert set(RIGS) == set(BUILTIN)
 
 
 @pytest.mark.parametrize("kind", REGISTRIES)

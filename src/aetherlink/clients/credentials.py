@@ -57,13 +57,35 @@ def read_secret(path: Path, setting: str) -> str:
 
 def read_password(path: Path) -> str:
     """The password in the file, one line. Raises SettingsError that names the file and never what is in it."""
-    password = _read(path, "password_file", "the password").rstrip(b"\r\n")
-    if len(password) > _LARGEST or _PASSWORD.fullmatch(password) is None:
-        raise SettingsError(f"password_file {path} holds no password: one line of {_LARGEST} bytes at most")
+    return _read_line(path, "password_file", "password")
+
+
+def read_line(path: Path, setting: str) -> str:
+    """The line in the file, blanks and all; `setting` names it. Raises SettingsError, which never shows it."""
+    return _read_line(path, setting, "value")
+
+
+def read_lines(path: Path, setting: str, most: int) -> tuple[str, ...]:
+    """The secrets in the file, one a line; empty lines and comments (#) do not count. Raises as `read_line`."""
+    content = _read(path, setting, "the secrets")
     try:
-        return password.decode()
+        lines = [line.strip() for line in content.decode().splitlines()]
     except UnicodeDecodeError:
-        raise SettingsError(f"password_file {path} holds bytes that are no UTF-8") from None
+        raise SettingsError(f"{setting} {path} holds bytes that are no UTF-8") from None
+    kept = tuple(line for line in lines if line and not line.startswith("#"))
+    if len(content) > _LARGEST or not 0 < len(kept) <= most or not all(line.isprintable() for line in kept):
+        raise SettingsError(f"{setting} {path} has to hold 1 to {most} lines, of {_LARGEST} bytes together at most")
+    return kept
+
+
+def _read_line(path: Path, setting: str, what: str) -> str:
+    content = _read(path, setting, f"the {what}").rstrip(b"\r\n")
+    if len(content) > _LARGEST or _PASSWORD.fullmatch(content) is None:
+        raise SettingsError(f"{setting} {path} holds no {what}: one line of {_LARGEST} bytes at most")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise SettingsError(f"{setting} {path} holds bytes that are no UTF-8") from None
 
 
 def read_tls(options: TlsOptions) -> ssl.SSLContext:

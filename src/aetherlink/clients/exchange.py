@@ -296,6 +296,10 @@ def _redact(url: httpx.URL) -> str:
 def _reason(error: BaseException) -> str:
     """The operating system's own word for it, where there is one."""
     for cause in _causes(error, depth=0):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate cannot be trusted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):  # its number is none of the operating system's
+            return cause.reason or "TLS failed"
         if isinstance(cause, OSError) and cause.errno and cause.strerror:
             return os.strerror(cause.errno) if cause.errno > 0 else cause.strerror  # a resolver's codes are negative
     return str(error) or type(error).__name__

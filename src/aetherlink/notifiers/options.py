@@ -7,6 +7,9 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aetherlink.clients.grafana_options import GrafanaOptions
+from aetherlink.clients.apprise_options import AppriseOptions
+from aetherlink.clients.email_options import EmailOptions
+from aetherlink.clients.pagerduty_options import PagerDutyOptions
 from aetherlink.clients.webhook_options import WebhookOptions
 
 _SPACING = timedelta(seconds=1)  # what a person can read, and what most services let through
@@ -21,6 +24,11 @@ class NotifierOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     grafana: GrafanaOptions | None = Field(default=None, description="Annotations in Grafana.")
+    apprise: AppriseOptions | None = Field(
+        default=None, description="Microsoft Teams, Telegram, ntfy and what else Apprise knows."
+    )
+    email: EmailOptions | None = Field(default=None, description="Mail, one thread an incident.")
+    pagerduty: PagerDutyOptions | None = Field(default=None, description="PagerDuty, by its Events API v2.")
     webhook: WebhookOptions | None = Field(default=None, description="JSON by HTTP, signed.")
 
     @model_validator(mode="after")

@@ -3,13 +3,42 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from aetherlink.clients.apprise_options import AppriseOptions
 from aetherlink.clients.options import ClientOptions
-from aetherlink.notifiers import grafana, webhook
+from aetherlink.clients.pagerduty_options import PagerDutyOptions
+from aetherlink.errors import SettingsError
+from aetherlink.notifiers import email, grafana, webhook
 from aetherlink.notifiers.opened import Opened
 from aetherlink.notifiers.options import NotifierOptions
 
+
+def _apprise(settings: AppriseOptions, clients: ClientOptions) -> Opened:
+    try:
+        from aetherlink.notifiers import apprise  # noqa: PLC0415 - it is an extra
+    except ModuleNotFoundError as problem:
+        raise _absent("apprise", problem) from problem
+    return apprise.opened(settings, clients)
+
+
+def _pagerduty(settings: PagerDutyOptions, clients: ClientOptions) -> Opened:
+    try:
+        from aetherlink.notifiers import pagerduty  # noqa: PLC0415 - its SDK is an extra
+    except ModuleNotFoundError as problem:
+        raise _absent("pagerduty", problem) from problem
+    return pagerduty.opened(settings, clients)
+
+
+def _absent(kind: str, problem: ModuleNotFoundError) -> SettingsError:
+    return SettingsError(
+        f"a channel of the kind {kind} needs {problem.name}, which is not installed: pip install 'aetherlink[{kind}]'"
+    )
+
+
 BUILTIN: Mapping[str, Callable[[Any, ClientOptions], Opened]] = {
     "grafana": grafana.opened,
+    "apprise": _apprise,
+    "email": email.opened,
+    "pagerduty": _pagerduty,
     "webhook": webhook.opened,
 }
 

@@ -3,10 +3,14 @@
 Nothing here is marked up. Titles, labels and texts came from outside.
 """
 
+from datetime import datetime, timedelta
+
 from aetherlink.model.actions import Action, ActionState
 from aetherlink.model.deliveries import Digest, Letter
 from aetherlink.model.incidents import Incident, IncidentStatus
 from aetherlink.model.timeline import EventKind
+
+_BETWEEN_DIGESTS = timedelta(minutes=10)
 
 NOTABLE = frozenset(
     {
@@ -65,3 +69,33 @@ def digest_headline(digest: Digest) -> str:
         return f"storm over: {digest.incidents} incidents, none is open"
     by = ", ".join(f"{count} {severity.value}" for severity, count in sorted(digest.by_severity.items()) if count)
     return f"storm: {digest.incidents} incidents, {digest.open} open ({by})"
+
+
+def is_notable(letter: Letter) -> bool:
+    """Whether it is worth a message of its own; what was left out of it may be."""
+    return letter.left_out > 0 or any(letter.entries_of(*NOTABLE))
+
+
+def count_of(digest: Digest) -> str:
+    """How many messages of the digest there are with this one: the same until it is heard.
+
+    For notifiers that send each as a message of its own, and keep `told_of` it as the reference.
+    """
+    return str(int(digest.reference.get("count", "0")) + 1)
+
+
+def told_of(digest: Digest) -> dict[str, str]:
+    """What is kept of a message about a digest, see `is_news`."""
+    counts = {"open": str(digest.open), "incidents": str(digest.incidents)}
+    return {"count": count_of(digest), "at": digest.at.isoformat(), **counts}
+
+
+def is_news(digest: Digest) -> bool:
+    """Whether it is worth a message of its own: it begins or ends, is twice as large, or was silent for ten minutes."""
+    known = digest.reference
+    if "count" not in known:
+        return True
+    if (digest.open == 0) is not (known["open"] == "0"):
+        return True
+    is_old = digest.at - datetime.fromisoformat(known["at"]) >= _BETWEEN_DIGESTS
+    return digest.open > 0 and (is_old or digest.incidents >= 2 * int(known["incidents"]))

@@ -10,10 +10,10 @@ _SERVER = 500
 _OK = range(200, 300)
 
 
-def check(status: int, what: str, *, wait: float | None = None) -> None:
-    """Raises UndeliveredError where the status is no success; `what` names the request and its answer, no secrets."""
+def check(status: int, what: str, *, wait: float | None = None, said: str = "") -> None:
+    """Raises UndeliveredError where the status is no success; `what` names the request, `said` quotes the answer."""
     if status not in _OK:
-        raise refusal(status, f"{what} answered {status}", wait=wait)
+        raise refusal(status, f"{what} answered {status}{f': {said}' if said else ''}", wait=wait)
 
 
 def refusal(status: int, words: str, *, wait: float | None = None) -> UndeliveredError:

@@ -71,6 +71,13 @@ async def test_certificates_are_checked_on_both_sides(tls_url: str, connection: 
     assert await is_ready(tls_url, connection) is answers
 
 
+async def test_a_certificate_that_cannot_be_trusted_is_said(tls_url: str) -> None:
+    client = AlertmanagerClient(tls_url, OPTIONS, Connection())
+    with pytest.raises(UnreachableError, match="its certificate cannot be trusted: self-signed certificate"):
+        await client.ready()
+    await client.aclose()
+
+
 @dataclass
 class Middle:
     """An HTTP proxy on a loopback port: forwards, tunnels, or refuses. `heads` holds what it was asked."""
