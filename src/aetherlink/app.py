@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from aetherlink import outside, voice
+from aetherlink import outside, vigil, voice
 from aetherlink.access.gate import check_listen
 from aetherlink.agent import GRACE, Agent
 from aetherlink.api.server import BoundedServer
@@ -51,6 +51,8 @@ def check(settings: Settings) -> Iterator[str]:
     """What the settings come to, line by line. Raises SettingsError, and at the end UnreachableError."""
     check_listen(settings.host, settings.auth)
     database = outside.postgres(settings)
+    if settings.watch.deadman is not None:
+        vigil.address_of(settings.watch.deadman)
     warning = folder.try_out(settings.data_dir, holds_database=database is None)
     yield f"mode {settings.mode}, listening on {settings.listen}, data in {settings.data_dir}"
     if warning:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aetherlink import app
 from aetherlink.errors import SettingsError
 from aetherlink.settings import Settings
 from aetherlink.testing import CountingIds, ManualClock
@@ -70,3 +71,6 @@ def test_the_address_of_the_dead_mans_switch_may_be_in_a_file(tmp_path: Path) ->
     assert "s3cr3t" not in str(told.value)
     with pytest.raises(ValueError, match="url or url_file"):
         DeadmanOptions()
+    deadman = {"deadman": {"url_file": str(file)}}
+    with pytest.raises(SettingsError, match="holds no address"):
+        list(app.check(Settings(data_dir=tmp_path / "data", watch=deadman)))

@@ -87,3 +87,13 @@ async def test_the_files_of_channels_are_looked_at_like_all_secrets(tmp_path: Pa
     [*_, found] = await findings(secrets, ground(data_dir=tmp_path, notify=notify(secret_file=str(hook))))
     assert (found.status, found.fix) == (Status.FAULT, f"chmod 0640 {hook}")
     assert found.text.startswith("secret of channel ops")
+
+
+async def test_the_address_of_the_dead_man_s_switch_is_one_of_them(tmp_path: Path) -> None:
+    watch = {"deadman": {"url_file": str(tmp_path / "gone")}}
+
+    [*_, found] = await findings(secrets, ground(data_dir=tmp_path, watch=watch))
+    assert (found.status, found.text) == (
+        Status.FAULT,
+        "the address of the dead man's switch: there is no such file",
+    )

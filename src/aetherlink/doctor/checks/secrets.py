@@ -46,6 +46,8 @@ def _secrets(settings: Settings, file: Path | None) -> Iterator[Secret]:
         yield Secret("settings with secrets", file)
     yield from _of_sources(settings)
     yield from _of_targets(settings)
+    if settings.watch.deadman is not None and settings.watch.deadman.url_file is not None:
+        yield Secret("the address of the dead man's switch", settings.watch.deadman.url_file)
     for name, channel in settings.notify.channels.items():
         yield from (Secret(f"{what} of channel {name}", path) for what, path in _files_of(channel))
 
