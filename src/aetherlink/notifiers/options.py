@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from aetherlink.clients.slack_options import SlackOptions
 from aetherlink.clients.webhook_options import WebhookOptions
 
 
@@ -12,6 +13,7 @@ class NotifierOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    slack: SlackOptions | None = Field(default=None, description="A channel of Slack, with buttons.")
     webhook: WebhookOptions | None = Field(default=None, description="JSON by HTTP, signed.")
 
     @model_validator(mode="after")
