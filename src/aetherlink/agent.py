@@ -20,7 +20,7 @@ from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.agent_record import AgentRecord
 from aetherlink.api.app import build_api
-from aetherlink.api.services import ApiServices, Stance
+from aetherlink.api.services import CLOSED, ApiServices, Stance
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import ANCHORS_FILE, AnchorFile
 from aetherlink.audit.anchoring import Anchoring
@@ -70,7 +70,7 @@ from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
 from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
 from aetherlink.store.retention import Retention, RetentionMetrics, kinds
-from aetherlink.voice import Ground, Voice
+from aetherlink.voice import Ground, Voice, ears
 
 VERSION = version_of("aetherlink")
 GRACE = timedelta(seconds=10)  # for what runs when the end is asked for
@@ -137,6 +137,8 @@ class Agent:
         self._alert_metrics = AlertMetrics(self.registry)
         self._reception = self._alert_reception()
         self._oversized = self._size_watch()
+        self._approvals = self._approval_commands()
+        self._ears = ears(settings, self._approvals, self.store, self._clock)
         self.asgi = self._front()
         self._reconcilers = self._reconciliation()
         self._voice = Voice(settings, Ground(self.store, self._clock, self._ids, self.registry))
@@ -184,6 +186,9 @@ class Agent:
         self._cleanups.append(("voice", self._voice.stop))
         self._runner.start()
         self._cleanups.append(("pipeline", lambda: self._runner.stop(grace=GRACE)))
+        if self._ears is not None:
+            self._ears.start()
+            self._cleanups.append(("ears in Slack", self._ears.stop))
         for name, room in self._watches().items():
             room.start()
             self._cleanups.append((name, room.stop))
@@ -289,6 +294,17 @@ class Agent:
             clock=self._clock,
             metrics=SilenceMetrics(self.registry),
             action_deadline=self._settings.pipeline.action_deadline,
+        )
+
+    def _approval_commands(self) -> ApprovalCommands:
+        settings = self._settings
+        return ApprovalCommands(
+            self.store,
+            clock=self._clock,
+            waker=self._runner,
+            record=self._record,
+            requester_may_approve=settings.approvals.requester_may_approve,
+            demotion=Demotion(self._record, settings.promotions.bounds, lambda: self._book.playbooks),
         )
 
     def _pause_commands(self) -> PauseCommands:
@@ -462,14 +478,7 @@ class Agent:
             tokens=self._tokens,
             commands=commands,
             incident_commands=IncidentCommands(self.store, clock=self._clock, waker=self._runner),
-            approval_commands=ApprovalCommands(
-                self.store,
-                clock=self._clock,
-                waker=self._runner,
-                record=self._record,
-                requester_may_approve=settings.approvals.requester_may_approve,
-                demotion=Demotion(self._record, settings.promotions.bounds, lambda: self._book.playbooks),
-            ),
+            approval_commands=self._approvals,
             pause_commands=self._pause_commands(),
             promotion_commands=self._promotions,
             outside_pause=self._outside_pause,
@@ -484,6 +493,7 @@ class Agent:
             version=VERSION,
             sources=lambda: self._sources.states,
             readiness=self._unready,
+            slack=CLOSED if self._ears is None else self._ears.door,
         )
 
     def _stance(self) -> Stance:

@@ -1,4 +1,4 @@
-"""The voice of one agent: its outbox, with every channel that the settings name."""
+"""The voice of one agent: its outbox, with every channel that the settings name, and its ears in those of Slack."""
 
 import logging
 import random
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from aetherlink.errors import AetherError
+from aetherlink.approval_commands import ApprovalCommands
+from aetherlink.errors import AetherError, SettingsError
 from aetherlink.model.ids import ChannelName
 from aetherlink.notifiers.registry import open_notifier
 from aetherlink.outbox.channel import Surroundings
 from aetherlink.outbox.metrics import OutboxMetrics
 from aetherlink.outbox.options import routing
 from aetherlink.outbox.outbox import Outbox
-from aetherlink.ports import Clock, Ids
+from aetherlink.ports import Clock, Ears, Ids, Store
 from aetherlink.settings import Settings
 from aetherlink.store.database import SqlStore
 
@@ -71,3 +72,17 @@ class Voice:
                 await opened.aclose()
             except AetherError as problem:
                 _log.warning("closing channel %s: %s", name, problem)
+
+
+def ears(settings: Settings, commands: ApprovalCommands, store: Store, clock: Clock) -> Ears | None:
+    """What hears the buttons of Slack; None where no channel has any. Raises SettingsError."""
+    slack = {name: one.slack for name, one in settings.notify.channels.items() if one.slack is not None}
+    if not any(one.hears for one in slack.values()):
+        return None
+    try:
+        from aetherlink.slackdoor.hearing import Hearing  # noqa: PLC0415 - its SDK is an extra
+    except ModuleNotFoundError as problem:
+        raise SettingsError(
+            f"a channel `slack` needs {problem.name}, which is not installed: pip install 'aetherlink[slack]'"
+        ) from problem
+    return Hearing(slack, commands, store, clock)

@@ -50,13 +50,14 @@ class SlackServer:
         self.scopes = SCOPES
         self.page = 1000
         self.retry_after = "2"
-        self.hello = True
+        self.answers_pings = True
         self._all: list[dict[str, Any]] = []
         self._script: deque[tuple[str, str]] = deque()
         self._count = 0
         self._open: set[asyncio.StreamWriter] = set()
         self._links: list[asyncio.StreamWriter] = []
         self._acked = asyncio.Event()
+        self._linked = asyncio.Event()
         self._server: asyncio.Server | None = None
         self.url = ""
 
@@ -127,7 +128,9 @@ class SlackServer:
         self.authorizations.add(headers.get("authorization", ""))
         await self._answer(writer, method, headers, asked)
 
-    async def _answer(self, writer: asyncio.StreamWriter, method: str, headers: dict[str, str], asked: Any) -> None:
+    async def _answer(  # noqa: C901 - a table of what can go wrong
+        self, writer: asyncio.StreamWriter, method: str, headers: dict[str, str], asked: Any
+    ) -> None:
         problem = self._problem(method)
         if problem == "well" or problem.endswith("after accept"):
             answer = self._done(method, headers, asked)
@@ -268,8 +271,9 @@ class SlackServer:
         )
         self.sockets += 1
         self._links.append(writer)
-        if self.hello:
-            self.send({"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A1"}})
+        self._linked.set()
+        hello = {"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A1"}}
+        writer.write(frame(1, json.dumps(hello).encode()))
         try:
             while True:
                 await self._frame(reader, writer)
@@ -290,7 +294,7 @@ class SlackServer:
                 self._acked.set()
             case 8:
                 raise ConnectionResetError
-            case 9:
+            case 9 if self.answers_pings:
                 writer.write(frame(10, data))
 
     def send(self, message: object) -> None:
@@ -319,7 +323,8 @@ class SlackServer:
         """Wait until a socket was opened so many times."""
         async with asyncio.timeout(10):
             while self.sockets < times or not self._links:
-                await asyncio.sleep(0.01)
+                self._linked.clear()
+                await self._linked.wait()
 
 
 def frame(opcode: int, data: bytes, *, is_last: bool = True) -> bytes:

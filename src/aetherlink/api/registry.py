@@ -22,6 +22,7 @@ from aetherlink.api.routers import (
     promotions,
     report,
     seed,
+    slack,
     tokens,
 )
 from aetherlink.api.services import ApiServices
@@ -42,6 +43,7 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     promotions.router,
     report.router,
     tokens.router,
+    slack.router,
     audit.router,
     docs_page.router,
     pages.router,

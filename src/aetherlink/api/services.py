@@ -1,6 +1,6 @@
 """What the API needs of the rest of the house, handed in once by the app."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,12 +10,23 @@ from aetherlink.access.gate import Gate
 from aetherlink.access.tokens import TokenBook
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.commands import Commands
+from aetherlink.errors import NotFoundError
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import SourceName
 from aetherlink.model.sources import SourceState
 from aetherlink.pause_commands import PauseCommands
-from aetherlink.ports import AnchorView, Clock, HealthView, LedgerView, OutsidePause, PlaybookView, QueryClient, Store
+from aetherlink.ports import (
+    AnchorView,
+    Clock,
+    HealthView,
+    LedgerView,
+    OutsidePause,
+    PlaybookView,
+    QueryClient,
+    SignedDoor,
+    Store,
+)
 from aetherlink.promotion_commands import PromotionCommands
 
 
@@ -30,6 +41,17 @@ class Stance:
     mode: Mode
     freezes: Callable[[datetime], Sequence[str]]
     blind_sources: Callable[[], Collection[SourceName]]
+
+
+class _ClosedDoor:
+    """Where no channel of Slack hears buttons."""
+
+    async def take(self, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:  # noqa: ARG002 - the port's signature
+        """Lets nobody in."""
+        raise NotFoundError("no channel of Slack is set up to hear buttons here")
+
+
+CLOSED: SignedDoor = _ClosedDoor()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +83,4 @@ class ApiServices:
     version: str
     sources: Callable[[], Sequence[SourceState]]
     readiness: Callable[[], Sequence[str]]
+    slack: SignedDoor = CLOSED

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from aetherlink.clients.slack_clicks import APPROVAL_BLOCK, REASON_BLOCK, ButtonValue, Say
 from aetherlink.lib.flattening import flat
 from aetherlink.model.actions import WRONG_FACT, Action, ActionState, Approval, OutcomeStatus, Verdict
 from aetherlink.model.decisions import Effect
@@ -25,7 +26,6 @@ from aetherlink.notifiers.slack_blocks import (
     sections,
     size,
 )
-from aetherlink.notifiers.slack_clicks import APPROVAL_BLOCK, REASON_BLOCK, ButtonValue, Say
 from aetherlink.notifiers.slack_text import LONGEST, escaped, one_line
 
 _SIGNS = {

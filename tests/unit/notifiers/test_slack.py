@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from aetherlink.clients.slack import SlackClient
+from aetherlink.clients.slack_clicks import APPROVAL_BLOCK
 from aetherlink.clients.slack_options import SlackOptions
 from aetherlink.errors import SettingsError, UndeliveredError
 from aetherlink.model.actions import WRONG_FACT
@@ -21,7 +22,6 @@ from aetherlink.model.deliveries import Failure
 from aetherlink.model.incidents import IncidentStatus
 from aetherlink.model.timeline import EventKind
 from aetherlink.notifiers.slack import SlackNotifier
-from aetherlink.notifiers.slack_clicks import APPROVAL_BLOCK
 from aetherlink.notifiers.slack_search import TOLD, Mark
 from rigs import slack_letters as letters
 from rigs.slack_server import APP_TOKEN, BOT, BOT_TOKEN, CHANNEL, SlackServer
