@@ -46,6 +46,7 @@ class SlackServer:
         self.ephemerals: list[dict[str, Any]] = []
         self.acks: list[dict[str, Any]] = []
         self.sockets = 0
+        self._pings = 0
         self.is_member = True
         self.scopes = SCOPES
         self.page = 1000
@@ -143,7 +144,7 @@ class SlackServer:
             case "500":
                 await _send(writer, 500, "<html>oh no</html>", {"Content-Type": "text/html"})
             case "hang" | "hang after accept":
-                await asyncio.sleep(3600)
+                await asyncio.Event().wait()
             case "reset" | "reset after accept":
                 _reset(writer)
             case "garbage" | "garbage after accept":
@@ -295,6 +296,8 @@ class SlackServer:
             case 8:
                 raise ConnectionResetError
             case 9 if self.answers_pings:
+                self._pings += 1
+                self._linked.set()
                 writer.write(frame(10, data))
 
     def send(self, message: object) -> None:
@@ -323,6 +326,13 @@ class SlackServer:
         """Wait until a socket was opened so many times."""
         async with asyncio.timeout(10):
             while self.sockets < times or not self._links:
+                self._linked.clear()
+                await self._linked.wait()
+
+    async def pinged(self, times: int) -> None:
+        """Wait until so many pings were answered."""
+        async with asyncio.timeout(10):
+            while self._pings < times:
                 self._linked.clear()
                 await self._linked.wait()
 

@@ -115,8 +115,8 @@ def _principal(room: Room, user: str) -> Principal:
 
 def _approved(action: Action) -> str:
     approval = action.approval
-    missing = 0 if approval is None else approval.needed - len(approval.grants)
-    if missing > 0:
+    if approval is not None and not approval.is_complete:
+        missing = approval.needed - len(approval.grants)
         return f"Your yes to {action.plan.words} is on record. It takes {missing} more of {approval.needed} people."
     return f"{action.plan.words} is approved. The agent looks at the target once more, then acts."
 

@@ -135,7 +135,7 @@ async def test_a_silent_socket_is_asked_and_then_given_up(
     hearing = house.hears(house.options(app=True, secrets=()))
     hearing.start()
     await house.slack.connected()
-    await asyncio.sleep(1)  # several pings are answered
+    await house.slack.pinged(3)
     assert house.slack.sockets == 1
     house.slack.answers_pings = False
     await house.slack.connected(2)
