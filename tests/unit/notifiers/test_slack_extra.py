@@ -1,4 +1,4 @@
-"""Where Slack's SDK is absent everything loads, and a channel of Slack says what to install; its settings are checked."""
+"""Without Slack's SDK everything loads, and a channel of Slack says what to install; its settings are checked."""
 
 import subprocess
 import sys
