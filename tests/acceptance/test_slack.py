@@ -1,6 +1,6 @@
-"""A whole agent and a Slack: an alert becomes a message, a button an approval, an approval an action, told in the thread.
+"""A whole agent and a Slack: an alert becomes a message, a button an approval, an approval an action, all told.
 
-The agent is a process of its own; Slack and the lab are the played ones. No Prometheus: the playbook rests on its alert.
+The agent is a process of its own; Slack and the lab are played. No Prometheus: the playbook rests on its alert.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class Agent:
     async def shows(self, words: str) -> None:
         """Until the thread or the message says so."""
         async with asyncio.timeout(WITHIN):
-            while words not in json.dumps(self.slack._all):
+            while words not in json.dumps(self.slack._all):  # noqa: ASYNC110 - the agent is another process
                 await asyncio.sleep(0.05)
 
 

@@ -161,7 +161,7 @@ def _causes(letter: Letter) -> Iterator[Block]:
 def _evidence(letter: Letter) -> Iterator[str]:
     plan = letter.incident.plan or (letter.action.plan if letter.action is not None else None)
     if plan is not None and plan.playbook is not None:
-        yield f"The playbook {plan.playbook} fits, which means {plan.target}."
+        yield f"The playbook {plan.playbook} matches; its target is {plan.target}."
     approval = letter.action.approval if letter.action is not None else None
     if approval is not None and approval.shown.get("evidence"):
         yield f"Evidence: {approval.shown['evidence']}"

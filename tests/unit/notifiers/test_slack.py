@@ -90,7 +90,7 @@ async def test_the_message_shows_all_that_is_asked_and_two_buttons_bound_to_it(
     for words in (
         "Severity: critical",
         "VIP CrmApiDown",
-        "The playbook restart-crm-api fits",
+        "The playbook restart-crm-api matches",
         "no leads",
         "Plan: restart crm-api",
         "target.name: crm-api",
