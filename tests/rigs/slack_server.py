@@ -38,7 +38,10 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class SlackServer:
-    """`start` and `stop` bound its life. `messages` are those that people see in the channel, the oldest first."""
+    """`start` and `stop` bound its life. `messages` are those that people see in the channel, the oldest first.
+
+    `lapses` are for the next calls, one each, `standing` for all of them while it is set: words as for `script`.
+    """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -53,7 +56,10 @@ class SlackServer:
         self.retry_after = "2"
         self.answers_pings = True
         self._all: list[dict[str, Any]] = []
-        self._script: deque[tuple[str, str]] = deque()
+        self.lapses: deque[str | tuple[str, str]] = deque()
+        self.standing: str | None = None
+        self.elsewhere = 0
+        self._port = 0
         self._count = 0
         self._open: set[asyncio.StreamWriter] = set()
         self._links: list[asyncio.StreamWriter] = []
@@ -63,8 +69,8 @@ class SlackServer:
         self.url = ""
 
     async def start(self) -> "SlackServer":
-        """Listen on a port of this machine."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        """Listen, on the port of before where it had one."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}/api"
         return self
@@ -80,7 +86,16 @@ class SlackServer:
 
     def script(self, *problems: str, method: str = "") -> None:
         """The next calls (of this method) go so: one of PROBLEMS, a word of Slack's for an error, or `well`."""
-        self._script.extend((problem, method) for problem in problems)
+        self.lapses.extend((problem, method) for problem in problems)
+
+    def forget(self) -> None:
+        """All that was said."""
+        self._all.clear()
+
+    @property
+    def requests(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every call so far."""
+        return self.calls
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -163,9 +178,13 @@ class SlackServer:
                 await _send(writer, 200, json.dumps({"ok": False, "error": word}))
 
     def _problem(self, method: str) -> str:
-        if self._script and self._script[0][1] in ("", method):
-            return self._script.popleft()[0]
-        return "well"
+        self.elsewhere += method == "elsewhere"
+        if self.lapses:
+            problem, wanted = one if isinstance(one := self.lapses[0], tuple) else (one, "")
+            if wanted in ("", method):
+                self.lapses.popleft()
+                return problem
+        return self.standing or "well"
 
     def _done(self, method: str, headers: dict[str, str], asked: Any) -> dict[str, Any]:
         token = headers.get("authorization", "")
