@@ -11,6 +11,8 @@ from aetherlink.model.principals import Scope
 
 SlackUserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,30}$")]
 
+Mention = Annotated[str, Field(pattern=r"^([UWS][A-Z0-9]{2,30}|here|channel)$")]
+
 _NOBODY = frozenset({"agent", "local", "operator", "webhook"})  # names that stand for something else in the record
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -68,6 +70,12 @@ class SlackOptions(BaseModel):
         default_factory=dict,
         max_length=1000,
         description="Who may use the buttons, by the ids of Slack's users. Nobody else may do anything.",
+    )
+    mentions: tuple[Mention, ...] = Field(
+        default=(),
+        max_length=10,
+        description="Who is mentioned when a person has to hear something (a request, an escalation, an incident that "
+        "is there again): ids of users (`U...`) and of groups (`S...`), or `here`, or `channel`.",
     )
     url: Annotated[Url, AfterValidator(_check_safe)] = Field(
         default="https://slack.com/api", description="Where Slack's Web API is."

@@ -5,7 +5,7 @@ again, is shown in the channel too when its message is an older one. After an at
 was heard, the channel is looked through before anything is said again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from aetherlink.clients.options import ClientOptions
@@ -16,7 +16,7 @@ from aetherlink.model.deliveries import Digest, Failure, Letter
 from aetherlink.model.timeline import EventKind
 from aetherlink.notifiers import sayings, slack_message
 from aetherlink.notifiers.opened import Opened
-from aetherlink.notifiers.slack_blocks import context, header
+from aetherlink.notifiers.slack_blocks import context, header, mention
 from aetherlink.notifiers.slack_message import CALLING
 from aetherlink.notifiers.slack_search import DIGESTED, REPLIED, TOLD, Mark, through_of
 from aetherlink.notifiers.slack_talk import Posting, Spacing, Talk
@@ -33,7 +33,7 @@ _SCOPES = frozenset({"chat:write"})
 def opened(settings: SlackOptions, clients: ClientOptions) -> Opened:  # noqa: ARG001 - the SDK has a client of its own
     """The notifier of one channel. Raises SettingsError."""
     client = SlackClient(settings)
-    return Opened(SlackNotifier(client, has_buttons=settings.hears), client.aclose)
+    return Opened(SlackNotifier(client, has_buttons=settings.hears, mentions=settings.mentions), client.aclose)
 
 
 class SlackNotifier:
@@ -41,9 +41,12 @@ class SlackNotifier:
 
     collapses = True
 
-    def __init__(self, client: SlackClient, *, has_buttons: bool, spacing: float = SPACING) -> None:
+    def __init__(
+        self, client: SlackClient, *, has_buttons: bool, mentions: Sequence[str] = (), spacing: float = SPACING
+    ) -> None:
         self._client = client
         self._has_buttons = has_buttons
+        self._mentions = mentions
         self._spacing = Spacing(spacing)
         self._bot = ""
 
@@ -116,20 +119,20 @@ class SlackNotifier:
                 through, reply = max((through, reply), (through_of(one), str(one["ts"])))
         new = [one for one in letter.entries if one.sequence > through]
         if new:
-            through = new[-1].sequence
-            reply = await talk.post(
-                self._reply(letter, Mark(REPLIED, letter.incident.id, through), new[0].sequence - 1),
-                thread=ts,
-                is_broadcast=ts == known.get(_TS) and self._calls(letter, new[0].sequence),
-            )
+            through, first = new[-1].sequence, new[0].sequence
+            calls = self._calls(letter, first)
+            posting = self._reply(letter, Mark(REPLIED, letter.incident.id, through), first - 1, calls=calls)
+            reply = await talk.post(posting, thread=ts, is_broadcast=calls and ts == known.get(_TS))
         return {_CHANNEL: self._client.channel, _TS: ts, _THROUGH: str(through), _REPLY: reply}
 
-    def _reply(self, letter: Letter, mark: Mark, after: int) -> Posting:
+    def _reply(self, letter: Letter, mark: Mark, after: int, *, calls: bool) -> Posting:
+        called = [mention(self._mentions)] if calls and self._mentions else []
         blocks = slack_message.thread_blocks(letter, after)
-        return Posting(mark, slack_message.notice(slack_message.call(letter, after)), blocks, [context(_NOT_SHOWN)])
+        notice = slack_message.notice(slack_message.call(letter, after))
+        return Posting(mark, notice, [*called, *blocks], [*called, context(_NOT_SHOWN)])
 
     def _calls(self, letter: Letter, first: int) -> bool:
-        """Whether a person has to hear of it now, in an older message that nobody looks at."""
+        """Whether a person has to hear of it now."""
         calls = CALLING - {EventKind.REOPENED} if letter.incident.flaps(letter.at) else CALLING
         return any(one.sequence >= first for one in letter.entries_of(*calls))
 

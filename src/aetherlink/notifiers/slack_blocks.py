@@ -10,6 +10,7 @@ MOST_BLOCKS = 50
 MOST_IN_ALL = 11_000
 """Characters of all texts of a message: Slack refuses some 13,000."""
 
+_MENTIONS = {"U": "<@{}>", "W": "<@{}>", "S": "<!subteam^{}>"}
 _LONGEST_HEADER = 150
 _LONGEST_FIELD = 300  # of 2,000: what is looked at quickly
 _LONGEST_LABEL = 75
@@ -50,9 +51,15 @@ def sections(title: str, lines: Sequence[str]) -> Iterator[Block]:
 
 
 def link(address: str, words: str) -> Block:
-    """A link to an address of the settings and our own ids: the one place with mark-up."""
+    """A link to an address of the settings and our own ids, in mark-up."""
     text = f"<{address}|{words}>"
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}
+
+
+def mention(names: Sequence[str]) -> Block:
+    """Call people and groups that the settings name by their ids: besides the link the one place with mark-up."""
+    called = (_MENTIONS.get(name[0], "<!{}>").format(name) for name in names)
+    return {"type": "section", "text": {"type": "mrkdwn", "text": " ".join(called), "verbatim": True}}
 
 
 def context(words: str) -> Block:

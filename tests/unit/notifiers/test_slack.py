@@ -168,6 +168,23 @@ async def test_what_a_person_has_to_hear_is_shown_in_the_channel_too_where_the_m
     assert slack.replies(first["ts"])[1]["text"].startswith("look" if is_shown or flapping else "a note")
 
 
+async def test_who_the_settings_name_is_mentioned_when_a_person_has_to_hear_and_only_then(
+    slack: SlackServer, tmp_path: Path
+) -> None:
+    client = SlackClient(options(tmp_path, slack.url))
+    names = options(tmp_path, slack.url, mentions=["U0ANN", "S0ONCALL", "here"]).mentions
+    notifier = SlackNotifier(client, has_buttons=True, mentions=names, spacing=0.0)
+    first = await notifier.tell(letters.letter(OPENED), deadline=DEADLINE)
+    second = await notifier.tell(letters.letter(ASKED, reference=first, after=1), deadline=DEADLINE)
+    await notifier.tell(letters.letter(RESOLVED, reference=second, after=2), deadline=DEADLINE)
+    await client.aclose()
+
+    called = {"type": "mrkdwn", "text": "<@U0ANN> <!subteam^S0ONCALL> <!here>", "verbatim": True}
+    replies = slack.replies(first["ts"])
+    assert [one["blocks"][0].get("text") == called for one in replies] == [False, True, False]
+    assert "U0ANN" not in texts(slack.messages[0])
+
+
 # --- once only
 
 

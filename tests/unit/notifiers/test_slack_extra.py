@@ -50,6 +50,9 @@ def test_without_slacks_sdk_everything_loads_and_a_channel_of_slack_says_what_to
         ({"app_token_file": "/x", "users": {"U0ANN": {"name": "operator"}}}, "own name"),
         ({"app_token_file": "/x", "users": {"U0ANN": {"name": "ann", "scopes": ["admin"]}}}, "scopes"),
         ({"bot_token": "xoxb-1"}, "bot_token"),
+        ({"mentions": ["everyone"]}, "mentions"),
+        ({"mentions": ["U0ANN> <!channel"]}, "mentions"),
+        ({"mentions": ["U0ANN\n"]}, "mentions"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(changes: dict[str, Any], words: str) -> None:
