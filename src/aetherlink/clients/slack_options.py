@@ -1,5 +1,6 @@
 """Settings of one Slack channel: its app's secrets, and who of its people is who here."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -13,8 +14,17 @@ SlackUserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,30}$")]
 
 Mention = Annotated[str, Field(pattern=r"^([UWS][A-Z0-9]{2,30}|here|channel)$")]
 
+_CHANNEL = re.compile(r"[CG][A-Z0-9]{2,30}")
 _NOBODY = frozenset({"agent", "local", "operator", "webhook"})  # names that stand for something else in the record
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def _check_channel(channel: str) -> str:
+    if _CHANNEL.fullmatch(channel) is None:
+        raise ValueError(
+            f"{channel[:80]!r} is not the id of a channel, such as C0123456789: the end of the channel's About tells it"
+        )
+    return channel
 
 
 def _check_safe(url: str) -> str:
@@ -51,7 +61,7 @@ class SlackOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     bot_token_file: Path = Field(description="A file that holds the app's bot token (`xoxb-...`).")
-    channel: Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,30}$")] = Field(
+    channel: Annotated[str, AfterValidator(_check_channel)] = Field(
         description="The id of the channel (`C0123456789`), not its name."
     )
     app_token_file: Path | None = Field(

@@ -6,6 +6,7 @@ from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.clients.credentials import read_secret
 from aetherlink.clients.slack import SlackClient
 from aetherlink.clients.slack_options import SlackOptions, SlackUserOptions
+from aetherlink.errors import SettingsError
 from aetherlink.model.principals import Principal
 from aetherlink.ports import Clock, Store
 from aetherlink.slackdoor.answering import Answering, Room
@@ -19,7 +20,7 @@ class Hearing:
     def __init__(
         self, channels: Mapping[str, SlackOptions], commands: ApprovalCommands, store: Store, clock: Clock
     ) -> None:
-        rooms = [_room(name, settings) for name, settings in channels.items() if settings.hears]
+        rooms = [_opened(name, settings) for name, settings in channels.items() if settings.hears]
         self._clients = [room.client for room in rooms]
         self._door = SlackDoor(rooms, Answering(commands, store), clock)
         by_app: dict[str, list[Room]] = {}
@@ -50,6 +51,13 @@ class Hearing:
         await self._door.stop()
         for client in self._clients:
             await client.aclose()
+
+
+def _opened(name: str, settings: SlackOptions) -> Room:
+    try:
+        return _room(name, settings)
+    except SettingsError as problem:
+        raise SettingsError(f"notify.channels.{name}.slack: {problem}") from problem
 
 
 def _room(name: str, settings: SlackOptions) -> Room:

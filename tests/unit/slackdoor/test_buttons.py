@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from aetherlink.errors import AetherError, BadRequestError, NotFoundError, OverloadedError, UnauthenticatedError
+from aetherlink.errors import (
+    AetherError,
+    BadRequestError,
+    NotFoundError,
+    OverloadedError,
+    SettingsError,
+    UnauthenticatedError,
+)
 from aetherlink.model.actions import WRONG_FACT, Action, ActionState, Outcome, OutcomeStatus
 from aetherlink.model.timeline import EventKind
 from rigs.slack_clicks import form, press, signed
@@ -362,3 +369,14 @@ async def test_no_secret_is_in_the_log_or_in_an_error(house: Any, caplog: pytest
     assert "secret-" not in caplog.text + "".join(map(str, problems))
     assert BOT_TOKEN not in json.dumps(house.slack.calls)
     assert CHANNEL in json.dumps(house.slack.calls)
+
+
+async def test_a_file_that_cannot_serve_is_named_with_its_channel_and_never_shown(house: Any) -> None:
+    options = house.options(app=True)
+    (house.folder / "app").write_text("xoxb-secret")
+    with pytest.raises(
+        SettingsError, match=r"notify\.channels\.ops-0\.slack: app_token_file .* begins with xapp-"
+    ) as no:
+        house.hears(options)
+
+    assert "secret" not in str(no.value).replace("signing_secret", "")
