@@ -7,6 +7,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import ssl
 import struct
 from collections import deque
 from collections.abc import Mapping
@@ -68,11 +69,12 @@ class SlackServer:
         self._server: asyncio.Server | None = None
         self.url = ""
 
-    async def start(self) -> "SlackServer":
+    async def start(self, tls: ssl.SSLContext | None = None) -> "SlackServer":
         """Listen, on the port of before where it had one."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._scheme = "ws" if tls is None else "wss"
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, ssl=tls)
         self._port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self._port}/api"
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self._port}/api"
         return self
 
     async def stop(self) -> None:
@@ -200,7 +202,7 @@ class SlackServer:
         return {"ok": True, "team": "Acme", "user": "aether", "user_id": "U0AETHER", "bot_id": BOT}
 
     def _apps_connections_open(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"ok": True, "url": f"ws://127.0.0.1:{self._port}/link/?{TICKET}&app_id=A1"}
+        return {"ok": True, "url": f"{self._scheme}://127.0.0.1:{self._port}/link/?{TICKET}&app_id=A1"}
 
     def _chat_postMessage(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - Slack's name
         if problem := self._refusal(asked):

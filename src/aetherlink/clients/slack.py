@@ -69,16 +69,16 @@ class _Line:
 
     def dial(self, host: str, port: int, seconds: float, tls: ssl.SSLContext | None) -> socket.socket:
         """A new connection. Raises OSError, also after the line was cut."""
-        plain = socket.create_connection((host, port), timeout=seconds)
-        self._keep(plain)
-        if tls is None:
-            self.is_connected = True
-            return plain
-        secured = tls.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
-        self._keep(secured)
-        secured.do_handshake()
+        made = socket.create_connection((host, port), timeout=seconds)
+        try:
+            self._keep(made)
+            if tls is not None:
+                made = self._secured(made, host, tls)
+        except BaseException:
+            made.close()
+            raise
         self.is_connected = True
-        return secured
+        return made
 
     def cut(self) -> bool:
         """End what is open, and let nothing new begin; whether it was connected."""
@@ -89,13 +89,22 @@ class _Line:
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
             return self.is_connected
 
+    def _secured(self, plain: socket.socket, host: str, tls: ssl.SSLContext) -> socket.socket:
+        secured = tls.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+        try:
+            self._keep(secured)
+            secured.do_handshake()
+        except BaseException:
+            secured.close()
+            raise
+        return secured
+
     def _keep(self, made: socket.socket) -> None:
+        """Raises OSError once it is cut."""
         with self._lock:
-            if not self._is_cut:
-                self._socket = made
-                return
-        made.close()
-        raise OSError("the time was up before there was a connection")
+            if self._is_cut:
+                raise OSError("the time was up before there was a connection")
+            self._socket = made
 
 
 class _Bounded(HTTPResponse):

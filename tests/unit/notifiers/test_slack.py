@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import ssl
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -26,6 +27,7 @@ from aetherlink.notifiers.slack_search import TOLD, Mark
 from rigs import slack_letters as letters
 from rigs.slack_server import APP_TOKEN, BOT, BOT_TOKEN, CHANNEL, SlackServer
 
+CERTIFICATES = Path(__file__).parents[2] / "rigs/certificates"
 DEADLINE = timedelta(seconds=5)
 SHORT = timedelta(seconds=0.4)
 OPENED = (EventKind.OPENED, "opened")
@@ -356,6 +358,37 @@ async def test_a_call_ends_at_its_deadline_and_leaves_no_thread(
             break
         await asyncio.sleep(0.05)
     assert [one.name for one in threading.enumerate() if one.name.startswith("slack")] == []
+
+
+def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clients trust the rig's own authority."""
+    made = ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
+    monkeypatch.setattr(ssl, "create_default_context", lambda: made)
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+async def test_over_tls_only_a_server_that_is_trusted_hears_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool
+) -> None:
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    served.load_cert_chain(CERTIFICATES / "server.pem", CERTIFICATES / "server.key")
+    server = await SlackServer().start(served)
+    if is_trusted:
+        trusting(monkeypatch)
+    client = SlackClient(options(tmp_path, server.url))
+    notifier = SlackNotifier(client, has_buttons=True, spacing=0.0)
+    if is_trusted:
+        await notifier.tell(letters.letter(), deadline=DEADLINE)
+        server.script("hang")
+        late = await refused(notifier, letters.letter(), SHORT)
+        assert late.failure == Failure.DEADLINE
+    else:
+        failed = await refused(notifier, letters.letter())
+        assert (failed.failure, failed.is_unsure) == (Failure.UNREACHABLE, False)
+    await client.aclose()
+    await server.stop()
+
+    assert len(server.messages) == int(is_trusted)
 
 
 async def test_where_nothing_listens_nothing_was_heard(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -175,3 +177,28 @@ async def test_one_app_in_two_channels_has_one_socket(house: Any) -> None:
     house.made.append(made)
 
     assert len(made._sockets) == 1
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+async def test_over_tls_only_a_server_that_is_trusted_is_listened_to(
+    house: Any, monkeypatch: pytest.MonkeyPatch, is_trusted: bool
+) -> None:
+    certificates = Path(__file__).parents[2] / "rigs/certificates"
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    served.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+    await house.slack.stop()
+    await house.slack.start(served)
+    if is_trusted:
+        trust = ssl.create_default_context(cafile=certificates / "ca.pem")
+        monkeypatch.setattr(ssl, "create_default_context", lambda: trust)
+    hearing = house.hears(house.options(app=True, secrets=()))
+    if not is_trusted:
+        await hearing._sockets[0].session()
+        assert "no connection" in hearing.problems[0]
+        return
+    hearing.start()
+    await house.slack.connected()
+    asked = await house.desk.asked()
+    await house.slack.click(press("approve", asked.id, hash_of(asked)))
+
+    assert (await house.desk.action(asked.id)).approval.is_complete
