@@ -20,7 +20,7 @@ from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.agent_record import AgentRecord
 from aetherlink.api.app import build_api
-from aetherlink.api.services import ApiServices, Stance, no_graphs
+from aetherlink.api.services import CLOSED, ApiServices, Stance, no_graphs
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import ANCHORS_FILE, AnchorFile
 from aetherlink.audit.anchoring import Anchoring
@@ -74,7 +74,7 @@ from aetherlink.store.database import SqlStore
 from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
 from aetherlink.store.retention import Retention, RetentionMetrics, kinds
 from aetherlink.vigil import Rooms, Vigil
-from aetherlink.voice import Ground, Voice
+from aetherlink.voice import Ground, Voice, ears
 
 VERSION = version_of("aetherlink")
 GRACE = timedelta(seconds=10)  # for what runs when the end is asked for
@@ -148,6 +148,8 @@ class Agent:
         ground = Ground(self.store, self._clock, self._ids, self.registry)
         self._voice = Voice(settings, ground)
         self._vigil = Vigil(settings, self._voice, ground, self._rooms(), sink=self._unwell())
+        self._approvals = self._approval_commands()
+        self._ears = ears(settings, self._approvals, self.store, self._clock)
         self.asgi = self._front()
         self._reconcilers = self._reconciliation()
 
@@ -194,6 +196,9 @@ class Agent:
         self._cleanups.append(("voice", self._voice.stop))
         self._runner.start()
         self._cleanups.append(("pipeline", lambda: self._runner.stop(grace=GRACE)))
+        if self._ears is not None:
+            self._ears.start()
+            self._cleanups.append(("ears in Slack", self._ears.stop))
         for name, room in self._watches().items():
             room.start()
             self._cleanups.append((name, room.stop))
@@ -307,6 +312,17 @@ class Agent:
             clock=self._clock,
             metrics=SilenceMetrics(self.registry),
             action_deadline=self._settings.pipeline.action_deadline,
+        )
+
+    def _approval_commands(self) -> ApprovalCommands:
+        settings = self._settings
+        return ApprovalCommands(
+            self.store,
+            clock=self._clock,
+            waker=self._runner,
+            record=self._record,
+            requester_may_approve=settings.approvals.requester_may_approve,
+            demotion=Demotion(self._record, settings.promotions.bounds, lambda: self._book.playbooks),
         )
 
     def _pause_commands(self) -> PauseCommands:
@@ -481,14 +497,7 @@ class Agent:
             tokens=self._tokens,
             commands=commands,
             incident_commands=IncidentCommands(self.store, clock=self._clock, waker=self._runner),
-            approval_commands=ApprovalCommands(
-                self.store,
-                clock=self._clock,
-                waker=self._runner,
-                record=self._record,
-                requester_may_approve=settings.approvals.requester_may_approve,
-                demotion=Demotion(self._record, settings.promotions.bounds, lambda: self._book.playbooks),
-            ),
+            approval_commands=self._approvals,
             pause_commands=self._pause_commands(),
             promotion_commands=self._promotions,
             delivery_commands=DeliveryCommands(self.store, clock=self._clock, record=self._record, voice=self._voice),
@@ -506,6 +515,7 @@ class Agent:
             sources=lambda: self._sources.states,
             readiness=self._unready,
             graphs_of=no_graphs if settings.dashboard is None else settings.dashboard.link,
+            slack=CLOSED if self._ears is None else self._ears.door,
         )
 
     def _stance(self) -> Stance:

@@ -1,4 +1,4 @@
-"""The voice of one agent: its outbox, with every channel that the settings name."""
+"""The voice of one agent: its outbox, with every channel that the settings name, and its ears in those of Slack."""
 
 import contextlib
 import logging
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import AetherError, SettingsError
 from aetherlink.lib.clock import SystemClock
@@ -20,7 +21,7 @@ from aetherlink.outbox.metrics import OutboxMetrics
 from aetherlink.outbox.options import routing
 from aetherlink.outbox.outbox import Outbox
 from aetherlink.outbox.trial import try_out
-from aetherlink.ports import Clock, Ids
+from aetherlink.ports import Clock, Ears, Ids, Store
 from aetherlink.settings import Settings
 from aetherlink.store.database import SqlStore
 
@@ -129,3 +130,17 @@ def _one_of(settings: Settings, name: str) -> ChannelOptions:
         there = f"there are {', '.join(channels)}" if channels else "none is declared"
         raise SettingsError(f"notify.channels: there is no channel {name!r}: {there}")
     return channels[name]
+
+
+def ears(settings: Settings, commands: ApprovalCommands, store: Store, clock: Clock) -> Ears | None:
+    """What hears the buttons of Slack; None where no channel has any. Raises SettingsError."""
+    slack = {name: one.slack for name, one in settings.notify.channels.items() if one.slack is not None}
+    if not any(one.hears for one in slack.values()):
+        return None
+    try:
+        from aetherlink.slackdoor.hearing import Hearing  # noqa: PLC0415 - its SDK is an extra
+    except ModuleNotFoundError as problem:
+        raise SettingsError(
+            f"a channel `slack` needs {problem.name}, which is not installed: pip install 'aetherlink[slack]'"
+        ) from problem
+    return Hearing(slack, commands, store, clock)

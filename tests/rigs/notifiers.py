@@ -22,14 +22,18 @@ from aetherlink.clients.email_options import EmailOptions
 from aetherlink.clients.grafana_options import GrafanaOptions
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.pagerduty_options import PagerDutyOptions
+from aetherlink.clients.slack import SlackClient
+from aetherlink.clients.slack_options import SlackOptions
 from aetherlink.clients.webhook_options import WebhookOptions
 from aetherlink.model.deliveries import Failure
 from aetherlink.notifiers.opened import Opened
 from aetherlink.notifiers.registry import BUILTIN
-from rigs import grafana_server, pagerduty_server, smtp_server
+from aetherlink.notifiers.slack import SlackNotifier
+from rigs import grafana_server, pagerduty_server, slack_server, smtp_server
 from rigs.grafana_server import GrafanaServer, Heard
 from rigs.pagerduty_server import PagerDutyServer
 from rigs.scripted_http import Lapse, Reply, Request, ScriptedHttp, Spoil
+from rigs.slack_server import SlackServer
 from rigs.smtp_server import MailLapse, MailSpoil, SmtpServer
 
 LINK_BASE = "https://aether.example.org"
@@ -394,12 +398,75 @@ class GrafanaRig(NotifierRig):
         return [one["text"] for one in self.service.grafana.annotations.values()]
 
 
-# Slack's and Grafana's servers are tests/rigs/slack_server.py and tests/rigs/grafana_server.py: each has a class here.
+SLACK_REFUSALS: Mapping[str, Refusal] = {
+    "429 with Retry-After": Refusal("429", Failure.RATE_LIMITED, is_unsure=False, wait=120.0),
+    "500": Refusal("500", Failure.SERVER, is_unsure=True),
+    **{
+        word: Refusal(word, Failure.AUTH, is_unsure=False) for word in ("invalid_auth", "not_in_channel", "is_archived")
+    },
+    "internal_error": Refusal("internal_error", Failure.SERVER, is_unsure=True),
+    "a new word": Refusal("a_word_of_next_year", Failure.SERVER, is_unsure=False),
+    "no_text": Refusal("no_text", Failure.REFUSED, is_unsure=False),
+}
+
+
+@dataclass
+class SlackRig(NotifierRig):
+    """A channel, without the replies in its threads. What is `plain_text` is text there: nothing in it links or pings."""
+
+    service: SlackServer = field(default_factory=SlackServer)
+    can_change: bool = True
+    secrets: tuple[str, ...] = (slack_server.BOT_TOKEN, slack_server.APP_TOKEN)
+    refusals: Mapping[str, Refusal] = field(default_factory=lambda: SLACK_REFUSALS)
+    hang: Any = "hang"
+    drip: Any = "drip"
+    reset_after_accept: Any = "reset after accept"
+    overlong: Any = "huge"
+    garbage: Any = "garbage"
+    redirect: Any = "redirect"
+
+    @property
+    def server(self) -> SlackServer:
+        """The service."""
+        self.service.retry_after = "120"
+        return self.service
+
+    def options(self) -> SlackOptions:
+        """With buttons, which nobody hears here."""
+        bot, app = self.secrets
+        files = {"bot_token_file": self.secret_file("bot", bot), "app_token_file": self.secret_file("app", app)}
+        return SlackOptions(channel=slack_server.CHANNEL, url=self.service.url, **files)
+
+    def make(self) -> Opened:
+        """One that does not wait between two messages."""
+        client = SlackClient(self.options())
+        return Opened(SlackNotifier(client, has_buttons=True, spacing=0.0), client.aclose)
+
+    def messages(self) -> list[str]:
+        """All texts of each."""
+        return ["\n".join(_texts(one["blocks"])) for one in self.service.messages]
+
+    def links(self) -> list[str]:
+        """Of what Slack reads mark-up in."""
+        return [link for link in _LINKS.findall("\n".join(self._marked_up())) if not link.startswith(LINK_BASE)]
+
+    def pings(self) -> list[str]:
+        """The same."""
+        return _PINGS.findall("\n".join(text for text in self._marked_up() if "<" in text))
+
+    def _marked_up(self) -> list[str]:
+        elements = [
+            one for message in self.service.messages for block in message["blocks"] for one in block.get("elements", [])
+        ]
+        return [one["text"] for one in elements if one["type"] == "mrkdwn"]
+
+
 RIGS: Mapping[str, type[NotifierRig]] = {
     "apprise": AppriseRig,
     "email": EmailRig,
     "grafana": GrafanaRig,
     "pagerduty": PagerDutyRig,
+    "slack": SlackRig,
     "webhook": WebhookRig,
 }
 

@@ -24,6 +24,7 @@ from aetherlink.api.routers import (
     promotions,
     report,
     seed,
+    slack,
     tokens,
 )
 from aetherlink.api.services import ApiServices
@@ -46,6 +47,7 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     promotions.router,
     report.router,
     tokens.router,
+    slack.router,
     audit.router,
     docs_page.router,
     pages.router,

@@ -1,6 +1,6 @@
 """What the API needs of the rest of the house, handed in once by the app."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from aetherlink.access.tokens import TokenBook
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.commands import Commands
 from aetherlink.delivery_commands import DeliveryCommands
+from aetherlink.errors import NotFoundError
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import SourceName
@@ -25,6 +26,7 @@ from aetherlink.ports import (
     OutsidePause,
     PlaybookView,
     QueryClient,
+    SignedDoor,
     Store,
     VoiceView,
 )
@@ -47,6 +49,17 @@ class Stance:
 def no_graphs(_: Incident) -> str:
     """Nowhere."""
     return ""
+
+
+class _ClosedDoor:
+    """Where no channel of Slack hears buttons."""
+
+    async def take(self, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:  # noqa: ARG002 - the port's signature
+        """Lets nobody in."""
+        raise NotFoundError("no channel of Slack is set up to hear buttons here")
+
+
+CLOSED: SignedDoor = _ClosedDoor()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +94,4 @@ class ApiServices:
     sources: Callable[[], Sequence[SourceState]]
     readiness: Callable[[], Sequence[str]]
     graphs_of: Callable[[Incident], str] = no_graphs
+    slack: SignedDoor = CLOSED

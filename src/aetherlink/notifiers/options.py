@@ -6,10 +6,11 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from aetherlink.clients.grafana_options import GrafanaOptions
 from aetherlink.clients.apprise_options import AppriseOptions
 from aetherlink.clients.email_options import EmailOptions
+from aetherlink.clients.grafana_options import GrafanaOptions
 from aetherlink.clients.pagerduty_options import PagerDutyOptions
+from aetherlink.clients.slack_options import SlackOptions
 from aetherlink.clients.webhook_options import WebhookOptions
 
 _SPACING = timedelta(seconds=1)  # what a person can read, and what most services let through
@@ -23,12 +24,13 @@ class NotifierOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    grafana: GrafanaOptions | None = Field(default=None, description="Annotations in Grafana.")
     apprise: AppriseOptions | None = Field(
         default=None, description="Microsoft Teams, Telegram, ntfy and what else Apprise knows."
     )
     email: EmailOptions | None = Field(default=None, description="Mail, one thread an incident.")
+    grafana: GrafanaOptions | None = Field(default=None, description="Annotations in Grafana.")
     pagerduty: PagerDutyOptions | None = Field(default=None, description="PagerDuty, by its Events API v2.")
+    slack: SlackOptions | None = Field(default=None, description="A channel of Slack, with buttons.")
     webhook: WebhookOptions | None = Field(default=None, description="JSON by HTTP, signed.")
 
     @model_validator(mode="after")

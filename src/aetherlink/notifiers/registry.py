@@ -6,6 +6,7 @@ from typing import Any
 from aetherlink.clients.apprise_options import AppriseOptions
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.pagerduty_options import PagerDutyOptions
+from aetherlink.clients.slack_options import SlackOptions
 from aetherlink.errors import SettingsError
 from aetherlink.notifiers import email, grafana, webhook
 from aetherlink.notifiers.opened import Opened
@@ -28,6 +29,14 @@ def _pagerduty(settings: PagerDutyOptions, clients: ClientOptions) -> Opened:
     return pagerduty.opened(settings, clients)
 
 
+def _slack(settings: SlackOptions, clients: ClientOptions) -> Opened:
+    try:
+        from aetherlink.notifiers import slack  # noqa: PLC0415 - its SDK is an extra
+    except ModuleNotFoundError as problem:
+        raise _absent("slack", problem) from problem
+    return slack.opened(settings, clients)
+
+
 def _absent(kind: str, problem: ModuleNotFoundError) -> SettingsError:
     return SettingsError(
         f"a channel of the kind {kind} needs {problem.name}, which is not installed: pip install 'aetherlink[{kind}]'"
@@ -35,10 +44,11 @@ def _absent(kind: str, problem: ModuleNotFoundError) -> SettingsError:
 
 
 BUILTIN: Mapping[str, Callable[[Any, ClientOptions], Opened]] = {
-    "grafana": grafana.opened,
     "apprise": _apprise,
     "email": email.opened,
+    "grafana": grafana.opened,
     "pagerduty": _pagerduty,
+    "slack": _slack,
     "webhook": webhook.opened,
 }
 

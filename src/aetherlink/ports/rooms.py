@@ -1,6 +1,6 @@
 """The sockets between the rooms: who is told of what, and who can be asked how things stand."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -102,6 +102,34 @@ class PostDoor(Protocol):
     async def answer(self, post: Post, body: bytes) -> Answer:
         """The answer, as the app would give it. Raises what is a bug."""
         ...
+
+
+class SignedDoor(Protocol):
+    """Takes POSTs that are let in by a signature over their body."""
+
+    async def take(self, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        """Do what it says.
+
+        Raises UnauthenticatedError, BadRequestError, OverloadedError, and NotFoundError where nobody is let in.
+        """
+        ...
+
+
+class Ears(Protocol):
+    """What hears people in a chat. `stop` lets what was heard come to its end."""
+
+    @property
+    def door(self) -> SignedDoor:
+        """For what the chat sends by HTTP."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """Why some of them are not heard now."""
+        ...
+
+    def start(self) -> None: ...
+    async def stop(self) -> None: ...
 
 
 class Waker(Protocol):

@@ -1,0 +1,30 @@
+"""POST /slack/interactions: what people say with the buttons of a message in Slack. Signed by Slack, once."""
+
+import logging
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from aetherlink.api.guard import guarded_router, open_to_all
+from aetherlink.api.services import ApiServices
+from aetherlink.errors import AetherError
+
+_log = logging.getLogger("aetherlink.api")
+
+
+def router(services: ApiServices) -> APIRouter:
+    """The one route."""
+    routes = guarded_router(prefix="/slack", tag="slack")
+    door = services.slack
+
+    @routes.post("/interactions", summary="A button of a message in Slack", dependencies=[Depends(open_to_all)])
+    async def interactions(request: Request) -> Response:
+        """For Slack only: v0 signature over the body, at most 300 s old, each request once. 401: it is not that."""
+        try:
+            await door.take(request.headers.raw, await request.body())
+        except AetherError as refusal:
+            where = request.client.host if request.client else "a socket"
+            _log.warning("POST /slack/interactions from %s: %s", where, refusal)
+            raise
+        return Response(status_code=200)
+
+    return routes
