@@ -30,7 +30,10 @@ REGISTRIES = {
     "notifiers": (
         "notifiers",
         "notifiers/registry.py",
-        {"registry", "options", "opened", "sayings", "statuses", "inert", "messages"},
+        {
+            *("registry", "options", "opened", "sayings", "statuses", "inert", "messages", "grafana_markings"),
+            *("slack_answers", "slack_blocks", "slack_message", "slack_search", "slack_talk", "slack_text"),
+        },
     ),
     "doctor checks": ("doctor/checks", "doctor/registry.py", set()),
     "stages": (

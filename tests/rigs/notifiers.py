@@ -412,7 +412,7 @@ SLACK_REFUSALS: Mapping[str, Refusal] = {
 
 @dataclass
 class SlackRig(NotifierRig):
-    """A channel, without the replies in its threads. What is `plain_text` is text there: nothing in it links or pings."""
+    """A channel, without the replies in its threads. What is `plain_text` there neither links nor pings."""
 
     service: SlackServer = field(default_factory=SlackServer)
     can_change: bool = True

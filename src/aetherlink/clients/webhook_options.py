@@ -11,7 +11,7 @@ from aetherlink.lib import templates
 from aetherlink.lib.option_types import Url
 
 WORDS = (
-    *("version", "event", "at", "key", "id", "headline", "text", "status", "severity", "url"),
+    *("version", "event", "at", "key", "id", "headline", "text", "status", "severity", "url", "dashboard"),
     *("incident", "incident.id", "incident.title", "incident.status", "incident.severity", "incident.tenant"),
     *("incident.service", "incident.source", "incident.vip", "incident.opened_at", "incident.resolved_at"),
     *("incident.acknowledged_by", "incident.firing", "incident.labels", "incident.url"),

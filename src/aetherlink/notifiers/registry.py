@@ -15,10 +15,11 @@ from aetherlink.notifiers.options import NotifierOptions
 
 def _apprise(settings: AppriseOptions, clients: ClientOptions) -> Opened:
     try:
-        from aetherlink.notifiers import apprise  # noqa: PLC0415 - it is an extra
+        from aetherlink.notifiers import apprise  # noqa: PLC0415 - like the others that are extras
+
+        return apprise.opened(settings, clients)
     except ModuleNotFoundError as problem:
         raise _absent("apprise", problem) from problem
-    return apprise.opened(settings, clients)
 
 
 def _pagerduty(settings: PagerDutyOptions, clients: ClientOptions) -> Opened:

@@ -116,6 +116,7 @@ def digest_words(digest: Digest, key: str) -> dict[str, object]:
         "status": IncidentStatus.OPEN if digest.open else IncidentStatus.RESOLVED,
         "severity": next((severity for severity in Severity if digest.by_severity.get(severity)), None),
         "url": digest.link or None,
+        "dashboard": None,
         "incident": None,
         "action": None,
         "entries": [],

@@ -150,7 +150,7 @@ open_notifier(NotifierOptions.model_validate({{{kind!r}: {settings!r}}}), Client
 
 
 def test_a_channel_of_two_kinds_is_none() -> None:
-    with pytest.raises(ValueError, match="a channel is one of apprise, email, pagerduty, webhook"):
+    with pytest.raises(ValueError, match="a channel is one of apprise, email, grafana, pagerduty, slack, webhook"):
         NotifierOptions.model_validate({"webhook": {"url": "http://a"}, "pagerduty": {"routing_key_file": "k"}})
     with pytest.raises(SettingsError, match="routing_key_file"):
         open_notifier(NotifierOptions.model_validate({"pagerduty": {"routing_key_file": "/none"}}), ClientOptions())

@@ -31,7 +31,7 @@ def test_without_slacks_sdk_everything_loads_and_a_channel_of_slack_says_what_to
     program = [sys.executable, "-c", _ABSENT + what]
     done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
 
-    assert "SettingsError: a channel `slack` needs slack_sdk, which is not installed" in done.stderr
+    assert "needs slack_sdk, which is not installed" in done.stderr
     assert "pip install 'aetherlink[slack]'" in done.stderr
 
 
