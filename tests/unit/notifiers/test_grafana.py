@@ -25,7 +25,7 @@ from rigs.outbox import CHAT, MAIL, Rig
 from rigs.scripted_pages import scripted_pages
 
 DEADLINE = timedelta(seconds=20)
-SHORT = timedelta(seconds=0.4)
+SHORT = timedelta(seconds=2)
 SPACING = timedelta(seconds=0.1)
 Making = Callable[..., GrafanaNotifier]
 

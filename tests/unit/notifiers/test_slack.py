@@ -28,8 +28,8 @@ from rigs import slack_letters as letters
 from rigs.slack_server import APP_TOKEN, BOT, BOT_TOKEN, CHANNEL, SlackServer
 
 CERTIFICATES = Path(__file__).parents[2] / "rigs/certificates"
-DEADLINE = timedelta(seconds=5)
-SHORT = timedelta(seconds=0.4)
+DEADLINE = timedelta(seconds=20)
+SHORT = timedelta(seconds=2)
 OPENED = (EventKind.OPENED, "opened")
 ASKED = (EventKind.APPROVAL_ASKED, "asked: restart crm-api")
 RESOLVED = (EventKind.RESOLVED, "resolved")
@@ -194,6 +194,11 @@ BEFORE = ["429", "500", "hang", "reset", "garbage", "internal_error", "ratelimit
 AFTER = ["hang after accept", "reset after accept", "garbage after accept"]
 
 
+def within(problem: str) -> timedelta:
+    """Only what hangs is waited for to the end: a busy machine may be slow to answer anything else."""
+    return SHORT if problem.startswith("hang") else DEADLINE
+
+
 @pytest.mark.parametrize("problem", [*BEFORE, *AFTER])
 @pytest.mark.parametrize("place", [0, 1], ids=["the message", "the reply"])
 async def test_whatever_goes_wrong_there_is_one_message_and_one_reply(
@@ -201,7 +206,7 @@ async def test_whatever_goes_wrong_there_is_one_message_and_one_reply(
 ) -> None:
     slack.script(*(["well"] * place), problem, method="chat.postMessage")
     letter = letters.letter(OPENED)
-    failed = await refused(notifier, letter, SHORT)
+    failed = await refused(notifier, letter, within(problem))
     assert failed.is_unsure or (problem in ("429", "ratelimited") and place == 0)
 
     again = replace(letter, is_unsure=failed.is_unsure)
@@ -219,9 +224,9 @@ async def test_a_change_is_told_once_whatever_goes_wrong(
     first = await notifier.tell(letters.letter(OPENED), deadline=DEADLINE)
     letter = letters.letter(RESOLVED, reference=first, after=1)
     slack.script(problem, method="chat.update")
-    failed = await refused(notifier, letter, SHORT)
+    failed = await refused(notifier, letter, within(problem))
     slack.script(problem, method="chat.postMessage")
-    failed = await refused(notifier, replace(letter, is_unsure=failed.is_unsure), SHORT)
+    failed = await refused(notifier, replace(letter, is_unsure=failed.is_unsure), within(problem))
     await notifier.tell(replace(letter, is_unsure=failed.is_unsure), deadline=DEADLINE)
 
     (message,) = slack.messages
