@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from aetherlink.clients.exchange import Answer
@@ -86,6 +86,7 @@ class _Steps:
         self._client = client
         self._at = at
         self._ends = asyncio.get_running_loop().time() + deadline.total_seconds()
+        self._is_begun = False
 
     async def bring(self, letter: Letter, state: str, wanted: str) -> None:
         """From one state to the other."""
@@ -101,18 +102,25 @@ class _Steps:
     async def ask(self, letter: Letter, known: str, wanted: str) -> None:
         """A request for approval is an incident of its own: what is open already pages nobody again."""
         incident = letter.incident
-        if known and known != wanted:
-            await self.take("resolve", f"{incident.id}/{known}")
+        for over in dict.fromkeys((known, *_perhaps_asked(letter))):
+            if over and over != wanted:
+                await self.take("resolve", f"{incident.id}/{over}")
         if wanted and known != wanted:
             await self.take("trigger", f"{incident.id}/{wanted}", **_event(letter))
 
     async def take(self, action: str, key: str, **event: object) -> None:
-        """Send one."""
+        """Send one. After an earlier one was heard, a failure leaves in doubt how far it came."""
         left = timedelta(seconds=max(self._ends - asyncio.get_running_loop().time(), 0.001))
         try:
             await self._client.send(action, key[:_LONGEST_KEY], refuse=self._refuse, deadline=left, **event)
+            self._is_begun = True
+        except UndeliveredError as problem:
+            problem.is_unsure = problem.is_unsure or self._is_begun
+            raise
         except UnreachableError as problem:
-            raise statuses.undelivered(problem) from problem
+            undelivered = statuses.undelivered(problem)
+            undelivered.is_unsure = undelivered.is_unsure or self._is_begun
+            raise undelivered from problem
         except AnswerError as problem:
             raise UndeliveredError(str(problem), failure=Failure.SERVER, is_unsure=True) from problem
 
@@ -138,6 +146,14 @@ def _request(letter: Letter, state: str) -> str:
         return ""
     is_new = bool(state) and any(letter.entries_of(EventKind.APPROVAL_ASKED))
     return action.id if is_new or letter.reference.get("ask", "") == action.id else ""
+
+
+def _perhaps_asked(letter: Letter) -> Iterator[str]:
+    """The actions that a failed attempt may have asked about there, though the reference does not know of it."""
+    if letter.is_unsure and letter.reference:
+        yield from (str(one.entry.facts.get("action_id", "")) for one in letter.entries_of(EventKind.APPROVAL_ASKED))
+        if letter.action is not None:
+            yield letter.action.id
 
 
 def _summary(letter: Letter) -> str:
