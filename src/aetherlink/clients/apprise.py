@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Collection, Mapping
@@ -16,6 +17,7 @@ from aetherlink.clients.credentials import read_lines
 from aetherlink.errors import DeadlineError, NotSentError, UnreachableError
 
 _MOST_URLS = 10
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,19})://", re.IGNORECASE)
 _TO_START = 60.0  # seconds: all of its plugins are read from the disk
 _BROKEN = (OSError, ValueError, EOFError, KeyError, TypeError)  # what comes of a child that died or talks nonsense
 
@@ -47,7 +49,7 @@ class AppriseProcess:
         self._environment = _environment(settings)
         self._starting: asyncio.Task[Process] | None = None
         self._names: tuple[str, ...] = ()
-        self.schemes = tuple(url.partition(":")[0][:20] for url in self._urls)
+        self.schemes = tuple(_scheme(url) for url in self._urls)
 
     @property
     def numbers(self) -> range:
@@ -124,6 +126,12 @@ class AppriseProcess:
         starting.cancel()
         with suppress(asyncio.CancelledError, NotSentError, OSError):
             await _killed(await starting)
+
+
+def _scheme(url: str) -> str:
+    """What may be shown of it. A line that is no URL, a bare token for instance, is a secret as a whole."""
+    found = _SCHEME.match(url)
+    return "no URL" if found is None else found[1]
 
 
 def _environment(settings: AppriseOptions) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aetherlink.clients.apprise import AppriseProcess
 from aetherlink.clients.apprise_options import AppriseOptions
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import SettingsError, UndeliveredError
@@ -55,6 +56,14 @@ async def test_a_url_that_cannot_be_used_is_named_by_its_line_and_not_shown(tmp_
         assert caught.value.failure == Failure.AUTH
         assert "s3cret" not in str(caught.value)
     await made.aclose()
+
+
+def test_of_a_line_that_is_no_url_nothing_is_shown(tmp_path: Path) -> None:
+    """A bare token for instance: its beginning is a secret, too."""
+    file = tmp_path / "urls"
+    file.write_text("123456789:s3cret\ns3cret\nNTFY://host/topic\ns3cret:x://y\n")
+
+    assert AppriseProcess(AppriseOptions(urls_file=file)).schemes == ("no URL", "no URL", "NTFY", "no URL")
 
 
 async def test_a_proxy_that_is_set_is_used(tmp_path: Path) -> None:
