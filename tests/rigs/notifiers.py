@@ -235,7 +235,8 @@ class PagerDutyRig(NotifierRig):
 
 MAIL_REFUSALS: Mapping[str, Refusal] = {
     "421 at the greeting": Refusal(MailLapse({"GREETING": "421 4.3.2 too busy"}), Failure.SERVER),
-    "554 at the greeting": Refusal(MailLapse({"GREETING": "554 5.7.1 not you"}), Failure.REFUSED),
+    "554 at the greeting": Refusal(MailLapse({"GREETING": "554 5.7.1 not you"}), Failure.AUTH),
+    "550 to the sender": Refusal(MailLapse({"MAIL": "550 5.7.1 not from there"}), Failure.AUTH),
     "535 to the login": Refusal(MailLapse({"AUTH": "535 5.7.8 bad: %s"}), Failure.AUTH),
     "454 to the login": Refusal(MailLapse({"AUTH": "454 4.7.0 later"}), Failure.SERVER),
     "530 to the sender": Refusal(MailLapse({"MAIL": "530 5.7.0 log in first"}), Failure.AUTH),

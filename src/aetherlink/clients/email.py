@@ -97,7 +97,7 @@ class Mail:
             with suppress(smtplib.SMTPException, OSError):  # how they part does not matter any more
                 server.quit()
         except smtplib.SMTPResponseException as problem:
-            raise self._refusal(problem.smtp_code, problem.smtp_error) from problem
+            raise self._refusal(problem, is_admitted=line.is_admitted) from problem
         except smtplib.SMTPNotSupportedError as problem:
             raise self._problem(str(problem), Failure.AUTH) from problem
         except (smtplib.SMTPException, OSError, ValueError) as problem:
@@ -121,6 +121,7 @@ class Mail:
     def _send(self, message: bytes, line: "_Line", server: smtplib.SMTP) -> tuple[str, ...]:
         """All or nothing for those whom it knows: who is refused for now only is waited for."""
         _accept(server.mail(self._settings.from_))
+        line.is_admitted = True
         answers = {address: server.rcpt(address) for address in self._settings.to}
         unknown = {address: answer for address, answer in answers.items() if answer[0] >= 300}
         for answer in unknown.values():
@@ -131,10 +132,12 @@ class Mail:
         _accept(answer)
         return tuple(unknown)
 
-    def _refusal(self, code: int, said: bytes | str) -> UndeliveredError:
+    def _refusal(self, problem: smtplib.SMTPResponseException, *, is_admitted: bool) -> UndeliveredError:
+        """Who is refused before any address was named is refused as a sender: that is nothing about the mail."""
+        code, said = problem.smtp_code, problem.smtp_error
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
         words = f"answered {code}: {text}"
-        if code in _OF_LOGIN:
+        if code in _OF_LOGIN or (code >= 500 and not is_admitted):
             return self._problem(words, Failure.AUTH)
         return self._problem(words, Failure.REFUSED if code >= 500 else Failure.SERVER)
 
@@ -151,10 +154,12 @@ class Mail:
 class _Line:
     """The connection of one conversation, which can be cut from another thread.
 
-    `is_in_doubt` while the message is on its way, and nobody knows whether it was taken.
+    `is_admitted` once the server takes mail of this sender. `is_in_doubt` while the message is on its way, and nobody
+    knows whether it was taken.
     """
 
     def __init__(self) -> None:
+        self.is_admitted = False
         self.is_in_doubt = False
         self._lock = Lock()
         self._is_cut = False
