@@ -413,7 +413,7 @@ SLACK_REFUSALS: Mapping[str, Refusal] = {
 
 @dataclass
 class SlackRig(NotifierRig):
-    """A channel, without the replies in its threads. What is `plain_text` there neither links nor pings."""
+    """A channel; `messages` are without the replies in its threads. What is `plain_text` neither links nor pings."""
 
     service: SlackServer = field(default_factory=SlackServer)
     can_change: bool = True
@@ -456,10 +456,13 @@ class SlackRig(NotifierRig):
         return _PINGS.findall("\n".join(text for text in self._marked_up() if "<" in text))
 
     def _marked_up(self) -> list[str]:
-        elements = [
-            one for message in self.service.messages for block in message["blocks"] for one in block.get("elements", [])
+        """Every text of the kind `mrkdwn`, and what stands between < and > in the lines for notifications."""
+        said = [
+            *self.service.messages,
+            *(one for each in self.service.messages for one in self.service.replies(each["ts"])),
         ]
-        return [one["text"] for one in elements if one["type"] == "mrkdwn"]
+        notices = [found for one in said for found in re.findall(r"<[^>]*>?", one["text"])]
+        return [*notices, *(text for one in said for text in _mrkdwn(one["blocks"]))]
 
 
 RIGS: Mapping[str, type[NotifierRig]] = {
@@ -470,6 +473,18 @@ RIGS: Mapping[str, type[NotifierRig]] = {
     "slack": SlackRig,
     "webhook": WebhookRig,
 }
+
+
+def _mrkdwn(value: object) -> list[str]:
+    match value:
+        case {"type": "mrkdwn", "text": str(text)}:
+            return [text]
+        case Mapping():
+            return [text for inner in value.values() for text in _mrkdwn(inner)]
+        case list():
+            return [text for inner in value for text in _mrkdwn(inner)]
+        case _:
+            return []
 
 
 def _texts(value: object) -> list[str]:
