@@ -87,6 +87,27 @@ def test_a_file_without_urls_is_refused(tmp_path: Path, content: str) -> None:
         BUILTIN["apprise"](AppriseOptions(urls_file=file), ClientOptions())
 
 
+def test_what_is_too_long_is_cut_and_who_has_several_recipients_is_refused() -> None:
+    program = PROGRAM.replace(
+        "print(json.dumps(sent))",
+        """
+for url in ("tgram://123456789:abcdefg_hijklmnop/1/2", "ntfy://host.example/a/b"):
+    assert apprise_child._plugin(url) is None, url
+print(json.dumps([json.loads(one) for one in sent]))
+""",
+    )
+    message = {"title": "t" * 200, "body": "\n".join(["x" * 100] * 100), "type": "failure"}
+    urls = [SERVICES["telegram"], f"{SERVICES['telegram']}?overflow=split", SERVICES["discord"]]
+    asked = json.dumps({"urls": urls, "message": message})
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=asked, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+    texts = [one.get("text") or one["content"] for one in json.loads(done.stdout)]
+    assert [len(one) <= most for one, most in zip(texts, (4096, 4096, 2000), strict=True)] == [True] * 3
+
+
 SERVICES = {
     "telegram": "tgram://123456789:abcdefg_hijklmnop/12315544/",
     "teams": "workflows://host.example:443/abcdef0123456789abcdef0123456789/signature",
