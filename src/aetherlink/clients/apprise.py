@@ -47,6 +47,7 @@ class AppriseProcess:
             raise ModuleNotFoundError("Apprise is not installed", name="apprise")
         self._urls = read_lines(settings.urls_file, "urls_file", _MOST_URLS)
         self._environment = _environment(settings)
+        self._turn = asyncio.Lock()
         self._starting: asyncio.Task[Process] | None = None
         self._names: tuple[str, ...] = ()
         self.schemes = tuple(_scheme(url) for url in self._urls)
@@ -68,7 +69,24 @@ class AppriseProcess:
 
         Raises NotSentError while it cannot begin, DeadlineError or UnreachableError where it breaks off.
         """
-        child = await self._child(ends)
+        try:
+            async with asyncio.timeout_at(ends):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise NotSentError("Apprise tells another message still") from None
+        try:
+            await self._told(await self._child(ends), message, numbers, told, ends)
+        finally:
+            self._turn.release()
+
+    async def _told(
+        self,
+        child: Process,
+        message: Mapping[str, str],
+        numbers: Collection[int],
+        told: Callable[[Told], None],
+        ends: float,
+    ) -> None:
         is_done = False
         try:
             assert child.stdin is not None  # noqa: S101 - it was started with one

@@ -1,5 +1,6 @@
 """Apprise: several URLs, those that cannot be used, and what its plugins make of words from outside."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from aetherlink.notifiers.inert import inert
 from aetherlink.notifiers.opened import Opened
 from aetherlink.notifiers.options import NotifierOptions
 from aetherlink.notifiers.registry import BUILTIN, open_notifier
-from rigs.letters import letter
+from rigs.letters import incident, letter
 from rigs.notifiers import NtfyServer
 from rigs.scripted_http import Lapse
 
@@ -46,6 +47,20 @@ async def test_a_url_that_has_heard_it_does_not_hear_it_again(tmp_path: Path) ->
         await server.stop()
 
     assert (len(first.taken), len(second.taken)) == (1, 1)
+
+
+async def test_a_test_of_the_channel_while_it_speaks_disturbs_nothing(tmp_path: Path) -> None:
+    server = NtfyServer()
+    await server.start()
+    made = opened(tmp_path, f"ntfy://127.0.0.1:{server.port}/ops")
+    await made.notifier.check(deadline=A_START)
+    told = (made.notifier.tell(letter(about=incident(id=f"inc-{one}")), deadline=DEADLINE) for one in range(5))
+    references = await asyncio.gather(*told)
+    await made.aclose()
+    await server.stop()
+
+    assert [one["key"] for one in references] == [f"inc-{one}-1" for one in range(5)]
+    assert len(server.taken) == 5
 
 
 async def test_a_url_that_cannot_be_used_is_named_by_its_line_and_not_shown(tmp_path: Path) -> None:
