@@ -218,6 +218,9 @@ class PagerDutyRig(NotifierRig):
     service: PagerDutyServer = field(default_factory=PagerDutyServer)
     can_change: bool = True
     secrets: tuple[str, ...] = (pagerduty_server.KEY,)
+    refusals: Mapping[str, Refusal] = field(
+        default_factory=lambda: {**HTTP_REFUSALS, "404": refusal_by_status(404, Failure.AUTH)}
+    )
 
     @property
     def server(self) -> PagerDutyServer:

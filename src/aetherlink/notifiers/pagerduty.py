@@ -20,6 +20,7 @@ from aetherlink.notifiers import sayings, statuses
 from aetherlink.notifiers.inert import inert
 from aetherlink.notifiers.opened import Opened
 
+_ABSENT = 404
 _LONGEST_SUMMARY = 1024
 _LONGEST_KEY = 255
 _LARGEST = 500_000  # bytes; theirs is 512 KB for all of an event, and the key and the frame come on top
@@ -125,8 +126,10 @@ class _Steps:
             raise UndeliveredError(str(problem), failure=Failure.SERVER, is_unsure=True) from problem
 
     def _refuse(self, answer: Answer, said: str) -> None:
-        """Their 400 is for an unknown key, too: that is nothing about the letter."""
+        """Their 400 is for an unknown key, too: that is nothing about the letter. A 404 is for a wrong `url`."""
         what = f"PagerDuty at {self._client.address}"
+        if answer.status == _ABSENT:
+            raise UndeliveredError(f"{what} answered 404: is `url` without /v2/enqueue?", failure=Failure.AUTH)
         if answer.status == 400 and "routing" in said.lower():
             raise UndeliveredError(f"{what} answered 400: {said}", failure=Failure.AUTH)
         statuses.check(answer.status, what, wait=seconds_until(answer.retry_after, self._at), said=said)
