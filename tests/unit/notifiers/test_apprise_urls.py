@@ -14,11 +14,13 @@ from aetherlink.clients.apprise_options import AppriseOptions
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import SettingsError, UndeliveredError
 from aetherlink.model.deliveries import Failure
+from aetherlink.model.timeline import EventKind
+from aetherlink.notifiers import messages
 from aetherlink.notifiers.inert import inert
 from aetherlink.notifiers.opened import Opened
 from aetherlink.notifiers.options import NotifierOptions
 from aetherlink.notifiers.registry import BUILTIN, open_notifier
-from rigs.letters import incident, letter
+from rigs.letters import LINK, incident, letter
 from rigs.notifiers import NtfyServer
 from rigs.scripted_http import Lapse
 
@@ -111,7 +113,8 @@ for url in ("tgram://123456789:abcdefg_hijklmnop/1/2", "ntfy://host.example/a/b"
 print(json.dumps([json.loads(one) for one in sent]))
 """,
     )
-    message = {"title": "t" * 200, "body": "\n".join(["x" * 100] * 100), "type": "failure"}
+    body = messages.text(letter(*[EventKind.NOTE] * 50, text="x" * 200))
+    message = {"title": "t" * 200, "body": body, "type": "failure"}
     urls = [SERVICES["telegram"], f"{SERVICES['telegram']}?overflow=split", SERVICES["discord"]]
     asked = json.dumps({"urls": urls, "message": message})
     done = subprocess.run(
@@ -121,6 +124,7 @@ print(json.dumps([json.loads(one) for one in sent]))
 
     texts = [one.get("text") or one["content"] for one in json.loads(done.stdout)]
     assert [len(one) <= most for one, most in zip(texts, (4096, 4096, 2000), strict=True)] == [True] * 3
+    assert all(LINK in one for one in texts)
 
 
 SERVICES = {
