@@ -66,7 +66,7 @@ def check(settings: Settings) -> Iterator[str]:
     asked |= {f"channel {name}": asyncio.run(_mute(settings, name)) for name in settings.notify.channels}
     away = []
     for name, answer in asked.items():
-        yield f"{name}: {f'NOT REACHED: {answer.problem}' if answer.problem else 'answers'}"
+        yield f"{name}: {f'NOT REACHED: {answer.problem}' if answer.problem else answer.words}"
         yield from (f"{name}: {each}" for each in answer.lacks)
         away += [name] if answer.problem else []
     if away:
@@ -74,12 +74,11 @@ def check(settings: Settings) -> Iterator[str]:
 
 
 async def _mute(settings: Settings, channel: str) -> outside.Asked:
-    """Why the channel cannot be told anything. Raises SettingsError."""
+    """Why the channel cannot be told anything, or how it would be: some cannot be asked. Raises SettingsError."""
     try:
-        await voice.account(settings, channel)
+        return outside.Asked(words=await voice.account(settings, channel))
     except UndeliveredError as problem:
         return outside.Asked(str(problem))
-    return outside.Asked("")
 
 
 def _what_it_does(settings: Settings, playbook: Playbook, mode: Mode) -> str:

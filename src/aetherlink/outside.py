@@ -55,10 +55,11 @@ _LOOK = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of asking something outside: its problem, empty where it answers; and what cannot be done to it."""
+    """What came of asking something outside: its problem, empty where there is none; and what cannot be done to it."""
 
     problem: str = ""
     lacks: tuple[str, ...] = ()
+    words: str = "answers"
 
 
 async def ask(settings: Settings, opened: Mapping[str, Opened]) -> dict[str, Asked]:

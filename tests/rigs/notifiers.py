@@ -218,6 +218,9 @@ class PagerDutyRig(NotifierRig):
     service: PagerDutyServer = field(default_factory=PagerDutyServer)
     can_change: bool = True
     secrets: tuple[str, ...] = (pagerduty_server.KEY,)
+    refusals: Mapping[str, Refusal] = field(
+        default_factory=lambda: {**HTTP_REFUSALS, "404": refusal_by_status(404, Failure.AUTH)}
+    )
 
     @property
     def server(self) -> PagerDutyServer:
@@ -235,7 +238,8 @@ class PagerDutyRig(NotifierRig):
 
 MAIL_REFUSALS: Mapping[str, Refusal] = {
     "421 at the greeting": Refusal(MailLapse({"GREETING": "421 4.3.2 too busy"}), Failure.SERVER),
-    "554 at the greeting": Refusal(MailLapse({"GREETING": "554 5.7.1 not you"}), Failure.REFUSED),
+    "554 at the greeting": Refusal(MailLapse({"GREETING": "554 5.7.1 not you"}), Failure.AUTH),
+    "550 to the sender": Refusal(MailLapse({"MAIL": "550 5.7.1 not from there"}), Failure.AUTH),
     "535 to the login": Refusal(MailLapse({"AUTH": "535 5.7.8 bad: %s"}), Failure.AUTH),
     "454 to the login": Refusal(MailLapse({"AUTH": "454 4.7.0 later"}), Failure.SERVER),
     "530 to the sender": Refusal(MailLapse({"MAIL": "530 5.7.0 log in first"}), Failure.AUTH),
@@ -412,7 +416,7 @@ SLACK_REFUSALS: Mapping[str, Refusal] = {
 
 @dataclass
 class SlackRig(NotifierRig):
-    """A channel, without the replies in its threads. What is `plain_text` there neither links nor pings."""
+    """A channel; `messages` are without the replies in its threads. What is `plain_text` neither links nor pings."""
 
     service: SlackServer = field(default_factory=SlackServer)
     can_change: bool = True
@@ -455,10 +459,13 @@ class SlackRig(NotifierRig):
         return _PINGS.findall("\n".join(text for text in self._marked_up() if "<" in text))
 
     def _marked_up(self) -> list[str]:
-        elements = [
-            one for message in self.service.messages for block in message["blocks"] for one in block.get("elements", [])
+        """Every text of the kind `mrkdwn`, and what stands between < and > in the lines for notifications."""
+        said = [
+            *self.service.messages,
+            *(one for each in self.service.messages for one in self.service.replies(each["ts"])),
         ]
-        return [one["text"] for one in elements if one["type"] == "mrkdwn"]
+        notices = [found for one in said for found in re.findall(r"<[^>]*>?", one["text"])]
+        return [*notices, *(text for one in said for text in _mrkdwn(one["blocks"]))]
 
 
 RIGS: Mapping[str, type[NotifierRig]] = {
@@ -469,6 +476,18 @@ RIGS: Mapping[str, type[NotifierRig]] = {
     "slack": SlackRig,
     "webhook": WebhookRig,
 }
+
+
+def _mrkdwn(value: object) -> list[str]:
+    match value:
+        case {"type": "mrkdwn", "text": str(text)}:
+            return [text]
+        case Mapping():
+            return [text for inner in value.values() for text in _mrkdwn(inner)]
+        case list():
+            return [text for inner in value for text in _mrkdwn(inner)]
+        case _:
+            return []
 
 
 def _texts(value: object) -> list[str]:

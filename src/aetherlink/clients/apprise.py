@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Collection, Mapping
@@ -16,6 +17,7 @@ from aetherlink.clients.credentials import read_lines
 from aetherlink.errors import DeadlineError, NotSentError, UnreachableError
 
 _MOST_URLS = 10
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,19})://", re.IGNORECASE)
 _TO_START = 60.0  # seconds: all of its plugins are read from the disk
 _BROKEN = (OSError, ValueError, EOFError, KeyError, TypeError)  # what comes of a child that died or talks nonsense
 
@@ -45,9 +47,10 @@ class AppriseProcess:
             raise ModuleNotFoundError("Apprise is not installed", name="apprise")
         self._urls = read_lines(settings.urls_file, "urls_file", _MOST_URLS)
         self._environment = _environment(settings)
+        self._turn = asyncio.Lock()
         self._starting: asyncio.Task[Process] | None = None
         self._names: tuple[str, ...] = ()
-        self.schemes = tuple(url.partition(":")[0][:20] for url in self._urls)
+        self.schemes = tuple(_scheme(url) for url in self._urls)
 
     @property
     def numbers(self) -> range:
@@ -66,7 +69,24 @@ class AppriseProcess:
 
         Raises NotSentError while it cannot begin, DeadlineError or UnreachableError where it breaks off.
         """
-        child = await self._child(ends)
+        try:
+            async with asyncio.timeout_at(ends):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise NotSentError("Apprise tells another message still") from None
+        try:
+            await self._told(await self._child(ends), message, numbers, told, ends)
+        finally:
+            self._turn.release()
+
+    async def _told(
+        self,
+        child: Process,
+        message: Mapping[str, str],
+        numbers: Collection[int],
+        told: Callable[[Told], None],
+        ends: float,
+    ) -> None:
         is_done = False
         try:
             assert child.stdin is not None  # noqa: S101 - it was started with one
@@ -124,6 +144,12 @@ class AppriseProcess:
         starting.cancel()
         with suppress(asyncio.CancelledError, NotSentError, OSError):
             await _killed(await starting)
+
+
+def _scheme(url: str) -> str:
+    """What may be shown of it. A line that is no URL, a bare token for instance, is a secret as a whole."""
+    found = _SCHEME.match(url)
+    return "no URL" if found is None else found[1]
 
 
 def _environment(settings: AppriseOptions) -> dict[str, str]:

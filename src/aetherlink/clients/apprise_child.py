@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 import requests
-from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType, PersistentStoreMode
+from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType, OverflowMode, PersistentStoreMode
 from apprise.plugins.base import NotifyBase
 from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
@@ -44,7 +44,10 @@ def main() -> None:
 
 
 def _plugin(url: str) -> NotifyBase | None:
-    """None for a URL that cannot be used. Nothing is fetched, stored, loaded from elsewhere or read from files."""
+    """None for a URL that cannot be used. Nothing is fetched, stored, loaded from elsewhere or read from files.
+
+    One of several recipients is none: Apprise does not tell which of them heard a message, and would tell all again.
+    """
     asset = AppriseAsset(
         storage_mode=PersistentStoreMode.MEMORY,
         plugin_paths=None,
@@ -61,8 +64,10 @@ def _plugin(url: str) -> NotifyBase | None:
     if url.partition(":")[0].lower() in _HERE_ONLY:
         return None
     made: NotifyBase | None = Apprise.instantiate(url, asset=asset)
-    if made is not None:
-        made.request_rate_per_sec = 0  # the channel has a spacing of its own, and a deadline that waits for no pauses
+    if made is None or len(made) > 1:
+        return None
+    made.request_rate_per_sec = 0  # the channel has a spacing of its own, and a deadline that waits for no pauses
+    made.overflow_mode = OverflowMode.TRUNCATE  # services refuse what is too long: it would be lost
     return made
 
 

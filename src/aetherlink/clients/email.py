@@ -23,6 +23,7 @@ from aetherlink.errors import UndeliveredError
 from aetherlink.model.deliveries import Failure
 
 _THREADS = 2
+_MOST_PARTLY_SENT = 1000
 _MOST_SAID = 256 * 1024  # bytes of all that a server says in one conversation
 _NAME = "aetherlink"  # what it greets with: the machine's own name is nobody's business
 _HIDDEN = "[password]"
@@ -41,11 +42,15 @@ class Mail:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="email")
         self._free = asyncio.Semaphore(_THREADS)
         self._lines: set[_Line] = set()
+        self._have: dict[str, set[str]] = {}
         self.address = f"{settings.host}:{settings.port_used}"
 
-    async def send(self, message: bytes, *, deadline: timedelta) -> tuple[str, ...]:
-        """Hand the whole message over; who of those that it is for the server does not know."""
-        return await self._converse(partial(self._send, message), deadline)
+    async def send(self, message: bytes, *, key: str, deadline: timedelta) -> tuple[str, ...]:
+        """Hand the whole message over; who of those that it is for the server does not know.
+
+        Who has got the message of this `key` does not get it again, while that is remembered: in memory only.
+        """
+        return await self._converse(partial(self._send, message, key), deadline)
 
     async def check(self, *, deadline: timedelta) -> None:
         """Connect and log in, and send nothing."""
@@ -79,6 +84,7 @@ class Mail:
             raise self._problem(words, Failure.DEADLINE, is_unsure=line.is_in_doubt) from None
         finally:
             line.cut()
+            self._forget()
 
     def _over(self, line: "_Line", call: "asyncio.Future[Any]") -> None:
         """Only when its thread is free again another may have it."""
@@ -97,7 +103,7 @@ class Mail:
             with suppress(smtplib.SMTPException, OSError):  # how they part does not matter any more
                 server.quit()
         except smtplib.SMTPResponseException as problem:
-            raise self._refusal(problem.smtp_code, problem.smtp_error) from problem
+            raise self._refusal(problem, is_admitted=line.is_admitted) from problem
         except smtplib.SMTPNotSupportedError as problem:
             raise self._problem(str(problem), Failure.AUTH) from problem
         except (smtplib.SMTPException, OSError, ValueError) as problem:
@@ -118,23 +124,34 @@ class Mail:
         if self._login is not None:
             server.login(*self._login)
 
-    def _send(self, message: bytes, line: "_Line", server: smtplib.SMTP) -> tuple[str, ...]:
-        """All or nothing for those whom it knows: who is refused for now only is waited for."""
+    def _send(self, message: bytes, key: str, line: "_Line", server: smtplib.SMTP) -> tuple[str, ...]:
+        """To all who have not got it yet: one who is refused for now only, with a full mailbox, keeps it from none."""
         _accept(server.mail(self._settings.from_))
-        answers = {address: server.rcpt(address) for address in self._settings.to}
-        unknown = {address: answer for address, answer in answers.items() if answer[0] >= 300}
-        for answer in unknown.values():
-            if len(unknown) == len(answers) or answer[0] < 500:
+        line.is_admitted = True
+        have = self._have.setdefault(key, set())
+        answers = {address: server.rcpt(address) for address in self._settings.to if address not in have}
+        refused = {address: answer for address, answer in answers.items() if answer[0] >= 300}
+        if len(refused) < len(answers):
+            answer = server.data(message)
+            line.is_in_doubt = False
+            _accept(answer)
+            have.update(answers.keys() - refused.keys())
+        for answer in sorted(refused.values()):  # for now before for good
+            if not have or answer[0] < 500:
                 _accept(answer)
-        answer = server.data(message)
-        line.is_in_doubt = False
-        _accept(answer)
-        return tuple(unknown)
+        self._have.pop(key, None)
+        return tuple(refused)
 
-    def _refusal(self, code: int, said: bytes | str) -> UndeliveredError:
+    def _forget(self) -> None:
+        while len(self._have) > _MOST_PARTLY_SENT:
+            self._have.pop(next(iter(self._have)), None)
+
+    def _refusal(self, problem: smtplib.SMTPResponseException, *, is_admitted: bool) -> UndeliveredError:
+        """Who is refused before any address was named is refused as a sender: that is nothing about the mail."""
+        code, said = problem.smtp_code, problem.smtp_error
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
         words = f"answered {code}: {text}"
-        if code in _OF_LOGIN:
+        if code in _OF_LOGIN or (code >= 500 and not is_admitted):
             return self._problem(words, Failure.AUTH)
         return self._problem(words, Failure.REFUSED if code >= 500 else Failure.SERVER)
 
@@ -151,10 +168,12 @@ class Mail:
 class _Line:
     """The connection of one conversation, which can be cut from another thread.
 
-    `is_in_doubt` while the message is on its way, and nobody knows whether it was taken.
+    `is_admitted` once the server takes mail of this sender. `is_in_doubt` while the message is on its way, and nobody
+    knows whether it was taken.
     """
 
     def __init__(self) -> None:
+        self.is_admitted = False
         self.is_in_doubt = False
         self._lock = Lock()
         self._is_cut = False

@@ -28,6 +28,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _LONGEST_HEAD = 16 * 1024
 _GOODBYE = timedelta(seconds=1)
 _CONTINUED, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+_LONGEST_CONTROL = 125  # bytes, as RFC 6455 has it
 _OF_MESSAGES = frozenset({_CONTINUED, _TEXT, _BINARY})
 
 
@@ -119,7 +120,8 @@ class WebSocket:
             size = struct.unpack("!H", await self._reader.readexactly(2))[0]
         elif size == 127:
             size = struct.unpack("!Q", await self._reader.readexactly(8))[0]
-        if size > MOST_BYTES or second & 0x80 or first[0] & 0x70:
+        is_too_long = size > (_LONGEST_CONTROL if first[0] & 0x08 else MOST_BYTES)
+        if is_too_long or second & 0x80 or first[0] & 0x70:
             raise AnswerError("the socket sent a frame that is too long, masked, or of an unknown kind")
         return _Frame(bool(first[0] & 0x80), first[0] & 0x0F, await self._reader.readexactly(size))
 
@@ -149,10 +151,15 @@ class WebSocket:
 
 
 def _checked(url: str) -> SplitResult:
-    parts = urlsplit(url)
-    is_own = parts.scheme == "ws" and parts.hostname in _LOOPBACK
-    if not parts.hostname or not (parts.scheme == "wss" or is_own) or not url.isascii() or not url.isprintable():
-        raise AnswerError("the socket's address is not one that begins with wss://")
+    wrong = AnswerError("the socket's address is not one that begins with wss://")
+    try:
+        parts = urlsplit(url)
+        is_own = parts.scheme == "ws" and parts.hostname in _LOOPBACK
+        is_good = bool(parts.hostname) and parts.port != 0 and (parts.scheme == "wss" or is_own)
+    except ValueError:  # its words may hold the address
+        raise wrong from None
+    if not is_good or not url.isascii() or not url.isprintable():
+        raise wrong
     return parts
 
 

@@ -80,7 +80,7 @@ class Delivery:
     @property
     def is_unheard_of(self) -> bool:
         """Whether nobody was told anything of it yet, nor may have been."""
-        return self.told == 0 and not self.reference and self.attempts == 0
+        return self.told == 0 and not self.reference and self.attempts == 0 and not self.is_unsure
 
     @property
     def is_untold(self) -> bool:

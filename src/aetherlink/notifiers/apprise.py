@@ -90,7 +90,8 @@ class AppriseNotifier:
         """What the service said may hold the secrets of its URL: only the number of its answer is shown."""
         what = f"line {told.number + 1} of urls_file ({self._client.schemes[told.number]})"
         if told.is_unknown:
-            return UndeliveredError(f"{what} is no URL that Apprise can use", failure=Failure.AUTH)
+            words = f"{what} is no URL that Apprise can use, or names several recipients: write a URL for each"
+            return UndeliveredError(words, failure=Failure.AUTH)
         if told.broken:
             return UndeliveredError(f"{what}: {told.broken}", failure=Failure.BROKEN, is_unsure=True)
         if told.status:

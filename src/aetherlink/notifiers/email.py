@@ -82,7 +82,7 @@ class EmailNotifier:
         mail["Message-ID"] = f"<{thread.about}.{thread.sequence}@{self._domain}>"
         mail["References"] = " ".join(dict.fromkeys((begin, last)))
         mail["In-Reply-To"] = last
-        unknown = await self._client.send(mail.as_bytes(), deadline=deadline)
+        unknown = await self._client.send(mail.as_bytes(), key=str(mail["Message-ID"]), deadline=deadline)
         if unknown:
             _log.warning("mail by %s: it does not know %s", self._client.address, ", ".join(unknown))
         return {"last": str(mail["Message-ID"]), "subject": str(mail["Subject"]).removeprefix(_AGAIN)}

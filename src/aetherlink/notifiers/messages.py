@@ -15,13 +15,16 @@ def title(letter: Letter) -> str:
 
 
 def text(letter: Letter) -> str:
-    """How it stands, what a person is asked, what has happened; the only link is the agent's own."""
+    """How it stands, what a person is asked, what has happened; the only link is the agent's own.
+
+    What services cut is the end: what has happened is last.
+    """
     incident = letter.incident
     parts = [
         [inert(sayings.headline(incident)), _standing(incident)],
         _question(letter),
-        [inert(line) for line in sayings.lines(letter)],
         [letter.link] if letter.link else [],
+        [inert(line) for line in sayings.lines(letter)],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
@@ -35,8 +38,8 @@ def digest_text(digest: Digest) -> str:
     """How many there are, and the worst of them."""
     parts = [
         [inert(sayings.digest_headline(digest))],
-        [f"- {inert(sayings.headline(one))}" for one in digest.worst],
         [digest.link] if digest.link else [],
+        [f"- {inert(sayings.headline(one))}" for one in digest.worst],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 

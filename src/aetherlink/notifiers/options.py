@@ -17,6 +17,7 @@ _SPACING = timedelta(seconds=1)  # what a person can read, and what most service
 _SPACINGS: Mapping[str, timedelta] = {
     "grafana": timedelta(milliseconds=100),  # it wakes nobody, and has a place for every incident of a storm
 }
+_RECORDS = frozenset({"grafana"})
 
 
 class NotifierOptions(BaseModel):
@@ -49,6 +50,11 @@ class NotifierOptions(BaseModel):
     def kind(self) -> str:
         """The way that is set."""
         return self.given[0]
+
+    @property
+    def is_record(self) -> bool:
+        """Whether it calls nobody: people look there when they know already."""
+        return self.kind in _RECORDS
 
     @property
     def spacing_of_its_kind(self) -> timedelta:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from aetherlink.clients.exchange import Answer
@@ -20,6 +20,7 @@ from aetherlink.notifiers import sayings, statuses
 from aetherlink.notifiers.inert import inert
 from aetherlink.notifiers.opened import Opened
 
+_ABSENT = 404
 _LONGEST_SUMMARY = 1024
 _LONGEST_KEY = 255
 _LARGEST = 500_000  # bytes; theirs is 512 KB for all of an event, and the key and the frame come on top
@@ -86,6 +87,7 @@ class _Steps:
         self._client = client
         self._at = at
         self._ends = asyncio.get_running_loop().time() + deadline.total_seconds()
+        self._is_begun = False
 
     async def bring(self, letter: Letter, state: str, wanted: str) -> None:
         """From one state to the other."""
@@ -101,24 +103,33 @@ class _Steps:
     async def ask(self, letter: Letter, known: str, wanted: str) -> None:
         """A request for approval is an incident of its own: what is open already pages nobody again."""
         incident = letter.incident
-        if known and known != wanted:
-            await self.take("resolve", f"{incident.id}/{known}")
+        for over in dict.fromkeys((known, *_perhaps_asked(letter))):
+            if over and over != wanted:
+                await self.take("resolve", f"{incident.id}/{over}")
         if wanted and known != wanted:
             await self.take("trigger", f"{incident.id}/{wanted}", **_event(letter))
 
     async def take(self, action: str, key: str, **event: object) -> None:
-        """Send one."""
+        """Send one. After an earlier one was heard, a failure leaves in doubt how far it came."""
         left = timedelta(seconds=max(self._ends - asyncio.get_running_loop().time(), 0.001))
         try:
             await self._client.send(action, key[:_LONGEST_KEY], refuse=self._refuse, deadline=left, **event)
+            self._is_begun = True
+        except UndeliveredError as problem:
+            problem.is_unsure = problem.is_unsure or self._is_begun
+            raise
         except UnreachableError as problem:
-            raise statuses.undelivered(problem) from problem
+            undelivered = statuses.undelivered(problem)
+            undelivered.is_unsure = undelivered.is_unsure or self._is_begun
+            raise undelivered from problem
         except AnswerError as problem:
             raise UndeliveredError(str(problem), failure=Failure.SERVER, is_unsure=True) from problem
 
     def _refuse(self, answer: Answer, said: str) -> None:
-        """Their 400 is for an unknown key, too: that is nothing about the letter."""
+        """Their 400 is for an unknown key, too: that is nothing about the letter. A 404 is for a wrong `url`."""
         what = f"PagerDuty at {self._client.address}"
+        if answer.status == _ABSENT:
+            raise UndeliveredError(f"{what} answered 404: is `url` without /v2/enqueue?", failure=Failure.AUTH)
         if answer.status == 400 and "routing" in said.lower():
             raise UndeliveredError(f"{what} answered 400: {said}", failure=Failure.AUTH)
         statuses.check(answer.status, what, wait=seconds_until(answer.retry_after, self._at), said=said)
@@ -138,6 +149,14 @@ def _request(letter: Letter, state: str) -> str:
         return ""
     is_new = bool(state) and any(letter.entries_of(EventKind.APPROVAL_ASKED))
     return action.id if is_new or letter.reference.get("ask", "") == action.id else ""
+
+
+def _perhaps_asked(letter: Letter) -> Iterator[str]:
+    """The actions that a failed attempt may have asked about there, though the reference does not know of it."""
+    if letter.is_unsure and letter.reference:
+        yield from (str(one.entry.facts.get("action_id", "")) for one in letter.entries_of(EventKind.APPROVAL_ASKED))
+        if letter.action is not None:
+            yield letter.action.id
 
 
 def _summary(letter: Letter) -> str:

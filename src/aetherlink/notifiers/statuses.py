@@ -5,6 +5,7 @@ from aetherlink.model.deliveries import Failure
 
 _TOO_MANY = 429
 _LATER = frozenset({408, 425})
+_REDIRECTS = range(300, 400)  # not followed, and no fault of the letter
 _NOT_ALLOWED = frozenset({401, 403})
 _SERVER = 500
 _OK = range(200, 300)
@@ -22,7 +23,7 @@ def refusal(status: int, words: str, *, wait: float | None = None) -> Undelivere
         return UndeliveredError(words, failure=Failure.RATE_LIMITED, wait=wait)
     if status in _NOT_ALLOWED:
         return UndeliveredError(words, failure=Failure.AUTH)
-    if status >= _SERVER or status in _LATER:
+    if status >= _SERVER or status in _LATER or status in _REDIRECTS:
         return UndeliveredError(words, failure=Failure.SERVER, is_unsure=status >= _SERVER, wait=wait)
     return UndeliveredError(words, failure=Failure.REFUSED)
 

@@ -73,8 +73,8 @@ class WebhookNotifier:
             answer = await self._client.post(_encode(body), key=key, at=at, deadline=deadline)
         except UnreachableError as problem:
             raise statuses.undelivered(problem) from problem
-        except AnswerError as problem:
-            raise UndeliveredError(str(problem), failure=Failure.REFUSED, is_unsure=True) from problem
+        except AnswerError as problem:  # a redirect to a login, a proxy that speaks up: no fault of the letter
+            raise UndeliveredError(str(problem), failure=Failure.SERVER, is_unsure=True) from problem
         wait = seconds_until(answer.retry_after, at)
         statuses.check(answer.status, f"POST {self._client.address}", wait=wait)
 

@@ -33,7 +33,11 @@ class ChannelPlan:
 
 @dataclass(frozen=True, slots=True)
 class RequestPlan:
-    """An approval request unheard after `within` goes to the next channel of `order` that was not asked yet."""
+    """An approval request unheard after `within` goes to the next channel of `order` that was not asked yet.
+
+    What `records` are told nobody has heard.
+    """
 
     order: Sequence[ChannelName] = ()
     within: timedelta = timedelta(seconds=60)
+    records: frozenset[ChannelName] = frozenset()

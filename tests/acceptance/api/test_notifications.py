@@ -155,7 +155,7 @@ def test_a_channel_is_tested_from_the_command_line_without_an_agent(aether, hear
     assert all("TEST" in body["headline"] for body in heard.bodies)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "answered 401" in refused.stderr
-    assert "channel ops: answers" in checked.stdout
+    assert f"channel ops: POST {url}/x\n" in checked.stdout  # not asked: that would be a message
     assert (unknown.returncode, unread.returncode, unfit.returncode) == (2, 2, 2)
     assert "notify.channels.ops: " in unfit.stderr
     assert "there are ops" in unknown.stderr

@@ -1,5 +1,6 @@
 """Apprise: several URLs, those that cannot be used, and what its plugins make of words from outside."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -8,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from aetherlink.clients.apprise import AppriseProcess
 from aetherlink.clients.apprise_options import AppriseOptions
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import SettingsError, UndeliveredError
 from aetherlink.model.deliveries import Failure
+from aetherlink.model.timeline import EventKind
+from aetherlink.notifiers import messages
 from aetherlink.notifiers.inert import inert
 from aetherlink.notifiers.opened import Opened
 from aetherlink.notifiers.options import NotifierOptions
 from aetherlink.notifiers.registry import BUILTIN, open_notifier
-from rigs.letters import letter
+from rigs.letters import LINK, incident, letter
 from rigs.notifiers import NtfyServer
 from rigs.scripted_http import Lapse
 
@@ -47,6 +51,20 @@ async def test_a_url_that_has_heard_it_does_not_hear_it_again(tmp_path: Path) ->
     assert (len(first.taken), len(second.taken)) == (1, 1)
 
 
+async def test_a_test_of_the_channel_while_it_speaks_disturbs_nothing(tmp_path: Path) -> None:
+    server = NtfyServer()
+    await server.start()
+    made = opened(tmp_path, f"ntfy://127.0.0.1:{server.port}/ops")
+    await made.notifier.check(deadline=A_START)
+    told = (made.notifier.tell(letter(about=incident(id=f"inc-{one}")), deadline=DEADLINE) for one in range(5))
+    references = await asyncio.gather(*told)
+    await made.aclose()
+    await server.stop()
+
+    assert [one["key"] for one in references] == [f"inc-{one}-1" for one in range(5)]
+    assert len(server.taken) == 5
+
+
 async def test_a_url_that_cannot_be_used_is_named_by_its_line_and_not_shown(tmp_path: Path) -> None:
     made = opened(tmp_path, "nosuch://s3cret@host", "dbus://", "tgram://not-a-token")
     for call in (made.notifier.check(deadline=A_START), made.notifier.tell(letter(), deadline=DEADLINE)):
@@ -55,6 +73,14 @@ async def test_a_url_that_cannot_be_used_is_named_by_its_line_and_not_shown(tmp_
         assert caught.value.failure == Failure.AUTH
         assert "s3cret" not in str(caught.value)
     await made.aclose()
+
+
+def test_of_a_line_that_is_no_url_nothing_is_shown(tmp_path: Path) -> None:
+    """A bare token for instance: its beginning is a secret, too."""
+    file = tmp_path / "urls"
+    file.write_text("123456789:s3cret\ns3cret\nNTFY://host/topic\ns3cret:x://y\n")
+
+    assert AppriseProcess(AppriseOptions(urls_file=file)).schemes == ("no URL", "no URL", "NTFY", "no URL")
 
 
 async def test_a_proxy_that_is_set_is_used(tmp_path: Path) -> None:
@@ -76,6 +102,29 @@ def test_a_file_without_urls_is_refused(tmp_path: Path, content: str) -> None:
     file.write_text(content)
     with pytest.raises(SettingsError, match="has to hold 1 to 10 lines"):
         BUILTIN["apprise"](AppriseOptions(urls_file=file), ClientOptions())
+
+
+def test_what_is_too_long_is_cut_and_who_has_several_recipients_is_refused() -> None:
+    program = PROGRAM.replace(
+        "print(json.dumps(sent))",
+        """
+for url in ("tgram://123456789:abcdefg_hijklmnop/1/2", "ntfy://host.example/a/b"):
+    assert apprise_child._plugin(url) is None, url
+print(json.dumps([json.loads(one) for one in sent]))
+""",
+    )
+    body = messages.text(letter(*[EventKind.NOTE] * 50, text="x" * 200))
+    message = {"title": "t" * 200, "body": body, "type": "failure"}
+    urls = [SERVICES["telegram"], f"{SERVICES['telegram']}?overflow=split", SERVICES["discord"]]
+    asked = json.dumps({"urls": urls, "message": message})
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=asked, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+    texts = [one.get("text") or one["content"] for one in json.loads(done.stdout)]
+    assert [len(one) <= most for one, most in zip(texts, (4096, 4096, 2000), strict=True)] == [True] * 3
+    assert all(LINK in one for one in texts)
 
 
 SERVICES = {

@@ -1,6 +1,7 @@
 """What PagerDuty is told of an incident, event by event."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.pagerduty_options import PagerDutyOptions
 from aetherlink.errors import UndeliveredError
+from aetherlink.model.actions import ActionState
 from aetherlink.model.deliveries import Failure
 from aetherlink.model.incidents import Severity
 from aetherlink.model.timeline import EventKind
@@ -17,6 +19,7 @@ from aetherlink.notifiers import pagerduty
 from aetherlink.ports import Notifier
 from rigs.letters import LINK, digest, incident, letter, resolved, waiting_action
 from rigs.pagerduty_server import KEY, PagerDutyServer
+from rigs.scripted_http import Lapse, Spoil
 
 DEADLINE = timedelta(seconds=10)
 
@@ -151,6 +154,38 @@ async def test_a_request_for_approval_pages_by_itself_where_the_incident_is_open
         "resolve inc-0001",
     ]
     assert server.shown[1].payload["summary"] == "may it restart crm-api? warning [acme]: CrmApiDown"
+
+
+async def test_a_request_that_was_perhaps_heard_is_closed_once_it_is_answered(
+    server: PagerDutyServer, notifier: Notifier
+) -> None:
+    known = await notifier.tell(letter(), deadline=DEADLINE)
+    asked = letter(EventKind.APPROVAL_ASKED, first=2, reference=known, action=waiting_action())
+    server.lapses.append(Lapse(spoil=Spoil.RESET, is_heard=True))
+    with pytest.raises(UndeliveredError) as caught:
+        await notifier.tell(asked, deadline=DEADLINE)
+    done = replace(waiting_action(), state=ActionState.FINISHED)
+    await notifier.tell(
+        letter(EventKind.APPROVAL_ASKED, EventKind.APPROVED, first=2, reference=known, is_unsure=True, action=done),
+        deadline=DEADLINE,
+    )
+
+    assert caught.value.is_unsure
+    assert server.open("inc-0001") is not None
+    assert server.open("inc-0001/act-0001") is None
+
+
+@pytest.mark.parametrize("lapse", [Lapse(429), Lapse(400)])
+async def test_what_fails_after_an_event_that_was_heard_leaves_in_doubt_how_far_it_came(
+    server: PagerDutyServer, notifier: Notifier, lapse: Lapse
+) -> None:
+    """Else the end of an incident that was opened and not acknowledged would be the end of one never heard of."""
+    server.lapses.extend((None, lapse))
+    with pytest.raises(UndeliveredError) as caught:
+        await notifier.tell(letter(about=incident(acknowledged_by="ann")), deadline=DEADLINE)
+    await notifier.tell(resolved({}, is_unsure=caught.value.is_unsure), deadline=DEADLINE)
+
+    assert [one.state for one in server.shown] == ["resolved"]
 
 
 async def test_more_than_pagerduty_takes_is_cut_and_that_is_said(server: PagerDutyServer, notifier: Notifier) -> None:

@@ -4,8 +4,10 @@ import pytest
 
 from aetherlink.errors import UndeliveredError
 from aetherlink.model.deliveries import Failure
+from aetherlink.model.ids import ChannelName
 from aetherlink.model.incidents import Stage
 from aetherlink.model.timeline import EventKind
+from aetherlink.notify_options import NotifyOptions
 from aetherlink.outbox.plan import ChannelPlan, RequestPlan
 from aetherlink.outbox.routes import Route, Routing
 from aetherlink.simulation.memory_store import MemoryStore
@@ -51,6 +53,30 @@ async def test_a_request_that_was_heard_goes_nowhere_else(rig: Rig) -> None:
 
     assert len(rig.notifiers[CHAT].letters) == 1
     assert rig.notifiers[MAIL].letters == []
+
+
+async def test_a_record_that_was_told_of_a_request_is_nobody_who_heard_it() -> None:
+    graphs = ChannelName("graphs")
+    rig = Rig(
+        MemoryStore(),
+        ManualClock(),
+        {name: ChannelPlan(name) for name in (CHAT, MAIL, graphs)},
+        routing=Routing((Route((CHAT, graphs)),)),
+        requests=RequestPlan((graphs, CHAT, MAIL), records=frozenset({graphs})),
+    )
+    await rig.start()
+    rig.notifiers[CHAT].problems = [UndeliveredError("away", failure=Failure.UNREACHABLE)] * 1000
+    await asked(rig)
+    await rig.pass_time(70, (CHAT, MAIL, graphs))
+
+    assert len(rig.notifiers[graphs].letters) == 1
+    assert len(rig.notifiers[MAIL].letters) == 1
+
+
+def test_grafana_is_a_record_and_chat_is_none() -> None:
+    channels = {"graphs": {"grafana": {"url": "http://g", "token_file": "t"}}, "hook": {"webhook": {"url": "http://h"}}}
+
+    assert NotifyOptions.model_validate({"channels": channels}).request_plan.records == {"graphs"}
 
 
 async def test_a_refused_request_goes_on_too(rig: Rig) -> None:

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from aetherlink.model.deliveries import DeliveryState
+from aetherlink.errors import UndeliveredError
+from aetherlink.model.deliveries import DeliveryState, Failure
 from aetherlink.model.incidents import Severity, Stage
 from aetherlink.model.timeline import EventKind
 from rigs.outbox import CHAT, Rig
@@ -68,3 +69,20 @@ async def test_another_storm_later_is_another_digest(rig: Rig) -> None:
 
     assert [digest.incidents for digest in rig.notifiers[CHAT].digests] == [20, 20]
     assert len({digest.id for digest in rig.notifiers[CHAT].digests}) == 2
+
+
+async def test_what_was_perhaps_heard_alone_is_not_left_to_a_digest(rig: Rig) -> None:
+    """Else a page that was opened so is never closed: of its end the digest would be told."""
+    doubtful = UndeliveredError("reset", failure=Failure.UNREACHABLE, is_unsure=True)
+    rig.notifiers[CHAT].problems = [doubtful, UndeliveredError("no", failure=Failure.REFUSED)]
+    await rig.opened(1)
+    await rig.pass_time(60)
+    dead = await rig.delivery(1)
+    assert dead is not None
+    assert dead.state is DeliveryState.DEAD
+    for number in range(2, 22):
+        await rig.opened(number)
+    await rig.resolved(1)
+    await rig.pass_time(30)
+
+    assert [letter.incident.id for letter in rig.notifiers[CHAT].letters if letter.is_unsure] == ["inc-0001"]

@@ -77,6 +77,7 @@ ENDS = {
     "a length of 2^62": LONG,
     "a masked frame": b"\x81\x81\x00\x00\x00\x00x",
     "half a frame": b"\x81\x7e\x00",
+    "a ping of 70,000 bytes": frame(9, b"x" * 70_000),
     "pieces without an end": frame(1, b"x" * 60_000, is_last=False) * 20,
 }
 
@@ -145,7 +146,9 @@ async def test_a_silent_socket_is_asked_and_then_given_up(
     assert "the socket is silent" in caplog.text
 
 
-@pytest.mark.parametrize("url", ["ws://slack.example/link", "http://127.0.0.1/", "wss:///x", "wss://a\r\nb", 7, None])
+@pytest.mark.parametrize(
+    "url", ["ws://slack.example/link", "http://127.0.0.1/", "wss:///x", "wss://a\r\nb", "wss://a:b/", 7, None]
+)
 async def test_an_address_that_is_no_safe_socket_is_not_opened(
     house: Any, monkeypatch: pytest.MonkeyPatch, url: object
 ) -> None:
