@@ -83,6 +83,11 @@ class Delivery:
         return self.told == 0 and not self.reference and self.attempts == 0
 
     @property
+    def is_doubtful(self) -> bool:
+        """Whether an attempt may have been heard: who stores it in another state keeps that as `is_unsure`."""
+        return self.is_unsure or self.state is DeliveryState.SENDING
+
+    @property
     def is_untold(self) -> bool:
         """Whether anything is left to tell."""
         return self.told < self.wanted

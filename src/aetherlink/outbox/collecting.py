@@ -97,6 +97,7 @@ def _wanting(delivery: Delivery, incident: Incident, entries: Sequence[StoredEnt
         since=delivery.since if delivery.is_untold else entries[0].entry.at,
         due_at=min(due, delivery.due_at or now + _FAR),
         asks=asks or delivery.asks,
+        is_unsure=delivery.is_doubtful,
         attempts=0 if delivery.state is DeliveryState.DEAD else delivery.attempts,
     )
 

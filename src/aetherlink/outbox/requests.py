@@ -55,5 +55,6 @@ def _asking(
         since=now,
         due_at=now,
         asks=unheard.asks,
+        is_unsure=known.is_doubtful,
         attempts=0,
     )

@@ -51,4 +51,5 @@ def _with_news(digest: Delivery, now: datetime) -> Delivery:
         wanted=digest.wanted + 1,
         since=digest.since if digest.is_untold else now,
         due_at=due if digest.due_at is None else min(due, digest.due_at),
+        is_unsure=digest.is_doubtful,
     )

@@ -117,7 +117,8 @@ async def test_a_letter_that_always_fails_lets_others_through(rig: Rig) -> None:
     assert [letter.incident.id for letter in rig.notifiers[CHAT].letters] == ["inc-0002"]
 
 
-async def test_after_a_crash_in_the_middle_of_telling_it_is_said_that_nobody_knows(rig: Rig) -> None:
+@pytest.mark.parametrize("news", [False, True])
+async def test_after_a_crash_in_the_middle_of_telling_it_is_said_that_nobody_knows(rig: Rig, news: bool) -> None:
     class Hanging(RecordingNotifier):
         async def tell(self, letter, *, deadline):  # type: ignore[no-untyped-def]  # as the port says  # noqa: ARG002 - hangs whatever it is told
             await asyncio.Event().wait()
@@ -131,6 +132,8 @@ async def test_after_a_crash_in_the_middle_of_telling_it_is_said_that_nobody_kno
     killed = asyncio.create_task(rig.channels[CHAT].look())
     await asyncio.sleep(0.01)
     killed.cancel()
+    if news:
+        await rig.happens(1, EventKind.DECIDED)
     rig.notifiers[CHAT] = well
     await rig.start()
     await rig.pass_time(2)
