@@ -1,6 +1,7 @@
 """The settings `notify`: the channels, the routes to them, and where requests go that nobody has heard."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Self
 
@@ -9,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from aetherlink.clients.grafana_options import GrafanaDashboardOptions
 from aetherlink.lib.option_types import Name, Url
 from aetherlink.model.dashboards import Dashboard
+from aetherlink.model.ids import ChannelName
 from aetherlink.notifiers.options import NotifierOptions
 from aetherlink.outbox.options import DeliveryOptions, RequestOptions, RouteOptions
+from aetherlink.outbox.plan import RequestPlan
 from aetherlink.playbooks import form_problems
 
 
@@ -43,6 +46,12 @@ class NotifyOptions(BaseModel):
     requests: RequestOptions = Field(
         default=RequestOptions(), description="Where an approval request goes that could not be delivered."
     )
+
+    @property
+    def request_plan(self) -> RequestPlan:
+        """Where approval requests go, in the words of the outbox. Nobody is called by what Grafana shows."""
+        records = (ChannelName(name) for name, one in self.channels.items() if one.grafana is not None)
+        return replace(self.requests.plan, records=frozenset(records))
 
     @model_validator(mode="after")
     def _channels_exist(self) -> Self:

@@ -56,7 +56,7 @@ class Voice:
                 clock=ground.clock,
                 ids=ground.ids,
                 routing=routing(notify.routes),
-                requests=notify.requests.plan,
+                requests=notify.request_plan,
                 metrics=OutboxMetrics(ground.registry, self._opened),
                 newest=lambda: ground.store.tally.number,
                 jitter=random.SystemRandom().random,

@@ -188,9 +188,7 @@ class Channel:
         stored = transaction.deliveries.get(subject, self._plan.name)
         if stored is None:
             return None
-        begun = replace(
-            stored, state=DeliveryState.SENDING, is_unsure=stored.is_doubtful, attempts=stored.attempts + 1
-        )
+        begun = replace(stored, state=DeliveryState.SENDING, is_unsure=stored.is_doubtful, attempts=stored.attempts + 1)
         make = digest_of if stored.is_digest else partial(letter_of, dashboard=self._around.dashboard)
         try:
             message = make(transaction, begun, at=self._around.clock.now(), link=self._around.link)

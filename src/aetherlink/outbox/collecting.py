@@ -94,12 +94,20 @@ def _wanting(delivery: Delivery, incident: Incident, entries: Sequence[StoredEnt
         priority=incident.priority,
         state=DeliveryState.WAITING,
         wanted=entries[-1].sequence,
-        since=delivery.since if delivery.is_untold else entries[0].entry.at,
+        since=_since(delivery, entries, now, is_asked=asks > 0),
         due_at=min(due, delivery.due_at or now + _FAR),
         asks=asks or delivery.asks,
         is_unsure=delivery.is_doubtful,
         attempts=0 if delivery.state is DeliveryState.DEAD else delivery.attempts,
     )
+
+
+def _since(delivery: Delivery, entries: Sequence[StoredEntry], now: datetime, *, is_asked: bool) -> datetime:
+    """A request has all of its own time before others are asked, and what was given up is tried for long again."""
+    if is_asked:
+        return now
+    is_awaited = delivery.is_untold and delivery.state is not DeliveryState.DEAD
+    return delivery.since if is_awaited else entries[0].entry.at
 
 
 def _pause(kind: EventKind) -> timedelta:

@@ -33,7 +33,11 @@ class ChannelPlan:
 
 @dataclass(frozen=True, slots=True)
 class RequestPlan:
-    """An approval request unheard after `within` goes to the next channel of `order` that was not asked yet."""
+    """An approval request unheard after `within` goes to the next channel of `order` that was not asked yet.
+
+    `records` are channels that people look up and nobody is called by: that they hold it helps nobody who waits.
+    """
 
     order: Sequence[ChannelName] = ()
+    records: frozenset[ChannelName] = frozenset()
     within: timedelta = timedelta(seconds=60)

@@ -67,7 +67,7 @@ class MemoryDeliveryRows:
 
     def unheard_requests(self, channel: ChannelName, since: datetime, *, limit: int) -> list[Delivery]:
         """See ports.DeliveryRows."""
-        found = (one for one in self._of_channel(channel) if one.asks and one.since <= since)
+        found = (one for one in self._of_channel(channel) if one.asks > 0 and one.since <= since)
         return sorted(found, key=lambda one: one.since)[:limit]
 
     def open_digest(self, channel: ChannelName, began_after: datetime) -> Delivery | None:

@@ -38,7 +38,7 @@ _OF = Prepared(
 _DUE = Prepared(
     sa.select(deliveries)
     .where(_ITS, _DUE_BY, deliveries.c.priority <= sa.bindparam("lowest"))
-    .order_by(sa.case((deliveries.c.asks > 0, 0), else_=1), deliveries.c.priority, deliveries.c.since, deliveries.c.id)
+    .order_by(sa.case((deliveries.c.asks != 0, 0), else_=1), deliveries.c.priority, deliveries.c.since, deliveries.c.id)
     .limit(sa.bindparam("most"))
 )
 _UNHEARD = Prepared(
