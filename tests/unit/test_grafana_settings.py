@@ -96,6 +96,7 @@ def test_a_dashboard_of_no_grafana_is_refused() -> None:
 
 
 def test_nobody_is_called_by_what_grafana_shows() -> None:
-    found = settings({"grafana": ACCOUNT}, HOOK, grafana_url="https://graphs.example.org")
+    found = settings({"grafana": ACCOUNT}, HOOK, grafana_url="https://graphs.example.org").notify
 
-    assert found.notify.request_plan.records == {"c0"}
+    assert found.request_plan.records == {"c0"}
+    assert found.request_plan.within == found.requests.within

@@ -51,8 +51,9 @@ class Delivery:
     `wanted` is the sequence of the last timeline entry that is to be told, `told` of the last that was; a digest counts
     its own changes. `began_at` is when it was first to be told of, `since` when the oldest entry that is untold was
     stored. `due_at` is the timer row; None: nothing is to be done. `asks` is the sequence of the last approval request
-    that is untold, negative once others were looked for to hear it, 0 when there is none. `is_unsure` says that nobody knows whether the last attempt was heard.
-    `reference` is what the other side calls it. `digest` names the digest that tells of it instead.
+    that is untold, negative once others were looked for to hear it, 0 when there is none. `is_unsure` says that nobody
+    knows whether the last attempt was heard. `reference` is what the other side calls it. `digest` names the digest
+    that tells of it instead.
     """
 
     subject: str

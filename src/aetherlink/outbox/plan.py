@@ -39,5 +39,5 @@ class RequestPlan:
     """
 
     order: Sequence[ChannelName] = ()
-    records: frozenset[ChannelName] = frozenset()
     within: timedelta = timedelta(seconds=60)
+    records: frozenset[ChannelName] = frozenset()

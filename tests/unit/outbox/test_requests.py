@@ -100,7 +100,7 @@ async def test_a_record_that_nobody_is_called_by_has_heard_no_request(rig: Rig) 
     graphs = ChannelName("graphs")
     rig.plans[graphs] = ChannelPlan(graphs)
     rig.routing = Routing((Route((CHAT, graphs)),))
-    rig.requests = RequestPlan((graphs, CHAT, MAIL), frozenset({graphs}))
+    rig.requests = RequestPlan((graphs, CHAT, MAIL), records=frozenset({graphs}))
     await rig.start()
     rig.notifiers[CHAT].problems = [UndeliveredError("away", failure=Failure.UNREACHABLE)] * 1000
     await asked(rig)
