@@ -119,6 +119,14 @@ async def test_who_is_asked_comes_first_then_the_urgent_then_who_has_waited(stor
     assert await subjects_due(store, lowest_priority=0) == ["urgent"]
 
 
+async def test_after_the_clock_was_set_back_nothing_sleeps_until_the_old_time(store: Store) -> None:
+    await store.write(
+        put(delivery("soon", due_at=START + 400 * SECOND), delivery("asleep", due_at=START + 3600 * SECOND))
+    )
+
+    assert await subjects_due(store) == ["asleep"]
+
+
 async def test_a_request_is_unheard_once_it_has_waited_whether_or_not_it_was_given_up(store: Store) -> None:
     await store.write(
         put(

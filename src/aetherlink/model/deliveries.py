@@ -5,7 +5,7 @@ A digest, one message for many incidents of a storm, is a row of the same kind u
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from aetherlink.model.actions import Action
@@ -19,6 +19,9 @@ DIGEST_PREFIX = "dig"
 
 LOWEST_PRIORITY = 1000
 """Lower than that of any incident: the priority of a digest, which comes after them."""
+
+FARTHEST = timedelta(minutes=10)
+"""No timer of a delivery is farther away: one that is was set before the clock was set back, and is due."""
 
 
 class DeliveryState(StrEnum):
