@@ -66,10 +66,13 @@ class Collecting:
             if not self.routing.reaches(self.channel, incident, now):
                 return
             delivery = new_delivery(incident, self.channel, entries[0].entry.at)
+        if delivery.state is DeliveryState.DIGESTED and any(one.entry.kind is EventKind.REOPENED for one in entries):
+            delivery = new_delivery(incident, self.channel, entries[0].entry.at)  # an old digest calls nobody again
+        if delivery.digest:  # it counts this one still, also where that was told alone meanwhile
+            storm.changed(transaction, delivery.digest, self.channel, now)
         if delivery.state is DeliveryState.DIGESTED and not _asks_for_itself(entries):
             wanted = entries[-1].sequence
             transaction.deliveries.put(replace(delivery, wanted=wanted, told=wanted))
-            storm.changed(transaction, delivery.digest, self.channel, now)
             return
         transaction.deliveries.put(_wanting(delivery, incident, entries, now))
 

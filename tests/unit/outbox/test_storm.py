@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from aetherlink.model.deliveries import DeliveryState
-from aetherlink.model.incidents import Severity, Stage
+from aetherlink.model.incidents import IncidentStatus, Severity, Stage
 from aetherlink.model.timeline import EventKind
 from rigs.outbox import CHAT, Rig
 
@@ -68,3 +68,51 @@ async def test_another_storm_later_is_another_digest(rig: Rig) -> None:
 
     assert [digest.incidents for digest in rig.notifiers[CHAT].digests] == [20, 20]
     assert len({digest.id for digest in rig.notifiers[CHAT].digests}) == 2
+
+
+async def test_a_digest_knows_the_end_of_those_that_were_told_alone_meanwhile(rig: Rig) -> None:
+    for number in range(1, 21):
+        await rig.opened(number)
+    await rig.pass_time(5)
+    await rig.happens(7, EventKind.ESCALATED)
+    await rig.pass_time(5)
+    for number in [*range(1, 7), *range(8, 21)]:
+        await rig.resolved(number)
+    await rig.pass_time(90)
+    await rig.resolved(7)
+    await rig.pass_time(90)
+
+    assert rig.notifiers[CHAT].digests[-1].open == 0
+
+
+async def test_what_comes_back_after_its_storm_is_told_anew(rig: Rig) -> None:
+    """An old message that is edited in silence calls nobody."""
+    for number in range(1, 21):
+        await rig.opened(number)
+    await rig.pass_time(5)
+    for number in range(1, 21):
+        await rig.resolved(number)
+    await rig.pass_time(300)
+    told = len(rig.notifiers[CHAT].digests)
+    await rig.happens(7, EventKind.REOPENED, status=IncidentStatus.OPEN, resolved_at=None)
+    await rig.pass_time(90)
+
+    [letter] = rig.notifiers[CHAT].letters
+    assert (letter.incident.id, [one.entry.kind for one in letter.entries][-1]) == ("inc-0007", EventKind.REOPENED)
+    assert rig.notifiers[CHAT].digests[told:] == []
+
+
+async def test_a_storm_that_comes_back_is_a_digest_again(rig: Rig) -> None:
+    for number in range(1, 21):
+        await rig.opened(number)
+    await rig.pass_time(5)
+    for number in range(1, 21):
+        await rig.resolved(number)
+    await rig.pass_time(700)
+    for number in range(1, 21):
+        await rig.happens(number, EventKind.REOPENED, status=IncidentStatus.OPEN, resolved_at=None)
+    await rig.pass_time(90)
+
+    assert rig.notifiers[CHAT].letters == []
+    assert len({digest.id for digest in rig.notifiers[CHAT].digests}) == 2
+    assert rig.notifiers[CHAT].digests[-1].open == 20
