@@ -10,7 +10,7 @@ from typing import TypeVar
 from aetherlink.errors import AetherError
 from aetherlink.lib.periodic import Periodic
 from aetherlink.model.deliveries import ChannelState
-from aetherlink.model.ids import SourceName
+from aetherlink.model.ids import ChannelName, SourceName
 from aetherlink.ports import Clock, Store, Transaction, UnwellSink, VoiceView
 from aetherlink.watch.ailments import Ailment, Part
 from aetherlink.watch.guard import Guard
@@ -59,6 +59,8 @@ class SelfWatch:
         self._metrics = metrics
         self._ailments: Sequence[Ailment] = ()
         self._looked_at: float | None = None
+        self._begun_at = clock.monotonic()
+        self._away_since: dict[ChannelName, float] = {}
         self._parts: frozenset[Part] = frozenset()
         self._earlier: frozenset[Part] = frozenset()
         self._told: dict[Part, bool] = {}
@@ -119,6 +121,7 @@ class SelfWatch:
     async def _of_the_store(self) -> list[Ailment]:
         store, now = self._vitals.store, self._clock.now()
         overdue, states = False, list[ChannelState]()
+        is_at_work = self._clock.monotonic() - self._begun_at > self._away_after.total_seconds()
 
         def looked(transaction: Transaction) -> tuple[bool, list[ChannelState]]:
             waits = transaction.incidents.due(now - self._away_after, limit=1)
@@ -133,15 +136,23 @@ class SelfWatch:
             _log.error("the store cannot be used: %s", problem)  # its own words may name files
             return [Ailment(Part.STORE, "the store cannot be used")]
         late = [Ailment(Part.PIPELINE, "incidents wait for the pipeline, and it does not come to them")]
-        return [*(late if overdue else []), *self._away(states, now)]
+        return [*(late if overdue and is_at_work else []), *self._away(states, now)]
 
     def _away(self, states: Sequence[ChannelState], now: datetime) -> list[Ailment]:
-        """Channels that could not be told for long what waits for them; those of the settings only."""
-        problems, since = self._vitals.voice.problems, now - self._away_after
+        """Channels that could not be told for long what waits for them; those of the settings only.
+
+        What had to wait, for quiet hours or a start of the agent, makes nobody away who fails once after that.
+        """
+        problems, since, moment = self._vitals.voice.problems, now - self._away_after, self._clock.monotonic()
+        self._away_since = {name: self._away_since.get(name, moment) for name in problems}
+        long = {name for name, at in self._away_since.items() if moment - at > self._away_after.total_seconds()}
         return [
             Ailment(Part.CHANNELS, f"channel {one.channel} cannot be told anything: {problem}", unready=False)
             for one in states
-            if (problem := problems.get(one.channel)) and one.waiting_since is not None and one.waiting_since < since
+            if one.channel in long
+            and (problem := problems[one.channel])
+            and one.waiting_since is not None
+            and one.waiting_since < since
         ]
 
     async def _tell(self) -> None:

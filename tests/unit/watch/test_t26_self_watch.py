@@ -192,6 +192,33 @@ async def test_what_waits_for_quiet_hours_to_end_is_no_ailment(rig: Rig) -> None
     assert (rig.watch.unwell, await rig.incidents()) == ([], [])
 
 
+async def test_who_fails_once_after_quiet_hours_is_not_away(rig: Rig) -> None:
+    await rig.waits()
+    await rig.run(3600)
+    rig.voice.problems = {CHAT: "POST x answered 503"}
+    await rig.run(5 * 60)
+    rig.voice.problems = {}
+    await rig.run(10)
+    rig.voice.problems = {CHAT: "POST x answered 503"}
+    await rig.run(9 * 60)
+
+    assert (rig.watch.unwell, await rig.incidents(), await rig.incidents(IncidentStatus.RESOLVED)) == ([], [], [])
+
+
+async def test_what_fell_due_while_the_agent_was_down_is_no_ailment(rig: Rig) -> None:
+    now = rig.clock.now()
+    waiting = Incident(
+        IncidentId("inc-0009"), "k", Origin.ALERT, LAB, "CrmDown", "", "crm", Severity.WARNING, False,
+        IncidentStatus.OPEN, Stage.PLAN, now, now, wake_at=now,
+    )  # fmt: skip
+    await rig.store.write(lambda rows: rows.incidents.insert(waiting, [Entry(EventKind.OPENED, now, "opened")]))
+    rig.clock.move(3600)
+    rig.watch = rig.started()
+    await rig.run(60)
+
+    assert (rig.unready, await rig.incidents()) == ([], ["CrmDown"])
+
+
 async def test_t26_a_channel_whose_loop_is_dead_makes_it_unready(rig: Rig) -> None:
     rig.stuck = ["chat"]
     await rig.run(15)
