@@ -83,8 +83,8 @@ class Delivery:
 
     @property
     def is_unheard_of(self) -> bool:
-        """Whether nobody was told anything of it yet, nor may have been."""
-        return self.told == 0 and not self.reference and self.attempts == 0
+        """Whether nobody was told anything of it alone yet, nor may have been."""
+        return (self.told == 0 or bool(self.digest)) and not self.reference and self.attempts == 0
 
     @property
     def is_doubtful(self) -> bool:

@@ -116,3 +116,17 @@ async def test_a_storm_that_comes_back_is_a_digest_again(rig: Rig) -> None:
     assert rig.notifiers[CHAT].letters == []
     assert len({digest.id for digest in rig.notifiers[CHAT].digests}) == 2
     assert rig.notifiers[CHAT].digests[-1].open == 20
+
+
+async def test_a_storm_that_calls_people_is_a_digest_too(rig: Rig) -> None:
+    """As when all that is only observed is handed to people, a quarter of an hour after a storm."""
+    for number in range(1, 101):
+        await rig.opened(number)
+    await rig.pass_time(900)
+    for number in range(1, 101):
+        await rig.happens(number, EventKind.ESCALATED)
+    told = len(rig.notifiers[CHAT].digests)
+    await rig.pass_time(60)
+
+    first, *_ = rig.notifiers[CHAT].digests[told:]
+    assert (rig.notifiers[CHAT].letters, first.reference, first.incidents) == ([], {}, 100)
