@@ -304,8 +304,17 @@ async def test_t26_the_ping_stops_while_the_agent_is_not_well_for_any_reason(
     assert "s3cr3t" not in caplog.text
 
 
-async def test_an_address_that_is_not_reached_is_not_shown() -> None:
-    client = DeadmanClient("http://127.0.0.1:9/s3cr3t", ClientOptions())
+async def test_an_address_is_asked_with_its_query(heard: Hook) -> None:
+    client = DeadmanClient(f"{heard.url}/api/push/s3cr3t?status=up&msg=OK", ClientOptions())
+    await client.ping()
+    await client.aclose()
+
+    assert heard.paths == ["/api/push/s3cr3t?status=up&msg=OK"]
+
+
+@pytest.mark.parametrize("path", ["/s3cr3t", "/push?key=s3cr3t", "?key=s3cr3t", "/s3cr3t?x=1"])
+async def test_an_address_that_is_not_reached_is_not_shown(path: str) -> None:
+    client = DeadmanClient(f"http://127.0.0.1:9{path}", ClientOptions())
     with pytest.raises(Exception, match="dead man's switch") as told:
         await client.ping()
     await client.aclose()
