@@ -32,10 +32,11 @@ _TITLE = "AetherLink Command itself is not well: it may hear nothing and repair 
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """How the other rooms of the agent are: what does not run, in words, and the sources that are blind."""
+    """How the other rooms of the agent are: what does not run, in words, the sources that are blind, deaf ears."""
 
     idle: Callable[[], Sequence[str]]
     blind: Callable[[], Collection[SourceName]]
+    deaf: Callable[[], Sequence[str]]
 
 
 class Vigil:
@@ -47,7 +48,7 @@ class Vigil:
         alarm = Alarm(settings, clock=ground.clock, ids=ground.ids)
         self._watch = SelfWatch(
             options,
-            Vitals(ground.store, spoken, rooms.idle, lambda: spoken.outbox.stuck, rooms.blind),
+            Vitals(ground.store, spoken, rooms.idle, lambda: spoken.outbox.stuck, rooms.blind, rooms.deaf),
             guard=Guard(options.blocked_after, clock=ground.clock, tell=alarm.tell, metrics=metrics),
             sink=sink,
             clock=ground.clock,

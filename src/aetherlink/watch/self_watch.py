@@ -29,13 +29,17 @@ _STORE_PATIENCE = 5.0  # seconds for a read and a write, each
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """What is looked at. `idle` names what does not run, in words; `stuck` the channels that do not look any more."""
+    """What is looked at. `idle` names what does not run, in words; `stuck` the channels that do not look any more.
+
+    `deaf` says why buttons are not heard.
+    """
 
     store: Store
     voice: VoiceView
     idle: Callable[[], Sequence[str]]
     stuck: Callable[[], Sequence[str]]
     blind: Callable[[], Collection[SourceName]]
+    deaf: Callable[[], Sequence[str]] = tuple
 
 
 class SelfWatch:
@@ -61,6 +65,7 @@ class SelfWatch:
         self._looked_at: float | None = None
         self._begun_at = clock.monotonic()
         self._away_since: dict[ChannelName, float] = {}
+        self._deaf_since: float | None = None
         self._parts: frozenset[Part] = frozenset()
         self._earlier: frozenset[Part] = frozenset()
         self._told: dict[Part, bool] = {}
@@ -101,7 +106,7 @@ class SelfWatch:
 
     async def look(self) -> None:
         """Look once. What lasts for two looks is an incident until it is gone for two."""
-        found = [*self._idle(), *await self._of_the_store()]
+        found = [*self._idle(), *self._deaf(), *await self._of_the_store()]
         self._ailments, self._looked_at = found, self._clock.monotonic()
         self._earlier, self._parts = self._parts, frozenset(one.part for one in found)
         self._metrics.stand(self._parts)
@@ -117,6 +122,17 @@ class SelfWatch:
         idle = [Ailment(Part.ROOMS, each) for each in self._vitals.idle()]
         stuck = [f"the channel {name} does not look any more" for name in self._vitals.stuck()]
         return [*idle, *(Ailment(Part.CHANNELS, each) for each in stuck)]
+
+    def _deaf(self) -> list[Ailment]:
+        """Ears that have heard nothing for long: what is asked there is answered in vain."""
+        why, moment = self._vitals.deaf(), self._clock.monotonic()
+        if not why:
+            self._deaf_since = None
+            return []
+        self._deaf_since = moment if self._deaf_since is None else self._deaf_since
+        if moment - self._deaf_since <= self._away_after.total_seconds():
+            return []
+        return [Ailment(Part.CHANNELS, f"no button in Slack is heard: {each}", unready=False) for each in why]
 
     async def _of_the_store(self) -> list[Ailment]:
         store, now = self._vitals.store, self._clock.now()

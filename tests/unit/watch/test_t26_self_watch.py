@@ -62,6 +62,7 @@ class Rig:
     idle: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
     blind: list[SourceName] = field(default_factory=list)
+    deaf: list[str] = field(default_factory=list)
     alarms: list[tuple[str, bool]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -71,7 +72,9 @@ class Rig:
 
     def started(self) -> SelfWatch:
         """A watch as a restart makes it."""
-        vitals = Vitals(self.store, self.voice, lambda: self.idle, lambda: self.stuck, lambda: self.blind)
+        vitals = Vitals(
+            self.store, self.voice, lambda: self.idle, lambda: self.stuck, lambda: self.blind, lambda: self.deaf
+        )
         sink = Unwell(Conditions(self.store, ids=CountingIds()), LAB)
         return SelfWatch(WatchOptions(), vitals, guard=self.guard, sink=sink, clock=self.clock, metrics=self.metrics)
 
@@ -190,6 +193,20 @@ async def test_what_waits_for_quiet_hours_to_end_is_no_ailment(rig: Rig) -> None
     await rig.run(10 * 3600)
 
     assert (rig.watch.unwell, await rig.incidents()) == ([], [])
+
+
+async def test_t26_buttons_that_nobody_hears_for_long_are_an_incident(rig: Rig) -> None:
+    rig.deaf = ["apps.connections.open answered invalid_auth"]
+    await rig.run(9 * 60)
+    early = await rig.incidents()
+    await rig.run(2 * 60)
+    late, unwell = await rig.incidents(), rig.watch.unwell
+    rig.deaf = []
+    await rig.run(15)
+
+    assert (early, late, rig.unready) == ([], ["the agent cannot tell everybody"], [])
+    assert unwell == ["no button in Slack is heard: apps.connections.open answered invalid_auth"]
+    assert await rig.incidents() == []
 
 
 async def test_who_fails_once_after_quiet_hours_is_not_away(rig: Rig) -> None:
