@@ -106,8 +106,11 @@ def _wanting(delivery: Delivery, incident: Incident, entries: Sequence[StoredEnt
 
 
 def _since(delivery: Delivery, entries: Sequence[StoredEntry], now: datetime, *, is_asked: bool) -> datetime:
-    """A request has all of its own time before others are asked, and what was given up is tried for long again."""
-    if is_asked:
+    """A request has all of its own time before others are asked, and what was given up is tried for long again.
+
+    One that is asked anew while it is unheard does not begin to wait anew.
+    """
+    if is_asked and delivery.asks <= 0:
         return now
     is_awaited = delivery.is_untold and delivery.state is not DeliveryState.DEAD
     return delivery.since if is_awaited else entries[0].entry.at

@@ -117,3 +117,13 @@ async def test_a_request_has_its_own_minute_although_something_else_waits_for_lo
     await rig.pass_time(59)
 
     assert (len(rig.notifiers[CHAT].letters), rig.notifiers[MAIL].letters) == (1, [])
+
+
+async def test_a_request_that_is_asked_anew_while_it_is_unheard_does_not_wait_anew(rig: Rig) -> None:
+    rig.notifiers[CHAT].problems = [UndeliveredError("away", failure=Failure.UNREACHABLE)] * 1000
+    await asked(rig)
+    await rig.pass_time(40)
+    await rig.happens(1, EventKind.APPROVAL_ASKED)
+    await rig.pass_time(25)
+
+    assert len(rig.notifiers[MAIL].letters) == 1
