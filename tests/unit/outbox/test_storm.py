@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from aetherlink.model.deliveries import DeliveryState
 from aetherlink.model.incidents import IncidentStatus, Severity, Stage
 from aetherlink.model.timeline import EventKind
@@ -118,15 +120,16 @@ async def test_a_storm_that_comes_back_is_a_digest_again(rig: Rig) -> None:
     assert rig.notifiers[CHAT].digests[-1].open == 20
 
 
-async def test_a_storm_that_calls_people_is_a_digest_too(rig: Rig) -> None:
+@pytest.mark.parametrize("later", [60, 900])
+async def test_a_storm_that_calls_people_is_a_digest_too(rig: Rig, later: float) -> None:
     """As when all that is only observed is handed to people, a quarter of an hour after a storm."""
-    for number in range(1, 101):
+    for number in range(1, 301):
         await rig.opened(number)
-    await rig.pass_time(900)
-    for number in range(1, 101):
+    await rig.pass_time(later)
+    for number in range(1, 301):
         await rig.happens(number, EventKind.ESCALATED)
     told = len(rig.notifiers[CHAT].digests)
     await rig.pass_time(60)
 
     first, *_ = rig.notifiers[CHAT].digests[told:]
-    assert (rig.notifiers[CHAT].letters, first.reference, first.incidents) == ([], {}, 100)
+    assert (rig.notifiers[CHAT].letters, first.reference, first.incidents) == ([], {}, 300)
