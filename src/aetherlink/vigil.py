@@ -102,10 +102,14 @@ class Alarm:
         channels = self._settings.notify.channels
         names = [name for name in channels if not is_over or name in self._references]
         heard = await asyncio.gather(*(self._told(name, channels[name], said, text) for name in names))
-        self._incident = None if is_over else incident
-        if is_over:
-            self._references.clear()
-        return any(heard)
+        if not is_over:
+            self._incident = incident
+            return any(heard)
+        for name, has_heard in zip(names, heard, strict=True):
+            if has_heard:
+                del self._references[name]
+        self._incident = incident if self._references else None
+        return not self._references
 
     async def _told(self, name: str, channel: ChannelOptions, incident: Incident, text: str) -> bool:
         letter = own_letter(
