@@ -270,7 +270,11 @@ class Agent:
         )
 
     def _rooms(self) -> Rooms:
-        return Rooms(self._idle, lambda: self._heartbeats.blind_sources)
+        return Rooms(
+            self._idle,
+            lambda: self._heartbeats.blind_sources,
+            lambda: () if self._ears is None else self._ears.problems,
+        )
 
     def _unwell(self) -> Unwell:
         return Unwell(self._conditions(), self._settings.main_source)

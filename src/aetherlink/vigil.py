@@ -32,10 +32,11 @@ _TITLE = "AetherLink Command itself is not well: it may hear nothing and repair 
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """How the other rooms of the agent are: what does not run, in words, and the sources that are blind."""
+    """How the other rooms of the agent are: what does not run, in words, the sources that are blind, deaf ears."""
 
     idle: Callable[[], Sequence[str]]
     blind: Callable[[], Collection[SourceName]]
+    deaf: Callable[[], Sequence[str]]
 
 
 class Vigil:
@@ -47,7 +48,7 @@ class Vigil:
         alarm = Alarm(settings, clock=ground.clock, ids=ground.ids)
         self._watch = SelfWatch(
             options,
-            Vitals(ground.store, spoken, rooms.idle, lambda: spoken.outbox.stuck, rooms.blind),
+            Vitals(ground.store, spoken, rooms.idle, lambda: spoken.outbox.stuck, rooms.blind, rooms.deaf),
             guard=Guard(options.blocked_after, clock=ground.clock, tell=alarm.tell, metrics=metrics),
             sink=sink,
             clock=ground.clock,
@@ -101,10 +102,14 @@ class Alarm:
         channels = self._settings.notify.channels
         names = [name for name in channels if not is_over or name in self._references]
         heard = await asyncio.gather(*(self._told(name, channels[name], said, text) for name in names))
-        self._incident = None if is_over else incident
-        if is_over:
-            self._references.clear()
-        return any(heard)
+        if not is_over:
+            self._incident = incident
+            return any(heard)
+        for name, has_heard in zip(names, heard, strict=True):
+            if has_heard:
+                del self._references[name]
+        self._incident = incident if self._references else None
+        return not self._references
 
     async def _told(self, name: str, channel: ChannelOptions, incident: Incident, text: str) -> bool:
         letter = own_letter(

@@ -110,12 +110,21 @@ async def test_who_is_asked_comes_first_then_the_urgent_then_who_has_waited(stor
             delivery("old", priority=20),
             delivery("urgent", priority=0, since=START + 5 * SECOND),
             delivery("asked", priority=30, asks=3, since=START + 9 * SECOND),
+            delivery("passed on", priority=30, asks=-3, since=START + 10 * SECOND),
         )
     )
 
-    assert await subjects_due(store) == ["asked", "urgent", "old", "new"]
-    assert await subjects_due(store, limit=2) == ["asked", "urgent"]
+    assert await subjects_due(store) == ["asked", "passed on", "urgent", "old", "new"]
+    assert await subjects_due(store, limit=3) == ["asked", "passed on", "urgent"]
     assert await subjects_due(store, lowest_priority=0) == ["urgent"]
+
+
+async def test_after_the_clock_was_set_back_nothing_sleeps_until_the_old_time(store: Store) -> None:
+    await store.write(
+        put(delivery("soon", due_at=START + 400 * SECOND), delivery("asleep", due_at=START + 3600 * SECOND))
+    )
+
+    assert await subjects_due(store) == ["asleep"]
 
 
 async def test_a_request_is_unheard_once_it_has_waited_whether_or_not_it_was_given_up(store: Store) -> None:
@@ -125,6 +134,7 @@ async def test_a_request_is_unheard_once_it_has_waited_whether_or_not_it_was_giv
             delivery("dead", asks=3, since=START - SECOND, state=DeliveryState.DEAD, due_at=None),
             delivery("fresh", asks=3, since=START + SECOND),
             delivery("plain"),
+            delivery("passed on", asks=-3),
             delivery("elsewhere", MAIL, asks=3),
         )
     )

@@ -26,6 +26,7 @@ from aetherlink.clients.slack import SlackClient
 from aetherlink.clients.slack_options import SlackOptions
 from aetherlink.clients.webhook_options import WebhookOptions
 from aetherlink.model.deliveries import Failure
+from aetherlink.notifiers.grafana_markings import REGION
 from aetherlink.notifiers.opened import Opened
 from aetherlink.notifiers.registry import BUILTIN
 from aetherlink.notifiers.slack import SlackNotifier
@@ -116,6 +117,10 @@ class NotifierRig(ABC):
     @abstractmethod
     def messages(self) -> list[str]:
         """All that people see there, one text a message, as the service shows it."""
+
+    def of_incidents(self) -> list[str]:
+        """Those that stand for an incident, or for news of it."""
+        return self.messages()
 
     @property
     def kind(self) -> str:
@@ -400,6 +405,10 @@ class GrafanaRig(NotifierRig):
     def messages(self) -> list[str]:
         """The text of each, with what is no text taken for what a browser takes it for."""
         return [one["text"] for one in self.service.grafana.annotations.values()]
+
+    def of_incidents(self) -> list[str]:
+        """The regions, without the points of what was done."""
+        return [one["text"] for one in self.service.grafana.annotations.values() if REGION in one["tags"]]
 
 
 SLACK_REFUSALS: Mapping[str, Refusal] = {

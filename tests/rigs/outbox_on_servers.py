@@ -55,7 +55,7 @@ class OutboxOnServer(Rig):
     def seen(self, number: int) -> list[str]:
         """The messages about this incident, as people see them."""
         mark = re.compile(rf"CrmApiDown {number}\b")
-        return [text for text in self.service.messages() if mark.search(text)]
+        return [text for text in self.service.of_incidents() if mark.search(text)]
 
     async def let(self, seconds: float, *, step: float = 0.05) -> None:
         """Let time pass."""

@@ -93,3 +93,10 @@ def test_links_lead_to_the_dashboard_that_is_chosen_where_people_reach_it() -> N
 def test_a_dashboard_of_no_grafana_is_refused() -> None:
     with pytest.raises(ValidationError, match="set `grafana_url`"):
         settings(grafana_dashboard={"uid": "aether-crm"})
+
+
+def test_nobody_is_called_by_what_grafana_shows() -> None:
+    found = settings({"grafana": ACCOUNT}, HOOK, grafana_url="https://graphs.example.org").notify
+
+    assert found.request_plan.records == {"c0"}
+    assert found.request_plan.within == found.requests.within

@@ -43,6 +43,20 @@ def test_t26_every_channel_is_told_of_it_and_of_its_end_whatever_the_others_do(
     assert "channel c0 could not be told" in caplog.text
 
 
+def test_the_end_is_told_again_to_who_did_not_hear_it(heard: Hook) -> None:
+    with hook() as other:
+        alarming = alarm(heard.url, other.url)
+        alarming.tell("x", False)
+        other.status = 500
+        first = alarming.tell("well again", True)
+        other.status = 200
+        second = alarming.tell("well again", True)
+
+    assert (first, second) == (False, True)
+    assert [body["incident"]["status"] for body in heard.bodies] == ["open", "resolved"]
+    assert len({body["incident"]["id"] for body in [*heard.bodies, *other.bodies]}) == 1
+
+
 def test_where_nobody_hears_it_is_said_so(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
 

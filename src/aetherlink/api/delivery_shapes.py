@@ -70,7 +70,7 @@ class TestedChannel(BaseModel):
 def delivery(one: Delivery) -> DeliveryShape:
     """As JSON shows it: without the reference, which is between a notifier and the other side."""
     known = {name: getattr(one, name) for name in DeliveryShape.model_fields if name != "is_asking"}
-    return DeliveryShape(**known, is_asking=one.asks > 0)
+    return DeliveryShape(**known, is_asking=one.asks != 0)
 
 
 def channels(states: Iterable[ChannelState], voice: VoiceView) -> ChannelList:

@@ -15,7 +15,7 @@ class DeadmanClient:
 
     def __init__(self, url: str, options: ClientOptions) -> None:
         parts = urlsplit(url)
-        self._path = parts.path
+        self._path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path
         self._exchange = Exchange("the dead man's switch", f"{parts.scheme}://{parts.netloc}", options=options)
 
     async def ping(self) -> None:
@@ -35,4 +35,6 @@ class DeadmanClient:
 
     def _shown(self, problem: AetherError) -> str:
         words = str(problem)
-        return f"the dead man's switch: {words.replace(self._path, '/...') if self._path else words}"
+        for part in (self._path, self._path.partition("?")[0].rstrip("/")):
+            words = words.replace(part, "/...") if part else words
+        return f"the dead man's switch: {words}"

@@ -5,7 +5,7 @@ A digest, one message for many incidents of a storm, is a row of the same kind u
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from aetherlink.model.actions import Action
@@ -19,6 +19,9 @@ DIGEST_PREFIX = "dig"
 
 LOWEST_PRIORITY = 1000
 """Lower than that of any incident: the priority of a digest, which comes after them."""
+
+FARTHEST = timedelta(minutes=10)
+"""No timer of a delivery is farther away: one that is was set before the clock was set back, and is due."""
 
 
 class DeliveryState(StrEnum):
@@ -51,8 +54,9 @@ class Delivery:
     `wanted` is the sequence of the last timeline entry that is to be told, `told` of the last that was; a digest counts
     its own changes. `began_at` is when it was first to be told of, `since` when the oldest entry that is untold was
     stored. `due_at` is the timer row; None: nothing is to be done. `asks` is the sequence of the last approval request
-    that is untold, 0 when there is none. `is_unsure` says that nobody knows whether the last attempt was heard.
-    `reference` is what the other side calls it. `digest` names the digest that tells of it instead.
+    that is untold, negative once others were looked for to hear it, 0 when there is none. `is_unsure` says that nobody
+    knows whether the last attempt was heard. `reference` is what the other side calls it. `digest` names the digest
+    that tells of it instead.
     """
 
     subject: str
@@ -79,8 +83,14 @@ class Delivery:
 
     @property
     def is_unheard_of(self) -> bool:
-        """Whether nobody was told anything of it yet, nor may have been."""
-        return self.told == 0 and not self.reference and self.attempts == 0 and not self.is_unsure
+        """Whether nobody was told anything of it alone yet, nor may have been."""
+        is_new = (self.told == 0 or bool(self.digest)) and self.attempts == 0
+        return is_new and not self.reference and not self.is_unsure
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether an attempt may have been heard: who stores it in another state keeps that as `is_unsure`."""
+        return self.is_unsure or self.state is DeliveryState.SENDING
 
     @property
     def is_untold(self) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 from aetherlink.errors import NotFoundError, UndeliveredError
 from aetherlink.lib.periodic import Periodic
 from aetherlink.model.dashboards import Dashboard
-from aetherlink.model.deliveries import LOWEST_PRIORITY, Delivery, DeliveryState, Digest, Failure, Letter
+from aetherlink.model.deliveries import FARTHEST, LOWEST_PRIORITY, Delivery, DeliveryState, Digest, Failure, Letter
 from aetherlink.model.ids import ChannelName
 from aetherlink.outbox import storm
 from aetherlink.outbox.collecting import AT_ONCE, Collecting
@@ -63,6 +63,7 @@ class Channel:
         self._pace = Pace(plan.spacing, around.jitter)
         self._looked_at = -1
         self._problem = ""
+        self._failed_at = float("-inf")
         self._last_look = around.clock.monotonic()
         self._loop = Periodic(f"channel {plan.name}", self.look, every=_RETRY, log=_log)
 
@@ -96,8 +97,10 @@ class Channel:
 
     @property
     def problem(self) -> str:
-        """Why nothing can be told; empty while that works."""
-        return self._problem
+        """Why nothing can be told; empty while that works, and where nothing was tried lately for it is quiet."""
+        clock = self._around.clock
+        is_old = clock.monotonic() - self._failed_at > FARTHEST.total_seconds()
+        return "" if is_old and self._plan.is_quiet(clock.now()) else self._problem
 
     async def look(self) -> timedelta:
         """Tell what is due, one message; how long to wait for the next look."""
@@ -118,6 +121,7 @@ class Channel:
         around = self._around
         while self._looked_at < (newest := around.newest()):
             found = await around.store.write(partial(self._collecting.run, now=around.clock.now()))
+            self._last_look = around.clock.monotonic()  # who was away for weeks has much to file
             if found < AT_ONCE:
                 self._looked_at = newest
 
@@ -188,8 +192,7 @@ class Channel:
         stored = transaction.deliveries.get(subject, self._plan.name)
         if stored is None:
             return None
-        unsure = stored.is_unsure or stored.state is DeliveryState.SENDING
-        begun = replace(stored, state=DeliveryState.SENDING, is_unsure=unsure, attempts=stored.attempts + 1)
+        begun = replace(stored, state=DeliveryState.SENDING, is_unsure=stored.is_doubtful, attempts=stored.attempts + 1)
         make = digest_of if stored.is_digest else partial(letter_of, dashboard=self._around.dashboard)
         try:
             message = make(transaction, begun, at=self._around.clock.now(), link=self._around.link)
@@ -227,7 +230,7 @@ class Channel:
             self._pace.failed(around.clock.monotonic(), problem.wait)
             if self._problem != str(problem):
                 _log.warning("channel %s: %s", name, problem)
-            self._problem = str(problem)
+            self._problem, self._failed_at = str(problem), around.clock.monotonic()
         stored = await around.store.write(partial(self._put_off, subject=delivery.subject, problem=problem))
         if stored is not None and stored.state is DeliveryState.DEAD:
             _log.error("channel %s: %s is given up: %s", name, delivery.subject, problem)

@@ -66,10 +66,13 @@ class Collecting:
             if not self.routing.reaches(self.channel, incident, now):
                 return
             delivery = new_delivery(incident, self.channel, entries[0].entry.at)
+        if delivery.state is DeliveryState.DIGESTED and any(one.entry.kind is EventKind.REOPENED for one in entries):
+            delivery = new_delivery(incident, self.channel, entries[0].entry.at)  # an old digest calls nobody again
+        if delivery.digest:  # it counts this one still, also where that was told alone meanwhile
+            storm.changed(transaction, delivery.digest, self.channel, now)
         if delivery.state is DeliveryState.DIGESTED and not _asks_for_itself(entries):
             wanted = entries[-1].sequence
             transaction.deliveries.put(replace(delivery, wanted=wanted, told=wanted))
-            storm.changed(transaction, delivery.digest, self.channel, now)
             return
         transaction.deliveries.put(_wanting(delivery, incident, entries, now))
 
@@ -94,11 +97,23 @@ def _wanting(delivery: Delivery, incident: Incident, entries: Sequence[StoredEnt
         priority=incident.priority,
         state=DeliveryState.WAITING,
         wanted=entries[-1].sequence,
-        since=delivery.since if delivery.is_untold else entries[0].entry.at,
+        since=_since(delivery, entries, now, is_asked=asks > 0),
         due_at=min(due, delivery.due_at or now + _FAR),
         asks=asks or delivery.asks,
+        is_unsure=delivery.is_doubtful,
         attempts=0 if delivery.state is DeliveryState.DEAD else delivery.attempts,
     )
+
+
+def _since(delivery: Delivery, entries: Sequence[StoredEntry], now: datetime, *, is_asked: bool) -> datetime:
+    """A request has all of its own time before others are asked, and what was given up is tried for long again.
+
+    One that is asked anew while it is unheard does not begin to wait anew.
+    """
+    if is_asked and delivery.asks <= 0:
+        return now
+    is_awaited = delivery.is_untold and delivery.state is not DeliveryState.DEAD
+    return delivery.since if is_awaited else entries[0].entry.at
 
 
 def _pause(kind: EventKind) -> timedelta:

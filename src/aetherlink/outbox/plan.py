@@ -35,7 +35,7 @@ class ChannelPlan:
 class RequestPlan:
     """An approval request unheard after `within` goes to the next channel of `order` that was not asked yet.
 
-    What `records` are told nobody has heard.
+    `records` are channels that people look up and nobody is called by: that they hold it helps nobody who waits.
     """
 
     order: Sequence[ChannelName] = ()

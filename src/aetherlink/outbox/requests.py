@@ -27,6 +27,7 @@ def _passed_on(transaction: Transaction, unheard: Delivery, plan: RequestPlan, n
         transaction.deliveries.put(replace(unheard, asks=0))  # nobody waits for an answer any more
         return None
     following = _next(transaction, unheard, plan)
+    transaction.deliveries.put(replace(unheard, asks=-unheard.asks))  # else it would be found, and others behind it not
     if following is not None:
         transaction.deliveries.put(_asking(transaction, incident, unheard, following, now))
     return following
@@ -34,12 +35,11 @@ def _passed_on(transaction: Transaction, unheard: Delivery, plan: RequestPlan, n
 
 def _next(transaction: Transaction, unheard: Delivery, plan: RequestPlan) -> ChannelName | None:
     """The first channel that was not asked yet; None where one of them has been heard, or all were asked."""
-    told = (one for one in transaction.deliveries.of(unheard.subject) if one.channel not in plan.records)
-    known = {one.channel: one for one in told}
-    if any(one.told >= unheard.asks for one in known.values()):
+    known = {one.channel: one for one in transaction.deliveries.of(unheard.subject)}
+    if any(one.told >= unheard.asks for name, one in known.items() if name not in plan.records):
         return None
-    asked = {name for name, one in known.items() if one.asks}
-    return next((name for name in plan.order if name not in asked | plan.records), None)
+    asked = {name for name, one in known.items() if one.asks} | plan.records
+    return next((name for name in plan.order if name not in asked), None)
 
 
 def _asking(
@@ -53,5 +53,6 @@ def _asking(
         since=now,
         due_at=now,
         asks=unheard.asks,
+        is_unsure=known.is_doubtful,
         attempts=0,
     )

@@ -25,9 +25,10 @@ def too_many(due: Sequence[Delivery], above: int) -> list[Delivery]:
 
 
 def gather(transaction: Transaction, found: Sequence[Delivery], plan: ChannelPlan, ids: Ids, now: datetime) -> None:
-    """Let one digest tell of them, the one that is open where there is one."""
+    """Let one digest tell of them, the one that is open where there is one; not that which told of them already."""
     earlier = transaction.deliveries.open_digest(plan.name, now - _OPEN_FOR)
-    digest = earlier or Delivery(
+    is_new_to_it = earlier is not None and all(one.digest != earlier.subject for one in found)
+    digest = (earlier if is_new_to_it else None) or Delivery(
         ids.new(DIGEST_PREFIX), plan.name, LOWEST_PRIORITY, DeliveryState.TOLD, wanted=0, since=now, began_at=now
     )
     for one in found:
@@ -51,4 +52,5 @@ def _with_news(digest: Delivery, now: datetime) -> Delivery:
         wanted=digest.wanted + 1,
         since=digest.since if digest.is_untold else now,
         due_at=due if digest.due_at is None else min(due, digest.due_at),
+        is_unsure=digest.is_doubtful,
     )

@@ -386,6 +386,7 @@ class DeliveryRows(Protocol):
     def due(self, channel: ChannelName, now: datetime, *, limit: int, lowest_priority: int = ...) -> list[Delivery]:
         """Those whose timer is due: what asks a person first, then the most urgent, then who has waited longest.
 
+        A timer that is farther away than any is due, too: the clock was set back.
         Only those that are at least as urgent as `lowest_priority`.
         """
         ...

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from aetherlink.model.deliveries import LOWEST_PRIORITY, ChannelState, Delivery, DeliveryState, DigestCounts
+from aetherlink.model.deliveries import FARTHEST, LOWEST_PRIORITY, ChannelState, Delivery, DeliveryState, DigestCounts
 from aetherlink.model.ids import ChannelName, IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus
 from aetherlink.simulation.undo import Undo, page_of
@@ -61,13 +61,15 @@ class MemoryDeliveryRows:
         found = (
             one
             for one in self._of_channel(channel)
-            if one.due_at is not None and one.due_at <= now and one.priority <= lowest_priority
+            if one.due_at is not None
+            and (one.due_at <= now or one.due_at > now + FARTHEST)
+            and one.priority <= lowest_priority
         )
         return sorted(found, key=lambda one: (not one.asks, one.priority, one.since))[:limit]
 
     def unheard_requests(self, channel: ChannelName, since: datetime, *, limit: int) -> list[Delivery]:
         """See ports.DeliveryRows."""
-        found = (one for one in self._of_channel(channel) if one.asks and one.since <= since)
+        found = (one for one in self._of_channel(channel) if one.asks > 0 and one.since <= since)
         return sorted(found, key=lambda one: one.since)[:limit]
 
     def open_digest(self, channel: ChannelName, began_after: datetime) -> Delivery | None:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from aetherlink.model.deliveries import (
+    FARTHEST,
     LOWEST_PRIORITY,
     ChannelState,
     Delivery,
@@ -23,7 +24,10 @@ from aetherlink.store.tables import channels, deliveries, incidents
 _MOST_READ = 5000  # rows looked at for one narrowed page
 _ITS = deliveries.c.channel == sa.bindparam("its_channel")
 _ONE = sa.and_(deliveries.c.subject == sa.bindparam("its_subject"), _ITS)
-_DUE_BY = deliveries.c.due_at <= sa.bindparam("by", type_=deliveries.c.due_at.type)
+_DUE_BY = sa.or_(
+    deliveries.c.due_at <= sa.bindparam("by", type_=deliveries.c.due_at.type),
+    deliveries.c.due_at > sa.bindparam("beyond", type_=deliveries.c.due_at.type),
+)
 _SINCE = deliveries.c.since <= sa.bindparam("by", type_=deliveries.c.since.type)
 _ASKS = sa.text(
     "deliveries.asks > 0"
@@ -38,7 +42,7 @@ _OF = Prepared(
 _DUE = Prepared(
     sa.select(deliveries)
     .where(_ITS, _DUE_BY, deliveries.c.priority <= sa.bindparam("lowest"))
-    .order_by(sa.case((deliveries.c.asks > 0, 0), else_=1), deliveries.c.priority, deliveries.c.since, deliveries.c.id)
+    .order_by(sa.case((deliveries.c.asks != 0, 0), else_=1), deliveries.c.priority, deliveries.c.since, deliveries.c.id)
     .limit(sa.bindparam("most"))
 )
 _UNHEARD = Prepared(
@@ -97,7 +101,8 @@ class SqlDeliveryRows:
         self, channel: ChannelName, now: datetime, *, limit: int, lowest_priority: int = LOWEST_PRIORITY
     ) -> list[Delivery]:
         """See ports.DeliveryRows."""
-        values = {"its_channel": channel, "by": now, "most": limit, "lowest": lowest_priority}
+        beyond = now + FARTHEST
+        values = {"its_channel": channel, "by": now, "beyond": beyond, "most": limit, "lowest": lowest_priority}
         return [_delivery(row) for row in _DUE.all(self._connection, values)]
 
     def unheard_requests(self, channel: ChannelName, since: datetime, *, limit: int) -> list[Delivery]:

@@ -19,9 +19,13 @@ _log = logging.getLogger("aetherlink.watch")
 _STEP = 1.0  # seconds between two looks
 _STOPPED_TOO = 3.0  # so long after the last step the whole process stood still: nobody knows how the loop is
 _TELL_AGAIN = 30.0  # seconds after an attempt that nobody heard
+_MOST_ENDS = 20  # attempts to say that it is over
 
 Tell = Callable[[str, bool], bool]
-"""Tells people past the loop and the store: the words, and whether it is over. Whether anybody heard; may block."""
+"""Tells people past the loop and the store: the words, and whether it is over. May block.
+
+Whether anybody heard; that it is over, everybody who had heard that it began.
+"""
 
 
 class Guard:
@@ -38,6 +42,7 @@ class Guard:
         self._said = ""
         self._heard = False
         self._tell_at = 0.0
+        self._ends = 0
         self._loop_thread = threading.get_ident()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
@@ -75,25 +80,33 @@ class Guard:
         if reason := blocked or self._trouble:
             self._suffers(reason, now, is_blocked=bool(blocked))
         elif self._said:
-            self._recovered()
+            self._recovered(now)
 
     def _suffers(self, reason: str, now: float, *, is_blocked: bool) -> None:
-        if not self._said:
+        if not self._said or self._ends:
             self._metrics.blocked()
             place = f"; it is at\n{self._where()}" if is_blocked else ""
             _log.critical("the agent is not well: %s%s", reason, place)
-            self._said, self._heard, self._tell_at = reason, False, now
+            self._said, self._heard, self._tell_at, self._ends = reason, False, now, 0
         if not self._heard and now >= self._tell_at:
             self._heard = self._tell(reason, False)
             self._tell_at = self._clock.monotonic() + _TELL_AGAIN
             self._step_at = self._clock.monotonic()  # telling took its time: the process did not stand still
 
-    def _recovered(self) -> None:
-        _log.warning("the agent is well again; it was not: %s", self._said)
+    def _recovered(self, now: float) -> None:
+        """Told again where somebody did not hear it, a few times: else it would stay open there."""
+        if not self._ends:
+            _log.warning("the agent is well again; it was not: %s", self._said)
+        elif now < self._tell_at:
+            return
+        self._ends += 1
         if self._heard:
-            self._tell(f"well again; it was: {self._said}", True)
+            is_heard = self._tell(f"well again; it was: {self._said}", True)
             self._step_at = self._clock.monotonic()
-        self._said = ""
+            self._tell_at = self._step_at + _TELL_AGAIN
+            if not is_heard and self._ends < _MOST_ENDS:
+                return
+        self._said, self._ends = "", 0
 
     def _where(self) -> str:
         frame = sys._current_frames().get(self._loop_thread)  # noqa: SLF001 - the documented way to another thread's stack

@@ -10,7 +10,7 @@ from typing import TypeVar
 from aetherlink.errors import AetherError
 from aetherlink.lib.periodic import Periodic
 from aetherlink.model.deliveries import ChannelState
-from aetherlink.model.ids import SourceName
+from aetherlink.model.ids import ChannelName, SourceName
 from aetherlink.ports import Clock, Store, Transaction, UnwellSink, VoiceView
 from aetherlink.watch.ailments import Ailment, Part
 from aetherlink.watch.guard import Guard
@@ -29,13 +29,17 @@ _STORE_PATIENCE = 5.0  # seconds for a read and a write, each
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """What is looked at. `idle` names what does not run, in words; `stuck` the channels that do not look any more."""
+    """What is looked at. `idle` names what does not run, in words; `stuck` the channels that do not look any more.
+
+    `deaf` says why buttons are not heard.
+    """
 
     store: Store
     voice: VoiceView
     idle: Callable[[], Sequence[str]]
     stuck: Callable[[], Sequence[str]]
     blind: Callable[[], Collection[SourceName]]
+    deaf: Callable[[], Sequence[str]] = tuple
 
 
 class SelfWatch:
@@ -59,6 +63,9 @@ class SelfWatch:
         self._metrics = metrics
         self._ailments: Sequence[Ailment] = ()
         self._looked_at: float | None = None
+        self._begun_at = clock.monotonic()
+        self._away_since: dict[ChannelName, float] = {}
+        self._deaf_since: float | None = None
         self._parts: frozenset[Part] = frozenset()
         self._earlier: frozenset[Part] = frozenset()
         self._told: dict[Part, bool] = {}
@@ -99,7 +106,7 @@ class SelfWatch:
 
     async def look(self) -> None:
         """Look once. What lasts for two looks is an incident until it is gone for two."""
-        found = [*self._idle(), *await self._of_the_store()]
+        found = [*self._idle(), *self._deaf(), *await self._of_the_store()]
         self._ailments, self._looked_at = found, self._clock.monotonic()
         self._earlier, self._parts = self._parts, frozenset(one.part for one in found)
         self._metrics.stand(self._parts)
@@ -116,9 +123,21 @@ class SelfWatch:
         stuck = [f"the channel {name} does not look any more" for name in self._vitals.stuck()]
         return [*idle, *(Ailment(Part.CHANNELS, each) for each in stuck)]
 
+    def _deaf(self) -> list[Ailment]:
+        """Ears that have heard nothing for long: what is asked there is answered in vain."""
+        why, moment = self._vitals.deaf(), self._clock.monotonic()
+        if not why:
+            self._deaf_since = None
+            return []
+        self._deaf_since = moment if self._deaf_since is None else self._deaf_since
+        if moment - self._deaf_since <= self._away_after.total_seconds():
+            return []
+        return [Ailment(Part.CHANNELS, f"no button in Slack is heard: {each}", unready=False) for each in why]
+
     async def _of_the_store(self) -> list[Ailment]:
         store, now = self._vitals.store, self._clock.now()
         overdue, states = False, list[ChannelState]()
+        is_at_work = self._clock.monotonic() - self._begun_at > self._away_after.total_seconds()
 
         def looked(transaction: Transaction) -> tuple[bool, list[ChannelState]]:
             waits = transaction.incidents.due(now - self._away_after, limit=1)
@@ -133,15 +152,23 @@ class SelfWatch:
             _log.error("the store cannot be used: %s", problem)  # its own words may name files
             return [Ailment(Part.STORE, "the store cannot be used")]
         late = [Ailment(Part.PIPELINE, "incidents wait for the pipeline, and it does not come to them")]
-        return [*(late if overdue else []), *self._away(states, now)]
+        return [*(late if overdue and is_at_work else []), *self._away(states, now)]
 
     def _away(self, states: Sequence[ChannelState], now: datetime) -> list[Ailment]:
-        """Channels that could not be told for long what waits for them; those of the settings only."""
-        problems, since = self._vitals.voice.problems, now - self._away_after
+        """Channels that could not be told for long what waits for them; those of the settings only.
+
+        What had to wait, for quiet hours or a start of the agent, makes nobody away who fails once after that.
+        """
+        problems, since, moment = self._vitals.voice.problems, now - self._away_after, self._clock.monotonic()
+        self._away_since = {name: self._away_since.get(name, moment) for name in problems}
+        long = {name for name, at in self._away_since.items() if moment - at > self._away_after.total_seconds()}
         return [
             Ailment(Part.CHANNELS, f"channel {one.channel} cannot be told anything: {problem}", unready=False)
             for one in states
-            if (problem := problems.get(one.channel)) and one.waiting_since is not None and one.waiting_since < since
+            if one.channel in long
+            and (problem := problems[one.channel])
+            and one.waiting_since is not None
+            and one.waiting_since < since
         ]
 
     async def _tell(self) -> None:

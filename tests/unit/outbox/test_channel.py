@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,6 +12,7 @@ from aetherlink.errors import UndeliveredError
 from aetherlink.model.deliveries import DeliveryState, Failure
 from aetherlink.model.incidents import Severity
 from aetherlink.model.timeline import EventKind
+from aetherlink.model.windows import WeeklyWindow
 from aetherlink.testing import RecordingNotifier
 from rigs.outbox import CHAT, Rig
 
@@ -117,7 +119,8 @@ async def test_a_letter_that_always_fails_lets_others_through(rig: Rig) -> None:
     assert [letter.incident.id for letter in rig.notifiers[CHAT].letters] == ["inc-0002"]
 
 
-async def test_after_a_crash_in_the_middle_of_telling_it_is_said_that_nobody_knows(rig: Rig) -> None:
+@pytest.mark.parametrize("news", [False, True])
+async def test_after_a_crash_in_the_middle_of_telling_it_is_said_that_nobody_knows(rig: Rig, news: bool) -> None:
     class Hanging(RecordingNotifier):
         async def tell(self, letter, *, deadline):  # type: ignore[no-untyped-def]  # as the port says  # noqa: ARG002 - hangs whatever it is told
             await asyncio.Event().wait()
@@ -131,6 +134,8 @@ async def test_after_a_crash_in_the_middle_of_telling_it_is_said_that_nobody_kno
     killed = asyncio.create_task(rig.channels[CHAT].look())
     await asyncio.sleep(0.01)
     killed.cancel()
+    if news:
+        await rig.happens(1, EventKind.DECIDED)
     rig.notifiers[CHAT] = well
     await rig.start()
     await rig.pass_time(2)
@@ -180,3 +185,21 @@ async def test_what_is_given_up_is_still_not_known_to_be_unheard(rig: Rig) -> No
     dead = await rig.delivery()
     assert dead is not None
     assert (dead.state, dead.is_unsure) == (DeliveryState.DEAD, True)
+
+
+async def test_a_channel_that_failed_last_before_its_quiet_hours_is_not_held_to_be_away(rig: Rig) -> None:
+    begins = rig.clock.now() + timedelta(minutes=1)
+    ends = begins + timedelta(hours=8)
+    night = WeeklyWindow("", frozenset(range(7)), begins.time(), ends.time(), ZoneInfo("UTC"))
+    rig.plans[CHAT] = replace(rig.plans[CHAT], quiet=(night,))
+    await rig.start()
+    rig.notifiers[CHAT].problems = [down()] * 100
+    await rig.opened()
+    await rig.pass_time(60)
+    evening = rig.channels[CHAT].problem
+    await rig.pass_time(3600)
+    night_long = rig.channels[CHAT].problem
+    await rig.opened(2, severity=Severity.CRITICAL, vip=True)
+    await rig.pass_time(60)
+
+    assert (evening, night_long, rig.channels[CHAT].problem) == ("it is away", "", "it is away")

@@ -107,3 +107,48 @@ async def test_what_is_asked_while_the_next_channel_speaks_is_told_once(rig: Rig
 
     told = [one.sequence for letter in rig.notifiers[MAIL].letters for one in letter.entries]
     assert told == sorted(set(told)) == [1, 2, 3]
+
+
+async def test_every_request_goes_on_however_many_are_unheard(rig: Rig) -> None:
+    rig.notifiers[CHAT].problems = [UndeliveredError("away", failure=Failure.UNREACHABLE)] * 10_000
+    for number in range(1, 121):
+        await rig.opened(number)
+        await rig.happens(number, EventKind.APPROVAL_ASKED, stage=Stage.APPROVE)
+    await rig.pass_time(300)
+
+    assert len({letter.incident.id for letter in rig.notifiers[MAIL].letters}) == 120
+    late = rig.clock.now()
+    assert await rig.store.read(lambda rows: rows.deliveries.unheard_requests(CHAT, late, limit=1)) == []
+
+
+async def test_a_record_that_nobody_is_called_by_has_heard_no_request(rig: Rig) -> None:
+    graphs = ChannelName("graphs")
+    rig.plans[graphs] = ChannelPlan(graphs)
+    rig.routing = Routing((Route((CHAT, graphs)),))
+    rig.requests = RequestPlan((graphs, CHAT, MAIL), records=frozenset({graphs}))
+    await rig.start()
+    rig.notifiers[CHAT].problems = [UndeliveredError("away", failure=Failure.UNREACHABLE)] * 1000
+    await asked(rig)
+    await rig.pass_time(90, (CHAT, MAIL, graphs))
+
+    assert len(rig.notifiers[graphs].letters) == len(rig.notifiers[MAIL].letters) == 1
+
+
+async def test_a_request_has_its_own_minute_although_something_else_waits_for_longer(rig: Rig) -> None:
+    rig.notifiers[CHAT].problems = [UndeliveredError("busy", failure=Failure.RATE_LIMITED, wait=100)]
+    await rig.opened()
+    await rig.pass_time(80)
+    await rig.happens(1, EventKind.APPROVAL_ASKED, stage=Stage.APPROVE)
+    await rig.pass_time(59)
+
+    assert (len(rig.notifiers[CHAT].letters), rig.notifiers[MAIL].letters) == (1, [])
+
+
+async def test_a_request_that_is_asked_anew_while_it_is_unheard_does_not_wait_anew(rig: Rig) -> None:
+    rig.notifiers[CHAT].problems = [UndeliveredError("away", failure=Failure.UNREACHABLE)] * 1000
+    await asked(rig)
+    await rig.pass_time(40)
+    await rig.happens(1, EventKind.APPROVAL_ASKED)
+    await rig.pass_time(25)
+
+    assert len(rig.notifiers[MAIL].letters) == 1

@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+import pytest
+
 from aetherlink.errors import UndeliveredError
 from aetherlink.model.deliveries import DeliveryState, Failure
-from aetherlink.model.incidents import Severity, Stage
+from aetherlink.model.incidents import IncidentStatus, Severity, Stage
 from aetherlink.model.timeline import EventKind
 from rigs.outbox import CHAT, Rig
 
@@ -86,3 +88,66 @@ async def test_what_was_perhaps_heard_alone_is_not_left_to_a_digest(rig: Rig) ->
     await rig.pass_time(30)
 
     assert [letter.incident.id for letter in rig.notifiers[CHAT].letters if letter.is_unsure] == ["inc-0001"]
+
+
+async def test_a_digest_knows_the_end_of_those_that_were_told_alone_meanwhile(rig: Rig) -> None:
+    for number in range(1, 21):
+        await rig.opened(number)
+    await rig.pass_time(5)
+    await rig.happens(7, EventKind.ESCALATED)
+    await rig.pass_time(5)
+    for number in [*range(1, 7), *range(8, 21)]:
+        await rig.resolved(number)
+    await rig.pass_time(90)
+    await rig.resolved(7)
+    await rig.pass_time(90)
+
+    assert rig.notifiers[CHAT].digests[-1].open == 0
+
+
+async def test_what_comes_back_after_its_storm_is_told_anew(rig: Rig) -> None:
+    """An old message that is edited in silence calls nobody."""
+    for number in range(1, 21):
+        await rig.opened(number)
+    await rig.pass_time(5)
+    for number in range(1, 21):
+        await rig.resolved(number)
+    await rig.pass_time(300)
+    told = len(rig.notifiers[CHAT].digests)
+    await rig.happens(7, EventKind.REOPENED, status=IncidentStatus.OPEN, resolved_at=None)
+    await rig.pass_time(90)
+
+    [letter] = rig.notifiers[CHAT].letters
+    assert (letter.incident.id, [one.entry.kind for one in letter.entries][-1]) == ("inc-0007", EventKind.REOPENED)
+    assert rig.notifiers[CHAT].digests[told:] == []
+
+
+async def test_a_storm_that_comes_back_is_a_digest_again(rig: Rig) -> None:
+    for number in range(1, 21):
+        await rig.opened(number)
+    await rig.pass_time(5)
+    for number in range(1, 21):
+        await rig.resolved(number)
+    await rig.pass_time(700)
+    for number in range(1, 21):
+        await rig.happens(number, EventKind.REOPENED, status=IncidentStatus.OPEN, resolved_at=None)
+    await rig.pass_time(90)
+
+    assert rig.notifiers[CHAT].letters == []
+    assert len({digest.id for digest in rig.notifiers[CHAT].digests}) == 2
+    assert rig.notifiers[CHAT].digests[-1].open == 20
+
+
+@pytest.mark.parametrize("later", [60, 900])
+async def test_a_storm_that_calls_people_is_a_digest_too(rig: Rig, later: float) -> None:
+    """As when all that is only observed is handed to people, a quarter of an hour after a storm."""
+    for number in range(1, 301):
+        await rig.opened(number)
+    await rig.pass_time(later)
+    for number in range(1, 301):
+        await rig.happens(number, EventKind.ESCALATED)
+    told = len(rig.notifiers[CHAT].digests)
+    await rig.pass_time(60)
+
+    first, *_ = rig.notifiers[CHAT].digests[told:]
+    assert (rig.notifiers[CHAT].letters, first.reference, first.incidents) == ([], {}, 300)

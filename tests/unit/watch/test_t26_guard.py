@@ -79,6 +79,22 @@ def test_what_nobody_heard_is_told_again_and_not_every_second() -> None:
     assert 4 <= len(rig.told) <= 6
 
 
+def test_an_end_that_was_not_heard_is_told_again_for_a_while_and_what_comes_back_is_told_anew() -> None:
+    rig = Rig()
+    rig.run(15, beats=False)
+    rig.hears = False
+    rig.run(100, beats=True)
+    ends = [over for _, over in rig.told]
+    rig.hears = True
+    rig.run(15, beats=False)
+    rig.hears = False
+    rig.run(3600, beats=True)
+
+    assert ends == [False, True, True, True, True]
+    assert [over for _, over in rig.told[5:]] == [False, *[True] * 20]
+    assert rig.blocks == 2
+
+
 def test_what_nobody_heard_has_no_end_to_tell() -> None:
     rig = Rig(hears=False)
     rig.run(15, beats=False)

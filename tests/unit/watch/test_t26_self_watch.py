@@ -62,6 +62,7 @@ class Rig:
     idle: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
     blind: list[SourceName] = field(default_factory=list)
+    deaf: list[str] = field(default_factory=list)
     alarms: list[tuple[str, bool]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -71,7 +72,9 @@ class Rig:
 
     def started(self) -> SelfWatch:
         """A watch as a restart makes it."""
-        vitals = Vitals(self.store, self.voice, lambda: self.idle, lambda: self.stuck, lambda: self.blind)
+        vitals = Vitals(
+            self.store, self.voice, lambda: self.idle, lambda: self.stuck, lambda: self.blind, lambda: self.deaf
+        )
         sink = Unwell(Conditions(self.store, ids=CountingIds()), LAB)
         return SelfWatch(WatchOptions(), vitals, guard=self.guard, sink=sink, clock=self.clock, metrics=self.metrics)
 
@@ -192,6 +195,47 @@ async def test_what_waits_for_quiet_hours_to_end_is_no_ailment(rig: Rig) -> None
     assert (rig.watch.unwell, await rig.incidents()) == ([], [])
 
 
+async def test_t26_buttons_that_nobody_hears_for_long_are_an_incident(rig: Rig) -> None:
+    rig.deaf = ["apps.connections.open answered invalid_auth"]
+    await rig.run(9 * 60)
+    early = await rig.incidents()
+    await rig.run(2 * 60)
+    late, unwell = await rig.incidents(), rig.watch.unwell
+    rig.deaf = []
+    await rig.run(15)
+
+    assert (early, late, rig.unready) == ([], ["the agent cannot tell everybody"], [])
+    assert unwell == ["no button in Slack is heard: apps.connections.open answered invalid_auth"]
+    assert await rig.incidents() == []
+
+
+async def test_who_fails_once_after_quiet_hours_is_not_away(rig: Rig) -> None:
+    await rig.waits()
+    await rig.run(3600)
+    rig.voice.problems = {CHAT: "POST x answered 503"}
+    await rig.run(5 * 60)
+    rig.voice.problems = {}
+    await rig.run(10)
+    rig.voice.problems = {CHAT: "POST x answered 503"}
+    await rig.run(9 * 60)
+
+    assert (rig.watch.unwell, await rig.incidents(), await rig.incidents(IncidentStatus.RESOLVED)) == ([], [], [])
+
+
+async def test_what_fell_due_while_the_agent_was_down_is_no_ailment(rig: Rig) -> None:
+    now = rig.clock.now()
+    waiting = Incident(
+        IncidentId("inc-0009"), "k", Origin.ALERT, LAB, "CrmDown", "", "crm", Severity.WARNING, False,
+        IncidentStatus.OPEN, Stage.PLAN, now, now, wake_at=now,
+    )  # fmt: skip
+    await rig.store.write(lambda rows: rows.incidents.insert(waiting, [Entry(EventKind.OPENED, now, "opened")]))
+    rig.clock.move(3600)
+    rig.watch = rig.started()
+    await rig.run(60)
+
+    assert (rig.unready, await rig.incidents()) == ([], ["CrmDown"])
+
+
 async def test_t26_a_channel_whose_loop_is_dead_makes_it_unready(rig: Rig) -> None:
     rig.stuck = ["chat"]
     await rig.run(15)
@@ -277,8 +321,17 @@ async def test_t26_the_ping_stops_while_the_agent_is_not_well_for_any_reason(
     assert "s3cr3t" not in caplog.text
 
 
-async def test_an_address_that_is_not_reached_is_not_shown() -> None:
-    client = DeadmanClient("http://127.0.0.1:9/s3cr3t", ClientOptions())
+async def test_an_address_is_asked_with_its_query(heard: Hook) -> None:
+    client = DeadmanClient(f"{heard.url}/api/push/s3cr3t?status=up&msg=OK", ClientOptions())
+    await client.ping()
+    await client.aclose()
+
+    assert heard.paths == ["/api/push/s3cr3t?status=up&msg=OK"]
+
+
+@pytest.mark.parametrize("path", ["/s3cr3t", "/push?key=s3cr3t", "?key=s3cr3t", "/s3cr3t?x=1"])
+async def test_an_address_that_is_not_reached_is_not_shown(path: str) -> None:
+    client = DeadmanClient(f"http://127.0.0.1:9{path}", ClientOptions())
     with pytest.raises(Exception, match="dead man's switch") as told:
         await client.ping()
     await client.aclose()
