@@ -24,11 +24,10 @@ from pydantic_core import PydanticUndefined
 
 from aetherlink.agent import Agent
 from aetherlink.api import webhook_docs
-from aetherlink.api.guard import Needs
 from aetherlink.api.registry import ROUTERS
-from aetherlink.api.services import ApiServices
 from aetherlink.cli.entry import aether
 from aetherlink.commands import ALWAYS_KNOWN
+from aetherlink.console import registry as pages
 from aetherlink.lab.drills.catalogue import DRILLS
 from aetherlink.model.lifecycle import TRANSITIONS, State
 from aetherlink.model.timeline import EventKind
@@ -36,6 +35,8 @@ from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.playbooks.schema import PlaybookForm
 from aetherlink.policy.rules import RULES
 from aetherlink.settings import PREFIX, Settings
+from aetherlink.web.guard import Needs
+from aetherlink.web.services import ApiServices
 from peakpro_crm.metrics import Metrics as CrmMetrics
 from peakpro_crm.settings import CrmSettings, TrafficSettings
 
@@ -227,7 +228,9 @@ def may_call(route: APIRoute) -> str:
 def routes() -> str:
     nothing: Any = None  # routes are only looked at, never called
     services = ApiServices(*[nothing] * len(ApiServices.__slots__))
-    found = [route for make in ROUTERS for route in make(services).routes if isinstance(route, APIRoute)]
+    found = [
+        route for make in (*ROUTERS, *pages.ROUTERS) for route in make(services).routes if isinstance(route, APIRoute)
+    ]
     rows = [
         (code(f"{' '.join(sorted(route.methods))} {route.path}"), may_call(route), route.summary or UNTOLD[route.path])
         for route in found

@@ -1,82 +1,16 @@
-"""Everything of one agent, put together: rooms that know each other by their ports only.
-
-`Agent` makes everything and starts nothing; its `start` and `stop` bound its life.
-"""
+"""One agent: its rooms started in their order, and stopped in the opposite one."""
 
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import datetime, timedelta
-from functools import partial
-from importlib.metadata import version as version_of
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
-
-from aetherlink import outside
-from aetherlink.access.gate import Gate, check_listen
-from aetherlink.access.token_files import file_principals
-from aetherlink.access.tokens import TokenBook
-from aetherlink.agent_record import AgentRecord
-from aetherlink.api.app import build_api
-from aetherlink.api.services import CLOSED, ApiServices, Stance, no_graphs
-from aetherlink.approval_commands import ApprovalCommands
-from aetherlink.audit.anchor_file import ANCHORS_FILE, AnchorFile
-from aetherlink.audit.anchoring import Anchoring
-from aetherlink.audit.metrics import AuditMetrics
-from aetherlink.briefing import Restraints
-from aetherlink.commands import Commands
-from aetherlink.delivery_commands import DeliveryCommands
-from aetherlink.demotion import Demotion
-from aetherlink.health.heartbeat import Heartbeats
-from aetherlink.health.loop import HealthLoop
-from aetherlink.health.metrics import HealthMetrics, HeartbeatMetrics
-from aetherlink.health.sources import SourceWatch
-from aetherlink.incident_commands import IncidentCommands
-from aetherlink.incidents.blindness import Blindness
-from aetherlink.incidents.condition import Conditions
-from aetherlink.incidents.low_disk import LowDisk
-from aetherlink.incidents.low_health import LowHealth
-from aetherlink.incidents.mapping import LabelMapping
-from aetherlink.incidents.metrics import AlertMetrics
-from aetherlink.incidents.oversized import Oversized
-from aetherlink.incidents.reception import Reception
-from aetherlink.incidents.refused_playbooks import RefusedPlaybooks
-from aetherlink.incidents.unwell import Unwell
-from aetherlink.intake.comparison import Comparison
-from aetherlink.intake.reconcile import Reconciler, Watched
-from aetherlink.intake.reconcile_metrics import ReconcileMetrics
-from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
-from aetherlink.lib.clock import SystemClock
-from aetherlink.lib.ids import SortableIds
-from aetherlink.model import windows
-from aetherlink.model.ids import Fingerprint, SourceName
-from aetherlink.model.sources import SourceKind
-from aetherlink.pause_commands import PauseCommands
-from aetherlink.pausing.outside_pause import PauseFile
-from aetherlink.pipeline.metrics import PipelineMetrics
-from aetherlink.pipeline.runner import Runner
-from aetherlink.pipeline.step import Consent, World
-from aetherlink.playbooks.reload import Reload, ReloadMetrics
-from aetherlink.policy.decide import decide
-from aetherlink.policy.protection import life_in
+from aetherlink.house import House
 from aetherlink.ports import Clock
-from aetherlink.probes.metrics import ProbeMetrics
-from aetherlink.probes.prometheus import PrometheusProbe
-from aetherlink.promotion_commands import PromotionCommands
 from aetherlink.settings import Settings
-from aetherlink.silencing.metrics import SilenceMetrics
-from aetherlink.silencing.silences import Silences
-from aetherlink.store import backup, folder
-from aetherlink.store.backup import AutomaticBackup
-from aetherlink.store.database import SqlStore
-from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
-from aetherlink.store.retention import Retention, RetentionMetrics, kinds
-from aetherlink.vigil import Rooms, Vigil
-from aetherlink.voice import Ground, Voice, ears
 
-VERSION = version_of("aetherlink")
 GRACE = timedelta(seconds=10)  # for what runs when the end is asked for
 
 _log = logging.getLogger("aetherlink.app")
@@ -90,68 +24,17 @@ class _Room(Protocol):
 
 
 class Agent:
-    """Everything of one agent, put together. Raises SettingsError for settings that cannot be put together.
+    """Makes everything and starts nothing; `start` and `stop` bound its life. Raises SettingsError.
 
     `clock` is the machine's own where none is given.
     """
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
-        check_listen(settings.host, settings.auth)
-        folder.make(settings.data_dir)
-        holds_database = settings.database_url is None
-        if holds_database and (warning := folder.check_file_system(settings.data_dir)):
-            _log.warning("%s", warning)
-        self._settings = settings
-        self._clock = clock or SystemClock()
-        self._ids = SortableIds(self._clock)
-        self._mapping = LabelMapping(
-            settings.labels,
-            settings.vip_tenants,
-            grouping=settings.grouping,
-            source_labels=settings.source_labels,
-        )
-        self._record = AgentRecord(ids=self._ids, source=settings.main_source)
+        self._house = House(settings, clock=clock)
         self._cleanups: list[tuple[str, Callable[[], Awaitable[None]]]] = []
-        self.registry = _registry()
-        self.store = self._sql_store()
-        sources = {SourceName(source.name): source for source in settings.sources}
-        self._prometheus = {name: outside.prometheus(one, settings.clients) for name, one in sources.items()}
-        self._alertmanagers = {name: outside.alertmanagers(one, settings.clients) for name, one in sources.items()}
-        self._anchoring = self._anchors()
-        self._outside_pause = PauseFile(settings.pause_file, is_set=settings.paused)
-        self._silences = self._own_silences()
-        self._executors = outside.executors(settings)
-        self._following = outside.following(self._executors, self.registry)
-        self._targets = outside.targets(settings)
-        self._finder = outside.finder(settings)
-        self._pipeline_metrics = PipelineMetrics(self.registry)
-        self._book = outside.book(settings)
-        world = self._world()
-        self._briefing = world.briefing
-        self._runner = Runner(world, self._pipeline_metrics)
-        health_metrics = HealthMetrics(self.registry)
-        self._health = self._health_loop(health_metrics)
-        self._sources = self._source_watch(health_metrics)
-        self._retention = Retention(
-            self.store, kinds(settings.retention), clock=self._clock, metrics=RetentionMetrics(self.registry)
-        )
-        self._free_space = self._space()
-        self._promotions = PromotionCommands(
-            self.store, clock=self._clock, waker=self._runner, record=self._record, playbooks=self._book
-        )
-        self._reload = self._playbook_reload()
-        self._tokens = self._token_book()
-        self._heartbeats = self._heartbeat_watch()
-        self._alert_metrics = AlertMetrics(self.registry)
-        self._reception = self._alert_reception()
-        self._oversized = self._size_watch()
-        ground = Ground(self.store, self._clock, self._ids, self.registry)
-        self._voice = Voice(settings, ground)
-        self._vigil = Vigil(settings, self._voice, ground, self._rooms(), sink=self._unwell())
-        self._approvals = self._approval_commands()
-        self._ears = ears(settings, self._approvals, self.store, self._clock)
-        self.asgi = self._front()
-        self._reconcilers = self._reconciliation()
+        self.asgi = self._house.asgi
+        self.registry = self._house.registry
+        self.store = self._house.store
 
     async def start(self) -> None:
         """Start every room; what was started is stopped again when a later one fails."""
@@ -171,34 +54,34 @@ class Agent:
                 _log.exception("stopping %s failed", name)
 
     async def _start_rooms(self) -> None:
-        for prometheus in self._prometheus.values():
+        for prometheus in self._house.prometheus.values():
             self._cleanups.append((f"client of {prometheus.address}", prometheus.aclose))
-        for alertmanager in itertools.chain.from_iterable(self._alertmanagers.values()):
+        for alertmanager in itertools.chain.from_iterable(self._house.alertmanagers.values()):
             self._cleanups.append((f"client of {alertmanager.address}", alertmanager.aclose))
-        for name, opened in self._executors.items():
+        for name, opened in self._house.executors.items():
             self._cleanups.append((f"executor {name}", opened.aclose))
-        if self._finder is not None:
-            self._cleanups.append((f"finder of {self._finder.finder.executor}", self._finder.aclose))
+        if self._house.finder is not None:
+            self._cleanups.append((f"finder of {self._house.finder.finder.executor}", self._house.finder.aclose))
         await asyncio.to_thread(self.store.open)
         self._cleanups.append(("store", lambda: asyncio.to_thread(self.store.close)))
-        await self._voice.begin()
-        await self._anchoring.start()
-        self._cleanups.append(("anchors", self._anchoring.stop))
-        await self._tokens.reload()
-        await self._reception.start()
-        self._cleanups.append(("reception", self._reception.flush))
-        await self._silences.load()
-        await self._heartbeats.start()
-        self._cleanups.append(("heartbeats", self._heartbeats.stop))
-        self._silences.start()
-        self._cleanups.append(("silences", self._silences.stop))
-        self._voice.start()
-        self._cleanups.append(("voice", self._voice.stop))
-        self._runner.start()
-        self._cleanups.append(("pipeline", lambda: self._runner.stop(grace=GRACE)))
-        if self._ears is not None:
-            self._ears.start()
-            self._cleanups.append(("ears in Slack", self._ears.stop))
+        await self._house.voice.begin()
+        await self._house.anchoring.start()
+        self._cleanups.append(("anchors", self._house.anchoring.stop))
+        await self._house.tokens.reload()
+        await self._house.reception.start()
+        self._cleanups.append(("reception", self._house.reception.flush))
+        await self._house.silences.load()
+        await self._house.heartbeats.start()
+        self._cleanups.append(("heartbeats", self._house.heartbeats.stop))
+        self._house.silences.start()
+        self._cleanups.append(("silences", self._house.silences.stop))
+        self._house.voice.start()
+        self._cleanups.append(("voice", self._house.voice.stop))
+        self._house.runner.start()
+        self._cleanups.append(("pipeline", lambda: self._house.runner.stop(grace=GRACE)))
+        if self._house.ears is not None:
+            self._house.ears.start()
+            self._cleanups.append(("ears in Slack", self._house.ears.stop))
         for name, room in self._watches().items():
             room.start()
             self._cleanups.append((name, room.stop))
@@ -206,348 +89,13 @@ class Agent:
     def _watches(self) -> dict[str, _Room]:
         """What looks at something from time to time, in the order in which it is started."""
         return {
-            "health loop": self._health,
-            "retention": self._retention,
-            "watch over large webhooks": self._oversized,
-            "watch over the disk": self._free_space,
-            "source watch": self._sources,
-            "watch over the playbooks": self._reload,
-            **self._following,
-            "watch over the agent": self._vigil,
-            **{f"reconciliation of {source}": each for source, each in self._reconcilers.items()},
+            "health loop": self._house.health,
+            "retention": self._house.retention,
+            "watch over large webhooks": self._house.oversized,
+            "watch over the disk": self._house.free_space,
+            "source watch": self._house.sources,
+            "watch over the playbooks": self._house.reload,
+            **self._house.following,
+            "watch over the agent": self._house.vigil,
+            **{f"reconciliation of {source}": each for source, each in self._house.reconcilers.items()},
         }
-
-    def _sql_store(self) -> SqlStore:
-        settings = self._settings
-        return SqlStore(
-            outside.place(settings),
-            key=partial(outside.audit_key, settings),
-            is_anchored=lambda: bool(AnchorFile(settings.data_dir / ANCHORS_FILE).read()[0]),
-            before_migration=AutomaticBackup(settings.data_dir / backup.FOLDER, outside.beside(settings), self._clock),
-        )
-
-    def _health_loop(self, metrics: HealthMetrics) -> HealthLoop:
-        settings = self._settings
-        return HealthLoop(
-            self._prometheus[settings.main_source],
-            settings.health,
-            source=settings.main_source,
-            store=self.store,
-            names=self._mapping,
-            clock=self._clock,
-            metrics=metrics,
-            sink=LowHealth(
-                self.store,
-                ids=self._ids,
-                source=settings.main_source,
-                merge_window=settings.grouping.merge_window,
-                reopen_window=settings.grouping.reopen_window,
-            ),
-        )
-
-    def _source_watch(self, metrics: HealthMetrics) -> SourceWatch:
-        return SourceWatch(
-            {
-                SourceKind.PROMETHEUS: {name: [client] for name, client in self._prometheus.items()},
-                SourceKind.ALERTMANAGER: self._alertmanagers,
-            },
-            interval=self._settings.health.source_interval,
-            clock=self._clock,
-            metrics=metrics,
-        )
-
-    def _conditions(self) -> Conditions:
-        return Conditions(self.store, ids=self._ids, reopen_window=self._settings.grouping.reopen_window)
-
-    def _space(self) -> FreeSpace:
-        settings = self._settings
-        return FreeSpace(
-            settings.data_dir,
-            settings.retention.low_disk_bytes,
-            sink=LowDisk(self._conditions(), settings.main_source),
-            clock=self._clock,
-            metrics=FreeSpaceMetrics(self.registry),
-        )
-
-    def _rooms(self) -> Rooms:
-        return Rooms(
-            self._idle,
-            lambda: self._heartbeats.blind_sources,
-            lambda: () if self._ears is None else self._ears.problems,
-        )
-
-    def _unwell(self) -> Unwell:
-        return Unwell(self._conditions(), self._settings.main_source)
-
-    def _token_book(self) -> TokenBook:
-        settings = self._settings
-        return TokenBook(
-            self.store,
-            clock=self._clock,
-            ids=self._ids,
-            fixed=file_principals(settings.data_dir, settings.auth.webhook_token_file),
-            sources=frozenset(self._prometheus),
-        )
-
-    def _heartbeat_watch(self) -> Heartbeats:
-        settings = self._settings
-        return Heartbeats(
-            self._prometheus,
-            settings.heartbeat,
-            clock=self._clock,
-            standings=self.store.standings,
-            sink=Blindness(self._conditions()),
-            metrics=HeartbeatMetrics(self.registry),
-        )
-
-    def _anchors(self) -> Anchoring:
-        return Anchoring(
-            AnchorFile(self._settings.data_dir / ANCHORS_FILE),
-            lambda: self.store.tally,
-            interval=self._settings.audit.anchor_interval,
-            clock=self._clock,
-            metrics=AuditMetrics(self.registry),
-        )
-
-    def _own_silences(self) -> Silences:
-        return Silences(
-            self.store,
-            self._alertmanagers,
-            clock=self._clock,
-            metrics=SilenceMetrics(self.registry),
-            action_deadline=self._settings.pipeline.action_deadline,
-        )
-
-    def _approval_commands(self) -> ApprovalCommands:
-        settings = self._settings
-        return ApprovalCommands(
-            self.store,
-            clock=self._clock,
-            waker=self._runner,
-            record=self._record,
-            requester_may_approve=settings.approvals.requester_may_approve,
-            demotion=Demotion(self._record, settings.promotions.bounds, lambda: self._book.playbooks),
-        )
-
-    def _pause_commands(self) -> PauseCommands:
-        return PauseCommands(
-            self.store,
-            clock=self._clock,
-            waker=self._runner,
-            record=self._record,
-            known=lambda: {
-                "target": self._targets,
-                "source": self._prometheus,
-                "playbook": [playbook.name for playbook in self._book.playbooks],
-            },
-        )
-
-    def _world(self) -> World:
-        settings = self._settings
-        probe = PrometheusProbe(
-            self._prometheus, settings.probes, clock=self._clock, metrics=ProbeMetrics(self.registry)
-        )
-        return World(
-            store=self.store,
-            probe=probe,
-            executors={name: opened.executor for name, opened in self._executors.items()},
-            targets=self._targets,
-            playbooks=self._book.playbooks,
-            decide=decide,
-            ceiling=settings.mode,
-            modes=settings.modes,
-            clock=self._clock,
-            ids=self._ids,
-            options=settings.pipeline,
-            restraints=self._restraints(),
-            consent=Consent(
-                expires_after=settings.approvals.expires_after,
-                second_person_for_vip=settings.approvals.second_person_for_vip,
-                stays_for=settings.approvals.stays_for,
-            ),
-            silencer=self._silences,
-            finder=None if self._finder is None else self._finder.finder,
-            demotion=settings.promotions.bounds,
-        )
-
-    def _playbook_reload(self) -> Reload:
-        settings = self._settings
-        return Reload(
-            settings.playbooks_dir,
-            partial(outside.playbooks, settings),
-            self._runner.use,
-            settle=self._promotions.end_lapsed,
-            book=self._book,
-            every=settings.playbooks_reload,
-            sink=RefusedPlaybooks(self._conditions(), settings.main_source),
-            clock=self._clock,
-            metrics=ReloadMetrics(self.registry),
-        )
-
-    def _restraints(self) -> Restraints:
-        settings = self._settings
-        return Restraints(
-            budgets=settings.budgets.bounds,
-            vip_mode=settings.vip_mode,
-            protected=outside.protected(settings),
-            life_in=partial(life_in, names=settings.own_names),
-            outside_pause=self._outside_pause,
-            freeze=partial(windows.in_force, settings.windows),
-            blindness=self._blindness,
-            listed_at=self._listed_at,
-            is_vip=self._mapping.is_vip,
-        )
-
-    def _blindness(self, source: SourceName) -> str | None:
-        if source not in self._heartbeats.blind_sources:
-            return None
-        return f"monitoring of {source} is blind: its heartbeat has stopped"
-
-    def _listed_at(self, source: SourceName, fingerprint: Fingerprint) -> datetime | None:
-        reconciler = self._reconcilers.get(source)
-        return None if reconciler is None else reconciler.listed_at(fingerprint)
-
-    def _alert_reception(self) -> Reception:
-        settings = self._settings
-        return Reception(
-            self.store,
-            self.store.standings,
-            self._mapping,
-            grouping=settings.grouping,
-            options=settings.reception,
-            clock=self._clock,
-            ids=self._ids,
-            waker=self._runner,
-            metrics=self._alert_metrics,
-            heartbeats=self._heartbeats,
-        )
-
-    def _size_watch(self) -> Oversized:
-        settings = self._settings
-        return Oversized(
-            self.store,
-            ids=self._ids,
-            clock=self._clock,
-            sources=tuple(self._prometheus),
-            max_body_bytes=settings.intake.max_body_bytes,
-            reopen_window=settings.grouping.reopen_window,
-        )
-
-    def _front(self) -> WebhookIntake:
-        """The webhook's bare callable with the API behind it."""
-        gate = Gate(self._tokens, options=self._settings.auth)
-        return WebhookIntake(
-            build_api(self._services(gate)),
-            gate=gate,
-            sink=self._reception,
-            store=self.store,
-            sources=tuple(self._prometheus),
-            clock=self._clock,
-            options=self._settings.intake,
-            metrics=IntakeMetrics(self.registry),
-            counted=self._alert_metrics.filed,
-            incomplete=self._reconcile_soon,
-            oversized=self._oversized,
-        )
-
-    def _reconciliation(self) -> dict[SourceName, Reconciler]:
-        """One for each source that has an Alertmanager."""
-        settings = self._settings
-        metrics = ReconcileMetrics(self.registry, self._prometheus)
-        return {
-            watched.name: Reconciler(
-                watched,
-                settings.reconcile,
-                comparison=Comparison(settings.reconcile, frozenset(settings.labels.heartbeat)),
-                standings=self.store.standings,
-                sink=self._reception,
-                store=self.store,
-                heartbeats=self._heartbeats,
-                clock=self._clock,
-                metrics=metrics,
-                own_silences=self._silences.ids,
-            )
-            for watched in self._watched()
-        }
-
-    def _watched(self) -> Iterator[Watched]:
-        for source in self._settings.sources:
-            name = SourceName(source.name)
-            if clients := self._alertmanagers[name]:
-                yield Watched(name, clients, source.receiver)
-
-    def _reconcile_soon(self, source: SourceName) -> None:
-        if reconciler := self._reconcilers.get(source):
-            reconciler.soon()
-
-    def _services(self, gate: Gate) -> ApiServices:
-        settings = self._settings
-        commands = Commands(
-            self.store,
-            decide,
-            self._briefing,
-            clock=self._clock,
-            ids=self._ids,
-            waker=self._runner,
-            actions=settings.actions,
-            source=settings.main_source,
-            per_hour=settings.requests_per_hour,
-            is_vip=self._mapping.is_vip,
-            count=self._pipeline_metrics.action_stored,
-        )
-        return ApiServices(
-            store=self.store,
-            gate=gate,
-            tokens=self._tokens,
-            commands=commands,
-            incident_commands=IncidentCommands(self.store, clock=self._clock, waker=self._runner),
-            approval_commands=self._approvals,
-            pause_commands=self._pause_commands(),
-            promotion_commands=self._promotions,
-            delivery_commands=DeliveryCommands(self.store, clock=self._clock, record=self._record, voice=self._voice),
-            voice=self._voice,
-            outside_pause=self._outside_pause,
-            stance=self._stance(),
-            health=self._health,
-            anchors=self._anchoring,
-            ledger=self._reception,
-            playbooks=self._book,
-            clock=self._clock,
-            queries=self._prometheus,
-            metrics=self.registry,
-            version=VERSION,
-            sources=lambda: self._sources.states,
-            readiness=self._unready,
-            graphs_of=no_graphs if settings.dashboard is None else settings.dashboard.link,
-            slack=CLOSED if self._ears is None else self._ears.door,
-        )
-
-    def _stance(self) -> Stance:
-        settings = self._settings
-        return Stance(
-            mode=settings.mode,
-            freezes=partial(windows.all_in_force, settings.windows),
-            blind_sources=lambda: self._heartbeats.blind_sources,
-        )
-
-    def _unready(self) -> list[str]:
-        unread = [] if self.store.can_read else ["the store cannot be read"]
-        return [*unread, *self._idle(), *self._vigil.unready]
-
-    def _idle(self) -> list[str]:
-        alive = {
-            "store": self.store.is_alive,
-            "pipeline": self._runner.is_alive,
-            "health loop": self._health.is_alive,
-            "heartbeat watch": self._heartbeats.is_alive,
-            **{f"reconciliation of {name}": each.is_alive for name, each in self._reconcilers.items()},
-        }
-        return [f"the {name} does not run" for name, is_alive in alive.items() if not is_alive]
-
-
-def _registry() -> CollectorRegistry:
-    registry = CollectorRegistry()
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=registry)
-    Info("aether_agent_build", "The version that runs.", registry=registry).info({"version": VERSION})
-    return registry

@@ -18,7 +18,6 @@ import uvloop
 from aetherlink import outside, vigil, voice
 from aetherlink.access.gate import check_listen
 from aetherlink.agent import GRACE, Agent
-from aetherlink.api.server import BoundedServer
 from aetherlink.audit.anchor_file import ANCHORS_FILE
 from aetherlink.errors import SettingsError, UndeliveredError, UnreachableError
 from aetherlink.lib import logs
@@ -30,6 +29,7 @@ from aetherlink.store import backup, folder, restore
 from aetherlink.store.archive import Manifest
 from aetherlink.store.audit import SqlAudit, auditing
 from aetherlink.store.restore import Restored
+from aetherlink.web.server import BoundedServer
 
 _BACKLOG = 2048
 _ENDING = (signal.SIGINT, signal.SIGTERM)

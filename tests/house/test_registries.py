@@ -15,6 +15,7 @@ from rigs.notifiers import RIGS
 # Folder, the file with the list, and the files of the folder that are no plugins, with what they are.
 REGISTRIES = {
     "api routers": ("api/routers", "api/registry.py", set()),
+    "console routers": ("console/routers", "console/registry.py", set()),
     "executors": (
         "executors",
         "executors/registry.py",

@@ -8,7 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from aetherlink.api.app import build_api
-from aetherlink.api.services import ApiServices
+from aetherlink.console import registry as pages
+from aetherlink.web.services import ApiServices
 
 _BUILT_IN = {"version"}  # part of the API's description
 
@@ -41,7 +42,7 @@ class _Seat:
         self.services: ApiServices | None = None
         names = [field.name for field in dataclasses.fields(ApiServices)]
         relays: dict[str, Any] = {name: _Relay(self, name) for name in names if name not in _BUILT_IN}
-        self.api = build_api(ApiServices(version=version, **relays))
+        self.api = build_api(ApiServices(version=version, **relays), pages.ROUTERS)
 
 
 class StandingApis:

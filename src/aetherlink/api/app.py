@@ -1,13 +1,15 @@
 """Builds the FastAPI app of the registered routers. Called by the app at start and by tests; starts nothing."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
-from aetherlink.api import examples, problems, webhook_docs
-from aetherlink.api.bounds import BodyBounds
+from aetherlink.api import examples, webhook_docs
 from aetherlink.api.registry import ROUTERS
-from aetherlink.api.services import ApiServices
+from aetherlink.web import problems
+from aetherlink.web.bounds import BodyBounds
+from aetherlink.web.services import ApiServices
 
 _PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
 _ANY_ERROR = {
@@ -31,8 +33,8 @@ class AgentApi(FastAPI):
         return self.openapi_schema or {}
 
 
-def build_api(services: ApiServices) -> FastAPI:
-    """The API as an ASGI app."""
+def build_api(services: ApiServices, pages: Sequence[Callable[[ApiServices], APIRouter]] = ()) -> FastAPI:
+    """The API as an ASGI app, with the routers of pages beside its own."""
     app = AgentApi(
         title="AetherLink Command",
         summary="A self-hosted ops agent for Prometheus, Alertmanager and Grafana.",
@@ -44,7 +46,7 @@ def build_api(services: ApiServices) -> FastAPI:
         responses={"default": _ANY_ERROR},
     )
     problems.install(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *pages):
         app.include_router(router(services))
     app.add_middleware(BodyBounds)
     return app

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, Field
 
-from aetherlink.api.paging import Page
 from aetherlink.api.shapes import Instant, Shape
 from aetherlink.model.deliveries import ChannelState, Delivery, DeliveryState
 from aetherlink.model.ids import ChannelName
 from aetherlink.ports import VoiceView
+from aetherlink.web.paging import Page
 
 _UNDER_WAY = (DeliveryState.WAITING, DeliveryState.SENDING)
 

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from aetherlink.api.paging import Page
 from aetherlink.api.shapes import Instant, Shape
 from aetherlink.model.health import Forecast, HealthReading, HealthStatus
 from aetherlink.model.ids import SourceName
+from aetherlink.web.paging import Page
 
 
 class PartShape(Shape):

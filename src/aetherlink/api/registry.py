@@ -17,7 +17,6 @@ from aetherlink.api.routers import (
     incident_acts,
     incidents,
     ledger,
-    pages,
     pause,
     playbooks,
     probes,
@@ -27,7 +26,7 @@ from aetherlink.api.routers import (
     slack,
     tokens,
 )
-from aetherlink.api.services import ApiServices
+from aetherlink.web.services import ApiServices
 
 ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     seed.router,
@@ -50,5 +49,4 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     slack.router,
     audit.router,
     docs_page.router,
-    pages.router,
 )

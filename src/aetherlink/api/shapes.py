@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aetherlink.api.paging import Page
 from aetherlink.model.actions import WRONG_FACT, Action, ActionState, OutcomeStatus, Verb
 from aetherlink.model.alerts import AlertStatus, StoredAlert, Suppression
 from aetherlink.model.brakes import Brake
@@ -15,6 +14,7 @@ from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severit
 from aetherlink.model.pauses import Pause
 from aetherlink.model.principals import Scope, TokenRecord
 from aetherlink.model.timeline import EventKind, StoredEntry
+from aetherlink.web.paging import Page
 
 EXAMPLE_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 Instant = Annotated[datetime, Field(examples=["2025-11-02T20:06:26Z"])]

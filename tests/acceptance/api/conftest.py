@@ -32,7 +32,6 @@ from aetherlink.access.options import AuthOptions
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.agent_record import AgentRecord
-from aetherlink.api.services import ApiServices, Stance
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import AnchorFile
 from aetherlink.audit.anchoring import Anchoring
@@ -65,6 +64,7 @@ from aetherlink.policy.decide import decide
 from aetherlink.promotion_commands import PromotionCommands
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
+from aetherlink.web.services import ApiServices, Stance
 from rigs.briefing import briefing_of
 from rigs.databases import empty_file
 from rigs.reception import build_reception

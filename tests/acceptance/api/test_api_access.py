@@ -11,7 +11,8 @@ from fastapi.routing import APIRoute
 from aetherlink.access.digests import new_secret
 from aetherlink.access.options import AuthMode, AuthOptions
 from aetherlink.api.registry import ROUTERS
-from aetherlink.api.services import ApiServices
+from aetherlink.console import registry as pages
+from aetherlink.web.services import ApiServices
 
 # Callers by name: the token they send, and headers beside it.
 CALLERS: dict[str, tuple[str | None, dict[str, str]]] = {
@@ -102,7 +103,7 @@ ADMITTED: dict[str, frozenset[str]] = {
 
 
 def routes(services: ApiServices) -> Iterator[str]:
-    for router in ROUTERS:
+    for router in (*ROUTERS, *pages.ROUTERS):
         for route in router(services).routes:
             assert isinstance(route, APIRoute)
             yield from (f"{method} {route.path}" for method in route.methods)

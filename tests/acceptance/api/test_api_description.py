@@ -8,7 +8,6 @@ import pytest
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from aetherlink.api.problems import Problem
 from aetherlink.api.registry import ROUTERS
 from aetherlink.api.shapes import EXAMPLE_HASH
 from aetherlink.api.webhook_docs import EXAMPLE
@@ -16,6 +15,7 @@ from aetherlink.lib.clock import SystemClock
 from aetherlink.model.actions import ActionState
 from aetherlink.model.decisions import Mode
 from aetherlink.testing import CountingIds
+from aetherlink.web.problems import Problem
 from rigs.approvals import Desk
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from aetherlink.api.bounds import LARGEST_BODY
+from aetherlink.web.bounds import LARGEST_BODY
 
 
 def connection(agent) -> http.client.HTTPConnection:

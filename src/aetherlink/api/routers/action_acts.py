@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from aetherlink.api import shapes
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.services import ApiServices
 from aetherlink.lib.given_words import LONGEST_TEXT
 from aetherlink.model.ids import ActionId
 from aetherlink.model.principals import Principal, Scope
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.services import ApiServices
 
 _APPROVE: JsonDict = {"plan_hash": shapes.EXAMPLE_HASH}
 _REASON: JsonDict = {"reason": "the API is well, the probe is not"}

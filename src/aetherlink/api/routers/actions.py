@@ -6,13 +6,13 @@ from fastapi import APIRouter, Depends, Path
 
 from aetherlink.api import shapes
 from aetherlink.api.filters import SHORT_PAGES, action_filter
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit, checked, id_with
-from aetherlink.api.services import ApiServices
 from aetherlink.errors import NotFoundError
 from aetherlink.model.actions import ActionFilter
 from aetherlink.model.ids import ActionId
 from aetherlink.model.principals import Scope
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.paging import DEFAULT_LIMIT, Cursor, Limit, checked, id_with
+from aetherlink.web.services import ApiServices
 
 _CURSOR = id_with("act")
 

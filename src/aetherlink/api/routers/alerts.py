@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends
 
 from aetherlink.api import shapes
 from aetherlink.api.filters import SHORT_PAGES, alert_filter
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked
-from aetherlink.api.services import ApiServices
 from aetherlink.model.alerts import AlertFilter
 from aetherlink.model.principals import Scope
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked
+from aetherlink.web.services import ApiServices
 
 
 def router(services: ApiServices) -> APIRouter:

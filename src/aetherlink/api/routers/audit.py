@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.services import ApiServices
 from aetherlink.api.shapes import Instant
 from aetherlink.model.principals import Scope
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.services import ApiServices
 
 
 class AnchorShape(BaseModel):

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import StringConstraints
 
 from aetherlink.api import shapes
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit, part_of
-from aetherlink.api.services import ApiServices
 from aetherlink.lib.given_words import LONGEST_TEXT
 from aetherlink.model.principals import Principal, Scope
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.paging import DEFAULT_LIMIT, Cursor, Limit, part_of
+from aetherlink.web.services import ApiServices
 
 _Scope = Annotated[
     str,

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 
 from aetherlink.api import delivery_shapes
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.services import ApiServices
 from aetherlink.model.ids import ChannelName
 from aetherlink.model.principals import Principal, Scope
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.services import ApiServices
 
 _Channel = Annotated[str, Path(max_length=100, examples=["ops"])]
 

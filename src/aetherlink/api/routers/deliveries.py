@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from aetherlink.api import delivery_shapes
 from aetherlink.api.filters import SHORT_PAGES, Text
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked
-from aetherlink.api.services import ApiServices
 from aetherlink.model.deliveries import DeliveryState
 from aetherlink.model.ids import ChannelName
 from aetherlink.model.principals import Principal, Scope
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked
+from aetherlink.web.services import ApiServices
 
 _Subject = Annotated[str, Path(max_length=100, examples=["inc-06f3qk2c8d1v7m4t"])]
 _Channel = Annotated[str, Path(max_length=100, examples=["ops"])]

@@ -6,10 +6,10 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.services import ApiServices
 from aetherlink.errors import NotFoundError
 from aetherlink.model.principals import Scope
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.services import ApiServices
 
 _ASSETS = Path(__file__).parent.parent / "assets"
 _FILES = {

@@ -7,12 +7,12 @@ from pydantic import AwareDatetime
 
 from aetherlink.api import health_shapes as shapes
 from aetherlink.api.filters import SHORT_PAGES, Text
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked
-from aetherlink.api.services import ApiServices
 from aetherlink.model.health import WHOLE
 from aetherlink.model.ids import SourceName
 from aetherlink.model.principals import Scope
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked
+from aetherlink.web.services import ApiServices
 
 _Source = Annotated[Text | None, Query(description="Of this source; the first one if absent.")]
 _Tenant = Annotated[Text | None, Query(description="Of this tenant; empty: of all together; absent: of everyone.")]

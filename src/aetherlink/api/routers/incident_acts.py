@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from aetherlink.api import shapes
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.idempotency import IdempotencyKey
-from aetherlink.api.services import ApiServices
 from aetherlink.lib.given_words import LONGEST_TEXT
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.principals import Principal, Scope
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.idempotency import IdempotencyKey
+from aetherlink.web.services import ApiServices
 
 _NOTE: JsonDict = {"text": "the disk of db-1 was full; I am clearing it"}
 _CLOSE: JsonDict = {"reason": "the host was taken out of service"}

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Depends, Path
 
 from aetherlink.api import shapes
 from aetherlink.api.filters import SHORT_PAGES, Text, incident_filter
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked, id_with
-from aetherlink.api.services import ApiServices
 from aetherlink.errors import NotFoundError
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident, IncidentFilter
 from aetherlink.model.principals import Scope
 from aetherlink.ports import Transaction
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked, id_with
+from aetherlink.web.services import ApiServices
 
 _Id = Annotated[Text, Path(examples=["inc-06f3qk2c8d1v7m4t"])]
 _CURSOR = id_with("inc")

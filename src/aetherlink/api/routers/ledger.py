@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Depends
 
 from aetherlink.api import ledger_shapes
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.services import ApiServices
 from aetherlink.model.principals import Scope
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.services import ApiServices
 
 
 def router(services: ApiServices) -> APIRouter:

@@ -8,11 +8,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from aetherlink.api import shapes
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.services import ApiServices
 from aetherlink.model.pauses import EVERYTHING
 from aetherlink.model.principals import Principal, Scope
 from aetherlink.pause_commands import LONGEST_REASON, PauseWish
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.services import ApiServices
 
 _EXAMPLE: JsonDict = {"reason": "we move the database"}
 _LONGEST_SCOPE = 300

@@ -5,10 +5,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.paging import Page
 from aetherlink.api.routers import promotions
-from aetherlink.api.services import ApiServices
 from aetherlink.api.shapes import EXAMPLE_HASH
 from aetherlink.model import would_be
 from aetherlink.model.actions import Verb, Verdict
@@ -19,6 +16,9 @@ from aetherlink.model.precision import MOST_COUNTED, SPAN, Precision
 from aetherlink.model.principals import Scope
 from aetherlink.model.promotions import Promotion, PromotionState
 from aetherlink.ports import PlaybookView, Transaction
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.paging import Page
+from aetherlink.web.services import ApiServices
 
 _NEVER = Precision()  # one that only observes does nothing, and would do nothing
 

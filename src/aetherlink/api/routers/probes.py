@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from aetherlink.api import problems
-from aetherlink.api.guard import guarded_router, open_to_all
-from aetherlink.api.services import ApiServices
+from aetherlink.web import problems
+from aetherlink.web.guard import guarded_router, open_to_all
+from aetherlink.web.services import ApiServices
 
 
 class Probed(BaseModel):

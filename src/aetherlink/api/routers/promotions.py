@@ -9,13 +9,13 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.services import ApiServices
 from aetherlink.api.shapes import EXAMPLE_HASH, Instant
 from aetherlink.lib.given_words import LONGEST_TEXT
 from aetherlink.model.decisions import Mode
 from aetherlink.model.principals import Principal, Scope
 from aetherlink.model.promotions import Promotion
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.services import ApiServices
 
 _Name = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$"), Path(examples=["restart-crm-api"])]
 _Reason = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT, description="Why, for the record.")]

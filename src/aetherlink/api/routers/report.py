@@ -6,8 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.services import ApiServices
 from aetherlink.api.shapes import Instant
 from aetherlink.errors import BadRequestError
 from aetherlink.model.decisions import Mode
@@ -29,6 +27,8 @@ from aetherlink.model.track_record import (
     TrackRecord,
 )
 from aetherlink.ports import Transaction
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.services import ApiServices
 
 _USUALLY = timedelta(days=7)
 _LONGEST = timedelta(days=366)

@@ -10,10 +10,7 @@ import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from prometheus_client.exposition import choose_encoder
 
-from aetherlink.api.guard import Needs, guarded_router, open_to_all
-from aetherlink.api.idempotency import IdempotencyKey
 from aetherlink.api.seed_shapes import ActBody, Answer, Health, QueryBody, RequestDetails, Requested, SourceHealth
-from aetherlink.api.services import ApiServices
 from aetherlink.api.webhook_docs import TAG
 from aetherlink.commands import ActionRequest
 from aetherlink.errors import BadRequestError
@@ -21,6 +18,9 @@ from aetherlink.model.actions import Action
 from aetherlink.model.ids import SourceName
 from aetherlink.model.principals import Principal, Scope
 from aetherlink.ports import QueryClient
+from aetherlink.web.guard import Needs, guarded_router, open_to_all
+from aetherlink.web.idempotency import IdempotencyKey
+from aetherlink.web.services import ApiServices
 
 
 def router(services: ApiServices) -> APIRouter:

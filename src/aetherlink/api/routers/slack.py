@@ -4,9 +4,9 @@ import logging
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from aetherlink.api.guard import guarded_router, open_to_all
-from aetherlink.api.services import ApiServices
 from aetherlink.errors import AetherError
+from aetherlink.web.guard import guarded_router, open_to_all
+from aetherlink.web.services import ApiServices
 
 _log = logging.getLogger("aetherlink.api")
 

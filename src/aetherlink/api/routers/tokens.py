@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from aetherlink.api import shapes
-from aetherlink.api.guard import Needs, guarded_router
-from aetherlink.api.idempotency import IdempotencyKey
-from aetherlink.api.paging import DEFAULT_LIMIT, Cursor, Limit, part_of
-from aetherlink.api.services import ApiServices
 from aetherlink.model.principals import Principal, Scope
+from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.idempotency import IdempotencyKey
+from aetherlink.web.paging import DEFAULT_LIMIT, Cursor, Limit, part_of
+from aetherlink.web.services import ApiServices
 
 _Id = Annotated[str, Path(max_length=100, examples=["tok-06f3qk2c8d1v7m4t"])]
 _EXAMPLE: JsonDict = {"name": "alertmanager", "scopes": ["webhook"]}

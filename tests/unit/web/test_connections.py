@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from aetherlink.api.connections import ConnectionBounds
-from aetherlink.api.server import BoundedServer
+from aetherlink.web.connections import ConnectionBounds
+from aetherlink.web.server import BoundedServer
 
 SOON = timedelta(seconds=0.2)
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from aetherlink.api.pages import foreign_text, instants, wording
+from aetherlink.console import foreign_text, instants, wording
 
 ASSETS: Mapping[str, Path] = {
     path.name: path for path in sorted((Path(__file__).parent / "assets").iterdir()) if path.is_file()

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from aetherlink.api.bounds import BodyBounds
+from aetherlink.web.bounds import BodyBounds
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:

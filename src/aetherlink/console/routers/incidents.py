@@ -8,16 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
-from aetherlink.api.guard import Needs, guarded_router, open_to_all
-from aetherlink.api.pages import one_incident, overview
-from aetherlink.api.pages.refusals import page_route
-from aetherlink.api.pages.writing import ASSETS, HEADERS
-from aetherlink.api.paging import NUMBER, Cursor, checked, id_with
-from aetherlink.api.services import ApiServices
+from aetherlink.console import one_incident, overview
+from aetherlink.console.refusals import page_route
+from aetherlink.console.writing import ASSETS, HEADERS
 from aetherlink.errors import NotFoundError
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import IncidentStatus, Severity
 from aetherlink.model.principals import Scope
+from aetherlink.web.guard import Needs, guarded_router, open_to_all
+from aetherlink.web.paging import NUMBER, Cursor, checked, id_with
+from aetherlink.web.services import ApiServices
 
 _LOOKING = ["GET", "HEAD"]  # whoever watches a page asks for its head alone
 _INCIDENT = id_with("inc")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aetherlink.api.connections import WholeAnswers
+from aetherlink.web.connections import WholeAnswers
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 

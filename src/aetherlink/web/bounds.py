@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aetherlink.api import problems
+from aetherlink.web import problems
 
 LARGEST_BODY = 1024 * 1024
 LONGEST_BODY = timedelta(seconds=30)

@@ -16,8 +16,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from aetherlink.api.connections import BoundedConnection, ConnectionBounds
 from aetherlink.ports import Answer, Post, PostDoor
+from aetherlink.web.connections import BoundedConnection, ConnectionBounds
 
 _FAILED = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, ((b"content-type", b"text/plain"),), b"Internal Server Error")
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 from fastapi import Response
 
-from aetherlink.api.pages.writing import address, page
-from aetherlink.api.services import ApiServices
+from aetherlink.console.writing import address, page
 from aetherlink.model.actions import Action, ActionFilter, ActionState
 from aetherlink.model.health import WHOLE
 from aetherlink.model.incidents import Incident, IncidentFilter, IncidentStatus, Severity
 from aetherlink.model.timeline import StoredEntry
 from aetherlink.ports import Transaction
+from aetherlink.web.services import ApiServices
 
 PATH = "/"
 AT_ONCE = 25  # incidents of one list

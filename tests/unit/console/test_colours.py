@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-SHEET = (Path(__file__).parents[4] / "src/aetherlink/api/pages/assets/page.css").read_text()
+SHEET = (Path(__file__).parents[3] / "src/aetherlink/console/assets/page.css").read_text()
 TEXTS = ("ink", "soft", "link", "bad", "warn", "info", "good", "vip")
 GROUNDS = ("ground", "paper")
 TINTED = {"bad-ground": ("ink", "soft", "bad", "link"), "warn-ground": ("ink", "soft", "warn", "link")}

@@ -6,8 +6,8 @@ import unicodedata
 import pytest
 from markupsafe import Markup
 
-from aetherlink.api.pages import foreign_text
-from aetherlink.api.pages.writing import environment
+from aetherlink.console import foreign_text
+from aetherlink.console.writing import environment
 from rigs.hostile_values import ATTACKS
 
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

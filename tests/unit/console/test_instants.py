@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from aetherlink.api.pages import instants
+from aetherlink.console import instants
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from aetherlink.api.server import BoundedServer
 from aetherlink.ports import Answer, Post
+from aetherlink.web.server import BoundedServer
 from rigs.patience import eventually
 
 DEADLINE = 10

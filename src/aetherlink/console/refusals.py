@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from aetherlink.api import problems
-from aetherlink.api.guard import GuardedRoute
-from aetherlink.api.pages.writing import page
+from aetherlink.console.writing import page
 from aetherlink.errors import AetherError
 from aetherlink.ports import Clock
+from aetherlink.web import problems
+from aetherlink.web.guard import GuardedRoute
 
 _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": 'Basic realm="aetherlink", charset="UTF-8"'},

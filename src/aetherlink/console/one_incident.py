@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 from fastapi import Response
 
-from aetherlink.api.pages.writing import address, page
-from aetherlink.api.services import ApiServices
+from aetherlink.console.writing import address, page
 from aetherlink.errors import NotFoundError
 from aetherlink.lib.flattening import flat
 from aetherlink.model.actions import Action, ActionFilter
@@ -16,6 +15,7 @@ from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident
 from aetherlink.model.timeline import EventKind, StoredEntry
 from aetherlink.ports import Transaction
+from aetherlink.web.services import ApiServices
 
 ALERTS_AT_ONCE = 20
 ACTIONS_AT_ONCE = 10

@@ -1,0 +1,10 @@
+"""THE list of routers of the console: a new one is a file in console/routers and a line here."""
+
+from collections.abc import Callable, Sequence
+
+from fastapi import APIRouter
+
+from aetherlink.console.routers import incidents
+from aetherlink.web.services import ApiServices
+
+ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (incidents.router,)
