@@ -63,7 +63,7 @@ lock: ## compile the locks anew (UPGRADE=1: to the newest versions)
 	@echo hatchling | $(UV_COMPILE) - -o requirements/build.txt $(if $(UPGRADE),--upgrade)
 	@$(UV_COMPILE) pyproject.toml pods/crm/pyproject.toml --extra dev -o requirements/dev.txt $(if $(UPGRADE),--upgrade)
 	@$(UV_COMPILE) pyproject.toml pods/crm/pyproject.toml --extra lab -c requirements/dev.txt -o requirements/lab.txt
-	@$(UV_COMPILE) pyproject.toml --extra docker --extra postgres --extra apprise --extra pagerduty --extra slack -c requirements/dev.txt -o requirements/agent.txt
+	@$(UV_COMPILE) pyproject.toml --extra docker --extra postgres --extra apprise --extra pagerduty --extra slack --extra mcp --extra oidc -c requirements/dev.txt -o requirements/agent.txt
 	@$(UV_COMPILE) pods/crm/pyproject.toml -c requirements/dev.txt -o pods/crm/requirements.txt
 
 $(LAB): $(SETUP_INPUTS) requirements/lab.txt

@@ -17,10 +17,11 @@ LOCKS = [
 ]
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)", re.MULTILINE)
 
+OPTIONAL = ("apprise", "docker", "mcp", "oidc", "pagerduty", "postgres", "slack")
 WANTED = {
-    "requirements/agent.txt": [("pyproject.toml", ("docker", "postgres"))],
+    "requirements/agent.txt": [("pyproject.toml", OPTIONAL)],
     "requirements/lab.txt": [("pyproject.toml", ("lab",)), ("pods/crm/pyproject.toml", ())],
-    "requirements/dev.txt": [("pyproject.toml", ("docker", "lab", "postgres", "dev")), ("pods/crm/pyproject.toml", ())],
+    "requirements/dev.txt": [("pyproject.toml", (*OPTIONAL, "lab", "dev")), ("pods/crm/pyproject.toml", ())],
     "pods/crm/requirements.txt": [("pods/crm/pyproject.toml", ())],
 }
 
