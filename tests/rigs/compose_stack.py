@@ -39,6 +39,7 @@ PROMOTED = {
     "AETHER_PLAYBOOK_MODES": '{"restart-crm-api": "auto"}',
 }
 """What a user sets who lets the agent restart the CRM; a VIP is among its tenants."""
+OBSERVING = {"AETHER_MODE": "observe"}
 _SERVICES = ("prometheus", "alertmanager", "aether-agent", "socket-proxy", "crm", "traffic")
 _SECONDS = 240.0
 
