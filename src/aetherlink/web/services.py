@@ -31,6 +31,7 @@ from aetherlink.ports import (
     VoiceView,
 )
 from aetherlink.promotion_commands import PromotionCommands
+from aetherlink.web.feed import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class ApiServices:
     metrics: CollectorRegistry
     version: str
     sources: Callable[[], Sequence[SourceState]]
+    feed: Feed
     readiness: Callable[[], Sequence[str]]
     graphs_of: Callable[[Incident], str] = no_graphs
     slack: SignedDoor = CLOSED
