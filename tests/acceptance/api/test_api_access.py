@@ -256,7 +256,7 @@ def test_t12_no_answer_log_metric_or_file_shows_a_token(agent, caplog: pytest.Lo
     said = []
     for route in ADMITTED:
         for token in ("webhook", "read", "operate", "approve", "admin", "operator", "unknown", "revoked"):
-            answer = agent.call(*route.split(" "), token=token, json={})
+            answer = agent.call(*route.split(" "), token=token, headers=NO_STREAM, json={})
             said.append(answer.content + str(answer.headers).encode())
     said.append(caplog.text.encode())
     said += [file.read_bytes() for file in agent.data_dir.iterdir() if file.name != "operator.token"]
