@@ -26,7 +26,7 @@ _MOST_MARKS = 30
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One graph: what it is for, the question as the agent asked it, what is drawn of it, and the line it is held to."""
+    """One graph: what it is for, the question as the agent asked it, what is drawn of it, and the bound."""
 
     title: str
     query: str

@@ -1,4 +1,4 @@
-"""What the page at / shows, the most urgent first: the worst incident and what it needs, then everything else at a glance.
+"""What the page at / shows, the most urgent first: the worst incident and what it needs, then the rest.
 
 All that is read has a bound of its own, so that the page takes as long with a hundred thousand incidents as with ten.
 """
@@ -109,7 +109,7 @@ async def _held_back(services: ApiServices, instant: datetime) -> dict[str, obje
 
 
 def _urgent_first(readings: Sequence[HealthReading]) -> list[HealthReading]:
-    """Those of tenants: VIPs before others, the lowest score first, and one that nobody could read before all scores."""
+    """Those of tenants: VIPs before others, the lowest score first, and one that nobody could read first."""
     of_tenants = [one for one in readings if one.tenant != WHOLE]
     return sorted(of_tenants, key=lambda one: (not one.vip, -1.0 if one.score is None else one.score, one.tenant))
 
