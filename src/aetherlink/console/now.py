@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from fastapi import Response
 
@@ -89,7 +90,7 @@ async def now(services: ApiServices, caller: Principal, said: str) -> Response:
     )
 
 
-async def _held_back(services: ApiServices, instant: datetime) -> dict[str, object]:
+async def _held_back(services: ApiServices, instant: datetime) -> dict[str, Any]:
     """What holds the agent back, for the notices above everything else."""
     pauses = await services.pause_commands.pauses()
     brakes = await services.approval_commands.brakes()
