@@ -159,11 +159,6 @@
   }
 
   function go(key) {
-    if (key === "i") {
-      const first = document.querySelector("a[data-incident]");
-      if (first) location.assign(first.href);
-      return;
-    }
     const link = document.querySelector(`.places a[data-key="${CSS.escape(key)}"]`);
     if (link) location.assign(link.href);
   }
