@@ -44,7 +44,12 @@ def asked(action: Action | None) -> Asked | None:
 def _of(action: Action, approval: Approval) -> Asked:
     shown = approval.shown
     target, observed = _part(shown, "target"), _part(shown, "observed")
-    ids = [(name, str(part[name])) for part, names in ((target, _NAMED), (observed, _SEEN)) for name in names if part.get(name)]
+    ids = [
+        (name, str(part[name]))
+        for part, names in ((target, _NAMED), (observed, _SEEN))
+        for name in names
+        if part.get(name)
+    ]
     return Asked(
         action=action,
         plan_hash=approval.plan_hash,

@@ -22,7 +22,7 @@ class Sparkline:
 def sparkline(readings: Sequence[HealthReading]) -> Sparkline | None:
     """Of readings with the newest first; None where there are too few."""
     ordered = readings[::-1]
-    if len([one for one in ordered if one.score is not None]) < 2:  # noqa: PLR2004 - a line has two ends
+    if len([one for one in ordered if one.score is not None]) < 2:
         return None
     began, ended = ordered[0].at, ordered[-1].at
     span = (ended - began).total_seconds() or 1.0

@@ -69,12 +69,16 @@
     return seconds < 0 ? `in ${lasted(seconds)}` : `${lasted(seconds)} ago`;
   }
 
+  function age(time, instant) {
+    return time.dataset.age === "for" ? lasted((Date.now() - instant) / 1000) : ago(instant);
+  }
+
   function localise(within) {
     for (const time of within.querySelectorAll("time[datetime]")) {
       const instant = new Date(time.dateTime);
       if (isNaN(instant)) continue;
       if (!time.title) time.title = time.textContent.trim();
-      const words = time.dataset.age !== undefined ? ago(instant) : local(instant);
+      const words = time.dataset.age === undefined ? local(instant) : age(time, instant);
       if (time.textContent !== words) time.textContent = words;
     }
   }
