@@ -1,4 +1,4 @@
-"""What the page at /actions shows: what runs, waits, ran or was refused and why; budgets, brakes, pauses and targets."""
+"""What the page at /actions shows: what runs, waits, ran or was refused; budgets, brakes, pauses and targets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

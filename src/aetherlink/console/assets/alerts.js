@@ -113,7 +113,7 @@
     if (mine !== asked) return; // typed further meanwhile
     if (!answer.ok) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      problem.textContent = page.querySelector("main .words")?.textContent.trim() || "this filter cannot be read";
+      problem.textContent = page.querySelector("main h1 + p")?.textContent.trim() || "this filter cannot be read";
       return;
     }
     const found = await answer.json();
