@@ -86,7 +86,7 @@ async def action_list(services: ApiServices, view: View, caller: Principal, said
             budget_uses(rows, services.rules, now),
             rows.brakes.all(),
             [one for one in rows.pauses.all() if not one.is_over(now)],
-            target_states(rows, services.rules, names[:_MOST_NAMED], now),
+            target_states(rows, services.rules, names[:_MOST_NAMED], services.playbooks.playbooks, now=now),
             len(names),
         )
 

@@ -17,7 +17,7 @@ from aetherlink.web.services import ApiServices
 
 PATH = "/playbooks"
 SPAN = timedelta(days=7)
-_MOST = 2000  # plans that are counted for a page
+_MOST = 1000  # plans that are counted for a page
 SAID = {
     "promoted": "Promoted. It lasts until its file changes, its repairs keep failing, or somebody sets it back.",
     "demoted": "Set back. What has not begun yet is decided anew.",

@@ -1,14 +1,15 @@
 """What is used of the budgets, and how each target stands: read in one transaction, within bounds."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from aetherlink.model.actions import Action, Target
+from aetherlink.model.actions import Started, Target
 from aetherlink.model.brakes import Brake
 from aetherlink.model.budget_use import BudgetUse, uses
-from aetherlink.model.ids import TargetName
+from aetherlink.model.ids import PlaybookName, TargetName
 from aetherlink.model.pauses import EVERYTHING, Pause
+from aetherlink.model.playbooks import Playbook
 from aetherlink.ports import Transaction
 from aetherlink.web.house_rules import HouseRules
 
@@ -22,7 +23,7 @@ _MOST_FOUND = 100
 class TargetState:
     """A target, with what holds it back now. `last` is the newest action that was started on it within a day.
 
-    `free_at` is when the cooldown of that action is over; None: it is.
+    `free_at` is when the cooldown of that one's playbook is over; None: it is.
     """
 
     target: Target
@@ -30,7 +31,7 @@ class TargetState:
     protected: str | None
     brakes: Sequence[Brake]
     pauses: Sequence[Pause]
-    last: Action | None
+    last: Started | None
     free_at: datetime | None
 
 
@@ -48,29 +49,29 @@ def target_names(rows: Transaction, rules: HouseRules, now: datetime) -> list[Ta
 
 
 def target_states(
-    rows: Transaction, rules: HouseRules, names: Collection[TargetName], now: datetime
+    rows: Transaction, rules: HouseRules, names: Collection[TargetName], playbooks: Sequence[Playbook], *, now: datetime
 ) -> list[TargetState]:
-    """How these stand."""
+    """How these stand; `playbooks` say how long a cooldown lasts."""
     brakes, paused = rows.brakes.all(), [one for one in rows.pauses.all() if not one.is_over(now)]
+    newest = sorted(rows.actions.started_anywhere(now - _DAY, limit=_MOST_STARTED), key=lambda one: one.started_at)
+    lasts, cooldowns = {one.target: one for one in newest}, {one.name: one.cooldown for one in playbooks}
     declared = set(rules.targets)
-    states = []
-    for name in names:
-        last = next(iter(rows.actions.started_since(name, now - _DAY)), None)
-        state = TargetState(
+    return [
+        TargetState(
             rules.targets[name],
             is_declared=name in declared,
             protected=rules.protected.get(name),
             brakes=[one for one in brakes if one.scope == f"target:{name}" or one.scope.endswith(f"@{name}")],
             pauses=[one for one in paused if one.scope in (EVERYTHING, f"target:{name}")],
-            last=last,
-            free_at=_free_at(last, now),
+            last=lasts.get(name),
+            free_at=_free_at(lasts.get(name), cooldowns, now),
         )
-        states.append(state)
-    return states
+        for name in names
+    ]
 
 
-def _free_at(last: Action | None, now: datetime) -> datetime | None:
-    if last is None or last.finished_at is None:
+def _free_at(last: Started | None, cooldowns: Mapping[PlaybookName, timedelta], now: datetime) -> datetime | None:
+    if last is None or last.finished_at is None or last.playbook is None:
         return None
-    end = last.finished_at + timedelta(seconds=last.plan.cooldown_seconds)
+    end = last.finished_at + cooldowns.get(last.playbook, timedelta(0))
     return end if end > now else None

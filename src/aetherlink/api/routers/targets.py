@@ -29,6 +29,16 @@ class PauseOnTarget(BaseModel):
     reason: str = Field(examples=["we move the database"])
 
 
+class StartedShape(shapes.Shape):
+    """An action that was started."""
+
+    playbook: str | None = Field(description="Null: a person asked for it.", examples=["restart-crm-api"])
+    tenant: str = Field(examples=["acme-corp"])
+    started_at: Instant
+    finished_at: Instant | None = Field(description="Null: it runs.")
+    has_failed: bool = Field(description="It could not be done, or did not help.", examples=[False])
+
+
 class TargetDetail(BaseModel):
     """A target: where it is, its bounds, and what holds it back."""
 
@@ -43,15 +53,13 @@ class TargetDetail(BaseModel):
     max: int = Field(description="The most replicas.", examples=[4])
     floor: int = Field(description="So many replicas stay ready.", examples=[1])
     healthy_share: float = Field(description="And this share of the wanted ones.", examples=[0.5])
-    limits: str = Field(
-        description="The most that a replica may be given; empty: nothing.", examples=[""]
-    )
+    limits: str = Field(description="The most that a replica may be given; empty: nothing.", examples=[""])
     depends_on: list[str] = Field(examples=[["crm-db"]])
     requests: list[str] = Field(description="The HTTP requests that may be sent to it.", examples=[["purge"]])
     tenant: str = Field(description="Whom a request for it is for; empty: nobody.", examples=[""])
     brakes: list[shapes.BrakeShape]
     pauses: list[PauseOnTarget]
-    last_action: shapes.ActionShape | None = Field(description="The newest that was started on it within a day.")
+    last_action: StartedShape | None = Field(description="The newest that was started on it within a day.")
     cooldown_until: Instant | None = Field(description="When that one's cooldown is over; null: it is.")
 
 
@@ -77,7 +85,7 @@ def router(services: ApiServices) -> APIRouter:
         def work(rows: Transaction) -> tuple[list[TargetState], str | None]:
             names = target_names(rows, services.rules, now)
             page, following = part_of(names, limit=limit, cursor=None if cursor is None else TargetName(cursor))
-            return target_states(rows, services.rules, names[page], now), following
+            return target_states(rows, services.rules, names[page], services.playbooks.playbooks, now=now), following
 
         found, following = await services.store.read(work)
         return TargetPage(items=[_shape(one) for one in found], next_cursor=following)
@@ -108,6 +116,6 @@ def _shape(state: TargetState) -> TargetDetail:
             PauseOnTarget(scope=each.scope, since=each.since, until=each.until, reason=each.reason)
             for each in state.pauses
         ],
-        last_action=None if state.last is None else shapes.action(state.last),
+        last_action=None if state.last is None else StartedShape.model_validate(state.last),
         cooldown_until=state.free_at,
     )

@@ -107,6 +107,25 @@
     list.setAttribute("aria-activedescendant", `alert-row-${selected}`);
   }
 
+  function tellGroups() {
+    const sizes = new Map();
+    for (const alert of rows) sizes.set(alert[GROUP], (sizes.get(alert[GROUP]) || 0) + 1);
+    document.querySelector(".groups")?.remove();
+    if (form.elements.group.value === "none" || !rows.length) return;
+    const groups = make("ul", "groups");
+    groups.setAttribute("aria-label", "Groups");
+    for (const [place, size] of [...sizes].slice(0, 40)) {
+      const item = make("li", "");
+      const name = document.createElement("bdi");
+      const number = make("span", "count");
+      name.textContent = (texts[place] || "none").slice(0, 40);
+      number.textContent = size.toLocaleString();
+      item.append(name, " ", number);
+      groups.append(item);
+    }
+    host.before(groups);
+  }
+
   async function load(address) {
     const mine = (asked += 1);
     const answer = await fetch(address, { headers: { Accept: "application/json" } });
@@ -120,6 +139,7 @@
     if (mine !== asked) return;
     problem.textContent = "";
     ({ rows, texts } = found);
+    tellGroups();
     count.textContent = rows.length.toLocaleString() + (found.is_cut ? " of those that changed last" : "");
     if (!rows.length) {
       list = null;
@@ -143,7 +163,6 @@
     for (const [name, value] of new FormData(form)) if (value && !(name === "status" && value === "firing") && !(name === "group" && value === "alertname")) query.append(name, value);
     const words = query.size ? `?${query}` : "";
     history.replaceState(null, "", location.pathname + words);
-    document.querySelector(".groups")?.remove();
     load(`${base}/alerts/rows${words}`).catch(() => { problem.textContent = "the agent does not answer"; });
   }
   form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(filter, 200); });
