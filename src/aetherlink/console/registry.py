@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter
 
-from aetherlink.console.routers import acts, assets, incidents
+from aetherlink.console.routers import acts, assets, incidents, record_acts, records
 from aetherlink.web.services import ApiServices
 
 ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     incidents.router,
+    records.router,
     acts.router,
+    record_acts.router,
     assets.router,
 )

@@ -32,6 +32,7 @@ from aetherlink.ports import (
 )
 from aetherlink.promotion_commands import PromotionCommands
 from aetherlink.web.feed import Feed
+from aetherlink.web.house_rules import NO_RULES, HouseRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +98,6 @@ class ApiServices:
     feed: Feed
     readiness: Callable[[], Sequence[str]]
     graphs_of: Callable[[Incident], str] = no_graphs
+    rules: HouseRules = NO_RULES
     slack: SignedDoor = CLOSED
     base_path: str = ""
