@@ -200,7 +200,7 @@ def test_lists_are_narrowed_by_severity_and_by_what_was_resolved(agent) -> None:
 def test_it_says_what_the_agent_would_have_done_by_which_rule_and_why(agent) -> None:
     put(agent, fire(agent, "Down"))
 
-    assert "Would have done: restart crm-api by playbook restart-crm-api" in look(agent).words
+    assert "Would have been done: restart crm-api by playbook restart-crm-api" in look(agent).words
     assert "Only observed by mode_allows: mode is observe" in look(agent).words
 
 
@@ -325,7 +325,7 @@ def test_other_actions_of_an_incident_are_shown_and_every_objection(agent) -> No
 
     words = look(agent, f"/incidents/{incident}").words
 
-    assert words.count("Would have done: restart crm-api") == 2
+    assert words.count("Would have been done: restart crm-api") == 2
     assert "Everything that the rules have against it (2)" in words
     assert "cooldown_over deny: it was restarted 5 s ago" in words
     assert "Other actions" in words
