@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 
 from aetherlink.model.deliveries import LOWEST_PRIORITY, Delivery, DeliveryState, Failure
-from aetherlink.model.ids import ChannelName, IncidentId, SourceName
-from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
+from aetherlink.model.ids import ChannelName, IncidentId
+from aetherlink.model.incidents import Incident, IncidentStatus, Severity
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Store, Transaction
 from aetherlink.testing import START
+from rigs import letters
 
 CHAT = ChannelName('chat "room" \\ %s 🚨')
 MAIL = ChannelName("mail")
@@ -35,22 +36,8 @@ def put(*found: Delivery) -> Callable[[Transaction], None]:
 
 
 def incident(number: int, **changes: object) -> Incident:
-    plain = Incident(
-        IncidentId(f"inc-{number:04d}"),
-        f"key-{number}",
-        Origin.ALERT,
-        SourceName("lab"),
-        "CrmApiDown",
-        "acme",
-        "crm",
-        Severity.WARNING,
-        False,
-        IncidentStatus.OPEN,
-        Stage.PLAN,
-        START,
-        START,
-    )
-    return replace(plain, **changes)  # type: ignore[arg-type]  # fields of its own
+    own = {"id": IncidentId(f"inc-{number:04d}"), "key": f"key-{number}", "opened_at": START, "updated_at": START}
+    return letters.incident(**{**own, **changes})
 
 
 def insert(*found: Incident) -> Callable[[Transaction], None]:
