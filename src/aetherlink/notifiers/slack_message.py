@@ -92,8 +92,10 @@ def call(letter: Letter, through: int) -> str:
 def digest_blocks(digest: Digest) -> list[Block]:
     """A storm, with its most urgent incidents."""
     named = [_line(headline(one)) for one in digest.worst]
-    counts = {"Since": _instant(digest.began_at), "Incidents": str(digest.incidents), "Open": str(digest.open)}
-    blocks = [header(sayings.digest_headline(digest)), fields(counts)]
+    blocks = [header(sayings.digest_headline(digest))]
+    if digest.incidents:
+        counts = {"Since": _instant(digest.began_at), "Incidents": str(digest.incidents), "Open": str(digest.open)}
+        blocks.append(fields(counts))
     if named:
         blocks.append(section("The most urgent that are open", named))
     return [*blocks, link(digest.link, "all incidents") if digest.link else context(digest.id)]
