@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from aetherlink.model.deliveries import LOWEST_PRIORITY, Delivery, DeliveryState, Failure
+from aetherlink.model.deliveries import KEPT_TRYING, LOWEST_PRIORITY, Delivery, DeliveryState, Failure
 from aetherlink.model.ids import ChannelName, IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus, Severity
 from aetherlink.model.timeline import Entry, EventKind
@@ -214,6 +214,22 @@ async def test_a_channel_stands_as_its_deliveries_do(store: Store) -> None:
     assert list(found) == sorted([CHAT, MAIL])
     assert found[CHAT].by_state == {DeliveryState.WAITING: 2, DeliveryState.DEAD: 1}
     assert (found[CHAT].waiting_since, found[MAIL].waiting_since) == (START + SECOND, None)
+    assert await store.read(lambda rows: rows.deliveries.waiting()) == {CHAT: START + SECOND}
+
+
+async def test_what_a_channel_that_is_gone_was_to_be_told_goes_in_the_end(store: Store) -> None:
+    over = {"status": IncidentStatus.RESOLVED, "resolved_at": START}
+    await store.write(insert(incident(1, **over), incident(2, **over), incident(3)))
+    await store.write(put(delivery("inc-0001"), delivery("inc-0002", since=START + SECOND), delivery("inc-0003")))
+
+    went = [
+        await store.write(lambda rows, at=at: rows.deliveries.prune(at, limit=10))
+        for at in (START + KEPT_TRYING, START + KEPT_TRYING + SECOND)
+    ]
+
+    left, _ = await store.read(lambda rows: rows.deliveries.page(limit=100, before=None))
+    assert went == [0, 1]
+    assert {one.subject for one in left} == {"inc-0002", "inc-0003"}
 
 
 @pytest.mark.parametrize("limit", [1, 100])

@@ -410,13 +410,18 @@ class DeliveryRows(Protocol):
         ...
 
     def states(self) -> list[ChannelState]:
-        """How every channel stands, those that are not set up any more too, by name."""
+        """How every channel stands, those that are not set up any more too, by name. It counts all there are."""
+        ...
+
+    def waiting(self) -> Mapping[ChannelName, datetime]:
+        """Since when the oldest one waits, of the channels for which one does; what is told costs nothing here."""
         ...
 
     def prune(self, before: datetime, *, limit: int) -> int:
         """Forget those with nothing left to tell whose last entry is older, the oldest first. Returns how many went.
 
-        Those of an incident that is open stay, and a digest stays as long as one of its incidents does.
+        Those of an incident that is open stay, and a digest stays as long as one of its incidents does. Of what
+        is still to be told those go that have waited for KEPT_TRYING longer: nobody tries any more.
         """
         ...
 
