@@ -55,21 +55,24 @@ from aetherlink.pipeline.step import Consent, World
 from aetherlink.playbooks.reload import Reload, ReloadMetrics
 from aetherlink.policy.decide import decide
 from aetherlink.policy.protection import life_in
+from aetherlink.policy.rules import RULES
 from aetherlink.ports import Clock
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.promotion_commands import PromotionCommands
-from aetherlink.settings import Settings
+from aetherlink.settings import Settings, variable_of
 from aetherlink.silencing.metrics import SilenceMetrics
 from aetherlink.silencing.silences import Silences
 from aetherlink.store import backup, folder
 from aetherlink.store.backup import AutomaticBackup
 from aetherlink.store.database import SqlStore
-from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
+from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics, free_bytes
 from aetherlink.store.retention import Retention, RetentionMetrics, kinds
 from aetherlink.vigil import Rooms, Vigil
 from aetherlink.voice import Ground, Voice, ears
+from aetherlink.web.house_rules import Freeze, HouseRules, Part
 from aetherlink.web.services import CLOSED, ApiServices, Stance, no_graphs
+from aetherlink.web.shown_settings import shown_settings
 
 VERSION = version_of("aetherlink")
 _log = logging.getLogger("aetherlink.app")
@@ -441,7 +444,33 @@ class House:
             readiness=self._unready,
             graphs_of=no_graphs if settings.dashboard is None else settings.dashboard.link,
             slack=CLOSED if self.ears is None else self.ears.door,
+            rules=self._house_rules(),
         )
+
+    def _house_rules(self) -> HouseRules:
+        settings = self._settings
+        return HouseRules(
+            targets=self._targets,
+            protected=outside.protected(settings),
+            rules=[(rule.__name__, " ".join((rule.__doc__ or "").split())) for rule in RULES],
+            budgets=settings.budgets.bounds,
+            requests_per_hour=settings.requests_per_hour,
+            modes=settings.modes,
+            vip_mode=settings.vip_mode,
+            vip_tenants=settings.vip_tenants,
+            is_dry_run=settings.dry_run,
+            freezes=[Freeze(one.name, one.scope, one.words) for one in settings.windows],
+            settings=shown_settings(settings, variable_of),
+            store="SQLite" if settings.database_url is None else "PostgreSQL",
+            parts=lambda: [Part(name, is_alive) for name, is_alive in self._alive().items()],
+            free_bytes=self._free_bytes,
+        )
+
+    def _free_bytes(self) -> int | None:
+        try:
+            return free_bytes(self._settings.data_dir)
+        except OSError:
+            return None
 
     def _stance(self) -> Stance:
         settings = self._settings
@@ -456,14 +485,16 @@ class House:
         return [*unread, *self._idle(), *self.vigil.unready]
 
     def _idle(self) -> list[str]:
-        alive = {
+        return [f"the {name} does not run" for name, is_alive in self._alive().items() if not is_alive]
+
+    def _alive(self) -> dict[str, bool]:
+        return {
             "store": self.store.is_alive,
             "pipeline": self.runner.is_alive,
             "health loop": self.health.is_alive,
             "heartbeat watch": self.heartbeats.is_alive,
             **{f"reconciliation of {name}": each.is_alive for name, each in self.reconcilers.items()},
         }
-        return [f"the {name} does not run" for name, is_alive in alive.items() if not is_alive]
 
 
 def _registry() -> CollectorRegistry:

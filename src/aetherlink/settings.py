@@ -410,6 +410,11 @@ def file_of(config: Path | None = None) -> Path | None:
     return DEFAULT_FILE if DEFAULT_FILE.exists() else None
 
 
+def variable_of(place: form_problems.Place) -> str | None:
+    """The variable of this process's environment that set what stands at this place; None: no variable did."""
+    return _variable_of(place, os.environ)
+
+
 def _read(path: Path) -> strict_yaml.Document:
     document = strict_yaml.read(path)
     data = document.data

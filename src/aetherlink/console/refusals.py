@@ -8,17 +8,20 @@ from fastapi.exceptions import RequestValidationError
 
 from aetherlink.console.writing import page
 from aetherlink.errors import AetherError
-from aetherlink.ports import Clock
 from aetherlink.web import problems
 from aetherlink.web.guard import GuardedRoute
+from aetherlink.web.paging import id_with
+from aetherlink.web.services import ApiServices
 
 _HEADERS: Mapping[int, Mapping[str, str]] = {
-    401: {"WWW-Authenticate": 'Basic realm="aetherlink", charset="UTF-8"'},
+    401: {"WWW-Authenticate": 'Bearer realm="aetherlink"'},
     503: {"Retry-After": "5"},
 }
 
+_INCIDENT, _ACTION = id_with("inc"), id_with("act")
 
-def page_route(clock: Clock) -> type[GuardedRoute]:
+
+def page_route(services: ApiServices) -> type[GuardedRoute]:
     """The kind of route whose errors are pages."""
 
     class PageRoute(GuardedRoute):
@@ -31,25 +34,41 @@ def page_route(clock: Clock) -> type[GuardedRoute]:
                 try:
                     return await handle(request)
                 except RequestValidationError:
-                    return await _refusal(clock, 400, "this address has a part that no page of the agent leads to")
+                    return await _refusal(
+                        services, 400, "this address has a part that no page of the agent leads to", request
+                    )
                 except AetherError as error:
                     status, words = problems.told(error, instance=request.url.path)
                     if status is None:
                         raise
-                    return await _refusal(clock, status, words)
+                    return await _refusal(services, status, words, request)
 
             return paged
 
     return PageRoute
 
 
-async def _refusal(clock: Clock, status: int, words: str) -> Response:
+async def _refusal(services: ApiServices, status: int, words: str, request: Request) -> Response:
     return await page(
+        services,
         "refusal.html",
-        now=clock.now(),
+        caller=None,
         status=status,
         headers=_HEADERS.get(status),
         code=status,
         title=http.HTTPStatus(status).phrase,
         words=words,
+        back=_back(request),
     )
+
+
+def _back(request: Request) -> str:
+    """Where whoever wanted to change something came from, as far as the address tells; empty: nowhere."""
+    if request.method in ("GET", "HEAD"):
+        return ""
+    match request.url.path.split("/"):
+        case ["", "incidents", incident_id, _] if _INCIDENT.fullmatch(incident_id):
+            return f"/incidents/{incident_id}"
+        case ["", "actions", action_id, _] if _ACTION.fullmatch(action_id):
+            return f"/actions/{action_id}/approve"
+    return ""

@@ -118,6 +118,20 @@ class StoredAlert(NamedTuple):
         return self.alert.status is AlertStatus.FIRING and self.alert.suppressed is Suppression.NONE
 
 
+class AlertLine(NamedTuple):
+    """One episode as a long list shows it, without its annotations."""
+
+    id: int
+    source: str
+    name: str
+    tenant: str
+    severity: str
+    suppressed: str
+    starts_at: datetime
+    incident_id: str | None
+    labels: Mapping[str, str]
+
+
 class AlertFilter(NamedTuple):
     """What a list of alerts is narrowed to; None: not narrowed by this."""
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from aetherlink.model.actions import Action, ActionFilter, Started
-from aetherlink.model.alerts import Alert, AlertFilter, Episode, Standing, StoredAlert
+from aetherlink.model.alerts import Alert, AlertFilter, AlertLine, AlertStatus, Episode, Standing, StoredAlert
 from aetherlink.model.audit import AuditRow, ChainState, HeadRow
 from aetherlink.model.brakes import Brake
 from aetherlink.model.deliveries import ChannelState, Delivery, DeliveryState, DigestCounts
@@ -81,6 +81,10 @@ class AlertRows(Protocol):
 
     def page(self, *, limit: int, before: str | None, only: AlertFilter = ...) -> tuple[list[StoredAlert], str | None]:
         """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        ...
+
+    def lines(self, status: AlertStatus, *, limit: int) -> list[AlertLine]:
+        """Episodes that stand so, those that changed last first."""
         ...
 
     def forget(self, before: datetime, *, limit: int) -> int:

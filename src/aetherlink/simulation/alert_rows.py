@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from aetherlink.model.alerts import AlertFilter, AlertStatus, Episode, Standing, StoredAlert
+from aetherlink.model.alerts import AlertFilter, AlertLine, AlertStatus, Episode, Standing, StoredAlert
 from aetherlink.model.ids import IncidentId
 from aetherlink.simulation.undo import Undo, page_of
 from aetherlink.store.index import AlertIndex, Key, Known, Staged, standing_of
@@ -114,6 +114,11 @@ class MemoryAlertRows:
         """See ports.AlertRows."""
         return page_of(self._table.rows, limit=limit, before=before, fits=lambda one: _fits(one, only))
 
+    def lines(self, status: AlertStatus, *, limit: int) -> list[AlertLine]:
+        """See ports.AlertRows."""
+        found = [one for one in self._table.rows.values() if one.alert.status is status]
+        return [_line(one) for one in sorted(found, key=lambda one: one.updated_at, reverse=True)[:limit]]
+
     def forget(self, before: datetime, *, limit: int) -> int:
         """See ports.AlertRows; the newest stays."""
         rows = self._table.rows.values()
@@ -151,3 +156,9 @@ def _fits(one: StoredAlert, only: AlertFilter) -> bool:
         (bool(one.alert.suppressed), only.suppressed),
     )
     return all(wanted is None or value == wanted for value, wanted in asked)
+
+
+def _line(one: StoredAlert) -> AlertLine:
+    alert = one.alert
+    rest = (alert.starts_at, one.incident_id, alert.labels)
+    return AlertLine(one.id, alert.source, alert.name, one.tenant, one.severity, alert.suppressed.value, *rest)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from aetherlink.model.alerts import (
     Alert,
     AlertFilter,
+    AlertLine,
     AlertStatus,
     Episode,
     Standing,
@@ -30,6 +31,23 @@ _ACTIONABLE = sa.and_(alerts.c.status == AlertStatus.FIRING.value, alerts.c.supp
 _GET = Prepared(sa.select(alerts).where(alerts.c.id == sa.bindparam("its_id")))
 _LAST_OF = Prepared(
     sa.select(sa.func.max(alerts.c.id).label("id")).where(alerts.c.incident_id == sa.bindparam("its_incident"))
+)
+_LINES = Prepared(
+    sa.select(
+        alerts.c.id,
+        alerts.c.source,
+        alerts.c.name,
+        alerts.c.tenant,
+        alerts.c.severity,
+        alerts.c.suppressed,
+        alerts.c.starts_at,
+        alerts.c.incident_id,
+        alerts.c.labels,
+    )
+    .where(alerts.c.status == sa.bindparam("its_status"))
+    .order_by(alerts.c.updated_at.desc())
+    .limit(sa.bindparam("most")),
+    row=AlertLine,
 )
 _NO_FILTER = AlertFilter()
 _MOST_READ = 10_000  # rows, for one page
@@ -120,6 +138,11 @@ class SqlAlertRows:
             self._connection, alerts.c.id, fits, within=of_incident, most=_MOST_READ, limit=limit, before=before
         )
         return [_stored(row) for row in found], cursor
+
+    def lines(self, status: AlertStatus, *, limit: int) -> list[AlertLine]:
+        """See ports.AlertRows."""
+        found: list[AlertLine] = _LINES.all(self._connection, {"its_status": status.value, "most": limit})
+        return [one._replace(labels=_from_json(one.labels)) for one in found]
 
     def forget(self, before: datetime, *, limit: int) -> int:
         """Delete episodes that were over before this instant, the oldest first. Returns how many went.

@@ -31,6 +31,7 @@ from aetherlink.ports import (
     VoiceView,
 )
 from aetherlink.promotion_commands import PromotionCommands
+from aetherlink.web.house_rules import HouseRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class ApiServices:
     `queries` holds at least one client; its first is asked when a query names no source. `readiness` gives the reasons
     why the agent cannot serve now, in words (none: it can); `sources` how the outside looks. Both must be quick: they
     report what is known, and ask nobody. `graphs_of` is the address of an incident's graphs; empty: none.
+    `base_path` stands before every path as browsers ask for it, behind a proxy that serves more than the agent.
     """
 
     store: Store
@@ -94,4 +96,6 @@ class ApiServices:
     sources: Callable[[], Sequence[SourceState]]
     readiness: Callable[[], Sequence[str]]
     graphs_of: Callable[[Incident], str] = no_graphs
+    rules: HouseRules = HouseRules()
     slack: SignedDoor = CLOSED
+    base_path: str = ""

@@ -73,6 +73,24 @@ async def test_a_record_that_was_told_of_a_request_is_nobody_who_heard_it() -> N
     assert len(rig.notifiers[MAIL].letters) == 1
 
 
+async def test_what_one_channel_could_not_say_and_another_did_goes_no_further() -> None:
+    pager = ChannelName("pager")
+    rig = Rig(
+        MemoryStore(),
+        ManualClock(),
+        {name: ChannelPlan(name) for name in (CHAT, MAIL, pager)},
+        routing=Routing((Route((CHAT, pager)),)),
+        requests=RequestPlan((CHAT, MAIL)),
+    )
+    await rig.start()
+    rig.notifiers[CHAT].problems = [UndeliveredError("away", failure=Failure.UNREACHABLE)] * 1000
+    await asked(rig)
+    await rig.pass_time(300, (CHAT, MAIL, pager))
+
+    assert len(rig.notifiers[pager].letters) == 1
+    assert rig.notifiers[MAIL].letters == []
+
+
 def test_grafana_is_a_record_and_chat_is_none() -> None:
     channels = {"graphs": {"grafana": {"url": "http://g", "token_file": "t"}}, "hook": {"webhook": {"url": "http://h"}}}
 
