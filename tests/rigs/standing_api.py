@@ -11,7 +11,7 @@ from aetherlink.api.app import build_api
 from aetherlink.console import registry as pages
 from aetherlink.web.services import ApiServices
 
-_BUILT_IN = {"version"}  # part of the API's description
+_BUILT_IN = {"version", "base_path"}  # no part that could be another one at the next look
 
 
 class _Relay:

@@ -37,12 +37,19 @@ def moment(instant: datetime | None, now: datetime) -> Markup:
     """The instant with its age; nothing where there is none."""
     if instant is None:
         return Markup("")
-    machine = f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    written = Markup('<time datetime="{}">{}</time> <span class="age">({})</span>')
-    return written.format(machine, clock_time(instant), ago(instant, now))
+    return Markup('{} <span class="age">({})</span>').format(clock(instant), age(instant, now))
+
+
+def clock(instant: datetime) -> Markup:
+    """The instant alone, for the script to write it as the reader's clock has it."""
+    return Markup('<time datetime="{}">{}</time>').format(_machine(instant), clock_time(instant))
 
 
 def age(instant: datetime, now: datetime) -> Markup:
     """How long ago that was, with the instant for who wants to know."""
-    machine = f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(machine, clock_time(instant), ago(instant, now))
+    written = Markup('<time datetime="{}" title="{}" data-age="">{}</time>')
+    return written.format(_machine(instant), clock_time(instant), ago(instant, now))
+
+
+def _machine(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

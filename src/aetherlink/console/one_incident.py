@@ -13,6 +13,7 @@ from aetherlink.model.alerts import AlertFilter, StoredAlert
 from aetherlink.model.audit import ChainState
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident
+from aetherlink.model.principals import Principal
 from aetherlink.model.timeline import EventKind, StoredEntry
 from aetherlink.ports import Transaction
 from aetherlink.web.services import ApiServices
@@ -55,12 +56,13 @@ class _Read:
     chain: ChainState
 
 
-async def one_incident(services: ApiServices, view: View) -> Response:
+async def one_incident(services: ApiServices, view: View, caller: Principal) -> Response:
     """The page. Raises NotFoundError, StoreError."""
     read = await services.store.read(lambda rows: _read(rows, view))
     return await page(
+        services,
         "incident.html",
-        now=services.clock.now(),
+        caller=caller,
         view=view,
         read=read,
         graphs=services.graphs_of(read.incident),
@@ -73,7 +75,6 @@ async def one_incident(services: ApiServices, view: View) -> Response:
         earlier=_earlier(view, read),
         later=_later(view, read),
         newest=_url(view.after is not None or None, replace(view, after=None), "timeline"),
-        version=services.version,
     )
 
 

@@ -9,6 +9,7 @@ from aetherlink.console.writing import address, page
 from aetherlink.model.actions import Action, ActionFilter, ActionState
 from aetherlink.model.health import WHOLE
 from aetherlink.model.incidents import Incident, IncidentFilter, IncidentStatus, Severity
+from aetherlink.model.principals import Principal
 from aetherlink.model.timeline import StoredEntry
 from aetherlink.ports import Transaction
 from aetherlink.web.services import ApiServices
@@ -72,7 +73,7 @@ class _Read:
     more_wait: bool
 
 
-async def overview(services: ApiServices, view: View) -> Response:
+async def overview(services: ApiServices, view: View, caller: Principal) -> Response:
     """The page. Raises StoreError."""
     read = await services.store.read(lambda rows: _read(rows, view))
     pauses = await services.pause_commands.pauses()
@@ -81,8 +82,9 @@ async def overview(services: ApiServices, view: View) -> Response:
     readings = services.health.present
     states = services.sources()
     return await page(
+        services,
         "overview.html",
-        now=now,
+        caller=caller,
         view=view,
         severity_urls={one.value: View(severity=one, refresh=view.refresh).url for one in Severity},
         every_severity=View(view.status, refresh=view.refresh).url,
@@ -98,7 +100,6 @@ async def overview(services: ApiServices, view: View) -> Response:
         freezes=services.stance.freezes(now),
         brakes=brakes[:_MOST_NAMED],
         brakes_left_out=max(0, len(brakes) - _MOST_NAMED),
-        mode=services.stance.mode,
         blind=sorted(services.stance.blind_sources()),
         down=[state for state in states if state.is_up is False],
         sources=states,
@@ -106,7 +107,6 @@ async def overview(services: ApiServices, view: View) -> Response:
         score=next((one for one in readings if one.tenant == WHOLE), None),
         tenants=[one for one in readings if one.tenant != WHOLE][:_MOST_NAMED],
         tenants_left_out=max(0, len(readings) - 1 - _MOST_NAMED),
-        version=services.version,
     )
 
 

@@ -8,9 +8,9 @@ from fastapi.exceptions import RequestValidationError
 
 from aetherlink.console.writing import page
 from aetherlink.errors import AetherError
-from aetherlink.ports import Clock
 from aetherlink.web import problems
 from aetherlink.web.guard import GuardedRoute
+from aetherlink.web.services import ApiServices
 
 _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": 'Basic realm="aetherlink", charset="UTF-8"'},
@@ -18,7 +18,7 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
 }
 
 
-def page_route(clock: Clock) -> type[GuardedRoute]:
+def page_route(services: ApiServices) -> type[GuardedRoute]:
     """The kind of route whose errors are pages."""
 
     class PageRoute(GuardedRoute):
@@ -31,22 +31,23 @@ def page_route(clock: Clock) -> type[GuardedRoute]:
                 try:
                     return await handle(request)
                 except RequestValidationError:
-                    return await _refusal(clock, 400, "this address has a part that no page of the agent leads to")
+                    return await _refusal(services, 400, "this address has a part that no page of the agent leads to")
                 except AetherError as error:
                     status, words = problems.told(error, instance=request.url.path)
                     if status is None:
                         raise
-                    return await _refusal(clock, status, words)
+                    return await _refusal(services, status, words)
 
             return paged
 
     return PageRoute
 
 
-async def _refusal(clock: Clock, status: int, words: str) -> Response:
+async def _refusal(services: ApiServices, status: int, words: str) -> Response:
     return await page(
+        services,
         "refusal.html",
-        now=clock.now(),
+        caller=None,
         status=status,
         headers=_HEADERS.get(status),
         code=status,

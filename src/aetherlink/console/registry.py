@@ -4,7 +4,10 @@ from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter
 
-from aetherlink.console.routers import incidents
+from aetherlink.console.routers import assets, incidents
 from aetherlink.web.services import ApiServices
 
-ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (incidents.router,)
+ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
+    incidents.router,
+    assets.router,
+)

@@ -1,4 +1,9 @@
-"""Writes pages: one template environment, the headers that every page carries, and the assets beside them."""
+"""Writes pages: one template environment, what the frame of each page needs, and the headers that every page carries.
+
+A page of its own is a template that extends `frame.html`, and `page(services, "its.html", caller=..., ...)`. In a
+template `url(path)` is the path as the browser has to ask for it, `asset(name)` where a file is, `may(scope)` whether
+the caller holds a scope.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,15 +18,16 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from aetherlink.console import foreign_text, instants, wording
+from aetherlink.console.asset_files import ASSETS
+from aetherlink.console.navigation import PLACES
+from aetherlink.model.principals import Principal, Scope
+from aetherlink.web.services import ApiServices
 
-ASSETS: Mapping[str, Path] = {
-    path.name: path for path in sorted((Path(__file__).parent / "assets").iterdir()) if path.is_file()
-}
 HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -32,11 +38,25 @@ HEADERS: Mapping[str, str] = {
 
 
 async def page(
-    template: str, *, now: datetime, status: int = 200, headers: Mapping[str, str] | None = None, **values: object
+    services: ApiServices,
+    template: str,
+    *,
+    caller: Principal | None,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **values: object,
 ) -> Response:
-    """The template with these values, as the answer. `now` is the instant that ages are counted from."""
+    """The template with these values, as the answer to this caller; None: nobody that is known."""
     made = environment.get_template(template)
-    text = await asyncio.to_thread(made.render, now=now, **values)  # a large one takes longer than alerts should wait
+    given = {
+        "now": services.clock.now(),
+        "base": services.base_path,
+        "caller": caller,
+        "mode": services.stance.mode,
+        "version": services.version,
+        **values,
+    }
+    text = await asyncio.to_thread(made.render, given)  # a large one takes longer than alerts should wait
     return HTMLResponse(text, status, headers={**HEADERS, **(headers or {})})
 
 
@@ -56,6 +76,23 @@ def _age(context: Context, instant: datetime) -> Markup:
     return instants.age(instant, context["now"])
 
 
+@pass_context
+def _url(context: Context, path: str) -> str:
+    """The path behind what stands before all paths of the agent."""
+    return f"{context['base']}{path}"
+
+
+@pass_context
+def _asset(context: Context, name: str) -> str:
+    return f"{context['base']}{ASSETS[name].path}"
+
+
+@pass_context
+def _may(context: Context, scope: str) -> bool:
+    caller: Principal | None = context["caller"]
+    return caller is not None and caller.may(Scope(scope))
+
+
 def _made() -> Environment:
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -65,11 +102,12 @@ def _made() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"moment": _moment, "age": _age, "told": wording.told}
+    made.filters |= {"moment": _moment, "age": _age, "clock": instants.clock, "told": wording.told}
     made.filters |= {"cut": foreign_text.cut, "ticked": foreign_text.ticked}
     made.tests["link"] = foreign_text.is_link
     made.globals |= {"stages": wording.STAGES, "modes": wording.MODES, "effects": wording.EFFECTS}
-    made.globals |= {"scores": wording.SCORES, "duration": instants.duration}
+    made.globals |= {"scores": wording.SCORES, "duration": instants.duration, "places": PLACES}
+    made.globals |= {"url": _url, "asset": _asset, "may": _may}
     return made
 
 

@@ -69,6 +69,7 @@ class ApiServices:
     `queries` holds at least one client; its first is asked when a query names no source. `readiness` gives the reasons
     why the agent cannot serve now, in words (none: it can); `sources` how the outside looks. Both must be quick: they
     report what is known, and ask nobody. `graphs_of` is the address of an incident's graphs; empty: none.
+    `base_path` stands before every path as browsers ask for it, behind a proxy that serves more than the agent.
     """
 
     store: Store
@@ -95,3 +96,4 @@ class ApiServices:
     readiness: Callable[[], Sequence[str]]
     graphs_of: Callable[[Incident], str] = no_graphs
     slack: SignedDoor = CLOSED
+    base_path: str = ""

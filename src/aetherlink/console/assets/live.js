@@ -1,0 +1,1 @@
+// Filled in below: what is new comes by itself.
