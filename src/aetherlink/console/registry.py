@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter
 
-from aetherlink.console.routers import assets, incidents
+from aetherlink.console.routers import assets, incidents, sign_in
 from aetherlink.web.services import ApiServices
 
 ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     incidents.router,
     assets.router,
+    sign_in.router,
 )
