@@ -221,7 +221,7 @@ def may_call(route: APIRoute) -> str:
     found = needs(route.dependant)
     if found is None:
         return "all"
-    more = ", or this machine" if found._also_local else ", by HTTP Basic, too" if found._also_basic else ""  # noqa: SLF001 - only told here
+    more = ", or this machine" if found.also_local else ""
     return f"{found.scope}{more}"
 
 

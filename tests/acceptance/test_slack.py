@@ -144,4 +144,4 @@ async def test_what_nobody_signed_does_not_fill_the_log(agent: Agent) -> None:
         answers = [await client.post(f"{agent.url}/slack/interactions", content=b"payload=x") for _ in range(50)]
 
     assert {one.status_code for one in answers} == {401}
-    assert (agent.folder / "log").read_text().count("WARNING - POST /slack/interactions") == 1
+    assert agent.log.read_text().count("WARNING - POST /slack/interactions") == 1

@@ -43,6 +43,7 @@ def build_api(services: ApiServices, pages: Sequence[Callable[[ApiServices], API
         redoc_url=None,
         openapi_url=None,  # served by the docs router, behind the gate
         redirect_slashes=False,
+        root_path=services.base_path,  # whether a proxy takes it away or not
         responses={"default": _ANY_ERROR},
     )
     problems.install(app)

@@ -29,6 +29,10 @@ from prometheus_client import CollectorRegistry, Counter
 
 from aetherlink.access.gate import Gate
 from aetherlink.access.options import AuthOptions
+from aetherlink.access.public_place import place_of
+from aetherlink.access.sessions import SessionBook
+from aetherlink.access.sign_in import SignIn
+from aetherlink.access.throttle import SignInThrottle
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.agent_record import AgentRecord
@@ -207,6 +211,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
             prometheus_url: str = prometheus,
             patience: timedelta = timedelta(seconds=5),
             requester_may_approve: bool = True,
+            external_url: str | None = None,
         ) -> Agent:
             client = PrometheusClient(prometheus_url, ClientOptions(deadline=patience))
             options = auth or AuthOptions()
@@ -218,6 +223,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
                 actions=actions or {},
                 targets=targets,
                 requester_may_approve=requester_may_approve,
+                external_url=external_url,
             )
             stack.callback(agent.store.close)
             stack.enter_context(agent.client)
@@ -243,6 +249,7 @@ def _build(
     actions: dict[str, ActionOptions],
     targets: Sequence[Target],
     requester_may_approve: bool,
+    external_url: str | None,
 ) -> tuple[Agent, AlertMetrics]:
     clock, ids, world, registry = SystemClock(), SortableIds(), World(), CollectorRegistry()
     Counter("aether_agent_health_checks", "Health checks.", ["status"], registry=registry).labels("ok")
@@ -252,7 +259,9 @@ def _build(
     tokens = TokenBook(store, clock=clock, ids=ids, fixed=fixed, sources={SourceName("default"), SourceName("prod")})
     secrets = asyncio.run(_issued(tokens))
     secrets["operator"] = (folder / "data" / "operator.token").read_text().strip()
-    gate = Gate(tokens, options=auth)
+    sessions = SessionBook(store, tokens, clock=clock, ids=ids, options=auth.sessions)
+    place = place_of(external_url)
+    gate = Gate(tokens, options=auth, sessions=sessions, place=place)
     commands = Commands(
         store,
         decide,
@@ -273,6 +282,7 @@ def _build(
         store=store,
         gate=gate,
         tokens=tokens,
+        sign_in=SignIn(sessions, SignInThrottle(clock), place),
         commands=commands,
         incident_commands=IncidentCommands(store, clock=clock, waker=world),
         approval_commands=ApprovalCommands(
@@ -312,6 +322,7 @@ def _build(
         queries={SOURCE: client},
         metrics=registry,
         version="0.0.0-test",
+        base_path=place.base_path,
         sources=lambda: world.sources,
         readiness=lambda: world.reasons,
         graphs_of=lambda incident: "" if world.dashboard is None else world.dashboard.link(incident),

@@ -10,14 +10,14 @@ from aetherlink.testing import ManualClock
 
 def test_a_flood_is_one_line_a_minute_with_its_number(caplog: pytest.LogCaptureFixture) -> None:
     clock = ManualClock()
-    seldom = Seldom(logging.getLogger("aetherlink.seldom"), clock.monotonic)
+    seldom = Seldom(logging.getLogger("aetherlink.seldom"))
     for _ in range(1000):
-        seldom.warn("not signed")
+        seldom.warn("not signed", clock.monotonic())
     clock.move(60)
     for _ in range(10):
-        seldom.warn("not signed")
+        seldom.warn("not signed", clock.monotonic())
     clock.move(60)
-    seldom.warn("not signed")
+    seldom.warn("not signed", clock.monotonic())
 
     assert caplog.messages == [
         "not signed",
