@@ -53,7 +53,7 @@ async def test_what_the_agent_would_do_is_seen_at_every_width_and_in_both_scheme
     assert heard.said == []
     assert heard.asked == {urlsplit(url).netloc}
     for (_, width), found in seen.items():
-        assert "Would have been done: restart crm-api by playbook restart-crm-api" in found["overview"]
+        assert "Would have done: restart crm-api by playbook restart-crm-api" in found["overview"]
         assert "mode" in found["overview"]
         assert "The chain is intact" in found["incident"]
         assert "CrmApiDown is firing" in found["incident"]

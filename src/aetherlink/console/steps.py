@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from aetherlink.model.actions import Action, ActionState
-from aetherlink.model.decisions import Effect
+from aetherlink.model.actions import Action
 from aetherlink.model.incidents import Incident, IncidentStatus, Stage
 
 
@@ -27,6 +26,7 @@ class Step(NamedTuple):
 
 NAMES: Sequence[str] = ("heard", "planned", "decided", "approved", "acting", "verifying", "done")
 _PLANNED, _DECIDED, _APPROVED, _ACTING, _VERIFYING, _END = range(1, len(NAMES))
+_UNDER_WAY = {_PLANNED: "planning", _DECIDED: "deciding", _APPROVED: "waits for a yes", _END: "watching"}
 _AT = {
     Stage.PLAN: _PLANNED,
     Stage.DECIDE: _DECIDED,
@@ -43,7 +43,12 @@ def steps_of(incident: Incident, action: Action | None) -> Sequence[Step]:
     """The steps in their order. `action` is the incident's latest, if any."""
     is_over = incident.status is IncidentStatus.RESOLVED
     at = len(NAMES) if is_over else _AT[incident.stage]
-    return [Step(name, _standing(place, at, action)) for place, name in enumerate(NAMES)]
+    standings = [_standing(place, at, action) for place in range(len(NAMES))]
+    return [Step(_name(place, standing), standing) for place, standing in enumerate(standings)]
+
+
+def _name(place: int, standing: Standing) -> str:
+    return _UNDER_WAY.get(place, NAMES[place]) if standing is Standing.NOW else NAMES[place]
 
 
 def _standing(place: int, at: int, action: Action | None) -> Standing:
@@ -67,8 +72,3 @@ def _was_gone(place: int, action: Action | None) -> bool:
             return action is not None and action.verdict is not None
         case _:
             return True
-
-
-def is_refused(action: Action) -> bool:
-    """Whether the rules, and no person, kept it from being done."""
-    return action.state is ActionState.REFUSED and action.decision.effect in (Effect.DENY, Effect.OBSERVE)

@@ -8,6 +8,7 @@ from aetherlink.model.decisions import Effect, Mode
 from aetherlink.model.health import HealthStatus
 from aetherlink.model.incidents import Stage
 
+_REFUSED = REFUSED | {Effect.OBSERVE: "would have done"}  # what follows it
 _UNDER_WAY = {
     ActionState.WAITING_APPROVAL: "Waits for approval",
     ActionState.ALLOWED: "About to do",
@@ -52,7 +53,7 @@ class Told(NamedTuple):
 def told(action: Action) -> Told:
     """How the action stands."""
     if action.state is ActionState.REFUSED:
-        return Told(REFUSED[action.decision.effect].capitalize(), "quiet")
+        return Told(_REFUSED[action.decision.effect].capitalize(), "quiet")
     if action.state in _UNDER_WAY or action.outcome is None:
         return Told(_UNDER_WAY.get(action.state, "Ended"), "waiting")
     words, status = ENDED[action.outcome.status].capitalize(), action.outcome.status
