@@ -1,4 +1,4 @@
-"""How much of each budget is used now, and when there is room again: as policy counts it, for people to look at. Pure."""
+"""How much of each budget is used now, as policy counts it, and when there is room again. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,9 +39,9 @@ def uses(started: Sequence[Started], budgets: Budgets, now: datetime, *, target_
     times = [one.started_at for one in started]
     fleet = [
         BudgetUse("running", "", running, budgets.running, None, None),
-        _use("per_ten_minutes", "", times, budgets.per_ten_minutes - reserve, _TEN_MINUTES, now),
-        _use("per_ten_minutes", "VIP tenants", times, budgets.per_ten_minutes, _TEN_MINUTES, now),
-        _use("per_hour", "", times, budgets.per_hour, _HOUR, now),
+        _use("per_ten_minutes", "", times, (budgets.per_ten_minutes - reserve, _TEN_MINUTES), now),
+        _use("per_ten_minutes", "VIP tenants", times, (budgets.per_ten_minutes, _TEN_MINUTES), now),
+        _use("per_hour", "", times, (budgets.per_hour, _HOUR), now),
     ]
     return [
         *fleet,
@@ -57,11 +57,12 @@ def _each(name: str, named: Iterable[tuple[str | None, Started]], allowed: int, 
         if of:
             times[of].append(one.started_at)
     for of in sorted(times):
-        if (use := _use(name, of, times[of], allowed, _HOUR, now)).used:
+        if (use := _use(name, of, times[of], (allowed, _HOUR), now)).used:
             yield use
 
 
-def _use(name: str, of: str, times: Iterable[datetime], allowed: int, span: timedelta, now: datetime) -> BudgetUse:
+def _use(name: str, of: str, times: Iterable[datetime], bound: tuple[int, timedelta], now: datetime) -> BudgetUse:
+    allowed, span = bound
     within = sorted(at for at in times if at > now - span)
     over = len(within) - allowed
     return BudgetUse(name, of, len(within), allowed, span, within[over] + span if over >= 0 and within else None)

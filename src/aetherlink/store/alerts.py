@@ -142,7 +142,7 @@ class SqlAlertRows:
     def lines(self, status: AlertStatus, *, limit: int) -> list[AlertLine]:
         """See ports.AlertRows."""
         found: list[AlertLine] = _LINES.all(self._connection, {"its_status": status.value, "most": limit})
-        return [one._replace(labels=_from_json(one.labels)) for one in found]
+        return [one._replace(labels=_from_json(str(one.labels))) for one in found]
 
     def forget(self, before: datetime, *, limit: int) -> int:
         """Delete episodes that were over before this instant, the oldest first. Returns how many went.

@@ -63,3 +63,7 @@ class HouseRules:
     store: str = ""
     parts: Callable[[], Sequence[Part]] = _no_parts
     free_bytes: Callable[[], int | None] = _no_disk
+
+
+NO_RULES = HouseRules()
+"""Of an agent without targets, with the budgets of a fresh install."""

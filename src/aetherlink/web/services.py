@@ -32,7 +32,7 @@ from aetherlink.ports import (
     VoiceView,
 )
 from aetherlink.promotion_commands import PromotionCommands
-from aetherlink.web.house_rules import HouseRules
+from aetherlink.web.house_rules import NO_RULES, HouseRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,6 @@ class ApiServices:
     sources: Callable[[], Sequence[SourceState]]
     readiness: Callable[[], Sequence[str]]
     graphs_of: Callable[[Incident], str] = no_graphs
-    rules: HouseRules = HouseRules()
+    rules: HouseRules = NO_RULES
     slack: SignedDoor = CLOSED
     base_path: str = ""

@@ -76,12 +76,8 @@ def _text(value: object) -> str:
             return f"{value.total_seconds():g} s"
         case Enum():
             return str(value.value)
-        case SecretStr() | SecretBytes():
-            return HIDDEN
-        case tuple() | list():
+        case tuple() | list() | frozenset():
             return ", ".join(map(_text, value))
-        case frozenset():
-            return ", ".join(sorted(map(_text, value)))
         case _:
             return str(value)
 

@@ -53,29 +53,20 @@ def target_states(
     """How these stand."""
     brakes, paused = rows.brakes.all(), [one for one in rows.pauses.all() if not one.is_over(now)]
     declared = set(rules.targets)
-    return [_state(rows, rules, name, now, brakes, paused, is_declared=name in declared) for name in names]
-
-
-def _state(
-    rows: Transaction,
-    rules: HouseRules,
-    name: TargetName,
-    now: datetime,
-    brakes: Sequence[Brake],
-    paused: Sequence[Pause],
-    *,
-    is_declared: bool,
-) -> TargetState:
-    last = next(iter(rows.actions.started_since(name, now - _DAY)), None)
-    return TargetState(
-        rules.targets[name],
-        is_declared=is_declared,
-        protected=rules.protected.get(name),
-        brakes=[one for one in brakes if one.scope == f"target:{name}" or one.scope.endswith(f"@{name}")],
-        pauses=[one for one in paused if one.scope in (EVERYTHING, f"target:{name}")],
-        last=last,
-        free_at=_free_at(last, now),
-    )
+    states = []
+    for name in names:
+        last = next(iter(rows.actions.started_since(name, now - _DAY)), None)
+        state = TargetState(
+            rules.targets[name],
+            is_declared=name in declared,
+            protected=rules.protected.get(name),
+            brakes=[one for one in brakes if one.scope == f"target:{name}" or one.scope.endswith(f"@{name}")],
+            pauses=[one for one in paused if one.scope in (EVERYTHING, f"target:{name}")],
+            last=last,
+            free_at=_free_at(last, now),
+        )
+        states.append(state)
+    return states
 
 
 def _free_at(last: Action | None, now: datetime) -> datetime | None:
