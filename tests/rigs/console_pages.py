@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from aetherlink.console.registry import ROUTERS
@@ -13,10 +12,8 @@ _NO_PAGES = ("/assets/", "/static/")
 
 def console_routes(services: ApiServices) -> list[APIRoute]:
     """Each route of the console."""
-    application = FastAPI()
-    for router in ROUTERS:
-        application.include_router(router(services))
-    return [route for route in application.routes if isinstance(route, APIRoute) and route.endpoint]
+    routes = (route for router in ROUTERS for route in router(services).routes)
+    return [route for route in routes if isinstance(route, APIRoute)]
 
 
 def pages(services: ApiServices, values: Mapping[str, str]) -> Iterator[str]:

@@ -25,11 +25,14 @@ class Witness:
         """Everything that happens in it and in what it opens from now on."""
         context = page.context
         context.expose_function("witness", lambda: self.ran.append("witness()"))
-        context.expose_function("violated", lambda what: self.violations.append(what))
+        context.expose_function("violated", self._violated)
         context.add_init_script(_VIOLATIONS)
         context.on("request", self._asked)
         context.on("page", self._opened)
         self._opened(page)
+
+    def _violated(self, what: str) -> None:
+        self.violations.append(what)
 
     def _asked(self, request: Request) -> None:
         if urlsplit(request.url).netloc != urlsplit(self.home).netloc:
