@@ -44,17 +44,11 @@ def asked(action: Action | None) -> Asked | None:
 def _of(action: Action, approval: Approval) -> Asked:
     shown = approval.shown
     target, observed = _part(shown, "target"), _part(shown, "observed")
-    ids = [
-        (name, str(part[name]))
-        for part, names in ((target, _NAMED), (observed, _SEEN))
-        for name in names
-        if part.get(name)
-    ]
     return Asked(
         action=action,
         plan_hash=approval.plan_hash,
         target=str(target.get("name") or action.plan.target),
-        ids=ids,
+        ids=[*_said(target, _NAMED), *_said(observed, _SEEN)],
         seen=_seen(observed),
         evidence=str(shown.get("evidence") or ""),
         undo=str(shown.get("undo") or ""),
@@ -68,6 +62,10 @@ def _of(action: Action, approval: Approval) -> Asked:
 def _part(shown: Mapping[str, object], name: str) -> Mapping[str, object]:
     part = shown.get(name)
     return part if isinstance(part, Mapping) else {}
+
+
+def _said(part: Mapping[str, object], names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name, str(part[name])) for name in names if part.get(name)]
 
 
 def _seen(observed: Mapping[str, object]) -> str:

@@ -26,7 +26,7 @@ _MOST_MARKS = 30
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One graph: what it is for, the question as the agent asked it, what is drawn of it, and the line it is held to."""
+    """One graph: what it is for, the question as the agent asked it, what is drawn of it, and the bound."""
 
     title: str
     query: str
@@ -47,7 +47,7 @@ def charts_of(
     start = min(incident.opened_at, fired_at or incident.opened_at) - BEFORE
     end = None if incident.resolved_at is None else incident.resolved_at + _AFTER
     marks = json.dumps(list(_marks(incident, entries, fired_at)))
-    charts = []
+    charts: list[Chart] = []
     for title, query in (("Why it acts", action.plan.when), ("What proves that it helped", action.plan.verify)):
         if query:
             drawn, bound = drawable(query)

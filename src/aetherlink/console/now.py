@@ -1,4 +1,4 @@
-"""What the page at / shows, the most urgent first: the worst incident and what it needs, then everything else at a glance.
+"""What the page at / shows, the most urgent first: the worst incident and what it needs, then the rest.
 
 All that is read has a bound of its own, so that the page takes as long with a hundred thousand incidents as with ten.
 """
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from fastapi import Response
 
@@ -89,7 +90,7 @@ async def now(services: ApiServices, caller: Principal, said: str) -> Response:
     )
 
 
-async def _held_back(services: ApiServices, instant: datetime) -> dict[str, object]:
+async def _held_back(services: ApiServices, instant: datetime) -> dict[str, Any]:
     """What holds the agent back, for the notices above everything else."""
     pauses = await services.pause_commands.pauses()
     brakes = await services.approval_commands.brakes()
@@ -109,7 +110,7 @@ async def _held_back(services: ApiServices, instant: datetime) -> dict[str, obje
 
 
 def _urgent_first(readings: Sequence[HealthReading]) -> list[HealthReading]:
-    """Those of tenants: VIPs before others, the lowest score first, and one that nobody could read before all scores."""
+    """Those of tenants: VIPs before others, the lowest score first, and one that nobody could read first."""
     of_tenants = [one for one in readings if one.tenant != WHOLE]
     return sorted(of_tenants, key=lambda one: (not one.vip, -1.0 if one.score is None else one.score, one.tenant))
 

@@ -4,10 +4,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from test_pages import fire, look, put
 
 from aetherlink.model.actions import Action, ActionState, Approval, Outcome, OutcomeStatus
 from aetherlink.model.decisions import Decision, Effect
+from rigs.pages import fire, look, put
 
 HASH = "9f" * 32
 ASKED = Decision(Effect.NEEDS_APPROVAL, "mode_allows", "mode is approve")
@@ -21,7 +21,7 @@ def waiting(agent, incident: str, *, needed: int = 1, ends_in: timedelta = timed
     return put(agent, incident, state=ActionState.WAITING_APPROVAL, decision=ASKED, approval=approval)
 
 
-def send(agent, path: str, *, token: str | None = "operator", **fields: str):
+def send(agent, path: str, *, token: str | None = "operator", **fields: str):  # noqa: S107 - the name of one
     return agent.call("POST", path, token=token, data=fields, follow_redirects=False)
 
 
