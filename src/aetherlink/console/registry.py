@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter
 
-from aetherlink.console.routers import acts, assets, incidents, sign_in
+from aetherlink.console.routers import acts, assets, incidents, record_acts, records, sign_in
 from aetherlink.web.services import ApiServices
 
 ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     incidents.router,
+    records.router,
     acts.router,
+    record_acts.router,
     assets.router,
     sign_in.router,
 )
