@@ -469,8 +469,8 @@ def test_a_stranger_is_told_how_to_see_it_and_nothing_else(agent, headers: dict[
     for path in ("/", f"/incidents/{incident}"):
         answer = agent.call("GET", path, headers=headers)
         assert answer.status_code == 401
-        assert answer.headers["www-authenticate"] == 'Basic realm="aetherlink", charset="UTF-8"'
-        assert "give the token as the" in answer.text
+        assert answer.headers["www-authenticate"] == 'Bearer realm="aetherlink"'
+        assert "Sign in" in answer.text
         assert "Secret" not in answer.text
         assert VIP not in answer.text
 
