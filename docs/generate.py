@@ -211,6 +211,7 @@ UNTOLD: Mapping[str, str] = {  # routes that OpenAPI does not describe
     "/incidents": "Leads to `/`",
     "/incidents/": "Leads to `/`",
     "/incidents/{incident_id}": "A page: one incident, what was done, what proves it, its timeline",
+    "/assets/{digest}/{name}": "A file of these pages, for ever as it is now",
     "/assets/{name}": "The style sheet and the icon of these pages",
     "/login": "A page: sign in with a token or the code of a login link; POST does it",
     "/logout": "Ends the session of a browser",
@@ -289,7 +290,7 @@ def authorization() -> str:
         table(("Role", "Scopes"), roles),
         "*This machine* is a caller without a token or a session in mode `local`, or in `auth.trusted_networks`. *One "
         "tenant* is a token that is bound to one: what cannot keep to a tenant refuses it. A browser that is signed in "
-        "has what its role has, by all methods from the agent's own pages and by GET and HEAD only from others; alerts it "
+        "has what its role has, by all methods from the agent's own pages, by GET and HEAD only from others; alerts it "
         "cannot post. `POST /login` and `POST /logout` take the agent's own pages only.",
         table(
             ("Route", *(role.value for role in Role), "this machine", "one tenant"),
