@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from aetherlink.api import examples, webhook_docs
 from aetherlink.api.registry import ROUTERS
 from aetherlink.web import problems
+from aetherlink.web.base_path import BasePath
 from aetherlink.web.bounds import BodyBounds
 from aetherlink.web.services import ApiServices
 
@@ -43,11 +44,12 @@ def build_api(services: ApiServices, pages: Sequence[Callable[[ApiServices], API
         redoc_url=None,
         openapi_url=None,  # served by the docs router, behind the gate
         redirect_slashes=False,
-        root_path=services.base_path,  # whether a proxy takes it away or not
         responses={"default": _ANY_ERROR},
     )
     problems.install(app)
     for router in (*ROUTERS, *pages):
         app.include_router(router(services))
     app.add_middleware(BodyBounds)
+    if services.base_path:
+        app.add_middleware(BasePath, path=services.base_path)
     return app

@@ -34,7 +34,7 @@ from aetherlink.access.sessions import SessionBook
 from aetherlink.access.sign_in import SignIn
 from aetherlink.access.throttle import SignInThrottle
 from aetherlink.access.token_files import file_principals
-from aetherlink.access.tokens import TokenBook
+from aetherlink.access.tokens import Bounds, TokenBook
 from aetherlink.agent_record import AgentRecord
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import AnchorFile
@@ -353,12 +353,15 @@ def _builtin_playbooks() -> Sequence[Playbook]:
 
 
 async def _issued(tokens: TokenBook) -> dict[str, str]:
-    """One token of each scope, one that was revoked, one that never was."""
+    """One token of each scope, one that was revoked, one that never was; one that is over, one of a tenant."""
     secrets = {"unknown": "aek_unknown-unknown-unknown-unknown"}
     for scope in Scope:
         _, secrets[scope.value] = await tokens.issue(f"{scope}-test", [scope], by="test")
     record, secrets["revoked"] = await tokens.issue("revoked", list(Scope), by="test")
     await tokens.revoke(record.id)
+    bounds = {"expired": Bounds(expires_in=timedelta(microseconds=1)), "tenant": Bounds(tenant="acme-corp")}
+    for name, bound in bounds.items():
+        _, secrets[name] = await tokens.issue(f"{name}-test", [Scope.READ], by="test", bounds=bound)
     return secrets
 
 

@@ -33,7 +33,17 @@ CALLERS: dict[str, tuple[str | None, dict[str, str]]] = {
     "proxied operator": ("operator", {"X-Forwarded-For": "203.0.113.9", "Host": "agent.example"}),
     "unknown token": ("unknown", {}),
     "revoked token": ("revoked", {}),
+    "expired token": ("expired", {}),
+    "token of a tenant": ("tenant", {}),
 }
+# What a browser that is signed in by a link with this role holds, as tokens of one scope each.
+SESSIONS: dict[str, frozenset[str]] = {
+    "viewer": frozenset({"read token"}),
+    "responder": frozenset({"read token", "operate token"}),
+    "approver": frozenset({"read token", "operate token", "approve token"}),
+    "admin": frozenset({"admin token"}),
+}
+KEEPS_TO_A_TENANT = frozenset({"GET /api/v1/alerts", "GET /api/v1/incidents"})
 EVERYBODY = frozenset(CALLERS)
 ADMINS = frozenset({"admin token", "operator", "proxied operator"})
 HERE = frozenset({"local", "local by name"})
@@ -99,6 +109,8 @@ ADMITTED: dict[str, frozenset[str]] = {
     "HEAD /incidents/{incident_id}": READERS,
     "GET /assets/{name}": EVERYBODY,
     "HEAD /assets/{name}": EVERYBODY,
+    "GET /assets/{digest}/{name}": EVERYBODY,
+    "HEAD /assets/{digest}/{name}": EVERYBODY,
     "GET /login": EVERYBODY,
     "HEAD /login": EVERYBODY,
     "POST /login": PAGES_OF_OURS,
@@ -123,28 +135,82 @@ def admitted(agent, route: str) -> frozenset[str]:
     return frozenset(name for name, answer in answers.items() if answer.status_code not in (401, 403))
 
 
+def expected(route: str, callers: frozenset[str]) -> frozenset[str]:
+    """The callers of the table, and a tenant's token where the route keeps to a tenant."""
+    return callers | {"token of a tenant"} if route in KEEPS_TO_A_TENANT else callers
+
+
+def cookie_for(agent, role: str) -> str:
+    """The cookie of a browser that was signed in by a link with this role."""
+    link = agent.call("POST", "/api/v1/login-links", token="operator", json={"role": role}).json()
+    code = link["path"].partition("#")[2]
+    page = {"Origin": agent.url}
+    answer = agent.call("POST", "/login", data={"code": code}, headers=page, follow_redirects=False)
+    return answer.headers["set-cookie"].partition(";")[0]
+
+
+def admits_session(agent, route: str, cookie: str, origin: str) -> bool:
+    method, path = route.split(" ")
+    headers = {"Cookie": cookie, "Origin": origin, "Via": "1.1 a-proxy"}  # so that the place gives nothing
+    answer = agent.call(method, path, headers=headers, follow_redirects=False)
+    assert answer.status_code < 500
+    return answer.status_code not in (401, 403)
+
+
+@pytest.mark.parametrize("route", ADMITTED)
+def test_t12_a_session_may_what_its_role_may_and_a_foreign_page_changes_nothing_with_it(agent, route: str) -> None:
+    """0 wrong cells: every route, every role, from a page of the agent and from another's."""
+    method = route.partition(" ")[0]
+    for role, held in SESSIONS.items():
+        is_open = ADMITTED[route] == EVERYBODY
+        may = is_open or (bool(ADMITTED[route] & held) and route != "POST /alertmanager") or route == "POST /logout"
+        may_from_afar = is_open or (may and method in ("GET", "HEAD"))
+
+        cookie = cookie_for(agent, role)
+        from_afar = admits_session(agent, route, cookie, "https://evil.example")
+        from_here = admits_session(agent, route, cookie, agent.url)
+
+        assert (from_here, from_afar) == (may, may_from_afar), role
+
+
+def test_a_tenants_token_sees_its_tenant_alone(agent) -> None:
+    for tenant in ("acme-corp", "globex"):
+        labels = {"alertname": "Down", "tenant": tenant, "severity": "critical"}
+        alert = {"status": "firing", "labels": labels, "startsAt": "2026-01-01T00:00:00Z", "fingerprint": tenant}
+        body = {"version": "4", "status": "firing", "receiver": "aether", "groupLabels": {}, "commonLabels": {}}
+        answer = agent.call("POST", "/alertmanager", json={**body, "groupKey": tenant, "alerts": [alert]})
+        assert answer.status_code == 200, answer.text
+
+    for path in ("/api/v1/alerts", "/api/v1/incidents"):
+        everything = {item["tenant"] for item in agent.call("GET", path, token="read").json()["items"]}
+        assert everything == {"acme-corp", "globex"}
+        for query in ("", "?tenant=globex", "?tenant="):
+            items = agent.call("GET", path + query, token="tenant").json()["items"]
+            assert {item["tenant"] for item in items} == {"acme-corp"}
+
+
 def test_t12_every_route_has_a_row(agent) -> None:
     assert set(routes(agent.services)) | {"POST /alertmanager"} == set(ADMITTED)
 
 
 @pytest.mark.parametrize("route", ADMITTED)
 def test_t12_the_route_admits_exactly(agent, route: str) -> None:
-    assert admitted(agent, route) == ADMITTED[route]
+    assert admitted(agent, route) == expected(route, ADMITTED[route])
 
 
 @pytest.mark.parametrize("route", ADMITTED)
 def test_t12_in_mode_token_the_place_gives_nothing(start_agent, route: str) -> None:
     agent = start_agent(auth=AuthOptions(mode=AuthMode.TOKEN))
 
-    expected = ADMITTED[route] if ADMITTED[route] == EVERYBODY else ADMITTED[route] - HERE
-    assert admitted(agent, route) == expected
+    callers = ADMITTED[route] if ADMITTED[route] == EVERYBODY else ADMITTED[route] - HERE
+    assert admitted(agent, route) == expected(route, callers)
 
 
 @pytest.mark.parametrize("mode", AuthMode)
 def test_a_trusted_network_has_what_this_machine_has_and_a_foreign_host_has_not(start_agent, mode: AuthMode) -> None:
     agent = start_agent(auth=AuthOptions(mode=mode, trusted_networks=["127.0.0.0/8"]))
 
-    assert admitted(agent, "GET /api/v1/alerts") == READERS
+    assert admitted(agent, "GET /api/v1/alerts") == READERS | {"token of a tenant"}
     assert admitted(agent, "POST /act") == ADMITTED["POST /act"]
     assert admitted(agent, "POST /api/v1/tokens") == ADMINS
 
@@ -170,7 +236,7 @@ def basic(secret: str, name: str = "me") -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()}
 
 
-@pytest.mark.parametrize("route", [route for route in ADMITTED if ADMITTED[route] != EVERYBODY])
+@pytest.mark.parametrize("route", [route for route in ADMITTED if ADMITTED[route] not in (EVERYBODY, PAGES_OF_OURS)])
 def test_a_password_opens_nothing(agent, route: str) -> None:
     """A browser that was given one sends it by itself, also where a foreign page has it call."""
     method, path = route.split(" ")

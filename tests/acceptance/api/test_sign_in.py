@@ -200,11 +200,11 @@ def test_signing_in_ends_the_session_that_was_there_and_takes_no_cookie_that_was
 
 
 def test_a_session_dies_with_its_token(agent) -> None:
-    cookie = cookie_of(sign_in(agent, agent.secrets["read"]))
-    tokens = agent.call("GET", "/api/v1/tokens", token="operator").json()["items"]
-    token_id = next(one["id"] for one in tokens if one["name"] == "read")
+    made = agent.call("POST", "/api/v1/tokens", token="operator", json={"name": "ci", "role": "viewer"}).json()
+    cookie = cookie_of(sign_in(agent, made["token"]))
+    assert by_session(agent, "GET", "/", cookie).status_code == 200
 
-    agent.call("DELETE", f"/api/v1/tokens/{token_id}", token="operator")
+    agent.call("DELETE", f"/api/v1/tokens/{made['id']}", token="operator")
 
     assert by_session(agent, "GET", "/", cookie).status_code == 401
 
