@@ -28,6 +28,7 @@ from aetherlink.api.routers import (
     settings,
     slack,
     status,
+    stream,
     targets,
     tokens,
 )
@@ -57,6 +58,7 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     tokens.router,
     login_links.router,
     slack.router,
+    stream.router,
     audit.router,
     docs_page.router,
 )

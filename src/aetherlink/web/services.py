@@ -32,6 +32,7 @@ from aetherlink.ports import (
     VoiceView,
 )
 from aetherlink.promotion_commands import PromotionCommands
+from aetherlink.web.feed import Feed
 from aetherlink.web.house_rules import NO_RULES, HouseRules
 
 
@@ -96,6 +97,7 @@ class ApiServices:
     metrics: CollectorRegistry
     version: str
     sources: Callable[[], Sequence[SourceState]]
+    feed: Feed
     readiness: Callable[[], Sequence[str]]
     graphs_of: Callable[[Incident], str] = no_graphs
     rules: HouseRules = NO_RULES

@@ -68,6 +68,7 @@ from aetherlink.policy.decide import decide
 from aetherlink.promotion_commands import PromotionCommands
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
+from aetherlink.web.feed import Feed
 from aetherlink.web.services import ApiServices, Stance
 from rigs.briefing import briefing_of
 from rigs.databases import empty_file
@@ -324,6 +325,7 @@ def _build(
         version="0.0.0-test",
         base_path=place.base_path,
         sources=lambda: world.sources,
+        feed=Feed(store, newest=lambda: store.tally.number, present=lambda: {"state": {"blind": sorted(world.blind)}}),
         readiness=lambda: world.reasons,
         graphs_of=lambda incident: "" if world.dashboard is None else world.dashboard.link(incident),
     )

@@ -122,8 +122,8 @@ def test_who_may_not_read_is_sent_away(start_agent, path: str) -> None:
     agent = start_agent(auth=AuthOptions(mode=AuthMode.TOKEN))
 
     look(agent, path, status=401)
-    look(agent, path, status=403, token="webhook")  # noqa: S106 - a name
-    look(agent, path, token="read")  # noqa: S106 - a name
+    look(agent, path, status=403, token="webhook")
+    look(agent, path, token="read")
 
 
 def test_what_comes_from_outside_is_text(ruled) -> None:
@@ -199,7 +199,7 @@ def test_a_brake_is_let_go_of_by_whoever_may_approve(ruled) -> None:
         answer = ruled.call("POST", "/brakes/release", token=token, data=form)
         assert answer.status_code in (status, 403), answer.text
         assert "target:crm-api" in look(ruled, "/actions").words
-    done = ruled.call("POST", "/brakes/release", token="approve", data=form)  # noqa: S106 - a name
+    done = ruled.call("POST", "/brakes/release", token="approve", data=form)
 
     assert (done.status_code, done.headers["location"]) == (303, "/actions?said=released")
     assert "None holds" in look(ruled, done.headers["location"]).words
@@ -210,13 +210,13 @@ def test_a_brake_is_let_go_of_by_whoever_may_approve(ruled) -> None:
 def test_pausing_takes_operate_and_resuming_admin(agent) -> None:
     form = {"scope": "target:crm-api", "reason": "we move it", "minutes": "30"}
 
-    assert agent.call("POST", "/pauses", token="read", data=form).status_code == 403  # noqa: S106 - a name
-    done = agent.call("POST", "/pauses", token="operate", data=form)  # noqa: S106 - a name
+    assert agent.call("POST", "/pauses", token="read", data=form).status_code == 403
+    done = agent.call("POST", "/pauses", token="operate", data=form)
     assert done.headers["location"] == "/actions?said=paused"
     assert "target:crm-api holds" in look(agent, "/actions").words
     resumed = {"scope": "target:crm-api"}
-    assert agent.call("POST", "/pauses/resume", token="operate", data=resumed).status_code == 403  # noqa: S106 - a name
-    assert agent.call("POST", "/pauses/resume", token="admin", data=resumed).status_code == 303  # noqa: S106 - a name
+    assert agent.call("POST", "/pauses/resume", token="operate", data=resumed).status_code == 403
+    assert agent.call("POST", "/pauses/resume", token="admin", data=resumed).status_code == 303
     assert "Nothing is paused" in look(agent, "/actions").words
 
 
@@ -224,7 +224,7 @@ def test_pausing_takes_operate_and_resuming_admin(agent) -> None:
 def test_a_pause_of_no_length_is_refused(agent, minutes: str) -> None:
     form = {"scope": "all", "minutes": minutes}
 
-    assert agent.call("POST", "/pauses", token="operate", data=form).status_code == 400  # noqa: S106 - a name
+    assert agent.call("POST", "/pauses", token="operate", data=form).status_code == 400
     assert "Nothing is paused" in look(agent, "/actions").words
 
 
@@ -236,15 +236,15 @@ def test_a_playbook_is_promoted_and_set_back(start_agent) -> None:
     one = next(each for each in listed if each["mode"] != "auto" and each["steps"])
     form = {"playbook": one["name"], "digest": one["digest"], "to": "auto", "reason": "9 of 9 were right"}
 
-    assert agent.call("POST", "/playbooks/promote", token="approve", data=form).status_code == 403  # noqa: S106 - a name
-    stale = agent.call("POST", "/playbooks/promote", token="admin", data={**form, "digest": "0" * 64})  # noqa: S106 - a name
+    assert agent.call("POST", "/playbooks/promote", token="approve", data=form).status_code == 403
+    stale = agent.call("POST", "/playbooks/promote", token="admin", data={**form, "digest": "0" * 64})
     assert stale.status_code == 409
-    done = agent.call("POST", "/playbooks/promote", token="admin", data=form)  # noqa: S106 - a name
+    done = agent.call("POST", "/playbooks/promote", token="admin", data=form)
     assert done.status_code == 303, done.text
     assert "admin-test promoted it: 9 of 9 were right" in look(agent, done.headers["location"]).words
     back = {"playbook": one["name"], "to": "observe", "reason": "no"}
-    assert agent.call("POST", "/playbooks/demote", token="read", data=back).status_code == 403  # noqa: S106 - a name
-    assert agent.call("POST", "/playbooks/demote", token="approve", data=back).status_code == 303  # noqa: S106 - a name
+    assert agent.call("POST", "/playbooks/demote", token="read", data=back).status_code == 403
+    assert agent.call("POST", "/playbooks/demote", token="approve", data=back).status_code == 303
     assert "its file says so" in look(agent, f"/playbooks/{one['name']}").words
 
 
@@ -263,7 +263,7 @@ def test_the_ledger_adds_up_what_was_received(agent) -> None:
 
 def test_the_audit_page_finds_an_instant_and_refuses_what_is_none(agent) -> None:
     for scope in ("all", "target:crm-api"):
-        agent.call("POST", "/pauses", token="operate", data={"scope": scope})  # noqa: S106 - a name
+        agent.call("POST", "/pauses", token="operate", data={"scope": scope})
 
     assert look(agent, "/audit").words.count("operate-test") >= 2
     assert "Nobody like that did anything" in look(agent, "/audit?until=2020-01-01").words
@@ -272,7 +272,7 @@ def test_the_audit_page_finds_an_instant_and_refuses_what_is_none(agent) -> None
 
 
 def test_settings_are_for_administrators_and_status_for_readers(ruled) -> None:
-    reader, admin = look(ruled, "/settings"), look(ruled, "/settings", token="admin")  # noqa: S106 - a name
+    reader, admin = look(ruled, "/settings"), look(ruled, "/settings", token="admin")
 
     assert "health loop does not run" in reader.words
     assert "grafana_url" not in reader.text
@@ -295,6 +295,6 @@ def test_the_api_tells_of_targets_policy_status_and_settings(ruled) -> None:
     assert policy["rules"][0]["name"] == "cooldown_is_over"
     assert status["parts"] == [{"name": "pipeline", "is_alive": True}, {"name": "health loop", "is_alive": False}]
     assert ruled.call("GET", "/api/v1/settings").status_code in (401, 403)
-    assert ruled.call("GET", "/api/v1/settings", token="operate").status_code == 403  # noqa: S106 - a name
-    shown = ruled.call("GET", "/api/v1/settings", token="admin").json()["items"]  # noqa: S106 - a name
+    assert ruled.call("GET", "/api/v1/settings", token="operate").status_code == 403
+    shown = ruled.call("GET", "/api/v1/settings", token="admin").json()["items"]
     assert shown == [{"name": "grafana_url", "value": "http://grafana:3000", "origin": "settings file"}]

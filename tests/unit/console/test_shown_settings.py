@@ -7,7 +7,7 @@ import pytest
 from aetherlink.settings import Settings
 from aetherlink.web.shown_settings import HIDDEN, shown_settings
 
-SECRET = "s3cr3t-value"  # noqa: S105 - made up
+SECRET = "s3cr3t-value"
 
 
 def shown(**given) -> dict[str, tuple[str, str]]:

@@ -13,9 +13,7 @@ class SettingShape(BaseModel):
 
     name: str = Field(description="Its keys, with dots.", examples=["budgets.per_hour"])
     value: str = Field(description="`(hidden)` for a secret; of an address the server only.", examples=["30"])
-    origin: str = Field(
-        description="`default`, the file, or the variable.", examples=["AETHER_BUDGETS__PER_HOUR"]
-    )
+    origin: str = Field(description="`default`, the file, or the variable.", examples=["AETHER_BUDGETS__PER_HOUR"])
 
 
 class SettingList(BaseModel):

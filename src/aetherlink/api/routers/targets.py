@@ -43,9 +43,7 @@ class TargetDetail(BaseModel):
     max: int = Field(description="The most replicas.", examples=[4])
     floor: int = Field(description="So many replicas stay ready.", examples=[1])
     healthy_share: float = Field(description="And this share of the wanted ones.", examples=[0.5])
-    limits: str = Field(
-        description="The most that a replica may be given; empty: nothing.", examples=[""]
-    )
+    limits: str = Field(description="The most that a replica may be given; empty: nothing.", examples=[""])
     depends_on: list[str] = Field(examples=[["crm-db"]])
     requests: list[str] = Field(description="The HTTP requests that may be sent to it.", examples=[["purge"]])
     tenant: str = Field(description="Whom a request for it is for; empty: nobody.", examples=[""])
