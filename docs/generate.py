@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from aetherlink.access.gate import LOCAL_SCOPES
 from aetherlink.agent import Agent
 from aetherlink.api import webhook_docs
 from aetherlink.api.registry import ROUTERS
@@ -30,6 +31,7 @@ from aetherlink.commands import ALWAYS_KNOWN
 from aetherlink.console import registry as pages
 from aetherlink.lab.drills.catalogue import DRILLS
 from aetherlink.model.lifecycle import TRANSITIONS, State
+from aetherlink.model.principals import ROLES, Principal, Role, Scope
 from aetherlink.model.timeline import EventKind
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.playbooks.schema import PlaybookForm
@@ -226,6 +228,8 @@ UNTOLD: Mapping[str, str] = {  # routes that OpenAPI does not describe
     "/playbooks/demote": "The form of a page: sets a playbook back",
     "/channels/test": "The form of a page: tests a channel",
     "/deliveries/resend": "The form of a page: has a dead letter told again",
+    "/login": "A page: sign in with a token or the code of a login link; POST does it",
+    "/logout": "Ends the session of a browser",
     "/docs": "Swagger's page about all this",
     "/docs/assets/{name}": "What that page needs",
     "/openapi.json": "The description of all this",
@@ -237,16 +241,20 @@ def may_call(route: APIRoute) -> str:
     found = needs(route.dependant)
     if found is None:
         return "all"
-    more = ", or this machine" if found._also_local else ", by HTTP Basic, too" if found._also_basic else ""  # noqa: SLF001 - only told here
+    more = ", or this machine" if found.also_local else ""
     return f"{found.scope}{more}"
 
 
-def routes() -> str:
+def all_routes() -> list[APIRoute]:
     nothing: Any = None  # routes are only looked at, never called
     services = ApiServices(*[nothing] * len(ApiServices.__slots__))
-    found = [
+    return [
         route for make in (*ROUTERS, *pages.ROUTERS) for route in make(services).routes if isinstance(route, APIRoute)
     ]
+
+
+def routes() -> str:
+    found = all_routes()
     rows = [
         (code(f"{' '.join(sorted(route.methods))} {route.path}"), may_call(route), route.summary or UNTOLD[route.path])
         for route in found
@@ -264,6 +272,45 @@ def routes() -> str:
         ),
         "A caller on this machine (mode `local`) or in `auth.trusted_networks` has the scopes read and webhook without "
         "a token, and may ask for actions. See [SECURITY.md](../../SECURITY.md).",
+    )
+
+
+# --- authorization
+
+_YES = "yes"
+
+
+def who_may(found: Needs | None) -> tuple[str, ...]:
+    """One cell a role, then one for no token on this machine, a token of one tenant, a page of another site."""
+    if found is None:
+        return (_YES,) * (len(Role) + 2)
+    roles = [Principal(role, scopes).may(found.scope) for role, scopes in ROLES.items()]
+    here = found.also_local or found.scope in LOCAL_SCOPES
+    tenant = found.tenants and found.scope is Scope.READ
+    return tuple(_YES if may else "" for may in (*roles, here, tenant))
+
+
+def authorization() -> str:
+    rows = [
+        (code(f"{' '.join(sorted(route.methods))} {route.path}"), *who_may(needs(route.dependant)))
+        for route in all_routes()
+    ]
+    webhook = ("", "", "", "by token", _YES, "")
+    rows += [(code(f"POST {path}"), *webhook) for path in webhook_docs.paths(security=[])]
+    roles = [(code(role), ", ".join(code(scope) for scope in sorted(scopes))) for role, scopes in ROLES.items()]
+    return page(
+        "Who may call what",
+        "Written from the routes. A role is a set of scopes; `admin` holds every scope. A token may also have scopes "
+        "that are no role, such as `webhook`.",
+        table(("Role", "Scopes"), roles),
+        "*This machine* is a caller without a token or a session in mode `local`, or in `auth.trusted_networks`. *One "
+        "tenant* is a token that is bound to one: what cannot keep to a tenant refuses it. A browser that is signed in "
+        "has what its role has, by all methods from the agent's own pages, by GET and HEAD only from others; alerts it "
+        "cannot post. `POST /login` and `POST /logout` take the agent's own pages only.",
+        table(
+            ("Route", *(role.value for role in Role), "this machine", "one tenant"),
+            sorted(rows, key=lambda row: row[0].strip("`").rpartition(" ")[::-2]),
+        ),
     )
 
 
@@ -437,6 +484,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings,
     "playbooks.md": playbooks,
     "routes.md": routes,
+    "authorization.md": authorization,
     "metrics.md": metrics,
     "commands.md": commands,
     "timeline.md": timeline,

@@ -19,6 +19,8 @@ import httpx
 import playwright
 import pytest
 
+pytest_plugins = ("rigs.parts",)
+
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
 _ABSENT = pytest.StashKey[list[str]]()
 

@@ -12,11 +12,14 @@
       GoneError                        it was there, and its time is over
       UnauthenticatedError, ForbiddenError
       BadRequestError                  the caller sent something that cannot be used
+      ThrottledError                   too many attempts to sign in; try again later
       OverloadedError                  a bound is reached; try again
       StoreError                       the store cannot write or read now
 
 The docstring of a class is its message when none is given.
 """
+
+from datetime import timedelta
 
 
 class AetherError(Exception):
@@ -102,6 +105,14 @@ class ForbiddenError(AetherError):
 
 class BadRequestError(AetherError):
     """The request cannot be understood."""
+
+
+class ThrottledError(AetherError):
+    """Too many attempts. `wait` is how long until the next one is looked at."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(f"too many attempts to sign in: try again in {wait.total_seconds():.0f} seconds")
+        self.wait = wait
 
 
 class OverloadedError(AetherError):

@@ -10,6 +10,11 @@ from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformColl
 
 from aetherlink import outside
 from aetherlink.access.gate import Gate, check_listen
+from aetherlink.access.last_use import LastUse
+from aetherlink.access.public_place import place_of
+from aetherlink.access.sessions import SessionBook
+from aetherlink.access.sign_in import SignIn
+from aetherlink.access.throttle import SignInThrottle
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.agent_record import AgentRecord
@@ -131,6 +136,10 @@ class House:
         )
         self.reload = self._playbook_reload()
         self.tokens = self._token_book()
+        self.sessions = SessionBook(
+            self.store, self.tokens, clock=self._clock, ids=self._ids, options=settings.auth.sessions
+        )
+        self.last_use = LastUse(self.tokens, self.sessions)
         self.heartbeats = self._heartbeat_watch()
         self._alert_metrics = AlertMetrics(self.registry)
         self.reception = self._alert_reception()
@@ -362,11 +371,13 @@ class House:
 
     def _front(self) -> WebhookIntake:
         """The webhook's bare callable with the API behind it."""
-        gate = Gate(self.tokens, options=self._settings.auth)
+        place = place_of(self._settings.external_url)
+        gate = Gate(self.tokens, options=self._settings.auth, sessions=self.sessions, place=place)
         return WebhookIntake(
             build_api(self._services(gate), pages.ROUTERS),
             gate=gate,
             sink=self.reception,
+            base_path=place.base_path,
             store=self.store,
             sources=tuple(self.prometheus),
             clock=self._clock,
@@ -426,6 +437,7 @@ class House:
             store=self.store,
             gate=gate,
             tokens=self.tokens,
+            sign_in=SignIn(self.sessions, SignInThrottle(self._clock), place_of(settings.external_url)),
             commands=commands,
             incident_commands=IncidentCommands(self.store, clock=self._clock, waker=self.runner),
             approval_commands=self._approvals,
@@ -449,6 +461,7 @@ class House:
             graphs_of=no_graphs if settings.dashboard is None else settings.dashboard.link,
             slack=CLOSED if self.ears is None else self.ears.door,
             rules=self._house_rules(),
+            base_path=place_of(settings.external_url).base_path,
         )
 
     def _present(self) -> dict[str, dict[str, object]]:

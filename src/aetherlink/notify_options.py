@@ -80,6 +80,16 @@ def with_grafana_url(data: Any) -> Any:
     return data
 
 
+def with_external_url(data: Any) -> Any:
+    """The settings as they were written, where messages link to `external_url` unless `notify.url` names another."""
+    match data:
+        case {"external_url": str(url)}:
+            notify = data.get("notify") or {}
+            if isinstance(notify, dict) and notify.get("url") is None:
+                return {**data, "notify": {**notify, "url": url}}
+    return data
+
+
 def _at_grafana(channel: Any, url: str) -> Any:
     match channel:
         case {"grafana": dict(grafana)} if grafana.get("url") is None:

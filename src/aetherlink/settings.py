@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
-from aetherlink.access.options import AuthOptions
+from aetherlink.access.options import AuthMode, AuthOptions
 from aetherlink.approval_commands import ApprovalOptions
 from aetherlink.audit.options import AuditOptions
 from aetherlink.clients.grafana_options import GrafanaDashboardOptions
@@ -42,7 +42,7 @@ from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import PlaybookName, SourceName, TargetName
 from aetherlink.model.pauses import scope_problem
 from aetherlink.model.windows import Window
-from aetherlink.notify_options import NotifyOptions, dashboard_of, with_grafana_url
+from aetherlink.notify_options import NotifyOptions, dashboard_of, with_external_url, with_grafana_url
 from aetherlink.pausing.freeze_options import FreezeOptions
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.playbooks import form_problems, strict_yaml
@@ -163,6 +163,12 @@ class Settings(BaseSettings):
     listen: Annotated[str, AfterValidator(_check_listen)] = Field(
         default="127.0.0.1:8088", description="Where the agent listens, host:port."
     )
+    external_url: Url | None = Field(
+        default=None,
+        description="The address under which browsers reach the agent, such as `https://ops.example.org/aether`: it "
+        "says what the session's cookie is for, which pages are the agent's own, and what stands before its paths. It "
+        "needs auth.mode `token`. Where notify.url is not set, links in messages begin with it.",
+    )
     data_dir: Path = Field(
         default=Path("aetherlink-data"), description="Where the agent keeps its database and tokens."
     )
@@ -231,7 +237,16 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _channels_know_grafana(cls, data: Any) -> Any:
-        return with_grafana_url(data)
+        return with_external_url(with_grafana_url(data))
+
+    @model_validator(mode="after")
+    def _who_comes_by_a_proxy_needs_a_token(self) -> Self:
+        if self.external_url is not None and self.auth.mode is not AuthMode.TOKEN:
+            raise ValueError(
+                "external_url: others reach the agent under it, and behind a proxy every caller looks like this "
+                "machine: set auth.mode to `token`"
+            )
+        return self
 
     @model_validator(mode="after")
     def _actions_have_targets(self) -> Self:

@@ -97,6 +97,8 @@ class Voice:
                 await each.aclose()
             except AetherError as problem:
                 _log.warning("closing channel %s: %s", name, problem)
+            except Exception:  # noqa: BLE001 - the named boundary of a channel: a broken one keeps no other open
+                _log.exception("closing channel %s", name)
 
 
 async def test_alone(settings: Settings, name: str) -> str:

@@ -137,3 +137,11 @@ async def test_from_the_alert_to_the_repair_by_a_button(agent: Agent, way: Any) 
     told = [one for one in agent.slack.replies(message["ts"]) if "approved by ann" in json.dumps(one["blocks"])]
     assert len(told) == 1
     assert "secret" not in agent.log.read_text()
+
+
+async def test_what_nobody_signed_does_not_fill_the_log(agent: Agent) -> None:
+    async with httpx.AsyncClient() as client:
+        answers = [await client.post(f"{agent.url}/slack/interactions", content=b"payload=x") for _ in range(50)]
+
+    assert {one.status_code for one in answers} == {401}
+    assert agent.log.read_text().count("WARNING - POST /slack/interactions") == 1

@@ -22,9 +22,8 @@ from aetherlink.model.deliveries import Failure
 from aetherlink.model.timeline import EventKind
 from aetherlink.notifiers.registry import BUILTIN
 from aetherlink.store.database import SqlStore
-from aetherlink.testing import CountingIds, ManualClock, fixed_key
+from aetherlink.testing import CountingIds, ManualClock
 from rigs.agent_process import wait_until
-from rigs.databases import empty_file
 from rigs.letters import letter
 from rigs.notifiers import RIGS, HookServer
 from rigs.outbox_on_servers import OUT, OutboxOnServer, outbox_of, outbox_on_server
@@ -43,24 +42,6 @@ every = pytest.mark.parametrize("kind", sorted(RIGS))
 async def rig(kind: str, tmp_path: Path) -> AsyncIterator[OutboxOnServer]:
     async with outbox_on_server(kind, tmp_path) as made:
         yield made
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    opened = SqlStore(empty_file(tmp_path / "aetherlink.db"), key=fixed_key)
-    opened.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def ids() -> CountingIds:
-    return CountingIds()
 
 
 @every

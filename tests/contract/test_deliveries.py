@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from aetherlink.model.deliveries import LOWEST_PRIORITY, Delivery, DeliveryState, Failure
-from aetherlink.model.ids import ChannelName, IncidentId, SourceName
-from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
+from aetherlink.model.deliveries import KEPT_TRYING, LOWEST_PRIORITY, Delivery, DeliveryState, Failure
+from aetherlink.model.ids import ChannelName, IncidentId
+from aetherlink.model.incidents import Incident, IncidentStatus, Severity
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Store, Transaction
 from aetherlink.testing import START
+from rigs import letters
 
 CHAT = ChannelName('chat "room" \\ %s 🚨')
 MAIL = ChannelName("mail")
@@ -35,22 +36,8 @@ def put(*found: Delivery) -> Callable[[Transaction], None]:
 
 
 def incident(number: int, **changes: object) -> Incident:
-    plain = Incident(
-        IncidentId(f"inc-{number:04d}"),
-        f"key-{number}",
-        Origin.ALERT,
-        SourceName("lab"),
-        "CrmApiDown",
-        "acme",
-        "crm",
-        Severity.WARNING,
-        False,
-        IncidentStatus.OPEN,
-        Stage.PLAN,
-        START,
-        START,
-    )
-    return replace(plain, **changes)  # type: ignore[arg-type]  # fields of its own
+    own = {"id": IncidentId(f"inc-{number:04d}"), "key": f"key-{number}", "opened_at": START, "updated_at": START}
+    return letters.incident(**{**own, **changes})
 
 
 def insert(*found: Incident) -> Callable[[Transaction], None]:
@@ -227,6 +214,22 @@ async def test_a_channel_stands_as_its_deliveries_do(store: Store) -> None:
     assert list(found) == sorted([CHAT, MAIL])
     assert found[CHAT].by_state == {DeliveryState.WAITING: 2, DeliveryState.DEAD: 1}
     assert (found[CHAT].waiting_since, found[MAIL].waiting_since) == (START + SECOND, None)
+    assert await store.read(lambda rows: rows.deliveries.waiting()) == {CHAT: START + SECOND}
+
+
+async def test_what_a_channel_that_is_gone_was_to_be_told_goes_in_the_end(store: Store) -> None:
+    over = {"status": IncidentStatus.RESOLVED, "resolved_at": START}
+    await store.write(insert(incident(1, **over), incident(2, **over), incident(3)))
+    await store.write(put(delivery("inc-0001"), delivery("inc-0002", since=START + SECOND), delivery("inc-0003")))
+
+    went = [
+        await store.write(lambda rows, at=at: rows.deliveries.prune(at, limit=10))
+        for at in (START + KEPT_TRYING, START + KEPT_TRYING + SECOND)
+    ]
+
+    left, _ = await store.read(lambda rows: rows.deliveries.page(limit=100, before=None))
+    assert went == [0, 1]
+    assert {one.subject for one in left} == {"inc-0002", "inc-0003"}
 
 
 @pytest.mark.parametrize("limit", [1, 100])

@@ -4,10 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from aetherlink.errors import StoreError
 from aetherlink.model.ids import SourceName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import LedgerOutcome, Way
 from aetherlink.model.pauses import EVERYTHING, Pause
+from aetherlink.model.principals import LoginLink, Scope, Session
 from aetherlink.ports import Transaction
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import START
@@ -98,3 +102,55 @@ async def test_a_pause_is_one_a_scope_and_holds_until_its_end(store: SqlStore) -
     await store.write(lambda transaction: transaction.pauses.end(EVERYTHING))
     await store.write(lambda transaction: transaction.pauses.end(EVERYTHING))
     assert await store.read(lambda transaction: transaction.pauses.all()) == [other]
+
+
+# --- sessions and login links
+
+
+def session(number: int, **more: object) -> Session:
+    given: dict[str, object] = {
+        "id": f"ses-{number}",
+        "digest": f"{number:064x}",
+        "name": "zoe",
+        "scopes": frozenset({Scope.READ, Scope.APPROVE}),
+        "created_at": START + number * MINUTE,
+        "expires_at": START + 60 * MINUTE,
+        "used_at": START + number * MINUTE,
+    }
+    return Session(**(given | more))
+
+
+async def test_sessions_are_replaced_by_their_id_and_forgotten(store: SqlStore) -> None:
+    whole = session(2, name=ODD, tenant=ODD, root="a" * 64, revoked_at=START)
+
+    def work(transaction: Transaction) -> None:
+        for one in (session(3), session(2), session(1)):
+            transaction.sessions.put(one)
+        transaction.sessions.put(whole)
+        transaction.sessions.drop(["ses-1", "ses-unknown"])
+
+    await store.write(work)
+
+    assert await store.read(lambda transaction: transaction.sessions.all()) == [whole, session(3)]
+
+
+async def test_two_sessions_cannot_have_one_digest(store: SqlStore) -> None:
+    def work(transaction: Transaction) -> None:
+        transaction.sessions.put(session(1))
+        transaction.sessions.put(session(2, digest=session(1).digest))
+
+    with pytest.raises(StoreError):
+        await store.write(work)
+
+    assert await store.read(lambda transaction: transaction.sessions.all()) == []
+
+
+async def test_a_login_link_is_dropped_once(store: SqlStore) -> None:
+    link = LoginLink("b" * 64, ODD, frozenset({Scope.ADMIN}), START, START + MINUTE, root="c" * 64)
+    other = replace(link, digest="a" * 64, root=None)
+    await store.write(lambda transaction: [transaction.login_links.add(one) for one in (link, other)])
+
+    assert await store.read(lambda transaction: transaction.login_links.all()) == [other, link]
+    drops = [await store.write(lambda transaction: transaction.login_links.drop(link.digest)) for _ in range(2)]
+    assert drops == [True, False]
+    assert await store.read(lambda transaction: transaction.login_links.all()) == [other]

@@ -73,6 +73,8 @@ HTTP_REFUSALS: Mapping[str, Refusal] = {
     "504": refusal_by_status(504, Failure.SERVER, is_unsure=True),
 }
 """Refused is given up; all else is tried again."""
+KEYED_REFUSALS: Mapping[str, Refusal] = {**HTTP_REFUSALS, "404": refusal_by_status(404, Failure.AUTH)}
+"""Where whom nobody knows is told that nothing is there."""
 
 
 HANG, DRIP, HUGE, GARBAGE = (Lapse(spoil=one) for one in (Spoil.HANG, Spoil.DRIP, Spoil.HUGE, Spoil.NO_HTTP))
@@ -223,9 +225,7 @@ class PagerDutyRig(NotifierRig):
     service: PagerDutyServer = field(default_factory=PagerDutyServer)
     can_change: bool = True
     secrets: tuple[str, ...] = (pagerduty_server.KEY,)
-    refusals: Mapping[str, Refusal] = field(
-        default_factory=lambda: {**HTTP_REFUSALS, "404": refusal_by_status(404, Failure.AUTH)}
-    )
+    refusals: Mapping[str, Refusal] = field(default_factory=lambda: KEYED_REFUSALS)
 
     @property
     def server(self) -> PagerDutyServer:
@@ -384,9 +384,7 @@ class GrafanaRig(NotifierRig):
     can_change: bool = True
     sums_up: bool = False
     secrets: tuple[str, ...] = (grafana_server.TOKEN,)
-    refusals: Mapping[str, Refusal] = field(
-        default_factory=lambda: {**HTTP_REFUSALS, "404": refusal_by_status(404, Failure.AUTH)}
-    )
+    refusals: Mapping[str, Refusal] = field(default_factory=lambda: KEYED_REFUSALS)
 
     @property
     def server(self) -> _ContractGrafana:

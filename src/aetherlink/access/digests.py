@@ -4,13 +4,23 @@ import hashlib
 import re
 import secrets
 
-_PREFIX = "aek_"  # lets secret scanners recognise one
+_TOKEN, _LINK, _SESSION = "aek_", "ael_", "aes_"  # let secret scanners recognise one
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._~+/=-]{20,512}")
 
 
 def new_secret() -> str:
     """A new token, 256 random bits."""
-    return _PREFIX + secrets.token_urlsafe(32)
+    return _TOKEN + secrets.token_urlsafe(32)
+
+
+def new_link_secret() -> str:
+    """What a login link carries, as long as a token."""
+    return _LINK + secrets.token_urlsafe(32)
+
+
+def new_session_secret() -> str:
+    """What the cookie of a session carries, as long as a token."""
+    return _SESSION + secrets.token_urlsafe(32)
 
 
 def digest_of(secret: str) -> str:

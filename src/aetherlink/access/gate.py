@@ -4,14 +4,14 @@ It takes what an ASGI scope carries (raw headers, client) and answers with a pri
 knows no route.
 """
 
-import binascii
-from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from aetherlink.access.digests import is_well_formed
 from aetherlink.access.options import AuthMode, AuthOptions
+from aetherlink.access.public_place import PublicPlace
+from aetherlink.access.sessions import SessionBook
 from aetherlink.access.tokens import TokenBook
 from aetherlink.errors import ForbiddenError, SettingsError, UnauthenticatedError
 from aetherlink.model.principals import Principal, Scope
@@ -19,54 +19,112 @@ from aetherlink.model.principals import Principal, Scope
 Headers = Iterable[tuple[bytes, bytes]]
 Peer = Sequence[object] | None  # ASGI's `client`: address and port, or None (a Unix socket)
 
+ANYWHERE = PublicPlace()
 _LONGEST_ADDRESS = 100  # characters
+_READING = frozenset({"GET", "HEAD"})
 
 LOCAL_SCOPES = frozenset({Scope.READ, Scope.WEBHOOK})
 _FORWARDED = frozenset({b"forwarded", b"x-real-ip", b"via"})
 _FORWARDED_PREFIX = b"x-forwarded-"
-_NO_TOKEN = "this needs a token: send `Authorization: Bearer TOKEN` (`aether token create` makes one)"  # noqa: S105 - words for people, not a secret
-_WRONG_TOKEN = "this token is unknown or revoked"  # noqa: S105 - words for people, not a secret
+_NO_TOKEN = "this needs a token: send `Authorization: Bearer TOKEN` (`aether token create` makes one), or sign in"  # noqa: S105 - words for people, not a secret
+_WRONG_TOKEN = "this token is unknown, revoked or expired"  # noqa: S105 - words for people, not a secret
 
 
 class Gate:
     """Recognises the caller and checks the scope."""
 
-    def __init__(self, tokens: TokenBook, *, options: AuthOptions) -> None:
+    def __init__(
+        self,
+        tokens: TokenBook,
+        *,
+        options: AuthOptions,
+        sessions: SessionBook | None = None,
+        place: PublicPlace = ANYWHERE,
+    ) -> None:
         self._tokens = tokens
         self._options = options
+        self._sessions = sessions
+        self._public = place
 
     def admit(
-        self, headers: Headers, peer: Peer, scope: Scope, *, also_local: bool = False, also_basic: bool = False
+        self,
+        headers: Headers,
+        peer: Peer,
+        scope: Scope,
+        *,
+        also_local: bool = False,
+        tenants: bool = False,
+        method: str | None = None,
     ) -> Principal:
         """Who calls. Raises UnauthenticatedError (nobody that is known) or ForbiddenError (known, without the scope).
 
         `also_local` opens one of the seed's routes to callers without a token on this machine or in a trusted network
-        although the scope is not theirs: what they ask for is a request that policy decides. `also_basic` takes the
-        token as the password of HTTP Basic, too. It is for what is only read: a browser sends that on its own, also
-        when a foreign page tells it to call.
+        although the scope is not theirs: what they ask for is a request that policy decides. `tenants` says that the
+        door shows whoever is bound to a tenant nothing of others; at any other door he is refused. `method` is that of
+        the request where a browser's session counts; None: it does not.
         """
         by_name = _collected(headers)
         if b"authorization" in by_name:
-            principal = self._holder(by_name[b"authorization"], also_basic=also_basic)
-            if not principal.may(scope):
-                raise ForbiddenError(f"the token {principal.name!r} does not have the scope {scope}")
-            return principal
-        name = self._place(by_name, peer)
-        if name is None or not (also_local or scope in LOCAL_SCOPES):
+            return self._checked(self._holder(by_name[b"authorization"]), scope, tenants=tenants)
+        session = None if method is None else self._session(by_name)
+        if session is not None and method not in _READING:
+            self._check_origin(by_name)
+        place = self._place(by_name, peer)
+        if session is not None and (place is None or session.may(scope)):
+            return self._checked(session, scope, tenants=tenants)
+        if place is None or not (also_local or scope in LOCAL_SCOPES):
             raise UnauthenticatedError(_NO_TOKEN)
-        return Principal(name, LOCAL_SCOPES)
+        return Principal(place, LOCAL_SCOPES)
 
-    def _holder(self, values: list[bytes], *, also_basic: bool) -> Principal:
+    def session_secret(self, headers: Headers) -> str | None:
+        """What the session's cookie carries, known or not; None where there is no such cookie, or more than one."""
+        return self._secret_of(_collected(headers))
+
+    def check_own_page(self, headers: Headers) -> None:
+        """Raises ForbiddenError unless the request comes from a page of the agent itself."""
+        self._check_origin(_collected(headers))
+
+    def _checked(self, principal: Principal, scope: Scope, *, tenants: bool) -> Principal:
+        if not principal.may(scope):
+            raise ForbiddenError(f"{principal.name!r} does not have the scope {scope}")
+        if principal.tenant is not None and not tenants:
+            raise ForbiddenError(f"{principal.name!r} sees one tenant only, and this is about all of them")
+        return principal
+
+    def _holder(self, values: list[bytes]) -> Principal:
         scheme, _, secret = values[0].decode("latin-1").partition(" ")
         secret = secret.strip()
-        if also_basic and scheme.lower() == "basic":
-            scheme, secret = "bearer", _password(secret)
         if len(values) != 1 or scheme.lower() != "bearer" or not is_well_formed(secret):
             raise UnauthenticatedError("the Authorization header is not one `Bearer TOKEN`")
         principal = self._tokens.holder(secret)
         if principal is None:
             raise UnauthenticatedError(_WRONG_TOKEN)
         return principal
+
+    def _session(self, headers: dict[bytes, list[bytes]]) -> Principal | None:
+        secret = self._secret_of(headers)
+        return None if secret is None or self._sessions is None else self._sessions.holder(secret)
+
+    def _secret_of(self, headers: dict[bytes, list[bytes]]) -> str | None:
+        name = self._public.cookie_name
+        pairs = (
+            pair.partition("=") for line in headers.get(b"cookie", []) for pair in line.decode("latin-1").split(";")
+        )
+        found = [value.strip() for key, _, value in pairs if key.strip() == name]
+        return found[0] if len(found) == 1 and is_well_formed(found[0]) else None
+
+    def _check_origin(self, headers: dict[bytes, list[bytes]]) -> None:
+        """A browser says of every request that changes something which page it comes from; another's page may not."""
+        origins, hosts = headers.get(b"origin", []), headers.get(b"host", [])
+        fetched = headers.get(b"sec-fetch-site", [b"same-origin"])
+        is_ours = len(origins) == len(hosts) == 1 and self._public.owns(
+            origins[0].decode("latin-1"), hosts[0].decode("latin-1")
+        )
+        if not is_ours or fetched != [b"same-origin"]:
+            raise ForbiddenError(
+                "a session changes something from the agent's own pages only, and this request does not come from one "
+                "(behind a proxy, `external_url` says how browsers reach the agent)"
+            )
 
     def _place(self, headers: dict[bytes, list[bytes]], peer: Peer) -> str | None:
         """The name that the caller's place gives, or None when it gives nothing.
@@ -120,14 +178,6 @@ def _parsed(peer: str) -> IPv4Address | IPv6Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
-
-
-def _password(credentials: str) -> str:
-    """The password of HTTP Basic, whatever the name before it; empty when there is none."""
-    try:
-        return b64decode(credentials, validate=True).decode().partition(":")[2]
-    except (binascii.Error, ValueError):
-        return ""
 
 
 def _is_forwarded(headers: dict[bytes, list[bytes]]) -> bool:

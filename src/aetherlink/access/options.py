@@ -1,11 +1,14 @@
 """The settings of access. Composed by the settings; they decide who is let in, never what is done."""
 
+from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from aetherlink.lib.option_types import Duration
 
 Network = IPv4Network | IPv6Network
 HostName = Annotated[
@@ -18,6 +21,22 @@ class AuthMode(StrEnum):
 
     LOCAL = "local"
     TOKEN = "token"  # noqa: S105 - the name of a mode, not a secret
+
+
+class SessionOptions(BaseModel):
+    """How long browsers stay signed in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    idle: Annotated[Duration, Field(ge=timedelta(minutes=10), le=timedelta(days=30))] = Field(
+        default=timedelta(hours=12), description="A session that was not used for this long is over."
+    )
+    lifetime: Annotated[Duration, Field(ge=timedelta(minutes=10), le=timedelta(days=90))] = Field(
+        default=timedelta(days=7), description="A session is over after this long, however much it is used."
+    )
+    link_life: Annotated[Duration, Field(ge=timedelta(seconds=30), le=timedelta(hours=1))] = Field(
+        default=timedelta(minutes=5), description="How long a login link of `aether open` is good for, once."
+    )
 
 
 class AuthOptions(BaseModel):
@@ -45,6 +64,10 @@ class AuthOptions(BaseModel):
         default=None,
         description="A file that holds a token good for POST /alertmanager only, as Alertmanager's credentials_file "
         "wants it; created when it is missing. Not set: Alertmanager uses a token of `aether token create`.",
+    )
+
+    sessions: SessionOptions = Field(
+        default=SessionOptions(), description="How long browsers stay signed in to the console."
     )
 
     @field_validator("trusted_networks")

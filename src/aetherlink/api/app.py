@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from aetherlink.api import examples, webhook_docs
 from aetherlink.api.registry import ROUTERS
 from aetherlink.web import problems
+from aetherlink.web.base_path import BasePath
 from aetherlink.web.bounds import BodyBounds
 from aetherlink.web.services import ApiServices
 
@@ -49,4 +50,6 @@ def build_api(services: ApiServices, pages: Sequence[Callable[[ApiServices], API
     for router in (*ROUTERS, *pages):
         app.include_router(router(services))
     app.add_middleware(BodyBounds)
+    if services.base_path:
+        app.add_middleware(BasePath, path=services.base_path)
     return app

@@ -12,7 +12,7 @@ from aetherlink.model.brakes import Brake
 from aetherlink.model.decisions import Effect
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
 from aetherlink.model.pauses import Pause
-from aetherlink.model.principals import Scope, TokenRecord
+from aetherlink.model.principals import Role, Scope, TokenRecord, role_of
 from aetherlink.model.timeline import EventKind, StoredEntry
 from aetherlink.web.paging import Page
 
@@ -207,8 +207,12 @@ class TokenShape(Shape):
     id: str = Field(examples=["tok-06f3qk2c8d1v7m4t"])
     name: str = Field(examples=["alertmanager"])
     scopes: list[Scope]
+    role: Role | None = Field(description="The role that is exactly these scopes; null: none is.")
     source: str | None = Field(description="The one source whose alerts it is good for; null: bound to none.")
+    tenant: str | None = Field(description="The one tenant that it may see; null: every one.")
     created_at: Instant
+    expires_at: Instant | None = Field(description="When it ends by itself; null: never.")
+    used_at: Instant | None = Field(description="Its last use, as far as is known; null: never.")
     revoked_at: Instant | None
 
 
@@ -222,6 +226,16 @@ class NewToken(TokenShape):
     """A token with its secret, which is shown this once."""
 
     token: str = Field(examples=["aek_..."])
+
+
+class NewLoginLink(Shape):
+    """A link that signs one browser in, once."""
+
+    name: str = Field(description="Who is signed in by it.", examples=["zoe"])
+    role: Role
+    path: str = Field(description="The part of the address behind the agent's own.", examples=["/login#ael_..."])
+    url: str | None = Field(description="The whole address, where external_url says the agent's; else null.")
+    expires_at: Instant
 
 
 class PauseShape(Shape):
@@ -364,13 +378,17 @@ def brake(one: Brake) -> BrakeShape:
     return BrakeShape.model_validate(one)
 
 
-def token(one: TokenRecord) -> TokenShape:
-    """The token as lists show it."""
+def token(one: TokenRecord, used_at: datetime | None = None) -> TokenShape:
+    """The token as lists show it, with its last use."""
     return TokenShape(
         id=one.id,
         name=one.name,
         scopes=sorted(one.scopes),
+        role=role_of(one.scopes),
         source=one.source,
+        tenant=one.tenant,
         created_at=one.created_at,
+        expires_at=one.expires_at,
+        used_at=used_at or one.used_at,
         revoked_at=one.revoked_at,
     )

@@ -105,7 +105,7 @@ class Exchange:
         """
         sent = {**(headers or {}), **({"content-type": content_type} if content is not None else {})}
         async with (
-            self._within(deadline or self._options.deadline, f"{method} {path} at {self.address}"),
+            self._within(deadline or self._options.deadline, self._asked(method, path)),
             self._slots,
             self._sent(method, path, content, sent) as response,
         ):
@@ -127,7 +127,7 @@ class Exchange:
         does, and shows no query: it may hold what is not for everybody.
         """
         wait = httpx.Timeout(None, connect=deadline.total_seconds() / 2)
-        what = f"{method} {path.partition('?')[0]} at {self.address}"
+        what = self._asked(method, path.partition("?")[0])
         async with (
             self._within(deadline, what),
             self._slots,
@@ -147,10 +147,14 @@ class Exchange:
         """
         seconds = silence.total_seconds()
         wait = httpx.Timeout(None, connect=seconds, read=seconds)
-        what = f"GET {path.partition('?')[0]} at {self.address}"
+        what = self._asked("GET", path.partition("?")[0])
         async with self._within(lasts, what), self._slots, self._sent("GET", path, None, {}, wait) as response:
             self._refuse_oddities(response, path.partition("?")[0])
             yield response.status_code, _until_silent(response)
+
+    def _asked(self, method: str, path: str) -> str:
+        """What was asked of whom, for people; the address may be all of the path."""
+        return f"{method} {path} at {self.address}" if path else f"{method} {self.address}"
 
     @asynccontextmanager
     async def _within(self, limit: timedelta, what: str) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from aetherlink.console.writing import page
+from aetherlink.console.writing import address, page
 from aetherlink.errors import AetherError
 from aetherlink.web import problems
 from aetherlink.web.guard import GuardedRoute
@@ -19,6 +19,8 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
 }
 
 _INCIDENT, _ACTION = id_with("inc"), id_with("act")
+# A browser keeps the session's cookie back where another's page leads here, and sends it where ours does.
+_ELSEWHERE = frozenset({"cross-site", "same-site"})
 
 
 def page_route(services: ApiServices) -> type[GuardedRoute]:
@@ -35,30 +37,34 @@ def page_route(services: ApiServices) -> type[GuardedRoute]:
                     return await handle(request)
                 except RequestValidationError:
                     return await _refusal(
-                        services, 400, "this address has a part that no page of the agent leads to", request
+                        services, request, 400, "this address has a part that no page of the agent leads to"
                     )
                 except AetherError as error:
                     status, words = problems.told(error, instance=request.url.path)
                     if status is None:
                         raise
-                    return await _refusal(services, status, words, request)
+                    return await _refusal(services, request, status, words, problems.headers_of(error))
 
             return paged
 
     return PageRoute
 
 
-async def _refusal(services: ApiServices, status: int, words: str, request: Request) -> Response:
+async def _refusal(
+    services: ApiServices, request: Request, status: int, words: str, more: Mapping[str, str] | None = None
+) -> Response:
     return await page(
         services,
         "refusal.html",
         caller=None,
         status=status,
-        headers=_HEADERS.get(status),
+        headers={**_HEADERS.get(status, {}), **(more or {})},
         code=status,
         title=http.HTTPStatus(status).phrase,
         words=words,
         back=_back(request),
+        login=address("/login", next=_wish(request)),
+        is_from_elsewhere=status == 401 and request.headers.get("sec-fetch-site") in _ELSEWHERE,
     )
 
 
@@ -72,3 +78,11 @@ def _back(request: Request) -> str:
         case ["", "actions", action_id, _] if _ACTION.fullmatch(action_id):
             return f"/actions/{action_id}/approve"
     return ""
+
+
+def _wish(request: Request) -> str:
+    """Where to come back to: a page that was looked at."""
+    path = request.url.path.removeprefix(str(request.scope.get("root_path", "")))
+    if request.method not in {"GET", "HEAD"}:
+        return "/"
+    return f"{path}?{request.url.query}" if request.url.query else path

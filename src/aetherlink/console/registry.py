@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter
 
-from aetherlink.console.routers import acts, assets, incidents, record_acts, records
+from aetherlink.console.routers import acts, assets, incidents, record_acts, records, sign_in
 from aetherlink.web.services import ApiServices
 
 ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
@@ -13,4 +13,5 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     acts.router,
     record_acts.router,
     assets.router,
+    sign_in.router,
 )

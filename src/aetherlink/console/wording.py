@@ -2,33 +2,17 @@
 
 from typing import NamedTuple
 
+from aetherlink.model.action_words import ENDED, REFUSED, VERDICTS
 from aetherlink.model.actions import Action, ActionState, OutcomeStatus, Verdict
 from aetherlink.model.decisions import Effect, Mode
 from aetherlink.model.health import HealthStatus
 from aetherlink.model.incidents import Stage
 
-_REFUSED = {
-    Effect.OBSERVE: "Would have done",
-    Effect.DENY: "Not allowed",
-    Effect.NEEDS_APPROVAL: "Not approved",
-    Effect.ALLOW: "Not carried out",
-}
+_REFUSED = REFUSED | {Effect.OBSERVE: "would have done"}  # what follows it
 _UNDER_WAY = {
     ActionState.WAITING_APPROVAL: "Waits for approval",
     ActionState.ALLOWED: "About to do",
     ActionState.RUNNING: "Doing",
-}
-_ENDED = {
-    OutcomeStatus.DONE: "Done",
-    OutcomeStatus.NOT_NEEDED: "Not needed",
-    OutcomeStatus.FAILED: "Failed",
-    OutcomeStatus.UNKNOWN: "Nobody can tell whether it was done",
-    OutcomeStatus.NOT_DONE: "Not done",
-}
-_VERDICTS = {
-    Verdict.RECOVERED: "it helped",
-    Verdict.NOT_RECOVERED: "it did not help",
-    Verdict.CANNOT_TELL: "nobody can tell whether it helped",
 }
 STAGES = {
     Stage.PLAN: "looks for a playbook",
@@ -69,12 +53,12 @@ class Told(NamedTuple):
 def told(action: Action) -> Told:
     """How the action stands."""
     if action.state is ActionState.REFUSED:
-        return Told(_REFUSED[action.decision.effect], "quiet")
+        return Told(_REFUSED[action.decision.effect].capitalize(), "quiet")
     if action.state in _UNDER_WAY or action.outcome is None:
         return Told(_UNDER_WAY.get(action.state, "Ended"), "waiting")
-    words, status = _ENDED[action.outcome.status], action.outcome.status
+    words, status = ENDED[action.outcome.status].capitalize(), action.outcome.status
     if action.verdict is not None:
-        words = f"{words}, and {_VERDICTS[action.verdict]}"
+        words = f"{words}, and {VERDICTS[action.verdict]}"
     return Told(words, _tone(status, action.verdict))
 
 

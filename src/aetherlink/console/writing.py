@@ -31,7 +31,7 @@ HEADERS: Mapping[str, str] = {
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with none at all, browsers name no origin where a form is sent
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }

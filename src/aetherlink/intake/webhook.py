@@ -105,12 +105,14 @@ class WebhookIntake:
         counted: Callable[[Mapping[tuple[Way, LedgerOutcome], int]], None],
         incomplete: Callable[[SourceName], None] = lambda _source: None,
         oversized: OversizedSink | None = None,
+        base_path: str = "",
     ) -> None:
         self._app = app
         self._gate = gate
         self._sink = sink
         self._store = store
-        self._paths = {PATH: sources[0], **{f"{PATH}/{source}": source for source in sources}}
+        named = {PATH: sources[0], **{f"{PATH}/{source}": source for source in sources}}
+        self._paths = {before + path: source for before in {"", base_path} for path, source in named.items()}
         self._clock = clock
         self._options = options
         self._bodies = Bodies(options)

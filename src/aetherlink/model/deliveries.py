@@ -20,6 +20,8 @@ DIGEST_PREFIX = "dig"
 LOWEST_PRIORITY = 1000
 """Lower than that of any incident: the priority of a digest, which comes after them."""
 
+KEPT_TRYING = timedelta(days=90)
+"""The longest that a channel of the settings may try to tell something before it gives up."""
 FARTHEST = timedelta(minutes=10)
 """No timer of a delivery is farther away: one that is was set before the clock was set back, and is due."""
 

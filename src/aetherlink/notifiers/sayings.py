@@ -65,6 +65,8 @@ def lines(letter: Letter) -> list[str]:
 
 def digest_headline(digest: Digest) -> str:
     """A storm in one line."""
+    if digest.incidents == 0:
+        return "storm: a later message tells of its incidents"
     if digest.open == 0:
         return f"storm over: {digest.incidents} incidents, none is open"
     by = ", ".join(f"{count} {severity.value}" for severity, count in sorted(digest.by_severity.items()) if count)

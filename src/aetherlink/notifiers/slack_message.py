@@ -5,7 +5,8 @@ from datetime import datetime
 
 from aetherlink.clients.slack_clicks import APPROVAL_BLOCK, REASON_BLOCK, ButtonValue, Say
 from aetherlink.lib.flattening import flat
-from aetherlink.model.actions import WRONG_FACT, Action, ActionState, Approval, OutcomeStatus, Verdict
+from aetherlink.model import action_words
+from aetherlink.model.actions import WRONG_FACT, Action, ActionState, Approval
 from aetherlink.model.decisions import Effect
 from aetherlink.model.deliveries import Digest, Letter
 from aetherlink.model.incidents import Incident, IncidentStatus, Severity
@@ -41,25 +42,6 @@ _MOST_CAUSES = 3
 _MOST_LINES = 25  # of one reply in the thread
 CALLING = frozenset({EventKind.APPROVAL_ASKED, EventKind.ESCALATED, EventKind.REOPENED})
 """What a person has to hear now."""
-
-_ENDED = {
-    OutcomeStatus.DONE: "done",
-    OutcomeStatus.NOT_NEEDED: "not needed",
-    OutcomeStatus.FAILED: "failed",
-    OutcomeStatus.UNKNOWN: "nobody can tell whether it was done",
-    OutcomeStatus.NOT_DONE: "not done",
-}
-_VERDICTS = {
-    Verdict.RECOVERED: "it helped",
-    Verdict.NOT_RECOVERED: "it did not help",
-    Verdict.CANNOT_TELL: "nobody can tell whether it helped",
-}
-_REFUSED = {
-    Effect.OBSERVE: "would have been done",
-    Effect.DENY: "not allowed",
-    Effect.NEEDS_APPROVAL: "not approved",
-    Effect.ALLOW: "not carried out",
-}
 
 
 def headline(incident: Incident) -> str:
@@ -110,8 +92,10 @@ def call(letter: Letter, through: int) -> str:
 def digest_blocks(digest: Digest) -> list[Block]:
     """A storm, with its most urgent incidents."""
     named = [_line(headline(one)) for one in digest.worst]
-    counts = {"Since": _instant(digest.began_at), "Incidents": str(digest.incidents), "Open": str(digest.open)}
-    blocks = [header(sayings.digest_headline(digest)), fields(counts)]
+    blocks = [header(sayings.digest_headline(digest))]
+    if digest.incidents:
+        counts = {"Since": _instant(digest.began_at), "Incidents": str(digest.incidents), "Open": str(digest.open)}
+        blocks.append(fields(counts))
     if named:
         blocks.append(section("The most urgent that are open", named))
     return [*blocks, link(digest.link, "all incidents") if digest.link else context(digest.id)]
@@ -128,11 +112,11 @@ def done(action: Action) -> list[str]:
 
 def _standing(action: Action) -> str:
     if action.state is ActionState.REFUSED:
-        return _REFUSED[action.decision.effect]
+        return action_words.REFUSED[action.decision.effect]
     if action.outcome is None or action.state is not ActionState.FINISHED:
         return action.state.value.replace("_", " ")
-    verdict = "" if action.verdict is None else f", {_VERDICTS[action.verdict]}"
-    return f"{_ENDED[action.outcome.status]}{verdict}"
+    verdict = "" if action.verdict is None else f", {action_words.VERDICTS[action.verdict]}"
+    return f"{action_words.ENDED[action.outcome.status]}{verdict}"
 
 
 def _facts(incident: Incident) -> Mapping[str, str]:

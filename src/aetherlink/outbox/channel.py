@@ -199,6 +199,9 @@ class Channel:
         except NotFoundError:
             transaction.deliveries.put(replace(stored, state=DeliveryState.TOLD, due_at=None, asks=0))
             return None
+        if isinstance(message, Digest) and not message.incidents and stored.is_unheard_of:
+            transaction.deliveries.put(replace(stored, state=DeliveryState.TOLD, told=stored.wanted, due_at=None))
+            return None  # another one tells of all that it was to tell of
         transaction.deliveries.put(begun)
         return message, begun.wanted
 

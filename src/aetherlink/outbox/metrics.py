@@ -24,7 +24,7 @@ class OutboxMetrics:
         )
         self._deliveries = Gauge(
             "aether_agent_deliveries",
-            "Incidents and digests by channel and by how far the channel was told of them.",
+            "Incidents and digests by channel and by how far the channel was told of them, counted once a minute.",
             ["channel", "state"],
             registry=registry,
         )
@@ -49,13 +49,17 @@ class OutboxMetrics:
         """It was not, or nobody knows."""
         self._attempts.labels(channel=channel, outcome=failure).inc()
 
-    def stand(self, states: Iterable[ChannelState], now: datetime) -> None:
+    def wait(self, waiting: Mapping[ChannelName, datetime], now: datetime) -> None:
+        """What waits now, since when."""
+        for channel in self._channels:
+            since = waiting.get(channel)
+            self._oldest.labels(channel=channel).set(0 if since is None else max((now - since).total_seconds(), 0))
+
+    def stand(self, states: Iterable[ChannelState]) -> None:
         """How the channels stand now."""
         known: Mapping[ChannelName, ChannelState] = {one.channel: one for one in states}
         for channel in self._channels:
             state = known.get(channel)
-            since = None if state is None else state.waiting_since
-            self._oldest.labels(channel=channel).set(0 if since is None else max((now - since).total_seconds(), 0))
             for each in DeliveryState:
                 count = 0 if state is None else state.by_state.get(each, 0)
                 self._deliveries.labels(channel=channel, state=each.value).set(count)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from aetherlink.lib.option_types import Count, Duration, Name
+from aetherlink.model.deliveries import KEPT_TRYING
 from aetherlink.model.ids import ChannelName, PlaybookName, SourceName
 from aetherlink.model.incidents import Severity
 from aetherlink.model.windows import WeeklyWindow
@@ -54,7 +55,7 @@ class DeliveryOptions(BaseModel):
     deadline: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(seconds=30))] = Field(
         default=timedelta(seconds=10), description="How long one attempt may take."
     )
-    keep_trying: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=90))] = Field(
+    keep_trying: Annotated[Duration, Field(ge=timedelta(minutes=1), le=KEPT_TRYING)] = Field(
         default=timedelta(days=7), description="What could not be told for so long is given up, and shown as such."
     )
     quiet: tuple[HoursOptions, ...] = Field(

@@ -12,7 +12,8 @@ from aetherlink.ports import Notifier
 
 _log = logging.getLogger("aetherlink.outbox")
 
-_COUNTED_EVERY = timedelta(seconds=5)
+_LOOKED_AT_EVERY = timedelta(seconds=5)
+_COUNTED_EVERY = timedelta(minutes=1)  # all that is kept, a year of it and more
 _STUCK_AFTER = 60.0  # seconds without a look: more than any attempt and any rest between two looks
 
 
@@ -24,7 +25,10 @@ class Outbox:
     ) -> None:
         self._around = surroundings(self)
         self._channels = {plan.name: Channel(plan, notifier, self._around) for plan, notifier in channels}
-        self._counting = Periodic("outbox", self._count, every=_COUNTED_EVERY, log=_log)
+        self._measuring = [
+            Periodic("outbox", self._look, every=_LOOKED_AT_EVERY, log=_log),
+            Periodic("outbox's count", self._count, every=_COUNTED_EVERY, log=_log),
+        ]
 
     async def begin(self) -> None:
         """A channel that is new is told of what is stored from now on."""
@@ -35,11 +39,13 @@ class Outbox:
         """Start every channel."""
         for channel in self._channels.values():
             channel.start()
-        self._counting.start()
+        for each in self._measuring:
+            each.start()
 
     async def stop(self) -> None:
         """Stop; what is being told is cut off, and is looked for before it is told again."""
-        await self._counting.stop()
+        for each in self._measuring:
+            await each.stop()
         for channel in self._channels.values():
             await channel.stop()
 
@@ -62,6 +68,9 @@ class Outbox:
         """The channels that cannot be told anything now, each with the reason."""
         return {name: channel.problem for name, channel in self._channels.items() if channel.problem}
 
+    async def _look(self) -> None:
+        waiting = await self._around.store.read(lambda transaction: transaction.deliveries.waiting())
+        self._around.metrics.wait(waiting, self._around.clock.now())
+
     async def _count(self) -> None:
-        states = await self._around.store.read(lambda transaction: transaction.deliveries.states())
-        self._around.metrics.stand(states, self._around.clock.now())
+        self._around.metrics.stand(await self._around.store.read(lambda transaction: transaction.deliveries.states()))

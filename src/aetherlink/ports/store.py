@@ -20,7 +20,7 @@ from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
 from aetherlink.model.precision import Precision
-from aetherlink.model.principals import TokenRecord
+from aetherlink.model.principals import LoginLink, Session, TokenRecord
 from aetherlink.model.promotions import Promotion
 from aetherlink.model.silences import OwnSilence
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
@@ -244,6 +244,25 @@ class TokenRows(Protocol):
     def put(self, record: TokenRecord) -> None: ...
 
 
+class SessionRows(Protocol):
+    """The browsers that are signed in, inside one transaction."""
+
+    def all(self) -> list[Session]: ...
+    def put(self, session: Session) -> None: ...
+    def drop(self, ids: Iterable[str]) -> None: ...
+
+
+class LoginLinkRows(Protocol):
+    """The links that sign a browser in and were not used yet, inside one transaction."""
+
+    def all(self) -> list[LoginLink]: ...
+    def add(self, link: LoginLink) -> None: ...
+
+    def drop(self, digest: str) -> bool:
+        """Forget the link; False: there was none, so whoever brings it comes too late."""
+        ...
+
+
 class QuarantineRows(Protocol):
     """Bodies that could not be read, kept as they came."""
 
@@ -414,13 +433,18 @@ class DeliveryRows(Protocol):
         ...
 
     def states(self) -> list[ChannelState]:
-        """How every channel stands, those that are not set up any more too, by name."""
+        """How every channel stands, those that are not set up any more too, by name. It counts all there are."""
+        ...
+
+    def waiting(self) -> Mapping[ChannelName, datetime]:
+        """Since when the oldest one waits, of the channels for which one does; what is told costs nothing here."""
         ...
 
     def prune(self, before: datetime, *, limit: int) -> int:
         """Forget those with nothing left to tell whose last entry is older, the oldest first. Returns how many went.
 
-        Those of an incident that is open stay, and a digest stays as long as one of its incidents does.
+        Those of an incident that is open stay, and a digest stays as long as one of its incidents does. Of what
+        is still to be told those go that have waited for KEPT_TRYING longer: nobody tries any more.
         """
         ...
 
@@ -436,6 +460,10 @@ class Transaction(Protocol):
     def actions(self) -> ActionRows: ...
     @property
     def tokens(self) -> TokenRows: ...
+    @property
+    def sessions(self) -> SessionRows: ...
+    @property
+    def login_links(self) -> LoginLinkRows: ...
     @property
     def quarantine(self) -> QuarantineRows: ...
     @property

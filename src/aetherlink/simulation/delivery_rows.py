@@ -5,7 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from aetherlink.model.deliveries import FARTHEST, LOWEST_PRIORITY, ChannelState, Delivery, DeliveryState, DigestCounts
+from aetherlink.model.deliveries import (
+    FARTHEST,
+    KEPT_TRYING,
+    LOWEST_PRIORITY,
+    ChannelState,
+    Delivery,
+    DeliveryState,
+    DigestCounts,
+)
 from aetherlink.model.ids import ChannelName, IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus
 from aetherlink.simulation.undo import Undo, page_of
@@ -115,6 +123,11 @@ class MemoryDeliveryRows:
             for channel, of_it in sorted(found.items())
         ]
 
+    def waiting(self) -> dict[ChannelName, datetime]:
+        """See ports.DeliveryRows."""
+        found = {one.channel: one.waiting_since for one in self.states()}
+        return {channel: since for channel, since in found.items() if since is not None}
+
     def prune(self, before: datetime, *, limit: int) -> int:
         """See ports.DeliveryRows."""
         over = [(number, key) for number, key in self._table.numbers.items() if self._is_over(key, before)]
@@ -129,7 +142,8 @@ class MemoryDeliveryRows:
         incident = self._incidents.get(IncidentId(one.subject))
         is_open = incident is not None and incident.status is IncidentStatus.OPEN
         has_members = any(each.digest == one.subject for each in self._of_channel(one.channel))
-        return one.due_at is None and one.since < before and not is_open and not has_members
+        is_old = one.since < (before if one.due_at is None else before - KEPT_TRYING)
+        return is_old and not is_open and not has_members
 
     def _of_channel(self, channel: ChannelName) -> Iterator[Delivery]:
         """In the order in which they were stored first."""

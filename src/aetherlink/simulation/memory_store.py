@@ -21,8 +21,10 @@ from aetherlink.simulation.record_rows import (
     MemoryHealthRows,
     MemoryJournalRows,
     MemoryLedgerRows,
+    MemoryLoginLinkRows,
     MemoryPauseRows,
     MemoryQuarantineRows,
+    MemorySessionRows,
     MemorySilenceRows,
     MemoryTokenRows,
     RecordTables,
@@ -92,6 +94,16 @@ class MemoryTransaction:
     def tokens(self) -> MemoryTokenRows:
         """The tokens."""
         return MemoryTokenRows(self._tables.records.tokens, self._undo)
+
+    @cached_property
+    def sessions(self) -> MemorySessionRows:
+        """The browsers that are signed in."""
+        return MemorySessionRows(self._tables.records.sessions, self._undo)
+
+    @cached_property
+    def login_links(self) -> MemoryLoginLinkRows:
+        """The links that sign one in."""
+        return MemoryLoginLinkRows(self._tables.records.login_links, self._undo)
 
     @cached_property
     def quarantine(self) -> MemoryQuarantineRows:

@@ -1,7 +1,7 @@
 """Actions, and what there is little of: pauses, brakes, silences, tokens, readings, the ledger and kept bodies."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -23,7 +23,7 @@ from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, LedgerOutcome, Way
 from aetherlink.model.pauses import Pause
 from aetherlink.model.precision import TAKEN_BACK, Precision
-from aetherlink.model.principals import TokenRecord
+from aetherlink.model.principals import LoginLink, Session, TokenRecord
 from aetherlink.model.promotions import Promotion
 from aetherlink.model.silences import OwnSilence
 from aetherlink.model.would_be import HOW, THEN_FACT
@@ -228,6 +228,51 @@ class MemoryTokenRows:
         self._undo.put(self._rows, record.id, record)
 
 
+class MemorySessionRows:
+    """See ports.SessionRows."""
+
+    def __init__(self, rows: dict[str, Session], undo: Undo) -> None:
+        self._rows = rows
+        self._undo = undo
+
+    def all(self) -> list[Session]:
+        """The oldest first."""
+        return sorted(self._rows.values(), key=lambda one: (one.created_at, one.id))
+
+    def put(self, session: Session) -> None:
+        """Insert or replace it. Raises StoreError where another one has its digest."""
+        if any(one.digest == session.digest and one.id != session.id for one in self._rows.values()):
+            raise StoreError("there is a session with this digest already")
+        self._undo.put(self._rows, session.id, session)
+
+    def drop(self, ids: Iterable[str]) -> None:
+        """Forget these, where they are known."""
+        for session_id in ids:
+            self._undo.drop(self._rows, session_id)
+
+
+class MemoryLoginLinkRows:
+    """See ports.LoginLinkRows."""
+
+    def __init__(self, rows: dict[str, LoginLink], undo: Undo) -> None:
+        self._rows = rows
+        self._undo = undo
+
+    def all(self) -> list[LoginLink]:
+        """The oldest first."""
+        return sorted(self._rows.values(), key=lambda one: (one.created_at, one.digest))
+
+    def add(self, link: LoginLink) -> None:
+        """A new link. Raises StoreError where there is one of this digest."""
+        if link.digest in self._rows:
+            raise StoreError("there is a link with this digest already")
+        self._undo.put(self._rows, link.digest, link)
+
+    def drop(self, digest: str) -> bool:
+        """Forget the link; False: there was none."""
+        return self._undo.drop(self._rows, digest)
+
+
 class MemoryQuarantineRows:
     """See ports.QuarantineRows."""
 
@@ -352,6 +397,8 @@ class RecordTables:
     promotions: dict[PlaybookName, Promotion] = field(default_factory=dict)
     own_silences: dict[str, OwnSilence] = field(default_factory=dict)
     tokens: dict[str, TokenRecord] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    login_links: dict[str, LoginLink] = field(default_factory=dict)
     quarantine: dict[int, bytes] = field(default_factory=dict)
     health: dict[int, Reading] = field(default_factory=dict)
     ledger: dict[tuple[Way, LedgerOutcome], int] = field(default_factory=dict)

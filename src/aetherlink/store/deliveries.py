@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from aetherlink.model.deliveries import (
     FARTHEST,
+    KEPT_TRYING,
     LOWEST_PRIORITY,
     ChannelState,
     Delivery,
@@ -160,11 +161,22 @@ class SqlDeliveryRows:
         found = defaultdict[str, dict[DeliveryState, int]](dict)
         for row in _COUNTS.all(self._connection):
             found[row.channel][DeliveryState(row.state)] = row.count
-        oldest = {row.channel: row.oldest for row in _OLDEST.all(self._connection)}
-        return [ChannelState(ChannelName(name), by_state, oldest.get(name)) for name, by_state in sorted(found.items())]
+        oldest = self.waiting()
+        return [
+            ChannelState(ChannelName(name), by_state, oldest.get(ChannelName(name)))
+            for name, by_state in sorted(found.items())
+        ]
+
+    def waiting(self) -> dict[ChannelName, datetime]:
+        """See ports.DeliveryRows."""
+        return {ChannelName(row.channel): row.oldest for row in _OLDEST.all(self._connection)}
 
     def prune(self, before: datetime, *, limit: int) -> int:
         """See ports.DeliveryRows."""
+        told = self._pruned(deliveries.c.due_at.is_(None), before, limit)
+        return told + self._pruned(deliveries.c.due_at.is_not(None), before - KEPT_TRYING, limit - told)
+
+    def _pruned(self, which: sa.ColumnElement[bool], before: datetime, limit: int) -> int:
         its_incident = sa.select(incidents.c.id).where(
             incidents.c.id == deliveries.c.subject, incidents.c.status == IncidentStatus.OPEN.value
         )
@@ -176,7 +188,7 @@ class SqlDeliveryRows:
         )
         over = (
             sa.select(deliveries.c.id)
-            .where(deliveries.c.due_at.is_(None), deliveries.c.since < before)
+            .where(which, deliveries.c.since < before)
             .where(~its_incident.exists(), ~its_members.exists())
             .order_by(deliveries.c.since)
             .limit(limit)

@@ -165,6 +165,35 @@ tokens = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("revoked_at", Instant),
     sa.Column("source", sa.Text),
+    sa.Column("tenant", sa.Text),
+    sa.Column("expires_at", Instant),
+    sa.Column("used_at", Instant),
+)
+
+login_links = sa.Table(
+    "login_links",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("root", sa.Text),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("used_at", Instant, nullable=False),
+    sa.Column("tenant", sa.Text),
+    sa.Column("root", sa.Text),
+    sa.Column("revoked_at", Instant),
 )
 
 quarantine = sa.Table(

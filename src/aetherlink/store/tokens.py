@@ -25,6 +25,9 @@ class SqlTokenRows:
                 created_at=row.created_at,
                 revoked_at=row.revoked_at,
                 source=None if row.source is None else SourceName(row.source),
+                tenant=row.tenant,
+                expires_at=row.expires_at,
+                used_at=row.used_at,
             )
             for row in self._connection.execute(query)
         ]
@@ -38,6 +41,9 @@ class SqlTokenRows:
             "created_at": record.created_at,
             "revoked_at": record.revoked_at,
             "source": record.source,
+            "tenant": record.tenant,
+            "expires_at": record.expires_at,
+            "used_at": record.used_at,
         }
         if not self._connection.execute(sa.update(tokens).where(tokens.c.id == record.id).values(values)).rowcount:
             self._connection.execute(sa.insert(tokens).values({"id": record.id, **values}))

@@ -15,6 +15,7 @@ from aetherlink.store.own_silences import SqlSilenceRows
 from aetherlink.store.pauses import SqlPauseRows
 from aetherlink.store.promotions import SqlPromotionRows
 from aetherlink.store.quarantine import SqlQuarantineRows
+from aetherlink.store.sessions import SqlLoginLinkRows, SqlSessionRows
 from aetherlink.store.tokens import SqlTokenRows
 from aetherlink.store.track_record import SqlTrackRows
 
@@ -44,6 +45,16 @@ class SqlTransaction:
     def tokens(self) -> SqlTokenRows:
         """The tokens."""
         return SqlTokenRows(self._layer.connection)
+
+    @cached_property
+    def sessions(self) -> SqlSessionRows:
+        """The browsers that are signed in."""
+        return SqlSessionRows(self._layer.connection)
+
+    @cached_property
+    def login_links(self) -> SqlLoginLinkRows:
+        """The links that sign one in."""
+        return SqlLoginLinkRows(self._layer.connection)
 
     @cached_property
     def quarantine(self) -> SqlQuarantineRows:

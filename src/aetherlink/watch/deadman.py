@@ -12,17 +12,18 @@ from aetherlink.watch.metrics import Ping, WatchMetrics
 _log = logging.getLogger("aetherlink.watch")
 
 _SOON = timedelta(seconds=10)
+_FIRST_LOOK = timedelta(seconds=1)  # so long it takes about
 
 
 class Deadman:
-    """`start` and `stop` bound its life. `unwell` says why the agent is not well, in words; nothing: it is."""
+    """`start` and `stop` bound its life. `unwell` says why the agent is not well, in words; None: nobody knows yet."""
 
     def __init__(
         self,
         client: DeadmanClient,
         interval: timedelta,
         *,
-        unwell: Callable[[], Sequence[str]],
+        unwell: Callable[[], Sequence[str] | None],
         metrics: WatchMetrics,
     ) -> None:
         self._client = client
@@ -44,7 +45,10 @@ class Deadman:
     async def ping(self) -> timedelta:
         """Ask once, if all is well; when to ask again."""
         soon = min(_SOON, self._interval)
-        if why := "; ".join(self._unwell()):
+        unwell = self._unwell()
+        if unwell is None:
+            return min(_FIRST_LOOK, self._interval)
+        if why := "; ".join(unwell):
             self._metrics.pinged(Ping.HELD)
             self._say(f"the dead man's switch is not asked: {why}")
             return soon

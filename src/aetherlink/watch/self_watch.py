@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from aetherlink.errors import AetherError
 from aetherlink.lib.periodic import Periodic
-from aetherlink.model.deliveries import ChannelState
 from aetherlink.model.ids import ChannelName, SourceName
 from aetherlink.ports import Clock, Store, Transaction, UnwellSink, VoiceView
 from aetherlink.watch.ailments import Ailment, Part
@@ -74,6 +73,7 @@ class SelfWatch:
 
     def start(self) -> None:
         """Begin at once."""
+        self._begun_at = self._clock.monotonic()
         self._beating.start()
         self._loop.start()
         self._guard.start()
@@ -88,17 +88,24 @@ class SelfWatch:
     def unready(self) -> list[str]:
         """Why the agent cannot do its work, as of the latest look, in words."""
         found = [one.text for one in self._ailments if one.unready and one.part is not Part.ROOMS]
-        dead = [] if self._guard.is_alive else ["the watchdog does not run"]
         late = ["the watch over the agent does not look"] if self._looked_at is not None and self._is_late else []
-        return [*found, *dead, *late]
+        return [*found, *self._unwatched, *late]
 
     @property
-    def unwell(self) -> list[str]:
-        """Everything that keeps it from being well, a source that is blind too, and that nobody has looked lately."""
+    def unwell(self) -> list[str] | None:
+        """Everything that keeps it from being well, a source that is blind too, and that nobody has looked lately.
+
+        None: it has only begun, and nobody knows yet.
+        """
         if self._is_late:
-            return ["nobody has looked lately"]
+            is_new = self._looked_at is None and self._clock.monotonic() - self._begun_at <= _LOOKED_LATELY
+            return None if is_new else ["nobody has looked lately"]
         blind = [f"monitoring of {source} is blind" for source in self._vitals.blind()]
-        return [*(one.text for one in self._ailments), *blind]
+        return [*(one.text for one in self._ailments), *self._unwatched, *blind]
+
+    @property
+    def _unwatched(self) -> list[str]:
+        return [] if self._guard.is_alive else ["the watchdog does not run"]
 
     @property
     def _is_late(self) -> bool:
@@ -136,15 +143,16 @@ class SelfWatch:
 
     async def _of_the_store(self) -> list[Ailment]:
         store, now = self._vitals.store, self._clock.now()
-        overdue, states = False, list[ChannelState]()
+        overdue = False
+        waiting: Mapping[ChannelName, datetime] = {}
         is_at_work = self._clock.monotonic() - self._begun_at > self._away_after.total_seconds()
 
-        def looked(transaction: Transaction) -> tuple[bool, list[ChannelState]]:
+        def looked(transaction: Transaction) -> tuple[bool, Mapping[ChannelName, datetime]]:
             waits = transaction.incidents.due(now - self._away_after, limit=1)
-            return bool(waits), transaction.deliveries.states()
+            return bool(waits), transaction.deliveries.waiting()
 
         try:
-            overdue, states = await _in_time(store.read(looked))
+            overdue, waiting = await _in_time(store.read(looked))
             await _in_time(store.write(lambda _: None))
         except TimeoutError:
             return [Ailment(Part.STORE, f"the store has not answered for {_STORE_PATIENCE:g} s")]
@@ -152,9 +160,9 @@ class SelfWatch:
             _log.error("the store cannot be used: %s", problem)  # its own words may name files
             return [Ailment(Part.STORE, "the store cannot be used")]
         late = [Ailment(Part.PIPELINE, "incidents wait for the pipeline, and it does not come to them")]
-        return [*(late if overdue and is_at_work else []), *self._away(states, now)]
+        return [*(late if overdue and is_at_work else []), *self._away(waiting, now)]
 
-    def _away(self, states: Sequence[ChannelState], now: datetime) -> list[Ailment]:
+    def _away(self, waiting: Mapping[ChannelName, datetime], now: datetime) -> list[Ailment]:
         """Channels that could not be told for long what waits for them; those of the settings only.
 
         What had to wait, for quiet hours or a start of the agent, makes nobody away who fails once after that.
@@ -163,12 +171,9 @@ class SelfWatch:
         self._away_since = {name: self._away_since.get(name, moment) for name in problems}
         long = {name for name, at in self._away_since.items() if moment - at > self._away_after.total_seconds()}
         return [
-            Ailment(Part.CHANNELS, f"channel {one.channel} cannot be told anything: {problem}", unready=False)
-            for one in states
-            if one.channel in long
-            and (problem := problems[one.channel])
-            and one.waiting_since is not None
-            and one.waiting_since < since
+            Ailment(Part.CHANNELS, f"channel {name} cannot be told anything: {problem}", unready=False)
+            for name, waits_since in waiting.items()
+            if name in long and (problem := problems[name]) and waits_since < since
         ]
 
     async def _tell(self) -> None:

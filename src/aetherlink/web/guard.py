@@ -24,13 +24,13 @@ _LONGEST_PATH = 200  # characters, in the log
 class Needs(SecurityBase):
     """A dependency that answers with the principal, or raises what the gate raises."""
 
-    def __init__(self, gate: Gate, scope: Scope, *, also_local: bool = False, also_basic: bool = False) -> None:
+    def __init__(self, gate: Gate, scope: Scope, *, also_local: bool = False, tenants: bool = False) -> None:
         self.model = HTTPBearer(description="A token of `aether token create`; the operator's is in data_dir.")
         self.scheme_name = "token"
         self.scope = scope
         self._gate = gate
-        self._also_local = also_local
-        self._also_basic = also_basic
+        self.also_local = also_local
+        self.tenants = tenants
 
     def __call__(self, request: Request) -> Principal:
         """Who calls. Raises UnauthenticatedError or ForbiddenError."""
@@ -39,8 +39,9 @@ class Needs(SecurityBase):
                 request.headers.raw,
                 request.client,
                 self.scope,
-                also_local=self._also_local,
-                also_basic=self._also_basic,
+                also_local=self.also_local,
+                tenants=self.tenants,
+                method=request.method,
             )
         except (UnauthenticatedError, ForbiddenError) as refusal:
             if request.method not in _READING:  # who tried to change something is on record

@@ -23,6 +23,7 @@ _STATUSES: Sequence[tuple[type[errors.AetherError], int]] = (  # the first that 
     (errors.NotFoundError, 404),
     (errors.ConflictError, 409),
     (errors.GoneError, 410),
+    (errors.ThrottledError, 429),
     (errors.OverloadedError, 503),
     (errors.StoreError, 503),
     (errors.DeadlineError, 504),
@@ -91,7 +92,12 @@ async def _ours(request: Request, error: Exception) -> Response:
     status, words = told(error, instance=instance)
     if status is None:
         return await _unexpected(request, error)
-    return response(status, words, instance=instance)
+    return response(status, words, instance=instance, headers=headers_of(error))
+
+
+def headers_of(error: Exception) -> Mapping[str, str]:
+    """What an error asks for beside its status."""
+    return {"Retry-After": f"{error.wait.total_seconds():.0f}"} if isinstance(error, errors.ThrottledError) else {}
 
 
 def told(error: Exception, *, instance: str) -> tuple[int | None, str]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry
 
 from aetherlink.access.gate import Gate
+from aetherlink.access.sign_in import SignIn
 from aetherlink.access.tokens import TokenBook
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.commands import Commands
@@ -77,6 +78,7 @@ class ApiServices:
     store: Store
     gate: Gate
     tokens: TokenBook
+    sign_in: SignIn
     commands: Commands
     incident_commands: IncidentCommands
     approval_commands: ApprovalCommands

@@ -29,8 +29,12 @@ from prometheus_client import CollectorRegistry, Counter
 
 from aetherlink.access.gate import Gate
 from aetherlink.access.options import AuthOptions
+from aetherlink.access.public_place import place_of
+from aetherlink.access.sessions import SessionBook
+from aetherlink.access.sign_in import SignIn
+from aetherlink.access.throttle import SignInThrottle
 from aetherlink.access.token_files import file_principals
-from aetherlink.access.tokens import TokenBook
+from aetherlink.access.tokens import Bounds, TokenBook
 from aetherlink.agent_record import AgentRecord
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import AnchorFile
@@ -208,6 +212,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
             prometheus_url: str = prometheus,
             patience: timedelta = timedelta(seconds=5),
             requester_may_approve: bool = True,
+            external_url: str | None = None,
         ) -> Agent:
             client = PrometheusClient(prometheus_url, ClientOptions(deadline=patience))
             options = auth or AuthOptions()
@@ -219,6 +224,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
                 actions=actions or {},
                 targets=targets,
                 requester_may_approve=requester_may_approve,
+                external_url=external_url,
             )
             stack.callback(agent.store.close)
             stack.enter_context(agent.client)
@@ -244,6 +250,7 @@ def _build(
     actions: dict[str, ActionOptions],
     targets: Sequence[Target],
     requester_may_approve: bool,
+    external_url: str | None,
 ) -> tuple[Agent, AlertMetrics]:
     clock, ids, world, registry = SystemClock(), SortableIds(), World(), CollectorRegistry()
     Counter("aether_agent_health_checks", "Health checks.", ["status"], registry=registry).labels("ok")
@@ -253,7 +260,9 @@ def _build(
     tokens = TokenBook(store, clock=clock, ids=ids, fixed=fixed, sources={SourceName("default"), SourceName("prod")})
     secrets = asyncio.run(_issued(tokens))
     secrets["operator"] = (folder / "data" / "operator.token").read_text().strip()
-    gate = Gate(tokens, options=auth)
+    sessions = SessionBook(store, tokens, clock=clock, ids=ids, options=auth.sessions)
+    place = place_of(external_url)
+    gate = Gate(tokens, options=auth, sessions=sessions, place=place)
     commands = Commands(
         store,
         decide,
@@ -274,6 +283,7 @@ def _build(
         store=store,
         gate=gate,
         tokens=tokens,
+        sign_in=SignIn(sessions, SignInThrottle(clock), place),
         commands=commands,
         incident_commands=IncidentCommands(store, clock=clock, waker=world),
         approval_commands=ApprovalCommands(
@@ -313,6 +323,7 @@ def _build(
         queries={SOURCE: client},
         metrics=registry,
         version="0.0.0-test",
+        base_path=place.base_path,
         sources=lambda: world.sources,
         feed=Feed(store, newest=lambda: store.tally.number, present=lambda: {"state": {"blind": sorted(world.blind)}}),
         readiness=lambda: world.reasons,
@@ -344,12 +355,15 @@ def _builtin_playbooks() -> Sequence[Playbook]:
 
 
 async def _issued(tokens: TokenBook) -> dict[str, str]:
-    """One token of each scope, one that was revoked, one that never was."""
+    """One token of each scope, one that was revoked, one that never was; one that is over, one of a tenant."""
     secrets = {"unknown": "aek_unknown-unknown-unknown-unknown"}
     for scope in Scope:
         _, secrets[scope.value] = await tokens.issue(f"{scope}-test", [scope], by="test")
     record, secrets["revoked"] = await tokens.issue("revoked", list(Scope), by="test")
     await tokens.revoke(record.id)
+    bounds = {"expired": Bounds(expires_in=timedelta(microseconds=1)), "tenant": Bounds(tenant="acme-corp")}
+    for name, bound in bounds.items():
+        _, secrets[name] = await tokens.issue(f"{name}-test", [Scope.READ], by="test", bounds=bound)
     return secrets
 
 

@@ -199,6 +199,59 @@ def test_tokens_are_made_listed_and_revoked_with_the_operators_token(aether, age
     assert agent.call("GET", "/api/v1/alerts", token="made").status_code == 401
 
 
+def test_open_prints_a_link_that_signs_in_with_its_role(aether, agent, settings_of) -> None:
+    config = ["--config", str(settings_of(agent))]
+
+    done = aether("open", "--print", "--role", "viewer", "--name", "zoe", *config)
+    wrong = aether("open", "--print", "--role", "king", *config)
+
+    assert done.returncode == 0, done.stderr
+    assert "signs zoe in as viewer, once, until" in done.stderr
+    address, _, code = done.stdout.strip().partition("#")
+    assert address == f"{agent.url}/login"
+    form = {"code": code}
+    answer = agent.call("POST", "/login", data=form, headers={"Origin": agent.url}, follow_redirects=False)
+    assert answer.status_code == 303
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+def test_open_opens_a_browser(aether, agent, settings_of, tmp_path: Path) -> None:
+    config = ["--config", str(settings_of(agent))]
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path / "opened"}\n')
+    browser.chmod(0o755)
+
+    done = aether("open", *config, BROWSER=str(browser))
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "opened").read_text() == done.stdout
+
+
+def test_a_token_is_rotated_by_name(aether, agent, settings_of) -> None:
+    config = ["--config", str(settings_of(agent))]
+    old = aether("token", "create", "ci", "--role", "viewer", "--expires-in", "90d", *config)
+    assert old.returncode == 0, old.stderr
+    agent.secrets["old"] = old.stdout.strip()
+
+    agent.secrets["new"] = aether("token", "rotate", "ci", "--overlap", "1h", *config).stdout.strip()
+
+    for name in ("old", "new"):
+        assert agent.call("GET", "/api/v1/alerts", token=name).status_code == 200
+    listed = aether("token", "list", *config).stdout
+    assert listed.count(" ci ") == 2
+    assert "viewer" in listed
+    again = aether("token", "rotate", "ci", *config)
+    assert again.returncode != 0
+    assert "2 tokens named 'ci' are valid" in again.stderr
+
+
+def test_a_token_has_scopes_or_a_role(aether, agent, settings_of) -> None:
+    config = ["--config", str(settings_of(agent))]
+
+    assert aether("token", "create", "x", "--role", "viewer", "--scope", "read", *config).returncode == 2
+    assert aether("token", "create", "x", "--role", "admin", "--tenant", "acme", *config).returncode == 2
+
+
 def test_a_token_can_be_bound_to_a_source(aether, agent, settings_of) -> None:
     config = ["--config", settings_of(agent)]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from aetherlink.notifiers import sayings
+from aetherlink.notifiers import sayings, slack_message
 from rigs.letters import digest
 
 
@@ -36,3 +36,10 @@ def test_one_that_is_over_stays_so_until_it_begins_anew() -> None:
 
     assert not sayings.is_news(replace(over, at=over.at + timedelta(hours=1), reference=known))
     assert sayings.is_news(digest(reference=known))
+
+
+def test_a_digest_that_was_left_by_all_says_where_they_are() -> None:
+    left = replace(digest(is_open=False), incidents=0, worst=())
+
+    assert sayings.digest_headline(left) == "storm: a later message tells of its incidents"
+    assert [block["type"] for block in slack_message.digest_blocks(left)] == ["header", "context"]

@@ -1,13 +1,15 @@
 """A storm of incidents: one message a second at most, and a digest that tells of the rest."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from aetherlink.errors import UndeliveredError
-from aetherlink.model.deliveries import DeliveryState, Failure
+from aetherlink.model.deliveries import LOWEST_PRIORITY, Delivery, DeliveryState, Failure
 from aetherlink.model.incidents import IncidentStatus, Severity, Stage
 from aetherlink.model.timeline import EventKind
+from aetherlink.testing import START
 from rigs.outbox import CHAT, Rig
 
 
@@ -136,6 +138,19 @@ async def test_a_storm_that_comes_back_is_a_digest_again(rig: Rig) -> None:
     assert rig.notifiers[CHAT].letters == []
     assert len({digest.id for digest in rig.notifiers[CHAT].digests}) == 2
     assert rig.notifiers[CHAT].digests[-1].open == 20
+
+
+async def test_a_digest_that_nobody_heard_and_all_have_left_says_nothing(rig: Rig) -> None:
+    empty = Delivery("dig-0001", CHAT, LOWEST_PRIORITY, DeliveryState.WAITING, wanted=2, since=START, began_at=START)
+    due = replace(empty, due_at=START)
+    await rig.store.write(lambda rows: rows.deliveries.put(due))
+    await rig.pass_time(10)
+    settled = await rig.store.read(lambda rows: rows.deliveries.get("dig-0001", CHAT))
+    await rig.store.write(lambda rows: rows.deliveries.put(replace(due, reference={"id": "dig-0001"})))
+    await rig.pass_time(10)
+
+    assert settled == replace(due, state=DeliveryState.TOLD, told=2, due_at=None)
+    assert [one.incidents for one in rig.notifiers[CHAT].digests] == [0], "who heard of it hears that it is empty"
 
 
 @pytest.mark.parametrize("later", [60, 900])

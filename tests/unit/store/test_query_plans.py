@@ -122,7 +122,7 @@ CHAT = ChannelName("chat")
         (lambda rows: rows.deliveries.open_digest(CHAT, NOW), "deliveries_digests (channel=? AND began_at>?)"),
         (lambda rows: rows.deliveries.digest_counts("dig-1", CHAT, most=9), "_digested (digest=? AND channel=?)"),
         (lambda rows: rows.deliveries.states(), "COVERING INDEX deliveries_states"),
-        (lambda rows: rows.deliveries.states(), "deliveries_due"),
+        (lambda rows: rows.deliveries.waiting(), "deliveries_due"),
         (lambda rows: rows.deliveries.get("inc-1", CHAT), "autoindex_deliveries_1 (subject=? AND channel=?)"),
         (lambda rows: rows.deliveries.of("inc-1"), "autoindex_deliveries_1 (subject=?)"),
         (lambda rows: rows.incidents.entries_after(7, limit=500), "INTEGER PRIMARY KEY (rowid>?)"),

@@ -51,6 +51,16 @@ class LimpingStore(MemoryStore):
             raise StoreError(self.problem)
 
 
+class UnstartedGuard(Guard):
+    """A guard whose thread is said to run, or not."""
+
+    runs = True
+
+    @property
+    def is_alive(self) -> bool:
+        return self.runs
+
+
 @dataclass
 class Rig:
     """The parts of an agent, all well."""
@@ -67,7 +77,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.metrics = WatchMetrics(self.registry)
-        self.guard = Guard(timedelta(seconds=10), clock=self.clock, tell=self._tell, metrics=self.metrics)
+        self.guard = UnstartedGuard(timedelta(seconds=10), clock=self.clock, tell=self._tell, metrics=self.metrics)
         self.watch = self.started()
 
     def started(self) -> SelfWatch:
@@ -102,11 +112,6 @@ class Rig:
 
     def unwell(self, part: str) -> float | None:
         return self.registry.get_sample_value("aether_agent_unwell", {"part": part})
-
-    @property
-    def unready(self) -> list[str]:
-        """Without the thread, which does not run here."""
-        return [one for one in self.watch.unready if "watchdog" not in one]
 
 
 @pytest.fixture
@@ -148,7 +153,7 @@ async def test_t26_a_store_that_takes_nothing_is_unready_and_told_past_it(
     monkeypatch.setattr(self_watch, "_STORE_PATIENCE", 0.01)
     rig.store.problem = problem
     await rig.run(15)
-    unready, alarms = rig.unready, list(rig.alarms)
+    unready, alarms = rig.watch.unready, list(rig.alarms)
     rig.store.problem = ""
     await rig.run(10)
 
@@ -156,7 +161,7 @@ async def test_t26_a_store_that_takes_nothing_is_unready_and_told_past_it(
     assert "store" in unready[0]
     assert "/secret" not in unready[0]
     assert [over for _, over in alarms] == [False]
-    assert ([over for _, over in rig.alarms], rig.unready) == ([False, True], [])
+    assert ([over for _, over in rig.alarms], rig.watch.unready) == ([False, True], [])
 
 
 async def test_a_store_that_fails_once_calls_nobody(rig: Rig) -> None:
@@ -165,14 +170,14 @@ async def test_a_store_that_fails_once_calls_nobody(rig: Rig) -> None:
     rig.store.problem = ""
     await rig.run(60)
 
-    assert (rig.alarms, rig.unready) == ([], [])
+    assert (rig.alarms, rig.watch.unready) == ([], [])
 
 
 async def test_t26_a_watch_that_does_not_look_is_unready(rig: Rig) -> None:
     await rig.run(5)
     rig.clock.move(31)
 
-    assert rig.unready == ["the watch over the agent does not look"]
+    assert rig.watch.unready == ["the watch over the agent does not look"]
 
 
 async def test_t26_a_channel_that_stays_away_is_an_incident_for_the_others(rig: Rig) -> None:
@@ -184,7 +189,7 @@ async def test_t26_a_channel_that_stays_away_is_an_incident_for_the_others(rig: 
 
     assert early == []
     assert await rig.incidents() == ["the agent cannot tell everybody"]
-    assert rig.unready == []
+    assert rig.watch.unready == []
     assert rig.watch.unwell == ["channel chat cannot be told anything: POST x answered 401"]
 
 
@@ -204,7 +209,7 @@ async def test_t26_buttons_that_nobody_hears_for_long_are_an_incident(rig: Rig) 
     rig.deaf = []
     await rig.run(15)
 
-    assert (early, late, rig.unready) == ([], ["the agent cannot tell everybody"], [])
+    assert (early, late, rig.watch.unready) == ([], ["the agent cannot tell everybody"], [])
     assert unwell == ["no button in Slack is heard: apps.connections.open answered invalid_auth"]
     assert await rig.incidents() == []
 
@@ -233,14 +238,14 @@ async def test_what_fell_due_while_the_agent_was_down_is_no_ailment(rig: Rig) ->
     rig.watch = rig.started()
     await rig.run(60)
 
-    assert (rig.unready, await rig.incidents()) == ([], ["CrmDown"])
+    assert (rig.watch.unready, await rig.incidents()) == ([], ["CrmDown"])
 
 
 async def test_t26_a_channel_whose_loop_is_dead_makes_it_unready(rig: Rig) -> None:
     rig.stuck = ["chat"]
     await rig.run(15)
 
-    assert rig.unready == ["the channel chat does not look any more"]
+    assert rig.watch.unready == ["the channel chat does not look any more"]
     assert await rig.incidents() == ["the agent cannot tell everybody"]
 
 
@@ -252,11 +257,11 @@ async def test_t26_incidents_that_the_pipeline_does_not_come_to_are_an_incident(
     )  # fmt: skip
     await rig.store.write(lambda rows: rows.incidents.insert(waiting, [Entry(EventKind.OPENED, now, "opened")]))
     await rig.run(9 * 60)
-    early = rig.unready
+    early = rig.watch.unready
     await rig.run(2 * 60)
 
     assert early == []
-    assert "pipeline" in rig.unready[0]
+    assert "pipeline" in rig.watch.unready[0]
     assert "the agent does not come to its incidents" in await rig.incidents()
 
 
@@ -278,7 +283,7 @@ async def test_t26_no_false_alarm_in_24_h(rig: Rig) -> None:
     await rig.run(24 * 3600)
 
     assert (await rig.incidents(), await rig.incidents(IncidentStatus.RESOLVED), rig.alarms) == ([], [], [])
-    assert (rig.unready, rig.watch.unwell) == ([], [])
+    assert (rig.watch.unready, rig.watch.unwell) == ([], [])
 
 
 async def test_t26_the_ping_stops_while_the_agent_is_not_well_for_any_reason(
@@ -291,12 +296,14 @@ async def test_t26_the_ping_stops_while_the_agent_is_not_well_for_any_reason(
         metrics=rig.metrics,
     )
     await deadman.ping()
-    before_the_first_look = list(heard.paths)
+    before_the_first_look = [*heard.paths, *caplog.messages]
     await rig.watch.look()
     well = await deadman.ping()
     rig.blind = [LAB]
     blind = await deadman.ping()
-    rig.blind, rig.idle = [], ["the pipeline does not run"]
+    rig.blind, rig.guard.runs = [], False
+    await deadman.ping()
+    rig.guard.runs, rig.idle = True, ["the pipeline does not run"]
     await rig.watch.look()
     await deadman.ping()
     rig.idle = []
@@ -317,6 +324,7 @@ async def test_t26_the_ping_stops_while_the_agent_is_not_well_for_any_reason(
     ]
     assert counts == [1, 4, 1]
     assert "monitoring of lab is blind" in caplog.text
+    assert "the watchdog does not run" in caplog.text
     assert "answered 404" in caplog.text
     assert "s3cr3t" not in caplog.text
 

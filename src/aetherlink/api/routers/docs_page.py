@@ -27,7 +27,7 @@ _POLICY = (
 def router(services: ApiServices) -> APIRouter:
     """The page, its assets, and the description that it shows."""
     routes = guarded_router(tag="docs")
-    may_read = [Depends(Needs(services.gate, Scope.READ, also_basic=True))]  # the pages lead here
+    may_read = [Depends(Needs(services.gate, Scope.READ))]  # the pages lead here
 
     @routes.get("/docs", include_in_schema=False, dependencies=may_read)
     async def docs() -> FileResponse:

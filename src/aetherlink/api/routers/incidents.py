@@ -1,5 +1,6 @@
 """GET /api/v1/incidents, one of them, and its timeline."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
@@ -9,7 +10,7 @@ from aetherlink.api.filters import SHORT_PAGES, Text, incident_filter
 from aetherlink.errors import NotFoundError
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident, IncidentFilter
-from aetherlink.model.principals import Scope
+from aetherlink.model.principals import Principal, Scope
 from aetherlink.ports import Transaction
 from aetherlink.web.guard import Needs, guarded_router
 from aetherlink.web.paging import DEFAULT_LIMIT, NUMBER, Cursor, Limit, checked, id_with
@@ -25,10 +26,15 @@ def router(services: ApiServices) -> APIRouter:
     routes = guarded_router(prefix="/api/v1/incidents", tag="incidents")
     may_read = [Depends(Needs(services.gate, Scope.READ))]
 
-    @routes.get("", summary="Incidents, newest first", description=SHORT_PAGES, dependencies=may_read)
+    @routes.get("", summary="Incidents, newest first", description=SHORT_PAGES)
     async def incidents(
-        only: Annotated[IncidentFilter, Depends(incident_filter)], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+        only: Annotated[IncidentFilter, Depends(incident_filter)],
+        caller: Annotated[Principal, Depends(Needs(services.gate, Scope.READ, tenants=True))],
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> shapes.IncidentPage:
+        if caller.tenant is not None:
+            only = replace(only, tenant=caller.tenant)
         before = checked(cursor, _CURSOR)
         found, next_cursor = await services.store.read(
             lambda rows: rows.incidents.page(limit=limit, before=before, only=only)

@@ -5,6 +5,7 @@ import logging
 from fastapi import APIRouter, Depends, Request, Response
 
 from aetherlink.errors import AetherError
+from aetherlink.lib.seldom import Seldom
 from aetherlink.web.guard import guarded_router, open_to_all
 from aetherlink.web.services import ApiServices
 
@@ -15,6 +16,7 @@ def router(services: ApiServices) -> APIRouter:
     """The one route."""
     routes = guarded_router(prefix="/slack", tag="slack")
     door = services.slack
+    refused = Seldom(_log)
 
     @routes.post("/interactions", summary="A button of a message in Slack", dependencies=[Depends(open_to_all)])
     async def interactions(request: Request) -> Response:
@@ -23,7 +25,7 @@ def router(services: ApiServices) -> APIRouter:
             await door.take(request.headers.raw, await request.body())
         except AetherError as refusal:
             where = request.client.host if request.client else "a socket"
-            _log.warning("POST /slack/interactions from %s: %s", where, refusal)
+            refused.warn(f"POST /slack/interactions from {where}: {refusal}", services.clock.monotonic())
             raise
         return Response(status_code=200)
 

@@ -1,4 +1,4 @@
-"""Unit tests: the store is real too (SQLite in a temporary folder); clock and ids are moved by hand."""
+"""Fixtures that any test may ask for: a real store (SQLite in a temporary folder); clock and ids moved by hand."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,0 +1,50 @@
+"""How browsers reach the agent: what stands before its paths, which origin its pages have, what its cookie is called.
+
+All of it comes from `external_url`, nothing from what a request says of itself: a proxy is not believed.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_COOKIE = "aether_session"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPlace:
+    """`origin` is scheme, host and port in lower case, None where only the request's own Host says it."""
+
+    origin: str | None = None
+    base_path: str = ""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers come over TLS."""
+        return self.origin is not None and self.origin.startswith("https://")
+
+    @property
+    def cookie_path(self) -> str:
+        """The part of the host that the cookie is sent to."""
+        return self.base_path or "/"
+
+    @property
+    def cookie_name(self) -> str:
+        """With the prefix that keeps a neighbour's page from setting it, where browsers grant one."""
+        if not self.is_secure:
+            return _COOKIE
+        return f"__Secure-{_COOKIE}" if self.base_path else f"__Host-{_COOKIE}"
+
+    def owns(self, origin: str, host: str) -> bool:
+        """Whether a page of this origin is ours, for a request that was sent to this host."""
+        said = origin.lower()
+        return said == self.origin or (host != "" and said == f"http://{host.lower()}")
+
+
+def place_of(external_url: str | None) -> PublicPlace:
+    """The place that the address names; None: under whatever name the agent is called, at its root."""
+    if external_url is None:
+        return PublicPlace()
+    parts = urlsplit(external_url)
+    default = {"http": 80, "https": 443}[parts.scheme]
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in (None, default) else f":{parts.port}"
+    return PublicPlace(f"{parts.scheme}://{host}{port}", parts.path.rstrip("/"))
