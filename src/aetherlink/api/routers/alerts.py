@@ -1,6 +1,5 @@
 """GET /api/v1/alerts: every alert that the agent was told of, newest first."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -30,7 +29,7 @@ def router(services: ApiServices) -> APIRouter:
         cursor: Cursor = None,
     ) -> shapes.AlertPage:
         if caller.tenant is not None:
-            only = replace(only, tenant=caller.tenant)
+            only = only._replace(tenant=caller.tenant)
         before = checked(cursor, NUMBER)
         found, next_cursor = await services.store.read(
             lambda rows: rows.alerts.page(limit=limit, before=before, only=only)
