@@ -118,14 +118,13 @@ def _urgent_first(readings: Sequence[HealthReading]) -> list[HealthReading]:
 def _read(rows: Transaction, source: SourceName, tenants: Sequence[str], instant: datetime) -> _Read:
     by_severity = rows.incidents.open_by_severity()
     urgent = list(islice(_most_urgent(rows, by_severity), _MOST_OPEN + 1))
-    worst, others = (_worst_first(urgent)[0], _worst_first(urgent)[1:]) if urgent else (None, [])
+    worst, *others = _worst_first(urgent) or (None,)
     waiting, _ = rows.actions.page(
         limit=_MOST_WAITING, before=None, only=ActionFilter(state=ActionState.WAITING_APPROVAL)
     )
     elsewhere = [one for one in waiting if worst is None or one.id != worst.action_id]
     running, _ = rows.actions.page(limit=_MOST_ACTIONS, before=None, only=ActionFilter(state=ActionState.RUNNING))
     newest, _ = rows.actions.page(limit=_MOST_ACTIONS * 3, before=None)
-    resolved, _ = rows.incidents.page(limit=1, before=None, only=IncidentFilter(IncidentStatus.RESOLVED))
     return _Read(
         by_severity=by_severity,
         worst=None if worst is None else _described(rows, worst),
@@ -134,9 +133,15 @@ def _read(rows: Transaction, source: SourceName, tenants: Sequence[str], instant
         unready=[one for one in elsewhere if one.approval is None],
         running=running,
         done=[one for one in newest if _is_told(one, instant)][:_MOST_ACTIONS],
-        last_resolved=resolved[0] if resolved else None,
+        last_resolved=None if urgent else _last_resolved(rows),
         histories={tenant: _history(rows, source, tenant) for tenant in tenants},
     )
+
+
+def _last_resolved(rows: Transaction) -> Incident | None:
+    """The newest one that is over."""
+    found, _ = rows.incidents.page(limit=1, before=None, only=IncidentFilter(IncidentStatus.RESOLVED))
+    return found[0] if found else None
 
 
 def _most_urgent(rows: Transaction, by_severity: Mapping[str, int]) -> Iterator[Incident]:
