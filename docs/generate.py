@@ -205,11 +205,12 @@ def needs(dependant: Dependant) -> Needs | None:
 
 
 UNTOLD: Mapping[str, str] = {  # routes that OpenAPI does not describe
-    "/": "A page: what is open, for whom, and how the agent stands",
-    "/incidents": "Leads to `/`",
-    "/incidents/": "Leads to `/`",
+    "/": "A page: the worst incident and what it asks of people, and everything else at a glance",
+    "/incidents": "A page: what is open, or what was resolved",
+    "/incidents/": "The same",
     "/incidents/{incident_id}": "A page: one incident, what was done, what proves it, its timeline",
-    "/assets/{name}": "The style sheet and the icon of these pages",
+    "/assets/{name}": "Style sheets, scripts and the icon of these pages",
+    "/assets/{digest}/{name}": "The same, kept for ever by browsers",
     "/alerts": "A page: the alerts, grouped and narrowed by matchers as Alertmanager has them",
     "/alerts/rows": "The same as compact JSON, for the list that scrolls on that page",
     "/actions": "A page: actions with their decisions; budgets, brakes, pauses, targets",

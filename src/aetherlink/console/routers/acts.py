@@ -29,15 +29,15 @@ _ACTION = id_with("act")
 _SEE_OTHER = 303
 _BACK_TO_NOW = "now"
 _ON_ACTIONS = (
-    ("approve", acts.approve, Scope.APPROVE),
-    ("deny", acts.deny, Scope.APPROVE),
-    ("cancel", acts.cancel, Scope.OPERATE),
-    ("wrong", acts.wrong, Scope.APPROVE),
+    ("approve", acts.approve, Scope.APPROVE, "Page: approve what was shown"),
+    ("deny", acts.deny, Scope.APPROVE, "Page: deny an action"),
+    ("cancel", acts.cancel, Scope.OPERATE, "Page: take an action back"),
+    ("wrong", acts.wrong, Scope.APPROVE, "Page: say that an action was wrong"),
 )
 _ON_INCIDENTS = (
-    ("ack", acts.acknowledge, Scope.OPERATE),
-    ("notes", acts.note, Scope.OPERATE),
-    ("close", acts.close, Scope.OPERATE),
+    ("ack", acts.acknowledge, Scope.OPERATE, "Page: look after an incident"),
+    ("notes", acts.note, Scope.OPERATE, "Page: note something"),
+    ("close", acts.close, Scope.OPERATE, "Page: close an incident"),
 )
 
 
@@ -45,17 +45,24 @@ def router(services: ApiServices) -> APIRouter:
     """One route for each of them."""
     routes = guarded_router(tag="pages", route_class=page_route(services))
 
-    @routes.api_route("/actions/{action_id}/approve", methods=["GET", "HEAD"], include_in_schema=False)
+    @routes.api_route(
+        "/actions/{action_id}/approve",
+        methods=["GET", "HEAD"],
+        include_in_schema=False,
+        summary="Page: what somebody would approve",
+    )
     async def ask(action_id: str, caller: Annotated[Principal, Depends(Needs(services.gate, Scope.READ))]) -> Response:
         action = await _action(services, action_id)
         if action.incident_id is not None and asked(action) is None:
             return _to_incident(services, action.incident_id)
         return await page(services, "approve.html", caller=caller, action=action, ask=asked(action))
 
-    for name, doing, scope in _ON_ACTIONS:
-        routes.post(f"/actions/{{action_id}}/{name}", include_in_schema=False)(_on_action(services, doing, scope))
-    for name, doing, scope in _ON_INCIDENTS:
-        routes.post(f"/incidents/{{incident_id}}/{name}", include_in_schema=False)(_on_incident(services, doing, scope))
+    for name, doing, scope, told in _ON_ACTIONS:
+        post = routes.post(f"/actions/{{action_id}}/{name}", include_in_schema=False, summary=told)
+        post(_on_action(services, doing, scope))
+    for name, doing, scope, told in _ON_INCIDENTS:
+        post = routes.post(f"/incidents/{{incident_id}}/{name}", include_in_schema=False, summary=told)
+        post(_on_incident(services, doing, scope))
     return routes
 
 
