@@ -24,6 +24,7 @@ class Principal:
     name: str
     scopes: frozenset[Scope]
     source: SourceName | None = None
+    tenant: str | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether the caller holds the scope."""

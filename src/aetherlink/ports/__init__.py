@@ -3,7 +3,18 @@
 Whoever needs one imports it from here.
 """
 
-from aetherlink.ports.outside import Clock, Executor, Ids, Notifier, Probe, QueryClient, ReadyClient, TargetFinder
+from aetherlink.ports.outside import (
+    Clock,
+    Executor,
+    Ids,
+    Notifier,
+    Probe,
+    QueryClient,
+    QueryDesk,
+    QuestionClient,
+    ReadyClient,
+    TargetFinder,
+)
 from aetherlink.ports.rooms import (
     AlertSink,
     AnchorView,
@@ -87,6 +98,8 @@ __all__ = [
     "PromotionRows",
     "QuarantineRows",
     "QueryClient",
+    "QueryDesk",
+    "QuestionClient",
     "ReadyClient",
     "SignedDoor",
     "SilenceRows",

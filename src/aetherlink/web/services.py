@@ -26,6 +26,7 @@ from aetherlink.ports import (
     OutsidePause,
     PlaybookView,
     QueryClient,
+    QueryDesk,
     SignedDoor,
     Store,
     VoiceView,
@@ -66,7 +67,8 @@ CLOSED: SignedDoor = _ClosedDoor()
 class ApiServices:
     """The collaborators of the routers.
 
-    `queries` holds at least one client; its first is asked when a query names no source. `readiness` gives the reasons
+    `queries` holds at least one client; its first is asked when a query names no source; what people ask
+    goes through `query_desk`. `readiness` gives the reasons
     why the agent cannot serve now, in words (none: it can); `sources` how the outside looks. Both must be quick: they
     report what is known, and ask nobody. `graphs_of` is the address of an incident's graphs; empty: none.
     """
@@ -89,6 +91,7 @@ class ApiServices:
     playbooks: PlaybookView
     clock: Clock
     queries: Mapping[SourceName, QueryClient]
+    query_desk: QueryDesk
     metrics: CollectorRegistry
     version: str
     sources: Callable[[], Sequence[SourceState]]

@@ -62,6 +62,9 @@ from aetherlink.playbooks.book import Book
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.policy.decide import decide
 from aetherlink.promotion_commands import PromotionCommands
+from aetherlink.queries.desk import GuardedDesk
+from aetherlink.queries.metrics import ProxyMetrics
+from aetherlink.queries.options import QueryOptions
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
 from aetherlink.web.services import ApiServices, Stance
@@ -207,6 +210,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
             prometheus_url: str = prometheus,
             patience: timedelta = timedelta(seconds=5),
             requester_may_approve: bool = True,
+            queries: QueryOptions | None = None,
         ) -> Agent:
             client = PrometheusClient(prometheus_url, ClientOptions(deadline=patience))
             options = auth or AuthOptions()
@@ -218,6 +222,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
                 actions=actions or {},
                 targets=targets,
                 requester_may_approve=requester_may_approve,
+                queries=queries,
             )
             stack.callback(agent.store.close)
             stack.enter_context(agent.client)
@@ -243,6 +248,7 @@ def _build(
     actions: dict[str, ActionOptions],
     targets: Sequence[Target],
     requester_may_approve: bool,
+    queries: QueryOptions | None = None,
 ) -> tuple[Agent, AlertMetrics]:
     clock, ids, world, registry = SystemClock(), SortableIds(), World(), CollectorRegistry()
     Counter("aether_agent_health_checks", "Health checks.", ["status"], registry=registry).labels("ok")
@@ -310,6 +316,13 @@ def _build(
         playbooks=book,
         clock=clock,
         queries={SOURCE: client},
+        query_desk=GuardedDesk(
+            {SOURCE: client},
+            queries or QueryOptions(),
+            tenant_label="tenant",
+            clock=clock,
+            metrics=ProxyMetrics(registry),
+        ),
         metrics=registry,
         version="0.0.0-test",
         sources=lambda: world.sources,
