@@ -36,6 +36,7 @@ from aetherlink.model.decisions import Evidence
 from aetherlink.model.findings import Finding
 from aetherlink.model.ids import Fingerprint, SourceName, TargetName
 from aetherlink.model.pauses import scope_problem
+from aetherlink.model.playbooks import Playbook
 from aetherlink.playbooks.book import Book
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.policy.protection import life_in, protected_name
