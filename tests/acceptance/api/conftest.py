@@ -177,6 +177,10 @@ def answering() -> Iterator[Callable[[Callable[[http.server.BaseHTTPRequestHandl
                 with contextlib.suppress(ConnectionError):
                     answer(self)
 
+            def do_GET(self) -> None:
+                with contextlib.suppress(ConnectionError):
+                    answer(self)
+
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 

@@ -104,8 +104,9 @@ def grown(inner):
     return st.one_of(
         pairs.map(lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"),
         st.tuples(
-            st.sampled_from(["sum by (owner)", "count", "max without (job)", "topk by (tenant) (2,", "group"]), inner
-        ).map(lambda parts: f"{parts[0]}{'' if parts[0].endswith(',') else '('}{parts[1]})"),
+            st.sampled_from(["sum by (owner) (", "count(", "topk by (tenant) (2,", "group("]),
+            inner,
+        ).map(lambda parts: f"{parts[0]}{parts[1]})"),
         inner.map(lambda text: f"absent({text})"),
         inner.map(lambda text: f"vector(scalar({text}))"),
         inner.map(lambda text: f'label_replace({text}, "tenant", "globex", "job", ".*")'),

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from prometheus_client.exposition import choose_encoder
+from starlette.responses import PlainTextResponse
 
 from aetherlink.api.seed_shapes import ActBody, Answer, Health, QueryBody, RequestDetails, Requested, SourceHealth
 from aetherlink.api.webhook_docs import TAG
@@ -19,6 +20,11 @@ from aetherlink.model.queries import Asking
 from aetherlink.web.guard import Needs, guarded_router, open_to_all
 from aetherlink.web.idempotency import IdempotencyKey
 from aetherlink.web.services import ApiServices
+
+_EXPOSITION = {
+    kind: {"schema": {"type": "string"}, "example": "aether_agent_up 1.0\n"}
+    for kind in ("text/plain", "application/openmetrics-text")
+}
 
 
 def router(services: ApiServices) -> APIRouter:
@@ -35,7 +41,13 @@ def _add_readings(routes: APIRouter, services: ApiServices) -> None:
     async def health() -> Health:
         return _health(services)
 
-    @routes.get("/metrics", summary="The agent's own metrics", dependencies=[Depends(open_to_all)])
+    @routes.get(
+        "/metrics",
+        summary="The agent's own metrics",
+        response_class=PlainTextResponse,
+        responses={200: {"content": _EXPOSITION}},
+        dependencies=[Depends(open_to_all)],
+    )
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(services.metrics), headers={"Content-Type": content_type})
