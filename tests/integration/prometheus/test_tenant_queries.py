@@ -4,7 +4,6 @@ Two of them run: one knows the samples of two tenants, the other those of the fi
 gives of the one it has to give of the other, errors included.
 """
 
-import os
 import time
 
 import pytest
@@ -16,7 +15,7 @@ from aetherlink.queries.tenancy import Tenancy
 from rigs.past_prometheus import past_prometheus
 from rigs.remote_write import Tape, key
 
-EXAMPLES = int(os.environ.get("AETHER_TEST_QUERIES", "150"))
+FEW, MANY = 150, 20_000
 OWN = 'ac"me'
 NOW = float(int(time.time()) - 3600)
 METRICS = ("up", "errors_total", "load", "only_theirs")
@@ -120,15 +119,27 @@ def grown(inner):
 QUERIES = st.recursive(st.one_of(instants(), ranges(), st.just("vector(1)")), grown, max_leaves=5)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(query=QUERIES)
-def test_a_narrowed_query_never_rests_on_a_sample_of_another_tenant(worlds, query) -> None:
+def check(worlds, query: str) -> None:
+    """Narrowed, it gives the same in both worlds."""
     shared, alone = worlds
     narrowed = TENANCY.narrowed(query)
 
     over = {"query": narrowed, "start": NOW - 120, "end": NOW - 60, "step": 30}
     assert asked(shared, "query_range", **over) == asked(alone, "query_range", **over), narrowed
     assert asked(shared, "query", query=narrowed, time=NOW - 60) == asked(alone, "query", query=narrowed, time=NOW - 60)
+
+
+@settings(max_examples=FEW, deadline=None, suppress_health_check=list(HealthCheck))
+@given(query=QUERIES)
+def test_a_narrowed_query_never_rests_on_a_sample_of_another_tenant(worlds, query) -> None:
+    check(worlds, query)
+
+
+@pytest.mark.long
+@settings(max_examples=MANY, deadline=None, suppress_health_check=list(HealthCheck))
+@given(query=QUERIES)
+def test_many_narrowed_queries_never_do(worlds, query) -> None:
+    check(worlds, query)
 
 
 @pytest.mark.parametrize("query", ["only_theirs", '{__name__=~".+"}', 'up{tenant=~".*"}', "up or only_theirs"])
@@ -147,7 +158,7 @@ def test_what_is_narrowed_still_finds_the_tenants_own(worlds) -> None:
 
 
 @pytest.mark.parametrize("text", ["up", "{}", '{tenant=""}', '{job="a" or tenant="globex"}', 'up{tenant!="x"}'])
-@settings(max_examples=max(20, EXAMPLES // 5), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(noise=st.text(alphabet="{}()[]\"'`\\,=~!|orunles@:#\n\t up1tenaglobx", max_size=30))
 def test_text_of_any_kind_is_refused_or_narrowed(worlds, text, noise) -> None:
     shared, alone = worlds
