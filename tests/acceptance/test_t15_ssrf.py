@@ -99,7 +99,7 @@ def redirecting(witness) -> Iterator[str]:
 def destinations(port: int) -> list[str]:
     """Forty ways to where nobody from outside may send the agent."""
     hosts = (
-        *("127.0.0.1", "localhost", "127.1", "127.0.1", "0", "0.0.0.0", "2130706433", "0x7f000001", "0x7f.0.0.1"),  # noqa: S104 - as text
+        *("127.0.0.1", "localhost", "127.1", "127.0.1", "0", "0.0.0.0", "2130706433", "0x7f000001", "0x7f.0.0.1"),  # noqa: S104 - only a text to be sent
         *("0177.0.0.1", "017700000001", "127.0.0.1.", "127.255.255.254", "[::1]", "[::]", "[0:0:0:0:0:0:0:1]"),
         *("[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "172.17.0.1"),
         *("169.254.169.254", "[fd00:ec2::254]", "[fe80::1]", "localhost.", "LOCALHOST", "metadata.google.internal"),
