@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-FEW, MANY = 4, 60
+FEW, MANY = 4, 150
 MODES = pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fitting", "misfit"])
 OUTSIDE = {502, 503, 504}  # Prometheus, and bounds
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
