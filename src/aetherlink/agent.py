@@ -55,7 +55,7 @@ class Agent:
                 _log.exception("stopping %s failed", name)
 
     async def _start_rooms(self) -> None:
-        for prometheus in self._house.prometheus.values():
+        for prometheus in (*self._house.prometheus.values(), *self._house.asked_by_others.values()):
             self._cleanups.append((f"client of {prometheus.address}", prometheus.aclose))
         for alertmanager in itertools.chain.from_iterable(self._house.alertmanagers.values()):
             self._cleanups.append((f"client of {alertmanager.address}", alertmanager.aclose))

@@ -6,6 +6,7 @@
         DeadlineError                  it was reached but did not answer in time
         NotSentError                   no connection: the request certainly did not arrive
       AnswerError                      it answered, and the answer cannot be used
+        TooLargeError                  it answered with more than is taken
         RejectedError                  it refused the request and said why
       UndeliveredError                 a message was not heard, or nobody knows whether it was
       NotFoundError, ConflictError     what was asked for is not there, or is not so any more
@@ -53,6 +54,10 @@ class NotSentError(UnreachableError):
 
 class AnswerError(AetherError):
     """It answered with something that cannot be used."""
+
+
+class TooLargeError(AnswerError):
+    """It answered with more than is taken."""
 
 
 class RejectedError(AnswerError):

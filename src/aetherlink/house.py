@@ -66,6 +66,8 @@ from aetherlink.ports import Clock
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.promotion_commands import PromotionCommands
+from aetherlink.queries.desk import GuardedDesk
+from aetherlink.queries.metrics import ProxyMetrics
 from aetherlink.settings import Settings, variable_of
 from aetherlink.silencing.metrics import SilenceMetrics
 from aetherlink.silencing.silences import Silences
@@ -111,6 +113,7 @@ class House:
         self.store = self._sql_store()
         sources = {SourceName(source.name): source for source in settings.sources}
         self.prometheus = {name: outside.prometheus(one, settings.clients) for name, one in sources.items()}
+        self.asked_by_others = outside.asked_by_others(settings)
         self.alertmanagers = {name: outside.alertmanagers(one, settings.clients) for name, one in sources.items()}
         self.anchoring = self._anchors()
         self._outside_pause = PauseFile(settings.pause_file, is_set=settings.paused)
@@ -453,6 +456,7 @@ class House:
             playbooks=self._book,
             clock=self._clock,
             queries=self.prometheus,
+            query_desk=self._query_desk(),
             metrics=self.registry,
             version=VERSION,
             sources=lambda: self.sources.states,
@@ -510,6 +514,16 @@ class House:
             return free_bytes(self._settings.data_dir)
         except OSError:
             return None
+
+    def _query_desk(self) -> GuardedDesk:
+        settings = self._settings
+        return GuardedDesk(
+            self.asked_by_others,
+            settings.queries,
+            tenant_label=outside.tenant_label(settings),
+            clock=self._clock,
+            metrics=ProxyMetrics(self.registry),
+        )
 
     def _stance(self) -> Stance:
         settings = self._settings

@@ -34,7 +34,7 @@ from aetherlink.model.actions import NO_LIMITS, Observation, Target, Verb
 from aetherlink.model.alerts import Alert, AlertStatus
 from aetherlink.model.decisions import Evidence
 from aetherlink.model.findings import Finding
-from aetherlink.model.ids import Fingerprint, TargetName
+from aetherlink.model.ids import Fingerprint, SourceName, TargetName
 from aetherlink.model.pauses import scope_problem
 from aetherlink.model.playbooks import Playbook
 from aetherlink.playbooks.book import Book
@@ -168,6 +168,20 @@ def audit_key(settings: Settings, is_in_use: bool) -> Key:
 def prometheus(source: SourceOptions, options: ClientOptions) -> PrometheusClient:
     """The Prometheus of the source."""
     return PrometheusClient(source.prometheus, options, connection_of(source))
+
+
+def asked_by_others(settings: Settings) -> dict[SourceName, PrometheusClient]:
+    """The Prometheus of each source once more, for what people ask: the agent's own questions never wait for theirs."""
+    queries = settings.queries
+    options = ClientOptions(
+        deadline=queries.deadline, max_bytes=queries.most_bytes, in_flight=min(queries.at_once, 100)
+    )
+    return {SourceName(source.name): prometheus(source, options) for source in settings.sources}
+
+
+def tenant_label(settings: Settings) -> str:
+    """The label of Prometheus' series that holds the tenant."""
+    return settings.queries.tenant_label or next(iter(settings.labels.tenant), "tenant")
 
 
 def alertmanagers(source: SourceOptions, options: ClientOptions) -> list[AlertmanagerClient]:

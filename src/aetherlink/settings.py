@@ -50,6 +50,7 @@ from aetherlink.policy.options import BudgetOptions, ProtectedName
 from aetherlink.policy.protection import own_names, own_places, protected_name
 from aetherlink.probes.options import ProbeOptions
 from aetherlink.promotion_commands import PromotionOptions
+from aetherlink.queries.options import QueryOptions
 from aetherlink.socketproxy.options import SocketProxyOptions
 from aetherlink.store.options import DatabaseUrl, has_password
 from aetherlink.store.retention_options import RetentionOptions
@@ -216,6 +217,9 @@ class Settings(BaseSettings):
     retention: RetentionOptions = Field(default=RetentionOptions(), description="How long things are kept.")
     probes: ProbeOptions = Field(default=ProbeOptions(), description="What counts as fresh evidence.")
     clients: ClientOptions = Field(default=ClientOptions(), description="Bounds on what is asked of the outside.")
+    queries: QueryOptions = Field(
+        default=QueryOptions(), description="How much may be asked of Prometheus through the agent."
+    )
     docker: DockerExecutorOptions = Field(default=DockerExecutorOptions(), description="The executor for containers.")
     lab: LabExecutorOptions = Field(default=LabExecutorOptions(), description="The lab's executor.")
     socket_proxy: SocketProxyOptions = Field(

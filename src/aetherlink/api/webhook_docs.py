@@ -33,6 +33,7 @@ _ANSWERS = {
     "401": "No token, or a wrong one.",
     "403": "The token does not have the scope webhook.",
     "408": "The body took too long to arrive.",
+    "404": "There is no source of this name.",
     "413": "The body is too large.",
     "415": "Content-Encoding is not supported.",
     "503": "Overloaded, or the store cannot be used: Alertmanager tries again.",

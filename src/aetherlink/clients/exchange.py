@@ -19,7 +19,7 @@ import msgspec
 
 from aetherlink.clients.connection import Connection, Proxy
 from aetherlink.clients.options import ClientOptions
-from aetherlink.errors import AnswerError, DeadlineError, NotSentError, SettingsError, UnreachableError
+from aetherlink.errors import AnswerError, DeadlineError, NotSentError, SettingsError, TooLargeError, UnreachableError
 
 UNREADABLE_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are not the JSON asked for: broken, not UTF-8, nested without end."""
@@ -214,7 +214,7 @@ class Exchange:
         async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > most:
-                raise AnswerError(
+                raise TooLargeError(
                     f"{path} at {self.address}: the answer is larger than {most} bytes: ask for less, or raise "
                     "max_bytes"
                 )

@@ -4,19 +4,21 @@ Called by the API, the probes and the health loop. Reads only; knows nothing of 
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Annotated, TypedDict
+from datetime import datetime, timedelta
+from typing import Annotated, TypedDict, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
+from aetherlink.clients import prometheus_passage as passage
 from aetherlink.clients.connection import Connection
 from aetherlink.clients.exchange import UNREADABLE_JSON, Answer, Exchange
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import AnswerError, DeadlineError, RejectedError, UnreachableError
-from aetherlink.model.queries import QueryAnswer, finite_number
+from aetherlink.model.queries import PassedAnswer, QueryAnswer, Question, finite_number
 
 _QUERY_PATH = "/api/v1/query"
+_FORM = "application/x-www-form-urlencoded"
 _LONGEST_REASON = 2000
 _REMARK = "PromQL info"  # some versions put remarks about the query among the warnings about the answer
 
@@ -49,6 +51,7 @@ class _Envelope(msgspec.Struct):
     warnings: list[str] = []
 
 
+_AnyEnvelope = TypeVar("_AnyEnvelope", _Envelope, passage.Envelope)
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _RESULTS: Mapping[str, msgspec.json.Decoder[list[object]]] = {
     "vector": msgspec.json.Decoder(list[_Sample]),
@@ -82,9 +85,28 @@ class PrometheusClient:
             "POST",
             _QUERY_PATH,
             content=urlencode(form).encode("ascii"),
-            content_type="application/x-www-form-urlencoded",
+            content_type=_FORM,
         )
         return self._read(answer)
+
+    async def pass_on(self, question: Question, *, deadline: timedelta, most_bytes: int) -> PassedAnswer:
+        """Put somebody's question to it, and hand back what it says.
+
+        Raises RejectedError with Prometheus' words and nothing else, TooLargeError, or as `instant` does.
+        """
+        method, path, form = passage.request_of(question)
+        answer = await self._exchange.ask(
+            method, path, content=form, content_type=_FORM, deadline=deadline, max_bytes=most_bytes
+        )
+        envelope = self._unwrapped(answer, passage.ENVELOPE)
+        if envelope.status == "error":
+            raise passage.refusal(answer.status, envelope)
+        if not answer.is_success or envelope.status != "success":
+            raise self._nonsense(answer, "it is not the answer to a query")
+        try:
+            return passage.passed(question, envelope)
+        except UNREADABLE_JSON as error:
+            raise self._nonsense(answer, f"its data do not answer {question.kind}: {error}") from error
 
     async def ready(self) -> None:
         """Returns when Prometheus says that it is ready; raises UnreachableError or AnswerError when it is not."""
@@ -99,7 +121,7 @@ class PrometheusClient:
         await self._exchange.aclose()
 
     def _read(self, answer: Answer) -> QueryAnswer:
-        envelope = self._open(answer)
+        envelope = self._unwrapped(answer, _ENVELOPE)
         if envelope.status == "error":
             raise self._refusal(answer.status, envelope)
         data = envelope.data
@@ -112,9 +134,9 @@ class PrometheusClient:
         warnings = tuple(each[:_LONGEST_REASON] for each in envelope.warnings if not each.startswith(_REMARK))
         return QueryAnswer(data.resultType, result, _first_number(data.resultType, result), warnings)
 
-    def _open(self, answer: Answer) -> _Envelope:
+    def _unwrapped(self, answer: Answer, envelope: msgspec.json.Decoder[_AnyEnvelope]) -> _AnyEnvelope:
         try:
-            return _ENVELOPE.decode(answer.body)
+            return envelope.decode(answer.body)
         except UNREADABLE_JSON as error:
             match answer.status:
                 case 401 | 403:

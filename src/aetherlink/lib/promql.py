@@ -92,13 +92,18 @@ class _Visit:
             self.survey.shifted = self.survey.shifted or node.prettify()
 
 
-def parse(query: str) -> promql_parser.Expr:
-    """The query's syntax tree. Raises BadRequestError when it is not PromQL, or too large to be followed."""
+def check_size(query: str) -> None:
+    """Raises BadRequestError when the query is too large to be followed."""
     if len(query) > LONGEST_QUERY:
         raise BadRequestError(f"the query has {len(query)} characters; at most {LONGEST_QUERY} are read")
     steps = len(_STEP.findall(_MATCHERS.sub("", _QUOTED.sub("", query))))
     if steps > MOST_STEPS:
         raise BadRequestError(f"the query has {steps} operators, calls and brackets; at most {MOST_STEPS} are followed")
+
+
+def parse(query: str) -> promql_parser.Expr:
+    """The query's syntax tree. Raises BadRequestError when it is not PromQL, or too large to be followed."""
+    check_size(query)
     try:
         tree: promql_parser.Expr = promql_parser.parse(query)
     except ValueError as error:

@@ -3,6 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from aetherlink.model.principals import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +46,70 @@ def finite_number(text: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+class QuestionKind(StrEnum):
+    """What may be asked of Prometheus in somebody's name, and nothing else of it."""
+
+    QUERY = "query"
+    QUERY_RANGE = "query_range"
+    LABELS = "labels"
+    LABEL_VALUES = "label_values"
+    SERIES = "series"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of Prometheus: `form` in its own words. `label` is whose values are wanted, where they are."""
+
+    kind: QuestionKind
+    form: tuple[tuple[str, str], ...]
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PassedAnswer:
+    """Prometheus' `data` as it wrote it, in JSON, with its remarks; `count` is how many series or names it holds."""
+
+    data: bytes
+    count: int
+    warnings: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The instants of a range query: from `start` to `end` in seconds since 1970, `step` seconds apart."""
+
+    start: float
+    end: float
+    step: float
+
+    @property
+    def points(self) -> int:
+        """How many instants there are."""
+        return int((self.end - self.start) / self.step) + 1
+
+    def on_whole_steps(self) -> "Span":
+        """The same, moved down to whole steps since 1970; it may gain one instant."""
+        start, end = (math.floor(at / self.step) * self.step for at in (self.start, self.end))
+        return Span(start, end, self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which series a list is made of: those that one of `match` selects, between two instants in seconds since 1970."""
+
+    match: tuple[str, ...] = ()
+    start: float | None = None
+    end: float | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks which source, and how long he waits; None: the first source, and as long as is allowed."""
+
+    caller: Principal
+    source: str | None = None
+    patience: timedelta | None = None

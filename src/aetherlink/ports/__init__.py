@@ -3,7 +3,18 @@
 Whoever needs one imports it from here.
 """
 
-from aetherlink.ports.outside import Clock, Executor, Ids, Notifier, Probe, QueryClient, ReadyClient, TargetFinder
+from aetherlink.ports.outside import (
+    Clock,
+    Executor,
+    Ids,
+    Notifier,
+    Probe,
+    QueryClient,
+    QueryDesk,
+    QuestionClient,
+    ReadyClient,
+    TargetFinder,
+)
 from aetherlink.ports.rooms import (
     AlertSink,
     AnchorView,
@@ -90,6 +101,8 @@ __all__ = [
     "PromotionRows",
     "QuarantineRows",
     "QueryClient",
+    "QueryDesk",
+    "QuestionClient",
     "ReadyClient",
     "SessionRows",
     "SignedDoor",

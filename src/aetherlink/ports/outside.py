@@ -9,7 +9,7 @@ from aetherlink.model.decisions import Evidence
 from aetherlink.model.deliveries import Digest, Letter
 from aetherlink.model.findings import Finding
 from aetherlink.model.ids import SourceName
-from aetherlink.model.queries import QueryAnswer
+from aetherlink.model.queries import Asking, PassedAnswer, QueryAnswer, Question, Selection, Span
 
 
 class Clock(Protocol):
@@ -34,6 +34,45 @@ class QueryClient(Protocol):
 
     async def instant(self, query: str, *, at: datetime | None = None) -> QueryAnswer:
         """Raises RejectedError (with Prometheus' own words), DeadlineError, UnreachableError or AnswerError."""
+        ...
+
+
+class QuestionClient(QueryClient, Protocol):
+    """Asks it what somebody else wants to know, too."""
+
+    async def pass_on(self, question: Question, *, deadline: timedelta, most_bytes: int) -> PassedAnswer:
+        """As `instant`; RejectedError holds Prometheus' words alone, TooLargeError ends an answer of more bytes."""
+        ...
+
+
+class QueryDesk(Protocol):
+    """Takes questions of people and their tools to Prometheus, within bounds, and each tenant's own samples only.
+
+    Raises BadRequestError, ForbiddenError, OverloadedError, or what a QuestionClient raises.
+    """
+
+    async def evaluate(self, query: str, asking: Asking) -> QueryAnswer:
+        """The value of the query now, decoded."""
+        ...
+
+    async def instant(self, query: str, asking: Asking, *, at: float | None = None) -> PassedAnswer:
+        """The query at that instant, in seconds since 1970; now when None."""
+        ...
+
+    async def over(self, query: str, asking: Asking, span: Span) -> PassedAnswer:
+        """The query over a range: Prometheus' resultType `matrix`."""
+        ...
+
+    async def labels(self, asking: Asking, selection: Selection) -> PassedAnswer:
+        """The names of the labels that these series have."""
+        ...
+
+    async def label_values(self, label: str, asking: Asking, selection: Selection) -> PassedAnswer:
+        """The values that the label has in these series."""
+        ...
+
+    async def series(self, asking: Asking, selection: Selection) -> PassedAnswer:
+        """The label sets of these series."""
         ...
 
 

@@ -28,6 +28,7 @@ _STATUSES: Sequence[tuple[type[errors.AetherError], int]] = (  # the first that 
     (errors.StoreError, 503),
     (errors.DeadlineError, 504),
     (errors.UnreachableError, 502),
+    (errors.TooLargeError, 422),
     (errors.AnswerError, 502),
     (errors.UndeliveredError, 502),
 )
@@ -35,7 +36,7 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": 'Bearer realm="aetherlink"'},
     503: {"Retry-After": "1"},
 }
-_PASSED_ON = frozenset({400, 422})  # a query that Prometheus refuses; its 401 or 404 would be about us, not the caller
+PASSED_ON = frozenset({400, 422})  # a query that Prometheus refuses; its 401 or 404 would be about us, not the caller
 _log = logging.getLogger("aetherlink.api")
 
 
@@ -71,8 +72,13 @@ def response(
         "instance": instance,
         **more,
     }
-    all_headers = {**_HEADERS.get(status, {}), **(headers or {})}
+    all_headers = {**headers_of(status), **(headers or {})}
     return Response(msgspec.json.encode(body), status, headers=all_headers, media_type=MEDIA_TYPE)
+
+
+def headers_of(status: int) -> Mapping[str, str]:
+    """What goes with the status in every form of an error."""
+    return _HEADERS.get(status, {})
 
 
 def install(app: FastAPI) -> None:
@@ -85,7 +91,7 @@ def install(app: FastAPI) -> None:
 
 async def _ours(request: Request, error: Exception) -> Response:
     instance = request.url.path
-    if isinstance(error, errors.RejectedError) and error.status in _PASSED_ON:
+    if isinstance(error, errors.RejectedError) and error.status in PASSED_ON:
         return response(error.status, str(error), instance=instance, error_type=error.kind)
     if isinstance(error, errors.RejectedError) and error.kind == "timeout":
         return response(504, str(error), instance=instance, error_type=error.kind)

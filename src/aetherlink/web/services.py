@@ -27,6 +27,7 @@ from aetherlink.ports import (
     OutsidePause,
     PlaybookView,
     QueryClient,
+    QueryDesk,
     SignedDoor,
     Store,
     VoiceView,
@@ -69,7 +70,8 @@ CLOSED: SignedDoor = _ClosedDoor()
 class ApiServices:
     """The collaborators of the routers.
 
-    `queries` holds at least one client; its first is asked when a query names no source. `readiness` gives the reasons
+    `queries` holds at least one client; its first is asked when a query names no source; what people ask
+    goes through `query_desk`. `readiness` gives the reasons
     why the agent cannot serve now, in words (none: it can); `sources` how the outside looks. Both must be quick: they
     report what is known, and ask nobody. `graphs_of` is the address of an incident's graphs; empty: none.
     `base_path` stands before every path as browsers ask for it, behind a proxy that serves more than the agent.
@@ -94,6 +96,7 @@ class ApiServices:
     playbooks: PlaybookView
     clock: Clock
     queries: Mapping[SourceName, QueryClient]
+    query_desk: QueryDesk
     metrics: CollectorRegistry
     version: str
     sources: Callable[[], Sequence[SourceState]]

@@ -66,6 +66,9 @@ from aetherlink.playbooks.book import Book
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.policy.decide import decide
 from aetherlink.promotion_commands import PromotionCommands
+from aetherlink.queries.desk import GuardedDesk
+from aetherlink.queries.metrics import ProxyMetrics
+from aetherlink.queries.options import QueryOptions
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
 from aetherlink.web.feed import Feed
@@ -179,6 +182,10 @@ def answering() -> Iterator[Callable[[Callable[[http.server.BaseHTTPRequestHandl
                 with contextlib.suppress(ConnectionError):
                     answer(self)
 
+            def do_GET(self) -> None:
+                with contextlib.suppress(ConnectionError):
+                    answer(self)
+
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
@@ -213,6 +220,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
             patience: timedelta = timedelta(seconds=5),
             requester_may_approve: bool = True,
             external_url: str | None = None,
+            queries: QueryOptions | None = None,
         ) -> Agent:
             client = PrometheusClient(prometheus_url, ClientOptions(deadline=patience))
             options = auth or AuthOptions()
@@ -225,6 +233,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
                 targets=targets,
                 requester_may_approve=requester_may_approve,
                 external_url=external_url,
+                queries=queries,
             )
             stack.callback(agent.store.close)
             stack.enter_context(agent.client)
@@ -251,6 +260,7 @@ def _build(
     targets: Sequence[Target],
     requester_may_approve: bool,
     external_url: str | None,
+    queries: QueryOptions | None = None,
 ) -> tuple[Agent, AlertMetrics]:
     clock, ids, world, registry = SystemClock(), SortableIds(), World(), CollectorRegistry()
     Counter("aether_agent_health_checks", "Health checks.", ["status"], registry=registry).labels("ok")
@@ -321,6 +331,13 @@ def _build(
         playbooks=book,
         clock=clock,
         queries={SOURCE: client},
+        query_desk=GuardedDesk(
+            {SOURCE: client},
+            queries or QueryOptions(),
+            tenant_label="tenant",
+            clock=clock,
+            metrics=ProxyMetrics(registry),
+        ),
         metrics=registry,
         version="0.0.0-test",
         base_path=place.base_path,

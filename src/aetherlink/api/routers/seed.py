@@ -9,18 +9,22 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from prometheus_client.exposition import choose_encoder
+from starlette.responses import PlainTextResponse
 
 from aetherlink.api.seed_shapes import ActBody, Answer, Health, QueryBody, RequestDetails, Requested, SourceHealth
 from aetherlink.api.webhook_docs import TAG
 from aetherlink.commands import ActionRequest
-from aetherlink.errors import BadRequestError
 from aetherlink.model.actions import Action
-from aetherlink.model.ids import SourceName
 from aetherlink.model.principals import Principal, Scope
-from aetherlink.ports import QueryClient
+from aetherlink.model.queries import Asking
 from aetherlink.web.guard import Needs, guarded_router, open_to_all
 from aetherlink.web.idempotency import IdempotencyKey
 from aetherlink.web.services import ApiServices
+
+_EXPOSITION = {
+    kind: {"schema": {"type": "string"}, "example": "aether_agent_up 1.0\n"}
+    for kind in ("text/plain", "application/openmetrics-text")
+}
 
 
 def router(services: ApiServices) -> APIRouter:
@@ -37,7 +41,13 @@ def _add_readings(routes: APIRouter, services: ApiServices) -> None:
     async def health() -> Health:
         return _health(services)
 
-    @routes.get("/metrics", summary="The agent's own metrics", dependencies=[Depends(open_to_all)])
+    @routes.get(
+        "/metrics",
+        summary="The agent's own metrics",
+        response_class=PlainTextResponse,
+        responses={200: {"content": _EXPOSITION}},
+        dependencies=[Depends(open_to_all)],
+    )
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(services.metrics), headers={"Content-Type": content_type})
@@ -57,9 +67,9 @@ def _add_requests(routes: APIRouter, services: ApiServices) -> None:
     may_read = Needs(services.gate, Scope.READ)
     may_ask_for_action = Needs(services.gate, Scope.OPERATE, also_local=True)
 
-    @routes.post("/query", summary="Ask PromQL", response_model=Answer, dependencies=[Depends(may_read)])
-    async def query(body: QueryBody) -> Response:
-        answer = await _client(services, body.source).instant(body.ql)
+    @routes.post("/query", summary="Ask PromQL", response_model=Answer)
+    async def query(body: QueryBody, caller: Annotated[Principal, Depends(may_read)]) -> Response:
+        answer = await services.query_desk.evaluate(body.ql, Asking(caller, body.source))
         said = {"query": body.ql, "value": answer.value, "result": answer.result}
         return Response(msgspec.json.encode(said), media_type="application/json")  # big answers skip pydantic
 
@@ -87,15 +97,6 @@ def _health(services: ApiServices) -> Health:
             for one in services.sources()
         ],
     )
-
-
-def _client(services: ApiServices, source: str | None) -> QueryClient:
-    if source is None:
-        return next(iter(services.queries.values()))
-    client = services.queries.get(SourceName(source))
-    if client is None:
-        raise BadRequestError(f"unknown source {source!r}: known are {', '.join(services.queries)}")
-    return client
 
 
 def _requested(name: str, action: Action) -> Requested:
