@@ -27,6 +27,7 @@ from aetherlink.cli import (
     smoke,
     socket_proxy,
     tokens,
+    watch,
 )
 from aetherlink.errors import AetherError
 
@@ -36,6 +37,7 @@ GROUPS = (
     lab.group,
     asking.group,
     health.group,
+    watch.group,
     incidents.group,
     incident_acts.group,
     approvals.group,
@@ -58,7 +60,6 @@ aether = typer.Typer(
     name="aether",
     help="AetherLink Command: hears every alert, repairs what it may, proves it.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # the help in plain text: rich alone would double the time that it takes
 )

@@ -1,7 +1,9 @@
 """Asks a running agent over its own HTTP API. Called by the command line; it knows errors, not what to print."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +23,10 @@ from aetherlink.errors import (
     UnauthenticatedError,
     UnreachableError,
 )
+
+_SILENCE = timedelta(seconds=40)  # of a stream that says every 15 seconds that it is there
+_LONGEST_STREAM = timedelta(hours=12)
+_MOST_OF_A_REFUSAL = 64 * 1024
 
 _REFUSALS: Mapping[int, type[AetherError]] = {
     **dict.fromkeys((400, 404, 422), SettingsError),
@@ -72,6 +78,17 @@ class AgentClient:
         answer = await self._exchange.ask(method, path, content=content)
         return Reply(answer.status, answer.body.decode("utf-8", "replace"), _object(answer.body))
 
+    @asynccontextmanager
+    async def follow(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """What it tells without an end, in pieces. They end with the stream, and after a silence of 40 seconds.
+
+        Raises as `ask` does, between the pieces too.
+        """
+        async with self._exchange.follow(path, silence=_SILENCE, lasts=_LONGEST_STREAM) as (status, pieces):
+            if status != 200:
+                raise _refusal(await _reply(status, pieces))
+            yield pieces
+
     async def ask(self, method: str, path: str, body: object = None) -> Mapping[str, Any]:
         """The object that it answers with.
 
@@ -85,6 +102,15 @@ class AgentClient:
                 raise AnswerError(f"{path} at {self.address} answered with no JSON object: is this its address?")
             return reply.data
         raise _refusal(reply)
+
+
+async def _reply(status: int, pieces: AsyncIterator[bytes]) -> Reply:
+    body = bytearray()
+    async for piece in pieces:
+        body += piece
+        if len(body) > _MOST_OF_A_REFUSAL:
+            break
+    return Reply(status, body.decode("utf-8", "replace"), _object(bytes(body)))
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -94,7 +94,7 @@ class Feed:
         try:
             told = self._told
             for kind, facts in self._present().items():
-                yield Event(kind, facts)
+                yield Event(kind, facts, told if after is None else after)  # who is cut off now goes on from here
             if after is not None and after != told:
                 async for event in self._missed(after, told):
                     yield event
