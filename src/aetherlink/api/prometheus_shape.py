@@ -98,7 +98,7 @@ def _failure(request: Request, error: errors.AetherError) -> Response:
             raise error
         status, kind = found, ""
     body = {"status": "error", "errorType": kind or _KINDS.get(status, "internal"), "error": words}
-    return Response(msgspec.json.encode(body), status, headers=problems.headers_of(status), media_type=_JSON)
+    return Response(msgspec.json.encode(body), status, headers=problems.headers_for(status), media_type=_JSON)
 
 
 def described(statuses: Sequence[int] = (400, 403, 422, 502, 503, 504)) -> dict[int | str, dict[str, Any]]:

@@ -72,11 +72,11 @@ def response(
         "instance": instance,
         **more,
     }
-    all_headers = {**headers_of(status), **(headers or {})}
+    all_headers = {**headers_for(status), **(headers or {})}
     return Response(msgspec.json.encode(body), status, headers=all_headers, media_type=MEDIA_TYPE)
 
 
-def headers_of(status: int) -> Mapping[str, str]:
+def headers_for(status: int) -> Mapping[str, str]:
     """What goes with the status in every form of an error."""
     return _HEADERS.get(status, {})
 
