@@ -207,12 +207,12 @@ def needs(dependant: Dependant) -> Needs | None:
 
 
 UNTOLD: Mapping[str, str] = {  # routes that OpenAPI does not describe
-    "/": "A page: what is open, for whom, and how the agent stands",
-    "/incidents": "Leads to `/`",
-    "/incidents/": "Leads to `/`",
+    "/": "A page: the worst incident and what it asks of people, and everything else at a glance",
+    "/incidents": "A page: what is open, or what was resolved",
+    "/incidents/": "The same",
     "/incidents/{incident_id}": "A page: one incident, what was done, what proves it, its timeline",
-    "/assets/{digest}/{name}": "A file of these pages, for ever as it is now",
-    "/assets/{name}": "The style sheet and the icon of these pages",
+    "/assets/{name}": "Style sheets, scripts and the icon of these pages",
+    "/assets/{digest}/{name}": "The same, kept for ever by browsers",
     "/login": "A page: sign in with a token or the code of a login link; POST does it",
     "/logout": "Ends the session of a browser",
     "/docs": "Swagger's page about all this",

@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from aetherlink.lab import remote
 from aetherlink.lab.options import LabOptions
 from aetherlink.lab.runner import running_lab
+from rigs import event_source
 from rigs.browser import Overheard, browse
 
 pytestmark = [pytest.mark.chromium, pytest.mark.timeout(240)]
@@ -42,6 +43,7 @@ async def test_what_the_agent_would_do_is_seen_at_every_width_and_in_both_scheme
 
         def look(page: Page) -> None:
             heard.listen(page)
+            event_source.stand_in(page)
             for scheme in SCHEMES:
                 page.emulate_media(color_scheme=scheme)
                 for width in WIDTHS:
@@ -62,6 +64,48 @@ async def test_what_the_agent_would_do_is_seen_at_every_width_and_in_both_scheme
     assert grounds["light"].isdisjoint(grounds["dark"])
 
 
+async def test_what_is_approved_in_two_clicks_is_done_and_proved_before_the_eyes(
+    lab_options: Callable[..., LabOptions], ask_at
+) -> None:
+    heard = Overheard()
+    asking = {"mode": "approve", "vip_mode": "approve"}
+    async with running_lab(lab_options(agent_settings=asking)) as lab:
+        url, token = lab.urls["agent"], (lab.options.dir / "data/agent/operator.token").read_text().strip()
+        await remote.kill(lab.options.dir, "crm")
+        incident = await _asked(ask_at(url))
+
+        def look(page: Page) -> None:
+            heard.listen(page)
+            event_source.stand_in(page)
+            page.goto(url)
+            page.click(".hero [data-approve]")
+            page.click("dialog[open] button.strong")
+            page.goto(f"{url}/incidents/{incident}")
+            proved = page.locator(".timeline .kind", has_text="verified")
+            for _ in range(120):  # what the agent's own stream would say
+                event_source.say(page, "entry", incident_id=incident)
+                page.wait_for_timeout(500)
+                if proved.count():
+                    break
+            expect(proved).to_be_visible()
+            expect(page.locator(".decision")).to_contain_text("Done, and it helped")
+            assert page.locator(".steps .done", has_text="approved").count() == 1
+
+        await asyncio.to_thread(browse, look, extra_http_headers={"Authorization": f"Bearer {token}"})
+
+    assert heard.asked == {urlsplit(url).netloc}
+
+
+async def _asked(ask: Callable[[str], Any]) -> str:
+    """Until an action waits for people; the id of its incident."""
+    async with asyncio.timeout(60):
+        while True:
+            for action in (await ask("/api/v1/actions"))["items"]:
+                if action["state"] == "waiting_approval" and action["approval"]:
+                    return str(action["incident_id"])
+            await asyncio.sleep(0.2)
+
+
 def _walk(page: Page, url: str, incident: str) -> dict[str, Any]:
     """As somebody would: the first page, then the incident by its link, by keyboard."""
     wide = "document.documentElement.scrollWidth"
@@ -69,7 +113,7 @@ def _walk(page: Page, url: str, incident: str) -> dict[str, Any]:
     overview, first = page.inner_text("main"), page.evaluate(wide)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
-    page.locator(f'h3 a[href="/incidents/{incident}"]').focus()
+    page.locator(f'a[data-incident][href="/incidents/{incident}"]').first.focus()
     page.keyboard.press("Enter")
     page.wait_for_url(f"{url}/incidents/{incident}")
     page.locator("summary").first.click()

@@ -1,1 +1,1 @@
-"""Pages for people, written on the server from what the API reads: plain HTML, one style sheet, no script."""
+"""Pages for people, written on the server: plain HTML and forms, made live by scripts that come from here too."""

@@ -51,5 +51,11 @@ def age(instant: datetime, now: datetime) -> Markup:
     return written.format(_machine(instant), clock_time(instant), ago(instant, now))
 
 
+def lasting(instant: datetime, now: datetime) -> Markup:
+    """How long it has lasted, with the instant since when."""
+    written = Markup('<time datetime="{}" title="{}" data-age="for">{}</time>')
+    return written.format(_machine(instant), clock_time(instant), duration(now - instant))
+
+
 def _machine(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

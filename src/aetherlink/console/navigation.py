@@ -15,6 +15,7 @@ class Place(NamedTuple):
 
 PLACES: Sequence[Place] = (
     Place("now", "/", "Now", "n"),
+    Place("incidents", "/incidents", "Incidents", "i"),
     Place("alerts", "/alerts", "Alerts", "a"),
     Place("actions", "/actions", "Actions", "c"),
     Place("playbooks", "/playbooks", "Playbooks", "p"),

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from fastapi import Response
 
+from aetherlink.console.asking import asked
+from aetherlink.console.charted import charts_of
+from aetherlink.console.steps import steps_of
 from aetherlink.console.writing import address, page
 from aetherlink.errors import NotFoundError
 from aetherlink.lib.flattening import flat
@@ -53,18 +57,33 @@ class _Read:
     entries: Sequence[StoredEntry]
     last: int
     proofs: Mapping[str, StoredEntry]
+    decided: StoredEntry | None
+    marked: Sequence[StoredEntry]
     chain: ChainState
 
+    @property
+    def fired_at(self) -> datetime | None:
+        """When the first of its alerts that are shown began."""
+        return min((one.alert.starts_at for one in self.alerts), default=None)
 
-async def one_incident(services: ApiServices, view: View, caller: Principal) -> Response:
-    """The page. Raises NotFoundError, StoreError."""
+
+async def one_incident(
+    services: ApiServices, view: View, caller: Principal, *, said: str = "", refused: str = "", status: int = 200
+) -> Response:
+    """The page, with what was just done or why it was not. Raises NotFoundError, StoreError."""
     read = await services.store.read(lambda rows: _read(rows, view))
     return await page(
         services,
         "incident.html",
         caller=caller,
+        status=status,
+        said=said,
+        refused=refused,
         view=view,
         read=read,
+        ask=asked(read.action),
+        steps=steps_of(read.incident, read.action),
+        charts=charts_of(read.incident, read.action, read.marked, fired_at=read.fired_at),
         graphs=services.graphs_of(read.incident),
         others=[one for one in read.actions if one.id != read.incident.action_id],
         flat=_said,
@@ -112,6 +131,7 @@ def _read(rows: Transaction, view: View) -> _Read:
         limit=ACTIONS_AT_ONCE, before=view.actions, only=ActionFilter(incident_id=of_it)
     )
     newest = rows.incidents.latest_entries(of_it, limit=ENTRIES_AT_ONCE)
+    decided = rows.incidents.latest_entries(of_it, limit=1, kind=EventKind.DECIDED)
     return _Read(
         incident,
         None if incident.action_id is None else rows.actions.get(incident.action_id),
@@ -122,6 +142,8 @@ def _read(rows: Transaction, view: View) -> _Read:
         _entries(rows, view, newest),
         newest[0].sequence if newest else 0,
         _proofs(rows, of_it),
+        decided[0] if decided else None,
+        newest,
         rows.incidents.chain_state(of_it, most=MOST_CHECKED),
     )
 

@@ -10,6 +10,7 @@ from aetherlink.console.writing import address, page
 from aetherlink.errors import AetherError
 from aetherlink.web import problems
 from aetherlink.web.guard import GuardedRoute
+from aetherlink.web.paging import id_with
 from aetherlink.web.services import ApiServices
 
 _HEADERS: Mapping[int, Mapping[str, str]] = {
@@ -17,6 +18,7 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
     503: {"Retry-After": "5"},
 }
 
+_INCIDENT, _ACTION = id_with("inc"), id_with("act")
 # A browser keeps the session's cookie back where another's page leads here, and sends it where ours does.
 _ELSEWHERE = frozenset({"cross-site", "same-site"})
 
@@ -62,12 +64,30 @@ async def _refusal(
         words=words,
         login=address("/login", next=_wish(request)),
         is_from_elsewhere=status == 401 and request.headers.get("sec-fetch-site") in _ELSEWHERE,
+        back=_back(request),
     )
+
+
+def _back(request: Request) -> str:
+    """Where whoever wanted to change something came from, as far as the address tells; empty: nowhere."""
+    if request.method in ("GET", "HEAD"):
+        return ""
+    match _own_path(request).split("/"):
+        case ["", "incidents", incident_id, _] if _INCIDENT.fullmatch(incident_id):
+            return f"/incidents/{incident_id}"
+        case ["", "actions", action_id, _] if _ACTION.fullmatch(action_id):
+            return f"/actions/{action_id}/approve"
+    return ""
 
 
 def _wish(request: Request) -> str:
     """Where to come back to: a page that was looked at."""
-    path = request.url.path.removeprefix(str(request.scope.get("root_path", "")))
     if request.method not in {"GET", "HEAD"}:
         return "/"
+    path = _own_path(request)
     return f"{path}?{request.url.query}" if request.url.query else path
+
+
+def _own_path(request: Request) -> str:
+    """The path without what stands before all paths of the agent."""
+    return request.url.path.removeprefix(str(request.scope.get("root_path", "")))

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter
 
-from aetherlink.console.routers import assets, incidents, sign_in
+from aetherlink.console.routers import acts, assets, incidents, sign_in
 from aetherlink.web.services import ApiServices
 
 ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     incidents.router,
+    acts.router,
     assets.router,
     sign_in.router,
 )

@@ -77,6 +77,11 @@ def _age(context: Context, instant: datetime) -> Markup:
 
 
 @pass_context
+def _lasting(context: Context, instant: datetime) -> Markup:
+    return instants.lasting(instant, context["now"])
+
+
+@pass_context
 def _url(context: Context, path: str) -> str:
     """The path behind what stands before all paths of the agent."""
     return f"{context['base']}{path}"
@@ -102,7 +107,7 @@ def _made() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"moment": _moment, "age": _age, "clock": instants.clock, "told": wording.told}
+    made.filters |= {"moment": _moment, "age": _age, "clock": instants.clock, "lasting": _lasting, "told": wording.told}
     made.filters |= {"cut": foreign_text.cut, "ticked": foreign_text.ticked}
     made.tests["link"] = foreign_text.is_link
     made.globals |= {"stages": wording.STAGES, "modes": wording.MODES, "effects": wording.EFFECTS}

@@ -7,13 +7,20 @@ import pytest
 
 SHEET = (Path(__file__).parents[3] / "src/aetherlink/console/assets/page.css").read_text()
 TEXTS = ("ink", "soft", "link", "bad", "warn", "info", "good", "vip")
-GROUNDS = ("ground", "paper")
-TINTED = {"bad-ground": ("ink", "soft", "bad", "link"), "warn-ground": ("ink", "soft", "warn", "link")}
+GROUNDS = ("ground", "paper", "raised")
+TINTED = {
+    "bad-ground": ("ink", "soft", "bad", "link"),
+    "warn-ground": ("ink", "soft", "warn", "link"),
+    "good-ground": ("ink", "good", "link"),
+    "info-ground": ("ink", "info"),
+    "strong": ("on-strong",),
+}
+LINES = ("line", "edge", "veil")
 
 
 def colours(scheme: str) -> dict[str, str]:
-    light, dark = re.findall(r":root \{(.*?)\}", SHEET, re.DOTALL)
-    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", light if scheme == "light" else dark))
+    pairs = re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]{6,8}), (#[0-9a-f]{6,8})\);", SHEET)
+    return {name: light if scheme == "light" else dark for name, light, dark in pairs}
 
 
 def luminance(colour: str) -> float:
@@ -40,7 +47,8 @@ def test_text_can_be_read(scheme: str) -> None:
 def test_both_schemes_have_the_same_colours_and_no_rule_names_another() -> None:
     rules = SHEET.split("* { box-sizing", 1)[1]
 
-    assert set(colours("light")) == set(colours("dark")) == {*TEXTS, *GROUNDS, *TINTED, "line"}
+    assert set(colours("light")) == {*TEXTS, *GROUNDS, *TINTED, *LINES, "on-strong"}
+    assert set(re.findall(r"var\(--([\w-]+)\)", rules)) - {"mono", "round"} <= set(colours("light"))
     assert re.findall(r"#[0-9a-f]{3,6}\b|rgba?\(", rules) == []
 
 

@@ -69,12 +69,16 @@
     return seconds < 0 ? `in ${lasted(seconds)}` : `${lasted(seconds)} ago`;
   }
 
+  function age(time, instant) {
+    return time.dataset.age === "for" ? lasted((Date.now() - instant) / 1000) : ago(instant);
+  }
+
   function localise(within) {
     for (const time of within.querySelectorAll("time[datetime]")) {
       const instant = new Date(time.dateTime);
       if (isNaN(instant)) continue;
       if (!time.title) time.title = time.textContent.trim();
-      const words = time.dataset.age !== undefined ? ago(instant) : local(instant);
+      const words = time.dataset.age === undefined ? local(instant) : age(time, instant);
       if (time.textContent !== words) time.textContent = words;
     }
   }
@@ -159,11 +163,6 @@
   }
 
   function go(key) {
-    if (key === "i") {
-      const first = document.querySelector("a[data-incident]");
-      if (first) location.assign(first.href);
-      return;
-    }
     const link = document.querySelector(`.places a[data-key="${CSS.escape(key)}"]`);
     if (link) location.assign(link.href);
   }

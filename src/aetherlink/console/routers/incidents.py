@@ -1,14 +1,10 @@
-"""GET / and /incidents/{incident_id}: pages for people, what is broken, for whom, and what the agent does.
-
-GET /incidents leads to the first.
-"""
+"""GET /, /incidents and /incidents/{incident_id}: what is broken, for whom, and what the agent does about it."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from fastapi.responses import RedirectResponse
 
-from aetherlink.console import one_incident, overview
+from aetherlink.console import acts, incident_list, now, one_incident
 from aetherlink.console.refusals import page_route
 from aetherlink.errors import NotFoundError
 from aetherlink.model.ids import IncidentId
@@ -22,7 +18,7 @@ _LOOKING = ["GET", "HEAD"]  # whoever watches a page asks for its head alone
 _INCIDENT = id_with("inc")
 _ACTION = id_with("act")
 _Entry = Annotated[int | None, Query(ge=0, le=10**9)]
-_Refresh = Annotated[int | None, Query(ge=5, le=3600)]  # seconds
+_Said = Annotated[str, Query(max_length=40)]
 
 
 def router(services: ApiServices) -> APIRouter:
@@ -31,22 +27,22 @@ def router(services: ApiServices) -> APIRouter:
     reader = Depends(Needs(services.gate, Scope.READ))
 
     @routes.api_route("/", methods=_LOOKING, include_in_schema=False)
-    async def home(
+    async def home(caller: Annotated[Principal, reader], said: _Said = "") -> Response:
+        return await now.now(services, caller, acts.SAID.get(said, ""))
+
+    @routes.api_route("/incidents/", methods=_LOOKING, include_in_schema=False)
+    @routes.api_route("/incidents", methods=_LOOKING, include_in_schema=False)
+    async def incidents(
         caller: Annotated[Principal, reader],
         *,
         status: IncidentStatus = IncidentStatus.OPEN,
         vip_cursor: Cursor = None,
         cursor: Cursor = None,
-        refresh: _Refresh = None,
         severity: Severity | None = None,
     ) -> Response:
-        view = overview.View(status, checked(vip_cursor, _INCIDENT), checked(cursor, _INCIDENT), refresh, severity)
-        return await overview.overview(services, view, caller)
-
-    @routes.api_route("/incidents/", methods=_LOOKING, include_in_schema=False)
-    @routes.api_route("/incidents", methods=_LOOKING, include_in_schema=False)
-    async def incidents(_: Annotated[Principal, reader]) -> RedirectResponse:
-        return RedirectResponse(services.base_path + overview.PATH)
+        vip_cursor, cursor = checked(vip_cursor, _INCIDENT), checked(cursor, _INCIDENT)
+        view = incident_list.View(status, vip_cursor, cursor, severity)
+        return await incident_list.incident_list(services, view, caller)
 
     @routes.api_route("/incidents/{incident_id}", methods=_LOOKING, include_in_schema=False)
     async def incident(
@@ -56,10 +52,11 @@ def router(services: ApiServices) -> APIRouter:
         alerts: Cursor = None,
         actions: Cursor = None,
         after: _Entry = None,
+        said: _Said = "",
     ) -> Response:
         if _INCIDENT.fullmatch(incident_id) is None:
             raise NotFoundError(f"there is no incident {incident_id!r}")
         view = one_incident.View(IncidentId(incident_id), checked(alerts, NUMBER), checked(actions, _ACTION), after)
-        return await one_incident.one_incident(services, view, caller)
+        return await one_incident.one_incident(services, view, caller, said=acts.SAID.get(said, ""))
 
     return routes
