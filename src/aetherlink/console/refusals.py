@@ -72,7 +72,7 @@ def _back(request: Request) -> str:
     """Where whoever wanted to change something came from, as far as the address tells; empty: nowhere."""
     if request.method in ("GET", "HEAD"):
         return ""
-    match request.url.path.split("/"):
+    match _own_path(request).split("/"):
         case ["", "incidents", incident_id, _] if _INCIDENT.fullmatch(incident_id):
             return f"/incidents/{incident_id}"
         case ["", "actions", action_id, _] if _ACTION.fullmatch(action_id):
@@ -82,7 +82,12 @@ def _back(request: Request) -> str:
 
 def _wish(request: Request) -> str:
     """Where to come back to: a page that was looked at."""
-    path = request.url.path.removeprefix(str(request.scope.get("root_path", "")))
     if request.method not in {"GET", "HEAD"}:
         return "/"
+    path = _own_path(request)
     return f"{path}?{request.url.query}" if request.url.query else path
+
+
+def _own_path(request: Request) -> str:
+    """The path without what stands before all paths of the agent."""
+    return request.url.path.removeprefix(str(request.scope.get("root_path", "")))

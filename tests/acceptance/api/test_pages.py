@@ -370,7 +370,7 @@ def test_every_answer_carries_the_headers(agent, path: str) -> None:
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["cross-origin-resource-policy"] == "same-origin"
     assert headers["cache-control"] == ("no-cache" if "css" in path else "no-store")
 
@@ -418,6 +418,7 @@ def test_a_stranger_is_told_how_to_see_it_and_nothing_else(agent, headers: dict[
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == 'Bearer realm="aetherlink"'
         assert "Sign in" in answer.text
+        assert "aether open" in answer.text
         assert "Secret" not in answer.text
         assert VIP not in answer.text
 
