@@ -33,8 +33,11 @@ PARTS: dict[str, tuple[str, ...]] = {
         )
     },
     "aetherlink.model.approvals": ("tests/unit/model/test_approvals.py", *_YES),
-    "aetherlink.pipeline.approve": _YES,
-    "aetherlink.approval_commands": ("tests/unit/test_approval_commands.py",),
+    "aetherlink.pipeline.approve": (*_YES, "tests/unit/pipeline/test_dependents.py"),
+    "aetherlink.approval_commands": (
+        "tests/unit/test_approval_commands.py",
+        "tests/unit/pipeline/test_given_back.py",
+    ),
 }
 QUICKLY = ("-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--confcutdir", "tests/unit")
 ASKED = 0.90
@@ -59,6 +62,8 @@ _OTHER: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
     ast.Div: (ast.Mult,),
 }
 _NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
+
+_FIELDS = (ast.Assign, ast.AnnAssign)
 
 Change = Callable[[ast.AST], ast.AST]
 
@@ -103,9 +108,14 @@ def mutants(part: str, tree: ast.Module, module: ModuleType) -> Iterator[Mutant]
 
 
 def _passed_over(tree: ast.Module) -> set[int]:
-    """Docstrings, the pieces of f-strings (they are changed as a whole), and annotations."""
+    """Docstrings, the pieces of f-strings (they are changed as a whole), annotations, and fields of classes.
+
+    Fields are made when the class is: other code for the functions of a module changes none of them.
+    """
     left: list[ast.AST] = []
     for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            left += [each for field in node.body if isinstance(field, _FIELDS) for each in ast.walk(field)]
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             left += [node, node.value]
         if isinstance(node, ast.JoinedStr):

@@ -34,6 +34,7 @@ class Agent:
         self._cleanups: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self.asgi = self._house.asgi
         self.registry = self._house.registry
+        self.feed = self._house.feed
         self.store = self._house.store
 
     async def start(self) -> None:
@@ -89,6 +90,7 @@ class Agent:
     def _watches(self) -> dict[str, _Room]:
         """What looks at something from time to time, in the order in which it is started."""
         return {
+            "feed": self.feed,
             "health loop": self._house.health,
             "retention": self._house.retention,
             "watch over large webhooks": self._house.oversized,

@@ -129,7 +129,7 @@ async def _serve(settings: Settings) -> int:
     listener = _listen(settings)
     try:
         await agent.start()
-        server = BoundedServer(agent.asgi, door=agent.asgi, grace=GRACE)
+        server = BoundedServer(agent.asgi, door=agent.asgi, grace=GRACE, ending=agent.feed.end)
         for number in _ENDING:
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         _log.info("Listening on http://%s in mode %s", settings.listen, settings.mode)

@@ -45,6 +45,7 @@ from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
 from aetherlink.model import windows
+from aetherlink.model.health import WHOLE
 from aetherlink.model.ids import Fingerprint, SourceName
 from aetherlink.model.sources import SourceKind
 from aetherlink.pause_commands import PauseCommands
@@ -71,6 +72,7 @@ from aetherlink.store.free_space import FreeSpace, FreeSpaceMetrics
 from aetherlink.store.retention import Retention, RetentionMetrics, kinds
 from aetherlink.vigil import Rooms, Vigil
 from aetherlink.voice import Ground, Voice, ears
+from aetherlink.web.feed import Feed
 from aetherlink.web.services import CLOSED, ApiServices, Stance, no_graphs
 
 VERSION = version_of("aetherlink")
@@ -138,6 +140,7 @@ class House:
         self.vigil = Vigil(settings, self.voice, ground, self._rooms(), sink=self._unwell())
         self._approvals = self._approval_commands()
         self.ears = ears(settings, self._approvals, self.store, self._clock)
+        self.feed = Feed(self.store, newest=lambda: self.store.tally.number, present=self._present)
         self.asgi = self._front()
         self.reconcilers = self._reconciliation()
 
@@ -442,6 +445,7 @@ class House:
             metrics=self.registry,
             version=VERSION,
             sources=lambda: self.sources.states,
+            feed=self.feed,
             readiness=self._unready,
             graphs_of=no_graphs if settings.dashboard is None else settings.dashboard.link,
             slack=CLOSED if self.ears is None else self.ears.door,
@@ -456,6 +460,28 @@ class House:
             clock=self._clock,
             metrics=ProxyMetrics(self.registry),
         )
+
+    def _present(self) -> dict[str, dict[str, object]]:
+        """What the stream tells whenever it changes."""
+        scores = {reading.tenant: reading for reading in self.health.present}
+        whole = scores.get(WHOLE)
+        return {
+            "health": {
+                "at": None if whole is None else whole.at.isoformat(),
+                "score": None if whole is None else whole.score,
+                "status": None if whole is None else whole.status.value,
+                "tenants": [
+                    {"tenant": tenant, "score": reading.score, "status": reading.status.value}
+                    for tenant, reading in scores.items()
+                    if tenant != WHOLE
+                ],
+            },
+            "state": {
+                "blind": sorted(self.heartbeats.blind_sources),
+                "paused": self._outside_pause(),
+                "unready": self._unready(),
+            },
+        }
 
     def _stance(self) -> Stance:
         settings = self._settings

@@ -25,6 +25,7 @@ from aetherlink.api.routers import (
     report,
     seed,
     slack,
+    stream,
     tokens,
 )
 from aetherlink.web.services import ApiServices
@@ -49,6 +50,7 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     report.router,
     tokens.router,
     slack.router,
+    stream.router,
     audit.router,
     docs_page.router,
 )

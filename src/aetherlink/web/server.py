@@ -6,7 +6,8 @@ Whatever does not arrive in one piece goes the ordinary way, where waiting has i
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
@@ -119,11 +120,21 @@ class Connection(BoundedConnection):
 
 
 class BoundedServer(uvicorn.Server):
-    """uvicorn with such connections, and without signal handlers: the app has its own. `door` takes its POSTs whole."""
+    """uvicorn with such connections, and without signal handlers: the app has its own. `door` takes its POSTs whole.
+
+    `ending` is called when no request is taken any more: answers without an end have to end then.
+    """
 
     def __init__(
-        self, app: ASGIApp, *, grace: timedelta, door: PostDoor | None = None, bounds: ConnectionBounds | None = None
+        self,
+        app: ASGIApp,
+        *,
+        grace: timedelta,
+        door: PostDoor | None = None,
+        bounds: ConnectionBounds | None = None,
+        ending: Callable[[], None] = lambda: None,
     ) -> None:
+        self._ending = ending
         self._bounds = bounds or ConnectionBounds()
         connection = partial(Connection, bounds=self._bounds, door=door)
         super().__init__(
@@ -139,6 +150,11 @@ class BoundedServer(uvicorn.Server):
                 timeout_graceful_shutdown=round(grace.total_seconds()),
             )
         )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more, and wait for what runs."""
+        self._ending()
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second."""

@@ -32,6 +32,7 @@ from aetherlink.ports import (
     VoiceView,
 )
 from aetherlink.promotion_commands import PromotionCommands
+from aetherlink.web.feed import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class ApiServices:
     metrics: CollectorRegistry
     version: str
     sources: Callable[[], Sequence[SourceState]]
+    feed: Feed
     readiness: Callable[[], Sequence[str]]
     graphs_of: Callable[[Incident], str] = no_graphs
     slack: SignedDoor = CLOSED

@@ -67,6 +67,7 @@ from aetherlink.queries.metrics import ProxyMetrics
 from aetherlink.queries.options import QueryOptions
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
+from aetherlink.web.feed import Feed
 from aetherlink.web.services import ApiServices, Stance
 from rigs.briefing import briefing_of
 from rigs.databases import empty_file
@@ -330,6 +331,7 @@ def _build(
         metrics=registry,
         version="0.0.0-test",
         sources=lambda: world.sources,
+        feed=Feed(store, newest=lambda: store.tally.number, present=lambda: {"state": {"blind": sorted(world.blind)}}),
         readiness=lambda: world.reasons,
         graphs_of=lambda incident: "" if world.dashboard is None else world.dashboard.link(incident),
     )

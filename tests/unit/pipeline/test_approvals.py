@@ -9,13 +9,16 @@ from aetherlink.model import approvals
 from aetherlink.model.actions import (
     Action,
     ActionState,
+    DeclaredRequest,
     Grant,
+    Limits,
     Observation,
     OutcomeStatus,
     Plan,
     Target,
     Verb,
 )
+from aetherlink.model.alerts import StoredAlert
 from aetherlink.model.decisions import Effect, EvidenceStatus, Mode
 from aetherlink.model.ids import PlaybookName
 from aetherlink.model.incidents import Stage
@@ -24,13 +27,21 @@ from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import approve
 from aetherlink.pipeline.options import PipelineOptions
 from aetherlink.pipeline.runner import advance
-from aetherlink.pipeline.step import Case, Consent, Continue
+from aetherlink.pipeline.step import Case, Consent, Continue, Wait
 from aetherlink.testing import START
 from rigs.pipeline import API, Rig, with_step
 
 ASKING = {PlaybookName("restart-crm-api"): Mode.APPROVE}
 TARGET = Target(API, "memory", "crm", minimum=1, maximum=4)
-SEEN = Observation(ready=1, wanted=2, oldest_start=START, release="1.1.0", previous_release="1.0.0")
+MIB = 1024 * 1024
+SEEN = Observation(
+    ready=1,
+    wanted=2,
+    oldest_start=START,
+    release="1.1.0",
+    previous_release="1.0.0",
+    limits=Limits(memory=256 * MIB),
+)
 PLAN = Plan(Verb.SCALE, API, PlaybookName("grow"), replicas=3, when="up == 0", undo=True, alert_id=7)
 
 
@@ -467,6 +478,10 @@ async def test_an_approval_lifts_no_pause_no_brake_and_no_budget(asking: Rig) ->
         ({"verb": Verb.ROLLBACK}, "roll crm-api back to 1.1.0"),
         ({"verb": Verb.ROLLBACK, "release": "0.9.0"}, "roll crm-api back to 1.1.0"),
         ({"verb": Verb.ROLLBACK, "release": "1.1.0"}, "nothing: rollback cannot be undone"),
+        ({"verb": Verb.LIMITS, "limits": Limits(memory=512 * MIB)}, "limit crm-api to 256 MiB"),
+        ({"verb": Verb.LIMITS, "limits": Limits(memory=256 * MIB)}, "nothing: limits cannot be undone"),
+        ({"verb": Verb.LIMITS, "limits": Limits(nano_cpus=1_000_000_000)}, "nothing: limits cannot be undone"),
+        ({"verb": Verb.HTTP, "request": "drain"}, "nothing: http cannot be undone"),
     ],
 )
 async def test_people_read_what_undo_would_do(asking: Rig, changes: dict[str, object], words: str) -> None:
@@ -481,6 +496,86 @@ async def test_people_read_what_undo_would_do(asking: Rig, changes: dict[str, ob
     asked = replace(action, approval=approval)
     assert approve.is_as_shown(asking.world, incident, asked, SEEN)
     assert not approve.is_as_shown(asking.world, incident, asked, replace(SEEN, wanted=3))
+
+
+async def test_a_scale_to_none_is_shown_with_the_one_that_comes_back(asking: Rig) -> None:
+    incident = await _an_incident(asking)
+    action = replace((await asking.actions())[0], plan=replace(PLAN, replicas=None))
+
+    approval = approve.asked(asking.world, incident, action, replace(SEEN, wanted=1), None)
+
+    assert approval.shown["undo"] == "scale crm-api to 1"
+
+
+async def test_a_yes_binds_the_requests_of_its_target_under_a_seal_of_its_own(asking: Rig) -> None:
+    """A digest alone would let whoever reads the request try out what a secret header says."""
+    target = replace(TARGET, requests=(DeclaredRequest("drain", "POST", "http://crm/drain", "abc"),))
+    asking.change(targets={API: target})
+    incident = await _an_incident(asking)
+    action = replace((await asking.actions())[0], plan=replace(PLAN, verb=Verb.HTTP, request="drain"))
+
+    first, second = (approve.asked(asking.world, incident, action, SEEN, None) for _ in range(2))
+    asked = replace(action, approval=first)
+
+    assert first.seal != second.seal
+    assert first.shown["target"] != second.shown["target"]
+    assert approve.is_as_shown(asking.world, incident, asked, SEEN)
+    asking.change(
+        targets={API: replace(target, requests=(DeclaredRequest("drain", "POST", "http://crm/drain", "def"),))}
+    )
+    assert not approve.is_as_shown(asking.world, incident, asked, SEEN)
+
+
+async def test_nothing_is_as_shown_where_nothing_was_shown_or_the_target_is_gone(asking: Rig) -> None:
+    incident = await _an_incident(asking)
+    [action] = await asking.actions()
+    seen = asking.executor.world[API]
+
+    assert approve.is_as_shown(asking.world, incident, action, seen)
+    assert approve.is_as_shown(asking.world, incident, replace(action, approval=None), seen) is False
+    asking.change(targets={})
+    assert approve.is_as_shown(asking.world, incident, action, seen) is False
+
+
+async def test_a_request_that_nobody_could_be_shown_ends_as_one_that_was(asking: Rig) -> None:
+    action = replace(await ask(asking), approval=None)
+    await asking.store.write(lambda rows: rows.actions.put(action))
+    asking.executor.world.pop(API)
+
+    for seconds, state in ((1799, ActionState.WAITING_APPROVAL), (1, ActionState.REFUSED)):
+        asking.clock.move(seconds)
+        step = await approve.run(asking.world, Case(await asking.incident(), action, planned=await _alert(asking)))
+        assert (step.action or action).state is state
+    assert step.escalated
+
+
+async def test_a_request_whose_playbook_has_changed_is_taken_back(asking: Rig) -> None:
+    await ask(asking)
+    [playbook] = asking.world.playbooks
+    asking.change(playbooks=(replace(playbook, digest="another"),))
+    await asking.run_for(30)
+
+    first = (await asking.actions())[0]
+    assert first.state is ActionState.REFUSED
+    [told, *_] = await entries(asking, EventKind.DENIED)
+    assert told.text == "restart crm-api: the request is taken back, its playbook or its target has changed"
+
+
+async def test_what_drifts_waits_for_people_at_once(asking: Rig) -> None:
+    action = await ask(asking)
+    asking.executor.world[API] = replace(asking.executor.world[API], release="2.0.0")
+    asking.clock.move(60)
+
+    step = await approve.run(asking.world, Case(await asking.incident(), action, planned=await _alert(asking)))
+
+    assert [entry.kind for entry in step.entries] == [EventKind.DRIFTED]
+    assert step.move == Wait(asking.clock.now() + timedelta(seconds=30))
+
+
+async def _alert(rig: Rig) -> StoredAlert:
+    incident = await rig.incident()
+    [alert] = await rig.store.read(lambda rows: rows.alerts.of_incident(incident.id, limit=10))
+    return alert
 
 
 async def _an_incident(rig: Rig):
