@@ -104,8 +104,9 @@ class ActionRequest:
     @property
     def facts(self) -> dict[str, object]:
         """The request as it is kept with its action."""
+        beside = {"incident_id": self.incident_id} if self.is_proposal else {}
         asked = {"action": self.name, "reason": self.reason, "service": self.service, "replicas": self.replicas}
-        return {**asked, "incident_id": self.incident_id} if self.is_proposal else asked
+        return {**asked, **beside}
 
 
 @dataclass(frozen=True, slots=True)
