@@ -20,6 +20,7 @@ from aetherlink.lib.given_words import checked
 from aetherlink.lib.option_types import Duration
 from aetherlink.model import lifecycle
 from aetherlink.model.actions import (
+    ASSISTANT,
     WITHOUT_HELP,
     WRONG_FACT,
     Action,
@@ -79,7 +80,8 @@ class ApprovalOptions(BaseModel):
     requester_may_approve: bool = Field(
         default=True,
         description="Whether whoever asked for an action may approve it too. Two tokens of one name are one person; a "
-        "request without a token is nobody's, so that everybody who may approve may approve it.",
+        "request without a token is nobody's, so that everybody who may approve may approve it. What an assistant "
+        "proposed is never approved by the token that it used.",
     )
 
 
@@ -255,6 +257,8 @@ class ApprovalCommands:
         return approval, incident
 
     def _check_person(self, action: Action, approval: Approval, by: str) -> None:
+        if action.plan.is_proposal and action.requested_by == f"{ASSISTANT}{by}":
+            raise ForbiddenError(f"an assistant of {by} proposed action {action.id}: somebody else has to approve it")
         if action.requested_by == by and not self._requester_may_approve:
             raise ForbiddenError(f"{by} asked for action {action.id}: somebody else has to approve it")
         if any(grant.by == by for grant in approval.grants):

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aetherlink.briefing import Briefing
-from aetherlink.errors import BadRequestError, ConflictError
+from aetherlink.errors import BadRequestError, ConflictError, NotFoundError
 from aetherlink.lib.deriving import why_not
-from aetherlink.model.actions import IDEMPOTENCY_FACT, Action, ActionFilter, ActionState, Plan, Target, Verb
+from aetherlink.model.actions import ASSISTANT, IDEMPOTENCY_FACT, Action, ActionFilter, ActionState, Plan, Target, Verb
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
@@ -88,17 +88,25 @@ class ActionOptions(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ActionRequest:
-    """What was asked for: `name` is an action's name, `service` a target's service or name."""
+    """What was asked for: `name` is an action's name, `service` a target's service or name.
+
+    A proposal comes from an assistant: a person has to approve it, whatever the mode. It may name the incident that it
+    is for.
+    """
 
     name: str
     reason: str
     service: str | None = None
     replicas: int | None = None
+    is_proposal: bool = False
+    incident_id: IncidentId | None = None
 
     @property
     def facts(self) -> dict[str, object]:
         """The request as it is kept with its action."""
-        return {"action": self.name, "reason": self.reason, "service": self.service, "replicas": self.replicas}
+        beside = {"incident_id": self.incident_id} if self.is_proposal else {}
+        asked = {"action": self.name, "reason": self.reason, "service": self.service, "replicas": self.replicas}
+        return {**asked, **beside}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,22 +163,24 @@ class Commands:
     ) -> Action:
         """The stored action with its decision; a repeat under the same key gets the first one.
 
-        Raises BadRequestError (unknown name), ConflictError (the key belongs to another request), StoreError,
-        OverloadedError.
+        Raises BadRequestError (unknown name), NotFoundError (no such incident), ConflictError (the key belongs to
+        another request), StoreError, OverloadedError.
         """
         if request.name not in self.known:
             raise BadRequestError(f"unknown action {request.name!r}: known are {', '.join(self.known)}")
 
         wish = self._understood(request)
         seen = {} if wish.refusal else await self._briefing.seen(wish.plan)
+        asked_by = f"{ASSISTANT}{principal}" if request.is_proposal else principal
 
         def work(transaction: Transaction) -> tuple[Action, bool]:
             if idempotency_key is not None:
-                earlier = transaction.actions.by_idempotency_key(principal, idempotency_key)
+                earlier = transaction.actions.by_idempotency_key(asked_by, idempotency_key)
                 if earlier is not None:
                     return _repeated(earlier, request), False
+            _check_incident(transaction, request.incident_id)
             decision = wish.refusal or self._decided(transaction, wish.plan, seen)
-            return self._take(transaction, request, wish.plan, decision, (principal, idempotency_key)), True
+            return self._take(transaction, request, wish.plan, decision, (asked_by, idempotency_key)), True
 
         action, is_new = await self._store.write(work)
         if is_new:
@@ -203,13 +213,19 @@ class Commands:
         )
         if decision.is_accepted:
             action = replace(action, incident_id=self._open_incident(transaction, action))
+            _note_beside(transaction, request, action)
         transaction.actions.put(action)
         return action
 
     def _understood(self, request: ActionRequest) -> _Wish:
         verb, target = self._resolve(request)
         if isinstance(target, Decision):
-            nobody = Plan(verb=verb, target=TargetName(request.service or ""), replicas=request.replicas)
+            nobody = Plan(
+                verb=verb,
+                target=TargetName(request.service or ""),
+                replicas=request.replicas,
+                is_proposal=request.is_proposal,
+            )
             return _Wish(nobody, target)
         option = self._actions.get(request.name)
         plan = Plan(
@@ -219,6 +235,7 @@ class Commands:
             per_hour=self._per_hour,
             tenant=target.tenant,
             request="" if option is None else option.request,
+            is_proposal=request.is_proposal,
         )
         return _Wish(plan, _size_refusal(plan, target))
 
@@ -274,7 +291,7 @@ class Commands:
             key=f"request:{action.id}",
             origin=Origin.REQUEST,
             source=self._source,
-            title=f"{action.plan.words}, requested by {action.requested_by}",
+            title=f"{action.plan.words}, {_asked_words(action)}",
             tenant=action.plan.tenant,
             service=target.service,
             severity=Severity.INFO,
@@ -347,12 +364,33 @@ def _size_refusal(plan: Plan, target: Target) -> Decision | None:
             return None
 
 
+def _asked_words(action: Action) -> str:
+    who = action.requested_by
+    return f"proposed by an assistant ({who})" if action.plan.is_proposal else f"requested by {who}"
+
+
+def _check_incident(transaction: Transaction, incident_id: IncidentId | None) -> None:
+    if incident_id is not None and transaction.incidents.get(incident_id) is None:
+        raise NotFoundError(f"there is no incident {incident_id!r}")
+
+
+def _note_beside(transaction: Transaction, request: ActionRequest, action: Action) -> None:
+    """Whoever looks at the incident that a proposal is for finds it there, too."""
+    incident = None if request.incident_id is None else transaction.incidents.get(request.incident_id)
+    if incident is None:
+        return
+    text = f"{action.plan.words} was {_asked_words(action)} and waits for approval: incident {action.incident_id}"
+    facts = {"action_id": action.id, "by": action.requested_by, "incident_id": action.incident_id}
+    entry = Entry(EventKind.NOTE, action.created_at, text, facts)
+    transaction.incidents.update(replace(incident, updated_at=action.created_at), [entry])
+
+
 def _first_entries(action: Action) -> list[Entry]:
     decision = action.decision
     opened = Entry(
         EventKind.OPENED,
         action.created_at,
-        f"{action.plan.words} was requested by {action.requested_by}: {action.reason}",
+        f"{action.plan.words} was {_asked_words(action)}: {action.reason}",
         {"action_id": action.id, "requested_by": action.requested_by},
     )
     decided = Entry(

@@ -126,6 +126,16 @@ async def test_where_it_is_forbidden_only_somebody_else_may(desk: Desk) -> None:
     assert (await commands.approve(asked.id, hash_of(asked), by="bob")).approval.is_complete
 
 
+@pytest.mark.parametrize("may", [True, False])
+async def test_whose_token_proposed_it_may_not_approve_it_whatever_the_settings_say(desk: Desk, may: bool) -> None:
+    asked = await desk.asked(by="mcp:ann", plan=replace(REQUEST, is_proposal=True))
+    commands = desk.commands(requester_may_approve=may)
+    with pytest.raises(ForbiddenError, match="an assistant of ann proposed action act-0001: somebody else has to"):
+        await commands.approve(asked.id, hash_of(asked), by="ann")
+
+    assert (await commands.approve(asked.id, hash_of(asked), by="bob")).approval.is_complete
+
+
 async def test_an_acknowledged_incident_still_waits(desk: Desk) -> None:
     asked = await desk.asked()
     await desk.change_incident(asked, acknowledged_at=desk.clock.now(), acknowledged_by="bob")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aetherlink.commands import ActionOptions, ActionRequest, Commands
-from aetherlink.errors import BadRequestError, ConflictError
+from aetherlink.errors import BadRequestError, ConflictError, NotFoundError
 from aetherlink.model.actions import Action, ActionState, DeclaredRequest, Target, Verb
 from aetherlink.model.decisions import Decision, Effect, Mode
 from aetherlink.model.ids import ActionId, SourceName, TargetName
@@ -320,3 +320,68 @@ async def test_every_decision_is_counted_once_and_a_repeat_not_again(desk: Desk)
     refused = await commands.request_action(ActionRequest("scale", "no replicas"), principal="local")
 
     assert [action.id for action in desk.counted] == [first.id, refused.id]
+
+
+PROPOSAL = replace(RESTART, is_proposal=True)
+
+
+async def entries_of(desk: Desk, incident_id: str) -> list[str]:
+    found = await desk.store.read(lambda rows: rows.incidents.timeline(incident_id, limit=20, after=0))
+    return [stored.entry.text for stored in found]
+
+
+async def test_what_an_assistant_proposes_waits_for_a_person_although_the_same_request_is_allowed(desk: Desk) -> None:
+    commands = desk.commands(mode=Mode.AUTO)
+    proposed = await commands.request_action(PROPOSAL, principal="claude")
+
+    assert (proposed.state, proposed.decision.rule) == (ActionState.WAITING_APPROVAL, "proposals_need_a_person")
+    assert (proposed.requested_by, proposed.plan.is_proposal) == ("mcp:claude", True)
+    assert await entries_of(desk, proposed.incident_id) == [
+        "restart crm-api was proposed by an assistant (mcp:claude): manual test",
+        "needs_approval: an assistant proposed it: a person has to approve it",
+    ]
+    allowed = await commands.request_action(RESTART, principal="claude")
+    assert (allowed.state, allowed.plan.is_proposal) == (ActionState.ALLOWED, False)
+
+
+@pytest.mark.parametrize(("mode", "effect"), [(Mode.OBSERVE, Effect.OBSERVE), (Mode.APPROVE, Effect.NEEDS_APPROVAL)])
+async def test_a_proposal_gets_no_further_than_a_request(desk: Desk, mode: Mode, effect: Effect) -> None:
+    assert (await desk.commands(mode=mode).request_action(PROPOSAL, principal="claude")).decision.effect is effect
+
+
+async def test_what_is_denied_stays_denied_when_it_is_proposed(desk: Desk) -> None:
+    await desk.store.write(lambda rows: rows.pauses.put(Pause("all", desk.clock.now(), "maintenance", "ann")))
+    action = await desk.commands().request_action(PROPOSAL, principal="claude")
+
+    assert (action.state, action.decision.rule) == (ActionState.REFUSED, "agent_is_not_paused")
+
+
+async def test_a_proposal_is_noted_in_the_incident_that_it_is_for(desk: Desk) -> None:
+    first = await desk.commands(mode=Mode.APPROVE).request_action(
+        ActionRequest("grow", "x", replicas=2), principal="ann"
+    )
+    named = replace(PROPOSAL, incident_id=first.incident_id)
+    action = await desk.commands().request_action(named, principal="claude")
+
+    assert (await entries_of(desk, first.incident_id))[-1] == (
+        "restart crm-api was proposed by an assistant (mcp:claude) and waits for approval: "
+        f"incident {action.incident_id}"
+    )
+    assert action.incident_id != first.incident_id
+
+
+async def test_a_proposal_for_no_incident_is_not_taken(desk: Desk) -> None:
+    with pytest.raises(NotFoundError, match="there is no incident 'inc-none'"):
+        await desk.commands().request_action(replace(PROPOSAL, incident_id="inc-none"), principal="claude")
+
+    assert await desk.stored() == []
+
+
+async def test_a_repeated_proposal_is_the_first_one_and_no_request_of_the_same_token(desk: Desk) -> None:
+    commands = desk.commands()
+    first = await commands.request_action(PROPOSAL, principal="claude", idempotency_key="k")
+    again = await commands.request_action(PROPOSAL, principal="claude", idempotency_key="k")
+    asked = await commands.request_action(RESTART, principal="claude", idempotency_key="k")
+
+    assert again.id == first.id
+    assert asked.id != first.id

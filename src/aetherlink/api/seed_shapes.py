@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from aetherlink.api.shapes import Instant
+from aetherlink.model.actions import Action
 from aetherlink.model.decisions import Effect
 from aetherlink.model.health import HealthStatus
 from aetherlink.model.sources import SourceKind
@@ -85,3 +86,16 @@ class Answer(BaseModel):
         description="Prometheus' result as it came: a vector's samples; a scalar's or string's pair.",
         examples=[[{"metric": {"__name__": "aether:health_score:15m"}, "value": [1762113986.0, "85.5"]}]],
     )
+
+
+def requested(name: str, action: Action) -> Requested:
+    """What became of the request for the action of this name."""
+    decision = action.decision
+    details = RequestDetails(
+        id=action.id,
+        decision=decision.effect,
+        rule=decision.rule,
+        reason=decision.reason,
+        status_url=f"/api/v1/actions/{action.id}",
+    )
+    return Requested(accepted=decision.is_accepted, action=name, details=details)

@@ -208,6 +208,10 @@ class Observation:
                 return None if self.limits.has(wish) else self.limits.instead_of(wish)
 
 
+ASSISTANT = "mcp:"
+"""Begins the name of whoever proposed an action, before that of the token: no token is called so itself."""
+
+
 class ActionState(StrEnum):
     """How far an action has come."""
 
@@ -287,6 +291,7 @@ class Plan:
     of the target when an alert's labels named it; empty where nothing was looked at to plan. `digest` is that of the
     playbook's content which made it (see Playbook); empty: not known, so that no promotion lifts it. `dependents` are
     restarted after it, in this order, once it is verified. `chain` belongs to the plan that restarts one of them.
+    `is_proposal` says that an assistant proposed it, so that a person has to approve it whatever the mode.
     """
 
     verb: Verb
@@ -315,6 +320,7 @@ class Plan:
     digest: str = ""
     dependents: tuple[TargetName, ...] = ()
     chain: Chain | None = None
+    is_proposal: bool = False
 
     @property
     def rests_on_alert(self) -> bool:

@@ -13,6 +13,7 @@ class Scope(StrEnum):
 
     WEBHOOK = "webhook"
     READ = "read"
+    PROPOSE = "propose"
     OPERATE = "operate"
     APPROVE = "approve"
     ADMIN = "admin"

@@ -33,6 +33,13 @@ def vip_allows(question: Question) -> Objection | None:
             return Objection(Effect.OBSERVE, "vip_allows", "it is for a VIP tenant: it only says so (vip_mode)")
 
 
+def proposals_need_a_person(question: Question) -> Objection | None:
+    """What an assistant proposed is approved by a person, in every mode."""
+    if not question.plan.is_proposal or question.is_undo:
+        return None
+    return _approval(question, "proposals_need_a_person", "an assistant proposed it: a person has to approve it")
+
+
 def playbook_is_trusted(question: Question) -> Objection | None:
     """A playbook that a person has called wrong is approved by a person each time."""
     brake = next((brake for brake in question.brakes if brake.effect is Effect.NEEDS_APPROVAL), None)

@@ -19,7 +19,7 @@ from aetherlink.policy.evidence_rules import (
     sensor_is_trusted,
     source_is_believed,
 )
-from aetherlink.policy.mode_rules import mode_allows, playbook_is_trusted, vip_allows
+from aetherlink.policy.mode_rules import mode_allows, playbook_is_trusted, proposals_need_a_person, vip_allows
 from aetherlink.policy.reach_rules import limits_are_within_bounds, release_is_known, replicas_can_be_had
 from aetherlink.policy.rule import Rule
 from aetherlink.policy.target_rules import (
@@ -64,5 +64,6 @@ RULES: tuple[Rule, ...] = (
     few_run_at_a_time,
     mode_allows,
     vip_allows,
+    proposals_need_a_person,
     playbook_is_trusted,
 )

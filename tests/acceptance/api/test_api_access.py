@@ -26,6 +26,7 @@ CALLERS: dict[str, tuple[str | None, dict[str, str]]] = {
     "a foreign page": (None, {"Origin": "http://evil.example"}),
     "webhook token": ("webhook", {}),
     "read token": ("read", {}),
+    "propose token": ("propose", {}),
     "operate token": ("operate", {}),
     "approve token": ("approve", {}),
     "admin token": ("admin", {}),
@@ -72,6 +73,7 @@ ADMITTED: dict[str, frozenset[str]] = {
     "POST /api/v1/incidents/{incident_id}/notes": ADMINS | {"operate token"},
     "POST /api/v1/incidents/{incident_id}/ack": ADMINS | {"operate token"},
     "POST /api/v1/incidents/{incident_id}/close": ADMINS | {"operate token"},
+    "POST /api/v1/proposals": ADMINS | {"propose token"},
     "GET /api/v1/actions": READERS,
     "GET /api/v1/actions/{action_id}": READERS,
     "POST /api/v1/actions/{action_id}/approve": ADMINS | {"approve token"},
@@ -301,7 +303,7 @@ def test_t12_no_answer_log_metric_or_file_shows_a_token(agent, caplog: pytest.Lo
     agent.secrets["unknown"] = new_secret()
     said = []
     for route in ADMITTED:
-        for token in ("webhook", "read", "operate", "approve", "admin", "operator", "unknown", "revoked"):
+        for token in ("webhook", "read", "propose", "operate", "approve", "admin", "operator", "unknown", "revoked"):
             answer = agent.call(*route.split(" "), token=token, headers=NO_STREAM, json={})
             said.append(answer.content + str(answer.headers).encode())
     said.append(caplog.text.encode())

@@ -5,7 +5,7 @@ from dataclasses import replace
 from aetherlink.model.brakes import Brake, playbook_scope, target_scope
 from aetherlink.model.decisions import Effect, Mode
 from aetherlink.testing import START
-from rigs.rule_cases.asking import API, ASKED, BY_PERSON, EVERYBODY, PLAYBOOK, Case, aimed, approval, each
+from rigs.rule_cases.asking import API, ASKED, BY_PERSON, EVERYBODY, PLAYBOOK, Case, aimed, approval, each, planned
 
 _ASK = Effect.NEEDS_APPROVAL
 _WATCH = Effect.OBSERVE
@@ -114,6 +114,29 @@ _VIP = (
         says="VIP tenant: it only says so",
     ),
 )
+_PROPOSED = (
+    *each("proposals_need_a_person", "nobody's proposal", lambda asked: asked),
+    *each(
+        "proposals_need_a_person",
+        "an assistant's proposal",
+        lambda asked: planned(asked, is_proposal=True),
+        against=("automatic", "requested"),
+        effect=_ASK,
+        says="an assistant proposed it: a person has to approve it",
+    ),
+    *each(
+        "proposals_need_a_person",
+        "a proposal that one of two has approved",
+        lambda asked: replace(planned(asked, is_proposal=True), approval=_HALF),
+        against=("automatic", "requested"),
+        effect=_ASK,
+    ),
+    *each(
+        "proposals_need_a_person",
+        "a proposal that was approved",
+        lambda asked: replace(planned(asked, is_proposal=True), approval=_YES),
+    ),
+)
 _TRUST = (
     *each("playbook_is_trusted", "nobody called it wrong", lambda asked: asked),
     *each(
@@ -140,4 +163,4 @@ _MIXED = (
     Case("mode_allows", "a request is not held by the target's mode", aimed(BY_PERSON, mode=Mode.OBSERVE), None),
 )
 
-CASES: tuple[Case, ...] = (*_MODES, *_VIP, *_TRUST, *_MIXED)
+CASES: tuple[Case, ...] = (*_MODES, *_VIP, *_PROPOSED, *_TRUST, *_MIXED)

@@ -99,6 +99,18 @@ MANY = settings(max_examples=100, deadline=None)
 
 @MANY
 @given(QUESTIONS)
+def test_a_proposal_is_never_allowed_before_a_person_said_yes(question: Question) -> None:
+    """Nor is anything freer because an assistant proposed it, and what is denied or only observed stays so."""
+    proposed = replace(question, plan=replace(question.plan, is_proposal=True))
+    before, after = decide(question), decide(proposed)
+
+    if not (proposed.approval is not None and proposed.approval.is_complete) and not proposed.is_undo:
+        assert after.effect is not Effect.ALLOW
+    assert after.effect is (Effect.NEEDS_APPROVAL if before.effect is Effect.ALLOW != after.effect else before.effect)
+
+
+@MANY
+@given(QUESTIONS)
 def test_losing_the_evidence_never_allows_more(question: Question) -> None:
     assert freedom(replace(question, evidence=None)) <= freedom(question)
 

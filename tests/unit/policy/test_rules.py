@@ -100,6 +100,7 @@ def test_the_rules_stand_in_this_order() -> None:
         "few_run_at_a_time",
         "mode_allows",
         "vip_allows",
+        "proposals_need_a_person",
         "playbook_is_trusted",
     ]
 

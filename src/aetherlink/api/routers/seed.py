@@ -11,10 +11,9 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from prometheus_client.exposition import choose_encoder
 from starlette.responses import PlainTextResponse
 
-from aetherlink.api.seed_shapes import ActBody, Answer, Health, QueryBody, RequestDetails, Requested, SourceHealth
+from aetherlink.api.seed_shapes import ActBody, Answer, Health, QueryBody, Requested, SourceHealth, requested
 from aetherlink.api.webhook_docs import TAG
 from aetherlink.commands import ActionRequest
-from aetherlink.model.actions import Action
 from aetherlink.model.principals import Principal, Scope
 from aetherlink.model.queries import Asking
 from aetherlink.web.guard import Needs, guarded_router, open_to_all
@@ -79,7 +78,7 @@ def _add_requests(routes: APIRouter, services: ApiServices) -> None:
     ) -> Requested:
         request = ActionRequest(body.action, body.reason, service=body.service, replicas=body.replicas)
         action = await services.commands.request_action(request, principal=caller.name, idempotency_key=idempotency_key)
-        return _requested(body.action, action)
+        return requested(body.action, action)
 
 
 def _health(services: ApiServices) -> Health:
@@ -97,15 +96,3 @@ def _health(services: ApiServices) -> Health:
             for one in services.sources()
         ],
     )
-
-
-def _requested(name: str, action: Action) -> Requested:
-    decision = action.decision
-    details = RequestDetails(
-        id=action.id,
-        decision=decision.effect,
-        rule=decision.rule,
-        reason=decision.reason,
-        status_url=f"/api/v1/actions/{action.id}",
-    )
-    return Requested(accepted=decision.is_accepted, action=name, details=details)
