@@ -1,6 +1,7 @@
 """Which channels a route reaches: the first one that fits, and those after it only where it goes on."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -42,9 +43,9 @@ def test_where_no_route_fits_nobody_is_told() -> None:
         ({"vip": True}, {"vip": False}),
     ],
 )
-def test_everything_that_is_set_has_to_fit(fitting: dict[str, object], misfit: dict[str, object]) -> None:
+def test_everything_that_is_set_has_to_fit(fitting: dict[str, Any], misfit: dict[str, Any]) -> None:
     facts = {"severity": Severity.CRITICAL, "tenant": "vip-acme", "vip": True}
 
-    assert reached(Route((CHAT,), **fitting), **facts) == {"chat"}  # type: ignore[arg-type]
-    assert reached(Route((CHAT,), **misfit), **facts) == set()  # type: ignore[arg-type]
-    assert reached(Route((CHAT,), **{**fitting, **misfit}), Route((MAIL,)), **facts) == {"mail"}  # type: ignore[arg-type]
+    assert reached(Route((CHAT,), **fitting), **facts) == {"chat"}
+    assert reached(Route((CHAT,), **misfit), **facts) == set()
+    assert reached(Route((CHAT,), **{**fitting, **misfit}), Route((MAIL,)), **facts) == {"mail"}

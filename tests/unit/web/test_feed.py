@@ -103,12 +103,13 @@ async def test_who_missed_too_much_looks_at_everything_anew(
     assert [event.kind for event in await heard(standing, 2, after=1)] == ["state", "reset"]
 
 
-async def test_a_change_of_how_things_are_is_told_once(standing: Standing) -> None:
+async def test_a_change_of_how_things_are_is_told_once(standing: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "_LOOKS_A_PRESENT", 1)
     events = standing.feed.listen()
     await anext(events)
     standing.blind.append("prod")
     changed = await asyncio.wait_for(anext(events), 5)
-    await asyncio.sleep(1.2)
+    await asyncio.sleep(0.4)
     await standing.notes(1)
 
     assert changed == Event("state", {"blind": ["prod"]})
