@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import ConsoleDimensions, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from aetherlink.cli.printing import plain
@@ -37,7 +36,7 @@ def board(sight: Sight, size: ConsoleDimensions) -> RenderableType:
     if sight.waiting:
         parts += [Text("Waits for a yes or no", style="bold"), *map(_request, sight.waiting[:5]), Text("")]
     shown = sorted(sight.incidents, key=_urgency)[:rows]
-    parts += [Text(f"Open incidents: {_many(sight.incidents)}", style="bold"), _incidents(shown), Text("")]
+    parts += [Text(f"Open incidents: {_many(sight.incidents)}", style="bold"), *map(_incident, shown), Text("")]
     left = max(_FEWEST_ENTRIES, size.height - len(shown) - len(sight.waiting[:5]) - 9)
     parts += [Text("Newest first (UTC)", style="bold"), *map(_entry, list(sight.entries)[:left])]
     if not sight.entries:
@@ -64,21 +63,13 @@ def _many(found: Sequence[object]) -> str:
     return f"{len(found)} or more" if len(found) >= 50 else str(len(found) or "none")
 
 
-def _incidents(found: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False, expand=False)
-    for _ in range(3):
-        table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    for one in found:
-        severity = str(one.get("severity"))
-        whom = plain(" ".join(str(part) for part in (one.get("service"), one.get("tenant")) if part))
-        table.add_row(
-            Text(plain(str(one.get("id")))),
-            Text(plain(severity) + (" VIP" if one.get("vip") else ""), style=_STYLES.get(severity, "")),
-            Text(plain(str(one.get("stage")))),
-            Text(plain(str(one.get("title"))) + (f" ({whom})" if whom else "")),
-        )
-    return table
+def _incident(one: Mapping[str, Any]) -> Text:
+    severity = str(one.get("severity"))
+    whom = " ".join(str(part) for part in (one.get("service"), one.get("tenant")) if part)
+    line = _line(f"{one.get('id')}  ")
+    line.append(f"{plain(severity)}{' VIP' if one.get('vip') else ''}  ", style=_STYLES.get(severity, ""))
+    line.append(plain(f"{one.get('stage')}  {one.get('title')}{f' ({whom})' if whom else ''}"))
+    return line
 
 
 def _request(action: Mapping[str, Any]) -> Text:
