@@ -48,7 +48,10 @@ REGISTRIES = {
     "commands": (
         "cli",
         "cli/entry.py",
-        {"entry", "connection", "doctor_report", "listing", "lookups", "parameters", "printing", "smoke_checks"},
+        {
+            *("entry", "connection", "doctor_report", "event_stream", "listing", "lookups", "parameters", "printing"),
+            *("smoke_checks", "watch_board", "watching"),
+        },
     ),
 }
 
