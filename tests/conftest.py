@@ -19,8 +19,6 @@ import httpx
 import playwright
 import pytest
 
-pytest_plugins = ("rigs.parts",)
-
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
 _ABSENT = pytest.StashKey[list[str]]()
 

@@ -52,6 +52,7 @@ from aetherlink.lib.ids import SortableIds
 from aetherlink.model import windows
 from aetherlink.model.health import WHOLE
 from aetherlink.model.ids import Fingerprint, SourceName
+from aetherlink.model.pauses import EVERYTHING
 from aetherlink.model.sources import SourceKind
 from aetherlink.pause_commands import PauseCommands
 from aetherlink.pausing.outside_pause import PauseFile
@@ -468,8 +469,13 @@ class House:
             base_path=place_of(settings.external_url).base_path,
         )
 
-    def _present(self) -> dict[str, dict[str, object]]:
-        """What the stream tells whenever it changes."""
+    async def _present(self) -> dict[str, dict[str, object]]:
+        """What the stream tells whenever it changes; `paused` are the scopes."""
+        now = self._clock.now()
+        pauses = await self.store.read(lambda rows: rows.pauses.all())
+        paused = {pause.scope for pause in pauses if pause.holds(now)}
+        if self._outside_pause() is not None:
+            paused.add(EVERYTHING)
         scores = {reading.tenant: reading for reading in self.health.present}
         whole = scores.get(WHOLE)
         return {
@@ -485,7 +491,7 @@ class House:
             },
             "state": {
                 "blind": sorted(self.heartbeats.blind_sources),
-                "paused": self._outside_pause(),
+                "paused": sorted(paused),
                 "unready": self._unready(),
             },
         }

@@ -73,9 +73,9 @@ def line_of(told: Told) -> str:
 
 def standing(state: Mapping[str, Any]) -> str:
     """How the agent stands, in words."""
-    paused, blind, unready = state.get("paused"), state.get("blind") or [], state.get("unready") or []
+    paused, blind, unready = state.get("paused") or [], state.get("blind") or [], state.get("unready") or []
     found = [
-        *([f"paused ({paused})" if isinstance(paused, str) else "paused"] if paused else []),
+        *([f"paused ({', '.join(map(str, paused))})"] if paused else []),
         *([f"blind for {', '.join(map(str, blind))}"] if blind else []),
         *map(str, unready),
     ]

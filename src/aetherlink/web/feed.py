@@ -6,7 +6,7 @@ with the last number that he has goes on from there. One look serves all listene
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -49,7 +49,9 @@ class Feed:
     `present` gives, kind by kind, what is told whenever it changes, and to everybody who begins to listen.
     """
 
-    def __init__(self, store: Store, *, newest: Callable[[], int], present: Callable[[], Mapping[str, Facts]]) -> None:
+    def __init__(
+        self, store: Store, *, newest: Callable[[], int], present: Callable[[], Awaitable[Mapping[str, Facts]]]
+    ) -> None:
         self._store = store
         self._newest = newest
         self._present = present
@@ -87,13 +89,15 @@ class Feed:
         """
         if not self.has_room:
             return
-        if not self._listeners:
-            self._told, self._known = self._newest(), self._present()
+        if is_first := not self._listeners:
+            self._told = self._newest()
         unread: asyncio.Queue[Event | None] = asyncio.Queue(MOST_UNREAD)
         self._listeners.add(unread)
         try:
-            told = self._told
-            for kind, facts in self._present().items():
+            told, present = self._told, await self._present()
+            if is_first:
+                self._known = present
+            for kind, facts in present.items():
                 yield Event(kind, facts, told if after is None else after)  # who is cut off now goes on from here
             if after is not None and after != told:
                 async for event in self._missed(after, told):
@@ -127,14 +131,14 @@ class Feed:
             return
         self._looks += 1
         if self._looks % _LOOKS_A_PRESENT == 0:
-            self._tell_what_changed()
+            await self._tell_what_changed()
         while self._newest() > self._told and (entries := await self._entries_behind(self._told)):
             self._told = max(self._told, entries[-1].number)
             for one in entries:
                 self._tell(_told_of(one))
 
-    def _tell_what_changed(self) -> None:
-        present = self._present()
+    async def _tell_what_changed(self) -> None:
+        present = await self._present()
         for kind, facts in present.items():
             if facts != self._known.get(kind):
                 self._tell(Event(kind, facts))

@@ -101,6 +101,10 @@ class World:
     blind: Sequence[SourceName] = ()
     voice: ScriptedVoice = field(default_factory=ScriptedVoice)
 
+    async def standing(self) -> dict[str, dict[str, object]]:
+        """What its stream tells whenever it changes."""
+        return {"state": {"blind": sorted(self.blind)}}
+
     @property
     def present(self) -> Sequence[HealthReading]:
         return [*([self.latest] if self.latest else []), *self.tenants]
@@ -342,7 +346,7 @@ def _build(
         version="0.0.0-test",
         base_path=place.base_path,
         sources=lambda: world.sources,
-        feed=Feed(store, newest=lambda: store.tally.number, present=lambda: {"state": {"blind": sorted(world.blind)}}),
+        feed=Feed(store, newest=lambda: store.tally.number, present=world.standing),
         readiness=lambda: world.reasons,
         graphs_of=lambda incident: "" if world.dashboard is None else world.dashboard.link(incident),
     )

@@ -106,7 +106,5 @@ def test_lines_say_what_happened() -> None:
     entry = {"at": "T", "incident_id": "inc-1", "kind": "note", "text": "hello"}
     assert line_of(Told("entry", entry, 1)) == "T inc-1 note: hello"
     assert line_of(Told("health", {"at": "T", "score": 41.25, "status": "low"})) == "T health score 41.2 (low)"
-    assert line_of(Told("state", {"paused": "by a file", "blind": ["lab"]})) == (
-        "- agent: paused (by a file); blind for lab"
-    )
-    assert standing({"paused": None, "blind": [], "unready": []}) == "well"
+    assert line_of(Told("state", {"paused": ["all"], "blind": ["lab"]})) == ("- agent: paused (all); blind for lab")
+    assert standing({"paused": [], "blind": [], "unready": []}) == "well"

@@ -23,7 +23,7 @@ class Standing:
         self.blind: list[str] = []
         self.feed = Feed(self.rig.store, newest=lambda: self.rig.numbers, present=self._present)
 
-    def _present(self) -> dict[str, dict[str, object]]:
+    async def _present(self) -> dict[str, dict[str, object]]:
         return {"state": {"blind": list(self.blind)}}
 
     async def notes(self, count: int) -> None:

@@ -43,7 +43,7 @@ def router(services: ApiServices) -> APIRouter:
     async def series(form: Form, asking: Asking) -> PassedAnswer:
         return await desk.series(asking, form.selection)
 
-    add = _Adding(routes, Needs(services.gate, Scope.READ))
+    add = _Adding(routes, Needs(services.gate, Scope.READ, tenants=True))
     add("/query", "Ask PromQL of one instant", instant, QuerySuccess, _INSTANT, needed=("query",))
     add("/query_range", "Ask PromQL over a range", over, QuerySuccess, _RANGE, needed=_RANGE[:4])
     add("/labels", "The names of labels", labels, NamesSuccess, _LIST)
@@ -83,7 +83,7 @@ class _Adding:
 
 
 def _add_label_values(routes: APIRouter, services: ApiServices) -> None:
-    may_read = Needs(services.gate, Scope.READ)
+    may_read = Needs(services.gate, Scope.READ, tenants=True)
 
     @routes.get(
         "/label/{name}/values",

@@ -63,7 +63,7 @@ def _add_refusal(routes: APIRouter) -> None:
 
 
 def _add_requests(routes: APIRouter, services: ApiServices) -> None:
-    may_read = Needs(services.gate, Scope.READ)
+    may_read = Needs(services.gate, Scope.READ, tenants=True)
     may_ask_for_action = Needs(services.gate, Scope.OPERATE, also_local=True)
 
     @routes.post("/query", summary="Ask PromQL", response_model=Answer)

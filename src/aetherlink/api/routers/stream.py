@@ -1,14 +1,14 @@
 """GET /api/v1/stream: what happens, as Server-Sent Events."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from aetherlink.errors import OverloadedError
+from aetherlink.errors import ForbiddenError, OverloadedError, UnauthenticatedError
 from aetherlink.model.principals import Scope
 from aetherlink.web.feed import NOTHING, Event
 from aetherlink.web.guard import Needs, guarded_router
@@ -20,7 +20,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # a proxy t
 _EXAMPLE = """retry: 2000
 
 event: state
-data: {"blind":[],"unready":[],"paused":null}
+data: {"blind":[],"unready":[],"paused":[]}
 
 id: 42
 event: entry
@@ -39,15 +39,16 @@ _LastEventId = Annotated[
 def router(services: ApiServices) -> APIRouter:
     """The one route."""
     routes = guarded_router(prefix="/api/v1", tag="stream")
+    may_read = Needs(services.gate, Scope.READ)
 
     @routes.get(
         "/stream",
         summary="What happens, as it happens",
         response_class=StreamingResponse,
         responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE}}}},
-        dependencies=[Depends(Needs(services.gate, Scope.READ))],
+        dependencies=[Depends(may_read)],
     )
-    async def stream(after: _LastNumber = None, last_event_id: _LastEventId = None) -> Response:
+    async def stream(request: Request, after: _LastNumber = None, last_event_id: _LastEventId = None) -> Response:
         """Events: `entry`, of a timeline, its number as id; `health`, the scores; `state`, what holds back.
 
         Whoever comes back with the last id misses nothing. `reset`: too much was missed, so look at everything anew.
@@ -56,15 +57,27 @@ def router(services: ApiServices) -> APIRouter:
         if not services.feed.has_room:
             raise OverloadedError("too many listen to the stream: come again later")
         behind = int(last_event_id) if last_event_id is not None else after
-        return StreamingResponse(_written(services.feed.listen(behind)), media_type=MEDIA_TYPE, headers=_HEADERS)
+        told = _written(services.feed.listen(behind), lambda: _is_let_in(may_read, request))
+        return StreamingResponse(told, media_type=MEDIA_TYPE, headers=_HEADERS)
 
     return routes
 
 
-async def _written(events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
+def _is_let_in(guard: Needs, request: Request) -> bool:
+    """Whether who was let in still would be: a token ends while its holder listens."""
+    try:
+        guard(request)
+    except (UnauthenticatedError, ForbiddenError):
+        return False
+    return True
+
+
+async def _written(events: AsyncGenerator[Event, None], is_let_in: Callable[[], bool]) -> AsyncIterator[bytes]:
     yield _RETRY
     async with aclosing(events) as each:
         async for event in each:
+            if not is_let_in():
+                return
             yield _line(event)
 
 
