@@ -17,6 +17,7 @@ from aetherlink.errors import AnswerError
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
 _ONE_OFF = "com.docker.compose.oneoff"
+_NO = "False"  # as Compose writes it
 
 
 class _Rule(msgspec.Struct):
@@ -100,10 +101,11 @@ def workloads_of(data: object) -> tuple[Workload, ...]:
     replicas: dict[tuple[str, str], list[_Container]] = {}
     for one in containers:
         labels = one.labels or {}
-        project, service = labels.get(_PROJECT, ""), labels.get(_SERVICE, "")
-        if labels.get(_ONE_OFF, "").lower() == "true" or service in OWN_SERVICES:
+        project, service, one_off = (labels.get(name, "") for name in (_PROJECT, _SERVICE, _ONE_OFF))
+        if one_off.lower() == "true" or service in OWN_SERVICES:
             continue
-        key = (project, service) if project and service else ("", _name(one))
+        is_replica = project and service and one_off == _NO  # an image that Compose built has the first two as well
+        key = (project, service) if is_replica else ("", _name(one))
         replicas.setdefault(key, []).append(one)
     return tuple(sorted(_workloads(replicas), key=lambda one: one.name))
 

@@ -6,7 +6,8 @@ from aetherlink.adoption import answers
 from aetherlink.adoption.stack import Scraped
 from aetherlink.errors import AnswerError
 
-COMPOSED = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+OF_ITS_IMAGE = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+COMPOSED = {**OF_ITS_IMAGE, "com.docker.compose.oneoff": "False"}
 
 
 def test_replicas_of_a_service_are_one_workload_and_what_ran_once_is_none() -> None:
@@ -34,6 +35,23 @@ def test_replicas_of_a_service_are_one_workload_and_what_ran_once_is_none() -> N
     assert by_name["web"].names >= {"shop-web-1", "shop-web-2", "web"}
     assert (by_name["cache"].why_not, by_name["cache"].is_store) == ("", True)
     assert "lacks the label" in by_name["stranger"].why_not
+
+
+def test_what_docker_run_made_of_a_built_image_is_no_replica_of_the_service() -> None:
+    found = answers.workloads_of(
+        [
+            {"Names": ["/shop-web-1"], "Image": "shop-web", "Labels": COMPOSED},
+            {"Names": ["/migration"], "Image": "shop-web", "Labels": OF_ITS_IMAGE},
+        ]
+    )
+
+    by_name = {one.name: one for one in found}
+    assert {name: (one.project, one.service) for name, one in by_name.items()} == {
+        "web": ("shop", "web"),
+        "migration": ("", ""),
+    }
+    assert "migration" not in by_name["web"].names
+    assert "lacks the label" in by_name["migration"].why_not
 
 
 def test_what_runs_and_what_is_written_is_one_workload() -> None:
