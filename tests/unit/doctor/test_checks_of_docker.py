@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from aetherlink.doctor.checks import docker, targets
+from aetherlink.doctor.checks import docker, labels, targets
 from aetherlink.doctor.findings import Status
 from rigs.docker_server import NEW, OLD, DockerServer, compose_labels, docker_server
-from rigs.doctor import findings, ground, statuses, worst
+from rigs.doctor import ScriptedAgent, findings, ground, statuses, worst
 from rigs.scripted_pages import scripted_pages
 
 CRM = {"executor": "docker", "project": "peakpro", "service": "crm", "max": 4}
@@ -186,3 +186,22 @@ class TestTargets:
         on = ground(docker={"host": f"unix://{daemon.socket}"}, targets={"crm": CRM})
 
         assert "what the agent lives on (prometheus)" in worst(await findings(targets, on)).text
+
+
+@pytest.mark.parametrize(("bound", "status"), [("name", Status.OK), ("job", Status.WARNING)])
+async def test_evidence_of_something_else_than_what_the_labels_find_is_no_target(
+    daemon: DockerServer, tmp_path: Path, bound: str, status: Status
+) -> None:
+    """As the stage plan has it: the container's name has to stand in the queries, or they may show another one."""
+    (tmp_path / "gone.yaml").write_text(
+        "name: gone\nmatch: {alertname: Gone}\ntarget: {from: labels, executor: docker}\n"
+        f"bind: [{bound}]\nwhen: 'up == 0'\naction: {{restart: {{}}}}\n"
+        "verify: {query: 'up == 1', for: 3s, within: 60s}\n"
+    )
+    alert = {"alertname": "Gone", "name": "peakpro-crm-1", "job": "cadvisor"}
+    heard = ScriptedAgent({"/api/v1/alerts": {"items": [{"name": "Gone", "tenant": "acme", "labels": alert}]}})
+    on = ground(heard, playbooks_dir=tmp_path, docker={"host": f"unix://{daemon.socket}", "projects": ["peakpro"]})
+
+    [*_, found] = await findings(labels, on)
+    assert found.status is status, found.text
+    assert ("no query is bound to it" in found.text) is (status is Status.WARNING)

@@ -112,6 +112,7 @@ async def test_one_that_runs_and_cannot_read_its_store_is_a_fault() -> None:
     assert all("its store does not answer: the store could not read" in one.text for one in found[1:])
 
 
+SCRAPED = {"job": "peakpro_crm", "instance": "crm:8000"}
 FROM_LABELS = """\
 name: any
 match: {alertname: AnyDown}
@@ -169,7 +170,7 @@ class TestLabels:
         assert found.status is Status.OK
 
     async def test_what_matches_a_playbook_has_to_lead_to_a_target(self) -> None:
-        alerts = with_alerts(heard("CrmApiDown", service="crm", severity="critical"))
+        alerts = with_alerts(heard("CrmApiDown", service="crm", severity="critical", **SCRAPED))
         targets = {"crm-api": {"executor": "dry_run", "service": "crm"}}
 
         [*_, lost] = await findings(labels, ground(alerts))
@@ -180,12 +181,21 @@ class TestLabels:
 
     async def test_a_target_that_the_labels_name_is_found_by_the_service(self, tmp_path: Path) -> None:
         (tmp_path / "any.yaml").write_text(FROM_LABELS)
-        alerts = with_alerts(heard("AnyDown", service="shop"), heard("AnyDown", service="mail"))
+        alerts = with_alerts(*(heard("AnyDown", service=service, **SCRAPED) for service in ("shop", "mail")))
         on = ground(alerts, playbooks_dir=tmp_path, targets={"s": {"executor": "dry_run", "service": "shop"}})
 
         [*_, found] = await findings(labels, on)
         assert (found.status, "50 % (1 of 2)" in found.text) == (Status.WARNING, True)
         assert "'mail'" in found.text
+
+    async def test_an_alert_that_no_query_can_be_bound_to_leads_to_no_target(self, tmp_path: Path) -> None:
+        (tmp_path / "any.yaml").write_text(FROM_LABELS)
+        alerts = with_alerts(heard("AnyDown", service="shop", **SCRAPED), heard("AnyDown", service="shop"))
+        on = ground(alerts, playbooks_dir=tmp_path, targets={"s": {"executor": "dry_run", "service": "shop"}})
+
+        [*_, found] = await findings(labels, on)
+        assert (found.status, "50 % (1 of 2)" in found.text) == (Status.WARNING, True)
+        assert "playbook any: cannot be bound: the alert has no label job" in found.text
 
     async def test_it_asks_for_what_is_somebodys_business_only(self) -> None:
         agent_asked = with_alerts(heard("A"))

@@ -11,9 +11,11 @@ from aetherlink import outside
 from aetherlink.doctor.findings import Finding, not_checked, not_set_up, ok, warning
 from aetherlink.doctor.looking import Ground, Look, aside
 from aetherlink.doctor.words import share, some
-from aetherlink.errors import AetherError, UnreachableError
-from aetherlink.model.playbooks import PlaybookStep
+from aetherlink.errors import AetherError, BadRequestError, UnreachableError
+from aetherlink.model.playbooks import Playbook, PlaybookStep
 from aetherlink.pipeline import choice
+from aetherlink.pipeline.plan import lacking, unbound
+from aetherlink.playbooks.binding import bind_query
 from aetherlink.ports import TargetFinder
 from aetherlink.settings import Settings
 
@@ -93,11 +95,15 @@ def _by_share(text: str, without: Sequence[Heard], heard: Sequence[Heard], meani
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """An alert with the playbook that matches it first, and that playbook's first step."""
+    """An alert with the playbook that matches it first, which has a step at least."""
 
     alert: Heard
-    playbook: str
-    step: PlaybookStep
+    playbook: Playbook
+
+    @property
+    def step(self) -> PlaybookStep:
+        """The one that would be planned first."""
+        return self.playbook.steps[0]
 
 
 async def _targets(settings: Settings, heard: Sequence[Heard]) -> Sequence[Finding]:
@@ -123,15 +129,29 @@ def _matched(settings: Settings, heard: Sequence[Heard]) -> Iterator[Matched]:
     for one in heard:
         playbook = next((each for each in playbooks if each.matches(one.labels)), None)
         if playbook is not None and playbook.steps:
-            yield Matched(one, playbook.name, playbook.steps[0])
+            yield Matched(one, playbook)
 
 
 async def _why_none(finder: TargetFinder | None, settings: Settings, one: Matched) -> str:
-    """Why the alert leads to no target; empty where it does."""
+    """Why the alert leads to no target of which evidence can be asked; empty where it does."""
     wanted = choice.Wanted(one.step.target, settings.declared_targets, one.alert.service)
     found = await choice.find(finder, wanted, one.alert.labels, since=None)
     target = choice.chosen(found, wanted, "" if finder is None else finder.executor)
-    return f"playbook {one.playbook}: {target}" if isinstance(target, str) else ""
+    if isinstance(target, str):
+        problem = target
+    else:
+        problem = lacking(target, one.step) or unbound(found, one.playbook, one.step) or _why_not_bound(one)
+    return f"playbook {one.playbook.name}: {problem}" if problem else ""
+
+
+def _why_not_bound(one: Matched) -> str:
+    """Why the queries cannot be asked for this alert; empty where they can."""
+    try:
+        for query in filter(None, (one.step.when, one.step.verify)):
+            bind_query(query, one.playbook.bind, one.alert.labels)
+    except BadRequestError as problem:
+        return f"cannot be bound: {problem}"
+    return ""
 
 
 def _by_reasons(lost: Sequence[tuple[Matched, str]], asked: int) -> Finding:
@@ -141,7 +161,8 @@ def _by_reasons(lost: Sequence[tuple[Matched, str]], asked: int) -> Finding:
     text = f"{share(len(lost), asked)} of the alerts that match a playbook lead to no target: {reasons}"
     return warning(
         text,
-        "declare the target under `targets`, label its container, or name in labels.service what the alerts call it",
+        "declare the target under `targets`, label its container, or name in labels.service what the alerts call it; "
+        "where a query cannot be bound, let the alert carry the label, or change the playbook's `bind`",
     )
 
 
