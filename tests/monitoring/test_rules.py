@@ -15,6 +15,7 @@ RULES = Path(__file__).parents[2] / "monitoring" / "rules"
 CONTRACT = {
     "AetherAgentBlind",
     "AetherAgentDown",
+    "AetherAgentUnwell",
     "CrmApiDown",
     "CrmHighErrorRate",
     "CrmHighLatency",
