@@ -10,6 +10,7 @@ from aetherlink.cli.parameters import Config, Json, Token, Url
 
 group = typer.Typer()
 
+_OF_WHAT_IS_FOUND = ("target:compose:", "target:container:")
 _SCOPES = "all, or playbook:NAME, tenant:NAME, target:NAME, source:NAME."
 
 
@@ -42,6 +43,12 @@ def pause(
     method, body = ("GET", None) if is_list else ("POST", _wish(scope, reason, from_, for_))
     answer = talk(lambda agent: agent.ask(method, "/api/v1/pause", body), config=config, url=url, token=token)
     _print(answer, as_json=as_json)
+    if not is_list and scope.startswith(_OF_WHAT_IS_FOUND):
+        typer.echo(
+            f"nobody has looked whether there is such a container or service: by another name than {scope!r} nothing is "
+            "paused (`docker ps`, or the names in `aether actions`)",
+            err=True,
+        )
 
 
 @group.command()
