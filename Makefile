@@ -15,7 +15,7 @@ UV_COMPILE = $$(scripts/setup.sh uv) pip compile --quiet --universal --python-ve
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down drill setup test test-long mutation lint docs bench lock
+.PHONY: help demo up down drill setup test test-long mutation lint docs screens bench lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ lint: $(DEV) ## check style, types and layers
 
 docs: $(DEV) ## write docs/reference anew from the code
 	@$(BIN)/python docs/generate.py
+
+screens: $(DEV) ## make the images of the console in docs/images anew, in a real Chromium
+	@AETHER_WRITE_SCREENS=1 $(BIN)/python -m pytest tests/acceptance/api/test_console_screens.py $(ARGS)
 
 bench: $(DEV) ## measure and print, measured beside asked (PART=intake alone; also demo rest growth group live steady lists act decide docker)
 	-@$(TOOLS) --generation stable
