@@ -45,8 +45,8 @@ def pause(
     _print(answer, as_json=as_json)
     if not is_list and scope.startswith(_OF_WHAT_IS_FOUND):
         typer.echo(
-            f"nobody has looked whether there is such a container or service: by another name than {scope!r} nothing is "
-            "paused (`docker ps`, or the names in `aether actions`)",
+            f"nobody has looked whether there is such a container or service: {scope!r} pauses what has exactly this "
+            "name (see `docker ps`, or the targets in `aether actions`)",
             err=True,
         )
 
