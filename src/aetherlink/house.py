@@ -59,6 +59,7 @@ from aetherlink.pausing.outside_pause import PauseFile
 from aetherlink.pipeline.metrics import PipelineMetrics
 from aetherlink.pipeline.runner import Runner
 from aetherlink.pipeline.step import Consent, World
+from aetherlink.pipeline.trial import Trials
 from aetherlink.playbooks.reload import Reload, ReloadMetrics
 from aetherlink.policy.decide import decide
 from aetherlink.policy.protection import life_in
@@ -126,7 +127,7 @@ class House:
         self._pipeline_metrics = PipelineMetrics(self.registry)
         self._book = outside.book(settings)
         world = self._world()
-        self._briefing = world.briefing
+        self._briefing, self._trials = world.briefing, Trials(world, self._book)
         self.runner = Runner(world, self._pipeline_metrics)
         health_metrics = HealthMetrics(self.registry)
         self.health = self._health_loop(health_metrics)
@@ -455,6 +456,7 @@ class House:
             anchors=self.anchoring,
             ledger=self.reception,
             playbooks=self._book,
+            trials=self._trials,
             clock=self._clock,
             queries=self.prometheus,
             query_desk=self._query_desk(),

@@ -3,10 +3,16 @@
 from collections.abc import Sequence
 
 from aetherlink.briefing import Briefing, Restraints
+from aetherlink.lib.clock import SystemClock
 from aetherlink.model.actions import Target
 from aetherlink.model.decisions import Mode
-from aetherlink.ports import Clock
-from aetherlink.testing import ManualClock, MemoryExecutor
+from aetherlink.pipeline.options import PipelineOptions
+from aetherlink.pipeline.step import World
+from aetherlink.pipeline.trial import Trials
+from aetherlink.playbooks.book import Book
+from aetherlink.policy.decide import decide
+from aetherlink.ports import Clock, Store
+from aetherlink.testing import CountingIds, ManualClock, MemoryExecutor, ScriptedProbe
 
 
 def briefing_of(targets: Sequence[Target], clock: Clock, mode: Mode) -> Briefing:
@@ -19,3 +25,21 @@ def briefing_of(targets: Sequence[Target], clock: Clock, mode: Mode) -> Briefing
         restraints=Restraints(),
         clock=clock,
     )
+
+
+def trials_of(targets: Sequence[Target], store: Store, book: Book) -> Trials:
+    """Where playbooks are tried on incidents: every query holds, every target is there."""
+    hands, clock = MemoryExecutor(ManualClock(), [target.name for target in targets]), SystemClock()
+    world = World(
+        store=store,
+        probe=ScriptedProbe(ManualClock()),
+        executors={target.executor: hands for target in targets},
+        targets={target.name: target for target in targets},
+        playbooks=tuple(book.playbooks),
+        decide=decide,
+        ceiling=book.ceiling,
+        clock=clock,
+        ids=CountingIds(),
+        options=PipelineOptions(),
+    )
+    return Trials(world, book)

@@ -9,13 +9,14 @@ from aetherlink.model.alerts import Alert
 from aetherlink.model.audit import Anchor
 from aetherlink.model.decisions import Decision, Mode
 from aetherlink.model.health import HealthReading
-from aetherlink.model.ids import ActionId, ChannelName, PlaybookName, SourceName
+from aetherlink.model.ids import ActionId, ChannelName, IncidentId, PlaybookName, SourceName
 from aetherlink.model.journal import JournalBody
 from aetherlink.model.ledger import Ledger, Way
 from aetherlink.model.playbooks import Playbook
 from aetherlink.model.promotions import Promotion
 from aetherlink.model.questions import Question
 from aetherlink.model.sources import SourceState
+from aetherlink.model.trials import Trial
 
 
 class AlertSink(Protocol):
@@ -251,6 +252,17 @@ class PlaybookView(Protocol):
 
     def set_for(self, name: PlaybookName) -> Mode | None:
         """The mode that the settings give it, which no promotion changes; None: they give it none."""
+        ...
+
+
+class TrialDesk(Protocol):
+    """Where a playbook can be tried on an incident."""
+
+    async def tried(self, playbook: Playbook, incident_id: IncidentId) -> Trial:
+        """What would come of it now; nothing is stored, and nothing is done. Takes as long as a decision does.
+
+        Raises NotFoundError (no such incident), StoreError.
+        """
         ...
 
 

@@ -30,6 +30,7 @@ from aetherlink.ports import (
     QueryDesk,
     SignedDoor,
     Store,
+    TrialDesk,
     VoiceView,
 )
 from aetherlink.promotion_commands import PromotionCommands
@@ -94,6 +95,7 @@ class ApiServices:
     anchors: AnchorView
     ledger: LedgerView
     playbooks: PlaybookView
+    trials: TrialDesk
     clock: Clock
     queries: Mapping[SourceName, QueryClient]
     query_desk: QueryDesk

@@ -73,7 +73,7 @@ from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
 from aetherlink.web.feed import Feed
 from aetherlink.web.services import ApiServices, Stance
-from rigs.briefing import briefing_of
+from rigs.briefing import briefing_of, trials_of
 from rigs.databases import empty_file
 from rigs.reception import build_reception
 from rigs.scripted_voice import ScriptedVoice
@@ -333,6 +333,7 @@ def _build(
             store, clock=clock, waker=world, record=AgentRecord(ids=ids, source=SOURCE), playbooks=book
         ),
         playbooks=book,
+        trials=trials_of(targets, store, book),
         clock=clock,
         queries={SOURCE: client},
         query_desk=GuardedDesk(

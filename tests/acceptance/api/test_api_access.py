@@ -94,6 +94,7 @@ ADMITTED: dict[str, frozenset[str]] = {
     "POST /api/v1/channels/{channel}/test": ADMINS | {"operate token"},
     "GET /api/v1/audit": READERS,
     "GET /api/v1/playbooks": READERS,
+    "POST /api/v1/playbooks/{name}/dry-run": READERS,
     "PUT /api/v1/playbooks/{name}/promotion": ADMINS,
     "DELETE /api/v1/playbooks/{name}/promotion": ADMINS | {"approve token"},
     "GET /api/v1/report": READERS,
