@@ -1,5 +1,7 @@
 """What the pages at /playbooks show: each playbook with its mode and why it has that, and what it did or would have."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from fastapi import Response
@@ -7,7 +9,8 @@ from fastapi import Response
 from aetherlink.console.writing import page
 from aetherlink.errors import NotFoundError
 from aetherlink.model.decisions import Mode
-from aetherlink.model.ids import PlaybookName
+from aetherlink.model.ids import IncidentId, PlaybookName
+from aetherlink.model.incidents import Incident, IncidentFilter, IncidentStatus
 from aetherlink.model.playbooks import Playbook
 from aetherlink.model.principals import Principal
 from aetherlink.model.promotions import Promotion
@@ -18,10 +21,19 @@ from aetherlink.web.services import ApiServices
 PATH = "/playbooks"
 SPAN = timedelta(days=7)
 _MOST = 1000  # plans that are counted for a page
+_MOST_OPEN = 50  # incidents to choose among
 SAID = {
     "promoted": "Promoted. It lasts until its file changes, its repairs keep failing, or somebody sets it back.",
     "demoted": "Set back. What has not begun yet is decided anew.",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address of a playbook's page says: what was just done, and the incident to try it on; empty: none."""
+
+    said: str = ""
+    incident: str = ""
 
 
 async def playbook_list(services: ApiServices, caller: Principal) -> Response:
@@ -48,11 +60,12 @@ async def playbook_list(services: ApiServices, caller: Principal) -> Response:
     )
 
 
-async def one_playbook(services: ApiServices, name: str, caller: Principal, said: str) -> Response:
-    """One of them. Raises NotFoundError, StoreError."""
+async def one_playbook(services: ApiServices, name: str, caller: Principal, asked: Asked) -> Response:
+    """One of them, tried on an incident where one is named. Raises NotFoundError, StoreError."""
     playbook = next((one for one in services.playbooks.playbooks if one.name == name), None)
     if playbook is None:
         raise NotFoundError(f"there is no playbook {name!r}")
+    trial = await services.trials.tried(playbook, IncidentId(asked.incident)) if asked.incident else None
     counted, promotions = await services.store.read(lambda rows: _counted(rows, services, playbook.name))
     promotion, book = promotions.get(playbook.name), services.playbooks
     mode = book.mode_of(playbook, promotion)
@@ -60,8 +73,10 @@ async def one_playbook(services: ApiServices, name: str, caller: Principal, said
         services,
         "playbook.html",
         caller=caller,
-        said=SAID.get(said, ""),
+        said=SAID.get(asked.said, ""),
         playbook=playbook,
+        incidents=await services.store.read(_open),
+        trial=trial,
         mode=mode,
         own_mode=book.mode_of(playbook),
         why=why(book, playbook, promotion),
@@ -73,6 +88,11 @@ async def one_playbook(services: ApiServices, name: str, caller: Principal, said
         fates=Fate,
         days=SPAN.days,
     )
+
+
+def _open(rows: Transaction) -> Sequence[Incident]:
+    found, _ = rows.incidents.page(limit=_MOST_OPEN, before=None, only=IncidentFilter(IncidentStatus.OPEN))
+    return found
 
 
 def why(book: PlaybookView, playbook: Playbook, promotion: Promotion | None) -> str:

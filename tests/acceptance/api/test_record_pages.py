@@ -302,3 +302,25 @@ def test_the_api_tells_of_targets_policy_status_and_settings(ruled) -> None:
     assert ruled.call("GET", "/api/v1/settings", token="operate").status_code == 403
     shown = ruled.call("GET", "/api/v1/settings", token="admin").json()["items"]
     assert shown == [{"name": "grafana_url", "value": "http://grafana:3000", "origin": "settings file"}]
+
+
+def test_a_playbook_is_tried_on_an_open_incident_and_nothing_comes_of_it(agent) -> None:
+    assert "No incident is open" in look(agent, "/playbooks/restart-crm-api").words
+    fire(agent, {"job": "peakpro_crm", "instance": "crm:8000"}, {"alertname": SCRIPT, "service": "mail"})
+    incidents = {one["title"]: one["id"] for one in agent.call("GET", "/api/v1/incidents").json()["items"]}
+    [other] = [found for title, found in incidents.items() if "script" in title]
+    [one] = [found for title, found in incidents.items() if "script" not in title]
+
+    asked = look(agent, "/playbooks/restart-crm-api")
+    tried = look(agent, f"/playbooks/restart-crm-api?incident={one}")
+    missed = look(agent, f"/playbooks/restart-crm-api?incident={other}")
+
+    assert "No plan" not in asked.words
+    assert "restart crm-api (" in tried.words
+    assert 'up{instance="crm:8000",job="peakpro_crm"} == 0' in tried.text
+    assert "mode_allows observe" in tried.words
+    assert "No plan: no alert of the incident matches" in missed.words
+    assert f"{SCRIPT} does not match" in missed.words
+    assert "script" not in missed.tags[missed.tags.index("main") :]
+    assert agent.call("GET", "/api/v1/actions").json()["items"] == []
+    look(agent, "/playbooks/restart-crm-api?incident=inc-none", status=404)

@@ -86,8 +86,10 @@ def router(services: ApiServices) -> APIRouter:
         return await playbook_list.playbook_list(services, caller)
 
     @routes.api_route("/playbooks/{name}", methods=_LOOKING, include_in_schema=False)
-    async def playbook(name: str, caller: Annotated[Principal, reader], said: _Said = "") -> Response:
-        return await playbook_list.one_playbook(services, name, caller, said)
+    async def playbook(
+        name: str, caller: Annotated[Principal, reader], said: _Said = "", incident: _Words = ""
+    ) -> Response:
+        return await playbook_list.one_playbook(services, name, caller, playbook_list.Asked(said, incident.strip()))
 
     @routes.api_route("/ledger", methods=_LOOKING, include_in_schema=False)
     async def ledger(caller: Annotated[Principal, reader]) -> Response:
