@@ -42,7 +42,7 @@ REGISTRIES = {
         "pipeline/stages.py",
         {
             *("stages", "runner", "step", "strangers", "patience", "options", "metrics", "aftermath", "snapshots"),
-            *("record", "rehearsal", "turns", "hindsight", "choice", "dependents", "next_step", "start_anew"),
+            *("record", "rehearsal", "turns", "hindsight", "choice", "dependents", "next_step", "start_anew", "trial"),
         },
     ),
     "commands": (
