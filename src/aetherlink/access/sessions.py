@@ -16,6 +16,7 @@ from aetherlink.model.principals import LoginLink, Principal, Scope, Session
 from aetherlink.ports import Clock, Ids, Store, Transaction
 
 MOST_SESSIONS = 1000
+MOST_EACH = 200  # of one token under one name: it does not crowd out the others
 MOST_LINKS = 100
 _WRONG_CODE = (
     "this is no token that is valid, and no code of a login link: a link is good once, and for a few minutes only; "
@@ -154,18 +155,20 @@ class SessionBook:
         )
 
         def work(transaction: Transaction) -> list[Session]:
-            transaction.sessions.drop(self._to_forget(transaction.sessions.all(), now))
+            transaction.sessions.drop(self._to_forget(transaction.sessions.all(), session))
             transaction.sessions.put(session)
             return transaction.sessions.all()
 
         self._remember(await self._store.write(work))
         return session, secret
 
-    def _to_forget(self, sessions: Iterable[Session], now: datetime) -> list[str]:
-        """Those that are over, and of too many the ones that were not used for longest."""
+    def _to_forget(self, sessions: Iterable[Session], new: Session) -> list[str]:
+        """Those that are over, and of too many the ones that were not used for longest: first of the new one's own."""
         stored = list(sessions)
-        alive = sorted((one for one in stored if self._is_alive(one, now)), key=self._last_use)
-        kept = {one.id for one in alive[-(MOST_SESSIONS - 1) :]}
+        alive = sorted((one for one in stored if self._is_alive(one, new.created_at)), key=self._last_use)
+        own = [one for one in alive if (one.root, one.name) == (new.root, new.name)]
+        crowding = {one.id for one in own[: -(MOST_EACH - 1)]}
+        kept = {one.id for one in [one for one in alive if one.id not in crowding][-(MOST_SESSIONS - 1) :]}
         return [one.id for one in stored if one.id not in kept]
 
     def _is_alive(self, session: Session, now: datetime) -> bool:

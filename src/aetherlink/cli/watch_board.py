@@ -18,7 +18,7 @@ _TIME = slice(11, 19)  # of an instant: 2026-01-31T22:00:00
 
 @dataclass(slots=True)
 class Sight:
-    """What is shown. `lost` says why the agent is away; empty: it is there."""
+    """What is shown. `lost` says why the stream is away, `stale` why the lists are; empty: they are there."""
 
     entries: deque[Mapping[str, Any]] = field(default_factory=deque)
     health: Mapping[str, Any] = field(default_factory=dict)
@@ -27,6 +27,7 @@ class Sight:
     incidents: Sequence[Mapping[str, Any]] = ()
     waiting: Sequence[Mapping[str, Any]] = ()
     lost: str = ""
+    stale: str = ""
 
 
 def board(sight: Sight, size: ConsoleDimensions) -> RenderableType:
@@ -49,8 +50,8 @@ def _head(sight: Sight) -> Text:
     shown = "-" if score is None else f"{score:.0f}"
     line = _line(f"health {shown} ({sight.health.get('status') or 'not checked yet'})  ")
     line.append("agent: " + plain("paused" if sight.paused and sight.standing == "well" else sight.standing or "-"))
-    if sight.lost:
-        line.append(f"  NOT REACHED, trying again: {plain(sight.lost)}", style="bold red")
+    if why := sight.lost or sight.stale:
+        line.append(f"  NOT REACHED, trying again: {plain(why)}", style="bold red")
     return line
 
 

@@ -19,6 +19,7 @@ from aetherlink.errors import UnreachableError
 
 _BREATH = 0.5  # seconds between two looks: an alert storm is no reason to ask for each of its entries
 _ENTRIES = 20
+_AGAIN = 5.0  # seconds until the board asks anew for what it could not get
 _MOST = 50
 
 
@@ -45,7 +46,7 @@ async def as_board(agent: AgentClient) -> None:
             while not hearing.done():
                 await asyncio.wait({hearing, asyncio.ensure_future(changed.wait())}, return_when="FIRST_COMPLETED")
                 changed.clear()
-                await _look(agent, sight)
+                await _look(agent, sight, changed)
                 live.update(board(sight, console.size), refresh=True)
                 await asyncio.sleep(_BREATH)
             hearing.result()
@@ -103,14 +104,16 @@ async def _hear(agent: AgentClient, sight: Sight, changed: asyncio.Event) -> Non
         changed.set()
 
 
-async def _look(agent: AgentClient, sight: Sight) -> None:
-    """What is open and what waits, as stored. What cannot be asked now stays as it was."""
+async def _look(agent: AgentClient, sight: Sight, changed: asyncio.Event) -> None:
+    """What is open and what waits, as stored. What cannot be asked now stays as it was, and is asked for again."""
     try:
         found = await lookups.listed(agent, "/api/v1/incidents", {"status": "open"}, limit=_MOST)
         waiting = await lookups.listed(agent, "/api/v1/actions", {"state": "waiting_approval"}, limit=_MOST)
         paused = await agent.ask("GET", "/api/v1/pause")
     except UnreachableError as problem:
-        sight.lost = str(problem)
+        sight.stale = str(problem)
+        asyncio.get_running_loop().call_later(_AGAIN, changed.set)
         return
+    sight.stale = ""
     sight.incidents, sight.waiting = found["items"], waiting["items"]
     sight.paused = bool(paused.get("paused"))

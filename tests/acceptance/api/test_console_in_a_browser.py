@@ -87,6 +87,21 @@ def test_a_stream_that_is_lost_is_said_and_made_up_for(agent) -> None:
     browse(look)
 
 
+def test_a_page_that_cannot_look_anew_does_not_say_that_it_is_live(agent) -> None:
+    def look(page: Page) -> None:
+        event_source.stand_in(page)
+        page.goto(agent.url)
+        expect(page.locator("#live")).to_have_text("Live")
+        page.route(agent.url + "/", lambda route: route.fulfill(status=401, body="who are you?"))
+        event_source.say(page, "entry", incident_id="inc-1")
+        expect(page.locator("#live")).to_contain_text("you are signed out")
+        page.unroute(agent.url + "/")
+        event_source.say(page, "entry", incident_id="inc-1")
+        expect(page.locator("#live")).to_have_text("Live")
+
+    browse(look)
+
+
 def test_it_is_approved_in_two_clicks_and_the_first_names_the_exact_target(agent) -> None:
     action = waiting(agent, fire(agent, "Down", tenant="vip-umbrella"))
 

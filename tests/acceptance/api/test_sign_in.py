@@ -238,6 +238,7 @@ def test_one_comes_back_to_where_one_wanted_to(agent, wish: str) -> None:
         "/\t/evil.example",
         "/" + "x" * 600,
         "///evil.example",
+        "//[",
         "http:/evil",
     ],
 )

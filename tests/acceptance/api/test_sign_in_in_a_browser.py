@@ -47,6 +47,15 @@ def test_a_link_signs_in_leaves_no_trace_and_one_can_sign_out(agent) -> None:
     assert not [words for words in heard.said if not words.startswith("Failed to load resource")]
 
 
+def test_a_link_signs_in_from_a_tab_that_shows_the_page_already(agent) -> None:
+    def look(page: Page) -> None:
+        page.goto(agent.url + "/login")
+        page.goto(link_to(agent, "viewer"))  # only what is behind the # differs: the browser loads nothing anew
+        page.wait_for_url(agent.url + "/")
+
+    browse(look)
+
+
 @pytest.mark.parametrize("has_scripts", [True, False])
 def test_one_signs_in_with_a_token_and_comes_back_to_where_one_was(agent, has_scripts: bool) -> None:
     def look(page: Page) -> None:

@@ -235,6 +235,20 @@ async def test_what_is_over_is_forgotten_and_the_idlest_makes_room(
     assert len(await world.store.read(lambda transaction: transaction.sessions.all())) == 1
 
 
+async def test_who_signs_in_again_and_again_ends_only_its_own_sessions(world: World, monkeypatch) -> None:
+    monkeypatch.setattr(room, "MOST_EACH", 2)
+    monkeypatch.setattr(room, "MOST_SESSIONS", 3)
+    _, viewer = await world.tokens.issue("wall", [Scope.READ], by="operator")
+    _, operator = await world.book.begin(OPERATOR)
+    cookies = []
+    for _ in range(4):
+        world.clock.move(1.0)
+        cookies.append((await world.book.begin(viewer))[1])
+
+    assert world.book.holder(operator) is not None
+    assert [world.book.holder(one) is not None for one in cookies] == [False, False, True, True]
+
+
 @pytest.mark.parametrize("code", ["", "x", "aek_" + "x" * 43, "ael_" + "x" * 43, "a b" * 20, "é" * 40, "x" * 10_000])
 async def test_what_is_no_code_signs_nobody_in(world: World, code: str) -> None:
     with pytest.raises(UnauthenticatedError):

@@ -1,5 +1,6 @@
 """What `aether watch` hears and shows: nothing twice, no line wider than the screen, no foreign codes."""
 
+import asyncio
 import io
 from collections import deque
 from collections.abc import AsyncIterator
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console, ConsoleDimensions
 
-from aetherlink.cli import event_stream
+from aetherlink.cli import event_stream, lookups, watching
 from aetherlink.cli.event_stream import Told, events, followed
 from aetherlink.cli.watch_board import Sight, board
 from aetherlink.cli.watching import line_of, standing
@@ -108,3 +109,26 @@ def test_lines_say_what_happened() -> None:
     assert line_of(Told("health", {"at": "T", "score": 41.25, "status": "low"})) == "T health score 41.2 (low)"
     assert line_of(Told("state", {"paused": ["all"], "blind": ["lab"]})) == ("- agent: paused (all); blind for lab")
     assert standing({"paused": [], "blind": [], "unready": []}) == "well"
+
+
+async def test_a_board_that_could_not_ask_says_so_and_asks_again_without_an_event(monkeypatch) -> None:
+    monkeypatch.setattr(watching, "_AGAIN", 0.0)
+    answers: list[Any] = [NotSentError("away"), {"items": [{"id": "inc-1"}]}, {"items": []}]
+
+    async def listed(*_: object, **__: object) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    class Agent:
+        async def ask(self, *_: object) -> dict[str, bool]:
+            return {"paused": False}
+
+    monkeypatch.setattr(lookups, "listed", listed)
+    sight, changed = Sight(), asyncio.Event()
+    await watching._look(Agent(), sight, changed)
+    assert sight.stale == "away"
+    await asyncio.wait_for(changed.wait(), 10)
+    await watching._look(Agent(), sight, changed)
+    assert (sight.stale, len(sight.incidents)) == ("", 1)

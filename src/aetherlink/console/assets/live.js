@@ -10,11 +10,14 @@
   const SOONEST = 250; // milliseconds between two looks
   const HIDDEN = 30000; // the same in a tab that nobody looks at
   const POLLED = 10000; // the same while the stream is lost
+  const QUIET = 30000; // the same without any event: a browser does not notice a connection that died silently
   const wanted = new Set([...parts].flatMap((part) => part.dataset.live.split(" ")));
   const only = document.querySelector("[data-live-incident]");
 
   let stream = null;
   let lostAt = null;
+  let unseenAt = null; // since when looking fails, whatever the stream says
+  let isSignedOut = false;
   let timer = 0;
   let isAsking = false;
   let isStale = false;
@@ -24,9 +27,11 @@
 
   function tell() {
     mark.hidden = false;
-    mark.classList.toggle("is-live", lostAt === null);
-    mark.classList.toggle("is-lost", lostAt !== null);
-    const words = lostAt === null ? "Live" : `Not live since ${window.aether.local(lostAt)}`;
+    const since = lostAt || unseenAt;
+    mark.classList.toggle("is-live", since === null);
+    mark.classList.toggle("is-lost", since !== null);
+    const why = isSignedOut ? ": you are signed out, load this page anew" : "";
+    const words = since === null ? "Live" : `Not live since ${window.aether.local(since)}${why}`;
     const place = mark.querySelector(".live-words");
     if (place.textContent !== words) place.textContent = words;
   }
@@ -93,6 +98,14 @@
     timer = setTimeout(look, Math.max(0, lastLook + apart - Date.now()));
   }
 
+  document.body.addEventListener("htmx:afterRequest", (event) => {
+    const { successful, xhr } = event.detail;
+    isSignedOut = xhr.status === 401;
+    if (successful) unseenAt = null;
+    else if (unseenAt === null) unseenAt = new Date();
+    tell();
+  });
+
   // The stream
 
   function concerns(event) {
@@ -133,7 +146,7 @@
       leave();
       listen();
     }
-    if (lostAt !== null && Date.now() - lastLook >= POLLED) soon();
+    if (Date.now() - lastLook >= (lostAt || unseenAt ? POLLED : QUIET)) soon();
     tell();
   }, 1000);
 

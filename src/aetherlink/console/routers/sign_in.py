@@ -5,7 +5,7 @@ which no browser sends, and a script of the page posts it. Without a script one 
 """
 
 from typing import Annotated
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -88,9 +88,8 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _own_path(wish: str) -> str:
     """The path where it is one of ours, else the first page: no address elsewhere is led to."""
-    parts = urlsplit(wish) if len(wish) <= _LONGEST_NEXT and wish.isprintable() and "\\" not in wish else None
-    is_ours = parts is not None and not parts.scheme and not parts.netloc and wish.startswith("/")
-    return wish if is_ours and not wish.startswith("//") else "/"
+    is_plain = len(wish) <= _LONGEST_NEXT and wish.isprintable() and "\\" not in wish
+    return wish if is_plain and wish.startswith("/") and not wish.startswith("//") else "/"
 
 
 async def _end(services: ApiServices, request: Request) -> None:
