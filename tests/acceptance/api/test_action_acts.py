@@ -237,7 +237,7 @@ def test_a_token_without_the_scope_is_told_so_in_words(agent, desk: Desk, aether
     done = aether("deny", action.id, "--reason", "x", "--url", agent.url, AETHER_TOKEN=agent.secrets["operate"])
 
     assert done.returncode == 1
-    assert done.stderr == "aether: the token 'operate-test' does not have the scope approve\n"
+    assert done.stderr == "aether: 'operate-test' does not have the scope approve\n"
 
 
 def test_the_others_say_what_they_did(agent, desk: Desk, aether, settings_of) -> None:

@@ -84,7 +84,7 @@ def test_who_is_not_known_sees_a_page_with_its_style_that_leads_to_the_door(agen
     def refused(page: Page) -> None:
         page.goto(agent.url)
         assert "Who are you?" in page.inner_text("h1")
-        assert page.locator("main a[href='/login']").inner_text() == "Sign in"
+        assert page.locator("main a.strong[href^='/login?next=']").inner_text() == "Sign in"
         assert page.evaluate("getComputedStyle(document.querySelector('body')).display") == "grid"  # with its style
 
     browse(refused, extra_http_headers={"Via": "1.1 proxy"})
