@@ -49,7 +49,17 @@ REGISTRIES = {
         "cli",
         "cli/entry.py",
         {
-            *("entry", "connection", "doctor_report", "event_stream", "listing", "lookups", "parameters", "printing"),
+            *(
+                "assistants",
+                "entry",
+                "connection",
+                "doctor_report",
+                "event_stream",
+                "listing",
+                "lookups",
+                "parameters",
+                "printing",
+            ),
             *("smoke_checks", "watch_board", "watching"),
         },
     ),

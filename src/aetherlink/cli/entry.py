@@ -18,6 +18,7 @@ from aetherlink.cli import (
     incidents,
     init,
     lab,
+    mcp,
     notify,
     pause,
     playbooks,
@@ -54,6 +55,7 @@ GROUPS = (
     smoke.group,
     doctor.group,
     socket_proxy.group,
+    mcp.group,
 )
 
 aether = typer.Typer(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from aetherlink.errors import AetherError
 from aetherlink.lib.logs import one_line
 from aetherlink.mcp.marking import marked
 from aetherlink.mcp.tools import LIST_INCIDENTS, READ_INCIDENT, TOOLS, Place, Tool
@@ -68,7 +69,10 @@ class Translator:
         path = tool.path.format_map(placed[Place.PATH])  # each of them matched its pattern, which knows no slash
         params = {name: str(value) for name, value in placed[Place.QUERY].items()}
         body = placed[Place.BODY] if tool.method == "POST" else None
-        status, found = await self._api.ask(tool.method, path, params, body)
+        try:
+            status, found = await self._api.ask(tool.method, path, params, body)
+        except AetherError as problem:
+            return _refused(str(problem))
         text, data = marked(found)
         if status < 300:
             return Result(text, data)

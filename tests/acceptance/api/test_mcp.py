@@ -1,14 +1,23 @@
 """The official client of the Model Context Protocol lists and calls every tool, over a real agent API."""
 
 import asyncio
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
-from mcp import Client
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
 
+from aetherlink.commands import ActionOptions
 from aetherlink.mcp.marking import WARNING, marked
 from aetherlink.mcp.sdk import server_of
 from aetherlink.mcp.tools import TOOLS
 from aetherlink.mcp.translating import Translator
+from aetherlink.model.decisions import Mode
+from aetherlink.model.ids import TargetName
 from aetherlink.model.principals import Scope
+from rigs.agent_process import AETHER, free_port
 
 GIVEN = {
     "get_incident": {"incident_id": "inc-0123456789abcdef"},
@@ -88,3 +97,54 @@ def test_hostile_words_stay_below_the_warning_and_are_visible():
     long, cut = marked(["x" * 1000] * 100)
     assert cut["cut"] is True
     assert "cut: 60000 of" in long.splitlines()[1]
+
+
+def stored(agent):
+    """Every row of every table, but for when tokens were used."""
+    with closing(sqlite3.connect(f"file:{agent.data_dir / 'aether.db'}?mode=ro", uri=True)) as database:
+        names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: database.execute(f'SELECT * FROM "{name}"').fetchall() for name in names if name != "tokens"}  # noqa: S608 - names of its own
+
+
+def test_t30_with_the_widest_token_nothing_changes_but_by_an_approval_that_waits(start_agent):
+    """In mode auto, where POST /act would run what it is asked for."""
+    agent = start_agent(mode=Mode.AUTO, actions={"restart_api": ActionOptions(restart=TargetName("crm-api"))})
+    wish = {"action": "restart_api", "reason": "it does not answer"}
+
+    async def used():
+        async with served(agent, Scope.ADMIN) as client:
+            before = stored(agent)
+            for name in sorted({tool.name for tool in TOOLS} - {"propose_action"}):
+                await client.call_tool(name, GIVEN.get(name, {}))
+            after = stored(agent)
+            return before, after, await client.call_tool("propose_action", wish)
+
+    before, after, proposed = asyncio.run(used())
+    [action] = agent.call("GET", "/api/v1/actions").json()["items"]
+
+    assert after == before
+    assert not proposed.is_error
+    assert (action["state"], action["decision"]) == ("waiting_approval", "needs_approval")
+    assert action["requested_by"] == "mcp:operator"
+
+
+def test_by_the_command_an_assistant_reads_and_sees_no_tool_that_proposes(agent, tmp_path: Path):
+    async def seen(*arguments: str, url: str = agent.url):
+        environment = {**os.environ, "AETHER_TOKEN": agent.secrets["admin"], "HOME": str(tmp_path)}
+        command = StdioServerParameters(
+            command=str(AETHER), args=["mcp", "--url", url, *arguments], env=environment, cwd=str(tmp_path)
+        )
+        async with Client(stdio_client(command)) as client:
+            listed = {tool.name for tool in (await client.list_tools()).tools}
+            return listed, await client.call_tool("list_incidents", {})
+
+    names = {tool.name for tool in TOOLS}
+    reading, incidents = asyncio.run(seen())
+    proposing, _ = asyncio.run(seen("--propose"))
+    _, unreachable = asyncio.run(seen(url=f"http://127.0.0.1:{free_port()}"))
+
+    assert reading == names - {"propose_action"}
+    assert proposing == names
+    assert incidents.structured_content["untrusted"]["items"] == []
+    assert unreachable.is_error
+    assert "no connection" in unreachable.content[0].text

@@ -1,0 +1,40 @@
+"""What stands between an assistant and the agent's API for `aether mcp`."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import urlencode
+
+from aetherlink.clients.agent import AgentClient
+from aetherlink.errors import SettingsError
+from aetherlink.mcp.translating import Translator
+from aetherlink.model.principals import Scope
+
+
+class OverHttp:
+    """See mcp.translating.Api: the agent that the command line talks to, with its token."""
+
+    def __init__(self, agent: AgentClient) -> None:
+        self._agent = agent
+
+    async def ask(
+        self, method: str, path: str, params: Mapping[str, str], body: Mapping[str, object] | None
+    ) -> tuple[int, object]:
+        """The status and the JSON. Raises UnreachableError, AnswerError."""
+        reply = await self._agent.send(method, f"{path}?{urlencode(params)}" if params else path, body)
+        return reply.status, reply.data
+
+
+def translator(agent: AgentClient, *, propose: bool) -> Translator:
+    """The tools that read, and the one that proposes only where that was asked for: the token may be an operator's."""
+    scopes = {Scope.READ, Scope.PROPOSE} if propose else {Scope.READ}
+    return Translator(OverHttp(agent), frozenset(scopes))
+
+
+def server() -> Callable[[Translator], Awaitable[None]]:
+    """What serves a translator's tools on standard input and output. Raises SettingsError without the SDK."""
+    try:
+        from aetherlink.mcp.sdk import serve_stdio
+    except ModuleNotFoundError as problem:
+        raise SettingsError(
+            f"`aether mcp` needs {problem.name}, which is not installed: pip install 'aetherlink[mcp]'"
+        ) from problem
+    return serve_stdio

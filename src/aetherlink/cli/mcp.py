@@ -1,0 +1,27 @@
+"""`aether mcp`: an assistant reads a running agent over standard input and output, and proposes where it may."""
+
+from typing import Annotated
+
+import typer
+
+from aetherlink.cli.parameters import Config, Token, Url
+
+group = typer.Typer()
+
+
+@group.command()
+def mcp(
+    *,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Offer the tool that proposes an action, too: a person has to approve it.")
+    ] = False,
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Serve an assistant by the Model Context Protocol, on standard input and output. It reads, and changes nothing."""
+    from aetherlink.cli import assistants
+    from aetherlink.cli.connection import talk
+
+    serve = assistants.server()
+    talk(lambda agent: serve(assistants.translator(agent, propose=propose)), config=config, url=url, token=token)
