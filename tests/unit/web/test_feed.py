@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from aetherlink.api.routers import stream
 from aetherlink.model.incidents import Stage
 from aetherlink.model.timeline import EventKind
 from aetherlink.simulation.memory_store import MemoryStore
@@ -165,3 +166,16 @@ async def test_without_a_listener_nobody_looks(standing: Standing) -> None:
     await asyncio.sleep(0.3)
 
     assert [event.number for event in await heard(standing, 4, after=1)] == [1, 2, 3, 4]
+
+
+async def test_who_would_not_be_let_in_any_more_hears_nothing_more(standing: Standing) -> None:
+    is_valid = [True]
+    told = stream._written(standing.feed.listen(), lambda: is_valid[0])
+    first = [await anext(told), await anext(told)]
+    is_valid[0] = False
+    await standing.notes(1)
+
+    assert first[1].startswith(b"id: 1\nevent: state")
+    with pytest.raises(StopAsyncIteration):
+        await asyncio.wait_for(anext(told), 5)
+    assert standing.feed.has_room
