@@ -73,6 +73,7 @@ from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
 from aetherlink.web.feed import Feed
 from aetherlink.web.services import ApiServices, Stance
+from rigs import warm_aether
 from rigs.briefing import briefing_of, trials_of
 from rigs.databases import empty_file
 from rigs.reception import build_reception
@@ -440,15 +441,8 @@ def aether(tmp_path: Path):
     """Runs the command in an empty folder; returns the finished process."""
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [AETHER, *arguments],
-            cwd=tmp_path,
-            env={"PATH": os.defpath, "HOME": str(tmp_path), **environment},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        own = {"PATH": os.defpath, "HOME": str(tmp_path), **environment}
+        return warm_aether.run(arguments, own, tmp_path)
 
     return run
 
