@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 import typer
 
@@ -44,3 +45,15 @@ def plain(text: str) -> str:
 def labels(pairs: Mapping[str, str]) -> str:
     """Labels as PromQL writes them."""
     return "{" + ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(pairs.items())) + "}"
+
+
+def print_requested(answer: Mapping[str, Any], *, as_json: bool) -> NoReturn:
+    """What became of a request for an action, and how to go on. Exits 1 when it is not accepted, else 0."""
+    details = answer.get("details", {})
+    if as_json:
+        print_json(answer)
+    else:
+        print_line(f"{details.get('decision')}: {details.get('reason')} ({details.get('rule')})")
+        then = "approve" if details.get("decision") == "needs_approval" else "show"
+        print_line(f"aether {then} {details.get('id')}")
+    raise typer.Exit(0 if answer.get("accepted") else 1)
