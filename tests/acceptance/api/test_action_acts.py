@@ -12,7 +12,7 @@ import pytest
 
 from aetherlink.lib.clock import SystemClock
 from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus, Plan, Verb
-from aetherlink.model.decisions import Decision, Effect, Objection
+from aetherlink.model.decisions import Decision, Effect, Mode, Objection
 from aetherlink.testing import CountingIds
 from rigs.agent_process import AETHER
 from rigs.approvals import PLAN, Desk
@@ -231,7 +231,9 @@ def scaled(desk: Desk) -> Action:
     return ended(desk, plan=plan, outcome=outcome, started_at=now, finished_at=now, facts={"before": before})
 
 
-def test_what_an_action_did_is_undone_by_a_request_of_its_own(agent, desk: Desk, aether, settings_of) -> None:
+def test_what_an_action_did_is_undone_by_a_request_of_its_own(start_agent, aether, settings_of) -> None:
+    agent = start_agent(mode=Mode.AUTO)
+    desk = Desk(agent.store, SystemClock(), CountingIds())
     action, restart = scaled(desk), ended(desk)
     config = ["--config", settings_of(agent)]
     key = {"Idempotency-Key": "once"}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aetherlink.model.actions import Action, ActionState, Approval, Outcome, OutcomeStatus, Plan, Verb
-from aetherlink.model.decisions import Decision, Effect
+from aetherlink.model.decisions import Decision, Effect, Mode
 from aetherlink.model.ids import TargetName
 from rigs.pages import fire, look, put
 
@@ -165,7 +165,8 @@ def scaled(agent, incident: str, number: int = 1) -> Action:
     )
 
 
-def test_what_an_action_did_is_asked_back_from_the_page_that_says_what_that_is(agent) -> None:
+def test_what_an_action_did_is_asked_back_from_the_page_that_says_what_that_is(start_agent) -> None:
+    agent = start_agent(mode=Mode.AUTO)
     action = scaled(agent, incident := fire(agent, "Down"))
 
     assert "Undo it: scale crm-api to 3" in look(agent, f"/incidents/{incident}", token="operator").words
