@@ -1,0 +1,77 @@
+"""What is kept for the record of people whom an identity provider vouches for: who came in, who did not and why."""
+
+import logging
+from datetime import timedelta
+
+from aetherlink.access.oidc_person import Person, printable
+from aetherlink.agent_record import AgentRecord, Subject
+from aetherlink.lib.seldom import Seldom
+from aetherlink.model.principals import Session
+from aetherlink.model.timeline import Entry, EventKind
+from aetherlink.ports import Clock, Store, Transaction
+
+STRANGERS_AN_HOUR = 100
+"""So many refusals of those who proved nothing are written down; the rest is counted."""
+
+_HOUR = timedelta(hours=1).total_seconds()
+_LONGEST_WHY = 500
+_log = logging.getLogger("aetherlink.access")
+
+
+class SignInRecord:
+    """Writes a timeline of the agent's own (see agent_record)."""
+
+    def __init__(self, store: Store, record: AgentRecord, *, clock: Clock, issuer: str) -> None:
+        self._store = store
+        self._record = record
+        self._clock = clock
+        self._issuer = issuer
+        self._hour_began = clock.monotonic()
+        self._written = 0
+        self._unwritten = 0
+        self._seldom = Seldom(_log)
+
+    def entered(self, transaction: Transaction, session: Session, person: Person, *, address: str) -> None:
+        """The person is signed in; a part of the caller's transaction."""
+        by = " and ".join(person.why)
+        text = f"{person.name} signed in as {person.role} by the group {by}, until {session.expires_at:%H:%M} UTC"
+        facts = self._facts(person, address) | {
+            "role": str(person.role),
+            "by": list(person.why),
+            "session": session.id,
+            "until": session.expires_at.isoformat(),
+        }
+        self._enter(transaction, EventKind.SIGNED_IN, text, facts)
+
+    async def refused(self, why: str, *, address: str, person: Person | None = None) -> None:
+        """Somebody was not let in; without a person it is nobody whom the provider vouched for. Raises StoreError."""
+        words, now = why[:_LONGEST_WHY], self._clock.monotonic()
+        self._seldom.warn(f"a sign-in by the identity provider from {address or 'a socket'} was refused: {words}", now)
+        facts: dict[str, object] = {"issuer": self._issuer, "address": address, "why": words}
+        if person is not None:
+            facts |= self._facts(person, address) | {"groups": person.shown_groups}
+        elif not self._has_room(now):
+            self._unwritten += 1
+            return
+        facts |= {"not_written_before": self._unwritten}
+        who = "somebody" if person is None else person.name
+        text = f"{who} was not signed in: {words}"
+        self._unwritten = 0
+        await self._store.write(lambda rows: self._enter(rows, EventKind.SIGN_IN_REFUSED, text, facts))
+
+    def _has_room(self, now: float) -> bool:
+        if now - self._hour_began >= _HOUR:
+            self._hour_began, self._written = now, 0
+        self._written += 1
+        return self._written <= STRANGERS_AN_HOUR
+
+    def _facts(self, person: Person, address: str) -> dict[str, object]:
+        return {
+            "name": person.name,
+            "subject": printable(person.subject),
+            "issuer": self._issuer,
+            "address": address,
+        }
+
+    def _enter(self, transaction: Transaction, kind: EventKind, text: str, facts: dict[str, object]) -> None:
+        self._record.enter(transaction, Subject.SIGN_INS, Entry(kind, self._clock.now(), text, facts))
