@@ -47,7 +47,7 @@ class OidcOptions(BaseModel):
         description="What the provider calls this application."
     )
     client_secret_file: Path = Field(
-        description="A file that holds the secret which the provider gave this application, one line; read at the start."
+        description="A file that holds the secret which the provider gave this application; read at the start."
     )
     roles: Annotated[dict[Group, Role], Field(min_length=1, max_length=500)] = Field(
         description="Which group has which role here: viewer, responder, approver or admin. Of several the highest "
@@ -69,8 +69,8 @@ class OidcOptions(BaseModel):
     )
     lifetime: Annotated[Duration, Field(ge=timedelta(minutes=10), le=timedelta(days=7))] = Field(
         default=timedelta(hours=8),
-        description="A session that the provider vouched for is over after this long: by then at the latest a change of "
-        "groups counts, and who left is out. auth.sessions holds as well.",
+        description="A session that the provider vouched for is over after this long: by then at the latest a change "
+        "of groups counts, and who left is out. auth.sessions holds as well.",
     )
     button: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(
         default="Sign in with your account", description="What stands on the button of the page for signing in."
@@ -96,6 +96,6 @@ def check_way_back(external_url: str | None) -> None:
         )
     if not is_safe_way(external_url):
         raise ValueError(
-            f"auth.oidc: whoever listens on the way to {external_url} could sign in as others: set `external_url` to an "
-            "address that begins with https://"
+            f"auth.oidc: whoever listens on the way to {external_url} could sign in as others: set `external_url` to "
+            "an address that begins with https://"
         )
