@@ -1,4 +1,4 @@
-"""An identity provider on the loopback: real HTTP, real keys, real codes with PKCE; and everything that one can do wrong.
+"""An identity provider on the loopback: real HTTP, real keys, real codes with PKCE; and all that one can do wrong.
 
 It speaks OpenID Connect as the specification has it: what it is to do otherwise, a test sets for one of its places.
 """
@@ -52,6 +52,12 @@ def signed_with_the_public_key(claims: dict[str, object]) -> str:
     """HS256, whose secret is what everybody knows."""
     secret = OctKey.import_key(base64.urlsafe_b64encode(rsa("one").as_pem(private=False)).decode())
     return jwt.encode({"alg": "HS256", "kid": "one"}, claims, secret, algorithms=["HS256"])
+
+
+def signed(claims: dict[str, object], key: RSAKey | ECKey, *, kid: str | None = None) -> str:
+    """A token that this key signs; `kid` is what it says that the key is called."""
+    algorithm = "RS256" if isinstance(key, RSAKey) else "ES256"
+    return jwt.encode({"alg": algorithm, "kid": kid or key.kid}, claims, key, algorithms=[algorithm])
 
 
 @dataclass
@@ -184,8 +190,7 @@ class IdentityProviderRig:
         }
         if self.token is not None:
             return self.token(claims)
-        algorithm = "RS256" if isinstance(self.key, RSAKey) else "ES256"
-        return jwt.encode({"alg": algorithm, "kid": self.key.kid}, claims, self.key, algorithms=[algorithm])
+        return signed(claims, self.key)
 
 
 def reply(handler: Handler, status: int, body: object) -> None:
@@ -228,7 +233,7 @@ def answering(status: int, body: object) -> Lapse:
 def serving(rig: IdentityProviderRig) -> Iterator[IdentityProviderRig]:
     """On a free port, on threads of its own."""
 
-    class Listening(Handler):
+    class Listening(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             with suppress(ConnectionError):
                 rig.get(self)
