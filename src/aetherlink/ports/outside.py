@@ -163,3 +163,7 @@ class IdentityProvider(Protocol):
     async def claims(self, code: str, *, nonce: str, verifier: str) -> Mapping[str, object]:
         """What the verified ID token says for which the code stands. Raises UnreachableError or AnswerError."""
         ...
+
+    async def check(self) -> int:
+        """How many keys it publishes, all being as it should be. Raises UnreachableError or AnswerError."""
+        ...
