@@ -358,7 +358,8 @@ def test_a_code_that_was_used_is_refused_by_the_provider(browser: Browser) -> No
     first = browser.way_back()
     assert browser.get(first).status_code == 200
     again = Browser(browser.agent)
-    used, new = (parse_qs(urlsplit(url).query)["code"][0] for url in (first, url := again.way_back()))
+    url = again.way_back()
+    used, new = (parse_qs(urlsplit(each).query)["code"][0] for each in (first, url))
 
     page = again.get(url.replace(new, used))
 
