@@ -20,7 +20,7 @@ _RISING = tuple(Role)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`groups` is all that the claim names; `role` None: none of them has one. `why` are the groups that gave it."""
+    """`groups` is all that the claim names; `role` None: none of them has one. `why` are the first groups that gave it."""
 
     name: str
     subject: str
@@ -47,7 +47,7 @@ def person_of(claims: Mapping[str, object], options: OidcOptions) -> Person:
         subject=printable(subject),
         groups=groups,
         role=role,
-        why=[printable(group) for group, given in roles.items() if given == role],
+        why=[printable(group) for group, given in roles.items() if given == role][:MOST_SHOWN],
     )
 
 

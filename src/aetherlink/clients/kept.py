@@ -33,14 +33,14 @@ class Kept(Generic[T]):
                 raise self._failure
             limit = self._life if newer_than is None else newer_than.total_seconds()
             if self._answer is None or age is None or age >= limit:
-                await self._ask_anew()
-            assert self._answer is not None  # noqa: S101 - what asking anew has set, or it raised
+                return await self._ask_anew()
             return self._answer
 
-    async def _ask_anew(self) -> None:
+    async def _ask_anew(self) -> T:
         self._asked_at, self._answer, self._failure = self._clock.monotonic(), None, None
         try:
-            self._answer = await self._ask()
+            answer = self._answer = await self._ask()
         except AetherError as failure:
             self._failure = failure
             raise
+        return answer

@@ -58,7 +58,7 @@ def test_an_issuer_stays_as_it_is_written() -> None:
     "url", [None, "http://ops.example.org", "http://192.0.2.7:8088", "http://127.0.0.1.example.org"]
 )
 def test_a_way_back_that_others_can_listen_on_is_refused(url: str | None) -> None:
-    with pytest.raises(ValidationError, match="auth.oidc.*set"):
+    with pytest.raises(ValidationError, match=r"auth\.oidc.*set"):
         settings(url)
 
 
@@ -92,10 +92,10 @@ def test_without_the_extra_the_start_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "aetherlink.clients.id_tokens", raising=False)
     monkeypatch.delattr("aetherlink.clients.identity_provider", raising=False)
     monkeypatch.setitem(sys.modules, "joserfc", None)
-    with pytest.raises(SettingsError, match=r"auth.oidc needs joserfc.*pip install 'aetherlink\[oidc\]'"):
+    with pytest.raises(SettingsError, match=r"auth\.oidc needs joserfc.*pip install 'aetherlink\[oidc\]'"):
         outside.identity_provider(found, SystemClock())
 
 
 def test_a_secret_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="auth.oidc.client_secret_file .* cannot be read"):
+    with pytest.raises(SettingsError, match=r"auth\.oidc\.client_secret_file .* cannot be read"):
         outside.identity_provider(settings(client_secret_file=str(tmp_path / "none")), SystemClock())

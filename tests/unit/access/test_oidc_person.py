@@ -33,7 +33,7 @@ def test_the_name_is_the_claims_or_the_subject(claims: dict[str, object], name: 
 
 @pytest.mark.parametrize(
     "said",
-    ["\u0430nn", "ann\n", "ann ", "a" * 61, "ann\0", "\ud800", "<b>ann</b>", "oidc:ann", "\u202eann", "\u00fcnal"],
+    ["\u0430nn", "ann\n", "ann ", "a" * 61, "ann\0", "\ud800", "<b>", "oidc:ann", "\u202eann", "\u00fcnal"],
 )
 def test_a_name_that_could_be_taken_for_another_is_told_apart(said: str) -> None:
     found = person({"preferred_username": said}).name
