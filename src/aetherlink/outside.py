@@ -193,6 +193,15 @@ def identity_provider(settings: Settings, clock: Clock) -> IdentityProvider | No
     return provider.IdentityProvider(own, settings.clients, clock=clock)
 
 
+async def vouching(settings: Settings) -> Asked:
+    """Whether the identity provider is what the settings say. Raises SettingsError."""
+    provider = identity_provider(settings, SystemClock())
+    try:
+        return Asked() if provider is None else Asked(words=f"answers, and publishes {await provider.check()} keys")
+    except AetherError as problem:
+        return Asked(str(problem))
+
+
 def asked_by_others(settings: Settings) -> dict[SourceName, PrometheusClient]:
     """The Prometheus of each source once more, for what people ask: the agent's own questions never wait for theirs."""
     queries = settings.queries

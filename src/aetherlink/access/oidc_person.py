@@ -20,7 +20,7 @@ _RISING = tuple(Role)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`groups` is all that the claim names; `role` None: none of them has one. `why` are the first groups that gave it."""
+    """`groups` is all that the claim names; `role` None: none of them has one. `why`: the first that gave it."""
 
     name: str
     subject: str

@@ -7,7 +7,6 @@ from aetherlink import outside
 from aetherlink.access.oidc_options import CALLBACK
 from aetherlink.doctor.findings import Finding, fault, not_set_up, ok
 from aetherlink.doctor.looking import Ground, Look
-from aetherlink.errors import AetherError
 
 
 def looks(ground: Ground) -> Iterator[Look]:
@@ -17,12 +16,10 @@ def looks(ground: Ground) -> Iterator[Look]:
 
 
 async def _look(ground: Ground) -> Sequence[Finding]:
-    try:
-        provider = outside.identity_provider(ground.settings, ground.clock)
-        if provider is None:
-            return [not_set_up("auth.oidc is not set")]
-        keys = await provider.check()
-    except AetherError as problem:
-        return [fault(str(problem), "mend auth.oidc, or start it: docs/how-to/sign-in-with-oidc.md")]
-    way_back = f"{ground.settings.external_url}{CALLBACK}"
-    return [ok(f"it answers, and publishes {keys} keys; whether it leads back to {way_back} only a sign-in shows")]
+    settings = ground.settings
+    if settings.auth.oidc is None:
+        return [not_set_up("auth.oidc is not set")]
+    found = await outside.vouching(settings)  # a SettingsError is a fault in its own words
+    if found.problem:
+        return [fault(found.problem, "mend auth.oidc, or start it: docs/how-to/sign-in-with-oidc.md")]
+    return [ok(f"it {found.words}; whether it leads back to {settings.external_url}{CALLBACK} only a sign-in shows")]
