@@ -247,7 +247,7 @@ class House:
         if oidc is None or provider is None:
             return SignIn(self.sessions, throttle, place)
         record = SignInRecord(self.store, self._record, clock=self._clock, issuer=oidc.issuer)
-        door = OidcDoor(oidc, provider, self.sessions, record, throttle=throttle, clock=self._clock)
+        door = OidcDoor(oidc, provider, self.sessions, record, clock=self._clock)
         return SignIn(self.sessions, throttle, place, door)
 
     def _heartbeat_watch(self) -> Heartbeats:

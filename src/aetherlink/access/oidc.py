@@ -54,14 +54,13 @@ class OidcDoor:
         sessions: SessionBook,
         record: SignInRecord,
         *,
-        throttle: SignInThrottle,
         clock: Clock,
     ) -> None:
         self._options = options
         self._provider = provider
         self._sessions = sessions
         self._record = record
-        self._wrong = throttle
+        self._foreign = SignInThrottle(clock)  # its own: junk that leads here keeps nobody's token out
         self._begun = SignInThrottle(clock, per_address=BEGUN_PER_ADDRESS, in_all=BEGUN_IN_ALL)
         self._attempts = Attempts(clock)
 
@@ -113,7 +112,7 @@ class OidcDoor:
         try:
             return self._attempts.take(brought.said.get("state", ""), cookie=brought.cookie)
         except UnauthenticatedError as refusal:
-            self._wrong.take(brought.address)
+            self._foreign.take(brought.address)
             await self._record.refused(str(refusal), address=brought.address)
             raise
 

@@ -1,6 +1,7 @@
 """What is kept for the record of people whom an identity provider vouches for: who came in, who did not and why."""
 
 import logging
+from collections import Counter
 from datetime import timedelta
 
 from aetherlink.access.oidc_person import Person, printable
@@ -11,7 +12,8 @@ from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, Store, Transaction
 
 STRANGERS_AN_HOUR = 100
-"""So many refusals of those who proved nothing are written down; the rest is counted."""
+KNOWN_AN_HOUR = 1000
+"""So many refusals are written down, of those who proved nothing and of those who did; the rest is counted."""
 
 _HOUR = timedelta(hours=1).total_seconds()
 _LONGEST_WHY = 500
@@ -27,7 +29,7 @@ class SignInRecord:
         self._clock = clock
         self._issuer = issuer
         self._hour_began = clock.monotonic()
-        self._written = 0
+        self._written = Counter[bool]()  # by whether somebody was vouched for
         self._unwritten = 0
         self._seldom = Seldom(_log)
 
@@ -47,23 +49,27 @@ class SignInRecord:
         """Somebody was not let in; without a person it is nobody whom the provider vouched for. Raises StoreError."""
         words, now = why[:_LONGEST_WHY], self._clock.monotonic()
         self._seldom.warn(f"a sign-in by the identity provider from {address or 'a socket'} was refused: {words}", now)
-        facts: dict[str, object] = {"issuer": self._issuer, "address": address, "why": words}
-        if person is not None:
-            facts |= self._facts(person, address) | {"groups": person.shown_groups}
-        elif not self._has_room(now):
+        if not self._has_room(now, is_known=person is not None):
             self._unwritten += 1
             return
-        facts |= {"not_written_before": self._unwritten}
-        who = "somebody" if person is None else person.name
-        text = f"{who} was not signed in: {words}"
+        facts: dict[str, object] = {
+            "issuer": self._issuer,
+            "address": address,
+            "why": words,
+            "not_written_before": self._unwritten,
+        }
+        if person is not None:
+            facts |= self._facts(person, address) | {"groups": person.shown_groups}
+        text = f"{'somebody' if person is None else person.name} was not signed in: {words}"
         self._unwritten = 0
         await self._store.write(lambda rows: self._enter(rows, EventKind.SIGN_IN_REFUSED, text, facts))
 
-    def _has_room(self, now: float) -> bool:
+    def _has_room(self, now: float, *, is_known: bool) -> bool:
         if now - self._hour_began >= _HOUR:
-            self._hour_began, self._written = now, 0
-        self._written += 1
-        return self._written <= STRANGERS_AN_HOUR
+            self._hour_began = now
+            self._written.clear()
+        self._written[is_known] += 1
+        return self._written[is_known] <= (KNOWN_AN_HOUR if is_known else STRANGERS_AN_HOUR)
 
     def _facts(self, person: Person, address: str) -> dict[str, object]:
         return {

@@ -30,7 +30,7 @@ class Kept(Generic[T]):
         async with self._lock:
             age = None if self._asked_at is None else self._clock.monotonic() - self._asked_at
             if self._failure is not None and age is not None and age < _AFTER_FAILURE:
-                raise self._failure
+                raise self._failure.with_traceback(None)  # else it would grow with everybody who hears it
             limit = self._life if newer_than is None else newer_than.total_seconds()
             if self._answer is None or age is None or age >= limit:
                 return await self._ask_anew()
@@ -41,6 +41,6 @@ class Kept(Generic[T]):
         try:
             answer = self._answer = await self._ask()
         except AetherError as failure:
-            self._failure = failure
+            self._asked_at, self._failure = self._clock.monotonic(), failure
             raise
         return answer

@@ -381,7 +381,7 @@ def _sign_in(
     )
     provider = IdentityProvider(own, ClientOptions(deadline=patience), clock=clock)
     record = SignInRecord(store, AgentRecord(ids=SortableIds(), source=SOURCE), clock=clock, issuer=oidc.issuer)
-    return SignIn(sessions, throttle, place, OidcDoor(oidc, provider, sessions, record, throttle=throttle, clock=clock))
+    return SignIn(sessions, throttle, place, OidcDoor(oidc, provider, sessions, record, clock=clock))
 
 
 def _webhook(agent: Agent, api: FastAPI, counted: AlertMetrics) -> WebhookIntake:
