@@ -5,10 +5,13 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import httpx
+import pytest
 import yaml
+from playwright.sync_api import Page
 
 from rigs import identity_provider as rigs
 from rigs.agent_process import environment, free_port, serving, wait_until_ready
+from rigs.browser import browse
 from rigs.identity_provider import CLIENT, SECRET, IdentityProviderRig
 
 
@@ -28,6 +31,12 @@ def written(folder: Path, url: str, issuer: str, role: str) -> Path:
     return path
 
 
+def settings_of(folder: Path, port: int, rig: IdentityProviderRig, role: str) -> dict[str, str]:
+    """The environment of an agent that listens there."""
+    config = written(folder, f"http://127.0.0.1:{port}", rig.issuer, role)
+    return {**environment(folder), "AETHER_LISTEN": f"127.0.0.1:{port}", "AETHER_CONFIG": str(config)}
+
+
 def link_in(page: httpx.Response) -> str:
     """Where the page leads on to."""
     return page.text.partition("0; url=")[2].partition('"')[0]
@@ -37,11 +46,7 @@ def test_a_person_signs_in_to_a_real_agent(tmp_path: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with rigs.serving(IdentityProviderRig(f"{url}/login/oidc/callback", now=time.time)) as rig:
-        settings = {
-            **environment(tmp_path),
-            "AETHER_LISTEN": f"127.0.0.1:{port}",
-            "AETHER_CONFIG": str(written(tmp_path, url, rig.issuer, "responder")),
-        }
+        settings = settings_of(tmp_path, port, rig, "responder")
         with httpx.Client(trust_env=False, follow_redirects=True) as browser:
             with serving(settings, tmp_path):
                 wait_until_ready(settings)
@@ -66,6 +71,29 @@ def test_a_person_signs_in_to_a_real_agent(tmp_path: Path) -> None:
             with serving(settings, tmp_path):  # and not what made it what it is
                 wait_until_ready(settings)
                 assert browser.get(f"{url}/audit").status_code == 401
-    log = (tmp_path / "log").read_text()
+    log = (tmp_path / "log").read_text()  # of all three
     assert SECRET not in log
     assert "Traceback" not in log
+
+
+@pytest.mark.chromium
+def test_a_browser_that_comes_from_another_site_is_signed_in_where_it_wanted_to_be(tmp_path: Path) -> None:
+    """To a browser `localhost` is another site: it keeps the session's strict cookie back until our page leads on."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    rig = IdentityProviderRig(f"{url}/login/oidc/callback", now=time.time, host="localhost")
+
+    def look(page: Page) -> None:
+        assert page.goto(f"{url}/audit").status == 401
+        page.locator("main").get_by_role("link", name="Sign in").click()
+        page.get_by_role("link", name="Sign in with Example").click()
+        page.wait_for_url(f"{url}/audit")
+        assert "oidc:ann" in page.inner_text("header")
+        [cookie] = page.context.cookies()
+        assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("aether_session", True, "Strict")
+
+    with rigs.serving(rig):
+        settings = settings_of(tmp_path, port, rig, "viewer")
+        with serving(settings, tmp_path):
+            wait_until_ready(settings)
+            browse(look)

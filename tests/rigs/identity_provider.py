@@ -66,6 +66,7 @@ class IdentityProviderRig:
 
     way_back: str
     now: Callable[[], float]
+    host: str = "127.0.0.1"
     port: int = 0
     key: RSAKey | ECKey = field(default_factory=lambda: rsa("one"))
     keys: list[dict[str, object]] = field(default_factory=lambda: [published(rsa("one"))])
@@ -83,7 +84,7 @@ class IdentityProviderRig:
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def issuer(self) -> str:
