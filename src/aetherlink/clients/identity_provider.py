@@ -21,7 +21,7 @@ from aetherlink.clients.exchange import UNREADABLE_JSON, Answer, Exchange
 from aetherlink.clients.id_tokens import Expected, verify
 from aetherlink.clients.kept import Kept
 from aetherlink.clients.options import ClientOptions
-from aetherlink.errors import AnswerError, NotFoundError, SettingsError
+from aetherlink.errors import AnswerError, NotFoundError, SettingsError, TooLargeError
 from aetherlink.lib.safe_way import is_safe_way
 from aetherlink.ports import Clock
 
@@ -180,6 +180,8 @@ class IdentityProvider:
             raise AnswerError(str(problem)) from problem
         try:
             return await exchange.ask(method, path, content=content, content_type=_FORM, headers=headers)
+        except TooLargeError as problem:
+            raise AnswerError(f"the provider's answer is larger than {self._options.max_bytes} bytes") from problem
         finally:
             await exchange.aclose()
 
