@@ -5,8 +5,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from joserfc import jwt
-from joserfc.jwk import OctKey, RSAKey
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from aetherlink.clients.id_tokens import Expected, verify
 from aetherlink.errors import AetherError, AnswerError, NotFoundError
@@ -51,6 +51,10 @@ def test_a_right_token_is_believed(changes) -> None:
         ({"exp": AT - 60}, "expired"),
         ({"exp": None}, "does not say its exp"),
         ({"exp": True}, "does not say its exp"),
+        ({"exp": 10**400}, "does not say its exp"),
+        ({"exp": float("nan")}, "does not say its exp"),
+        ({"exp": float("inf")}, "does not say its exp"),
+        ({"iat": -(10**400)}, "does not say its iat"),
         ({"iat": AT + 61}, "from the future"),
         ({"iat": None}, "does not say its iat"),
         ({"nbf": AT + 61}, "not valid yet"),
@@ -76,3 +80,25 @@ def test_no_signature_and_the_public_key_as_a_secret_are_refused() -> None:
 def test_an_unknown_key_is_told_apart_and_a_key_for_another_use_is_refused() -> None:
     assert isinstance(refusal(signed(kid="two")), NotFoundError)
     assert "not for this" in str(refusal(signed(), [{**KEYS[0], "use": "enc"}]))
+
+
+ODD = [None, "", "A", "!!", "\u00e9", "\0", "A" * 5000, 7, [], {}, "P-384", "P-999", "RSA", "oct"]
+
+
+@pytest.mark.parametrize("key", [KEY, ECKey.generate_key("P-256", {"kid": "one"})], ids=["RS256", "ES256"])
+def test_whatever_a_provider_calls_a_key_a_token_is_refused_in_words(key) -> None:
+    algorithm = "RS256" if key is KEY else "ES256"
+    token, right = signed(key, algorithm), {**key.as_dict(private=False), "kid": "one"}
+    assert verify(token, [right], EXPECTED, now=NOW)["sub"] == "ann"
+
+    for name in ("kty", *(("n", "e") if key is KEY else ("crv", "x", "y"))):
+        for value in ODD:
+            refusal(token, [{**right, name: value}] if value != right[name] else [])
+        refusal(token, [{other: each for other, each in right.items() if other != name}])
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"1", b"{", b"\xff", b"[" * 20_000])
+def test_what_is_signed_and_no_claims_is_refused(body: bytes) -> None:
+    token = jws.serialize_compact({"alg": "RS256", "kid": "one"}, body, KEY, algorithms=["RS256"])
+
+    assert "not genuine" in str(refusal(token))
