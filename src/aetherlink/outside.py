@@ -197,7 +197,9 @@ async def vouching(settings: Settings) -> Asked:
     """Whether the identity provider is what the settings say. Raises SettingsError."""
     provider = identity_provider(settings, SystemClock())
     try:
-        return Asked() if provider is None else Asked(words=f"answers, and publishes {await provider.check()} keys")
+        return (
+            Asked() if provider is None else Asked(words=f"answers; keys that it publishes: {await provider.check()}")
+        )
     except AetherError as problem:
         return Asked(str(problem))
 

@@ -35,11 +35,11 @@ class SignInRecord:
 
     def entered(self, transaction: Transaction, session: Session, person: Person, *, address: str) -> None:
         """The person is signed in; a part of the caller's transaction."""
-        by = " and ".join(person.why)
-        text = f"{person.name} signed in as {person.role} by the group {by}, until {session.expires_at:%H:%M} UTC"
+        groups = " and ".join(person.why)
+        text = f"{person.name} signed in as {person.role} by the group {groups}, until {session.expires_at:%H:%M} UTC"
         facts = self._facts(person, address) | {
             "role": str(person.role),
-            "by": list(person.why),
+            "groups": list(person.why),
             "session": session.id,
             "until": session.expires_at.isoformat(),
         }
@@ -52,14 +52,9 @@ class SignInRecord:
         if not self._has_room(now, is_known=person is not None):
             self._unwritten += 1
             return
-        facts: dict[str, object] = {
-            "issuer": self._issuer,
-            "address": address,
-            "why": words,
-            "not_written_before": self._unwritten,
-        }
+        facts = self._facts(person, address) | {"why": words, "not_written_before": self._unwritten}
         if person is not None:
-            facts |= self._facts(person, address) | {"groups": person.shown_groups}
+            facts["groups"] = person.shown_groups
         text = f"{'somebody' if person is None else person.name} was not signed in: {words}"
         self._unwritten = 0
         await self._store.write(lambda rows: self._enter(rows, EventKind.SIGN_IN_REFUSED, text, facts))
@@ -71,13 +66,11 @@ class SignInRecord:
         self._written[is_known] += 1
         return self._written[is_known] <= (KNOWN_AN_HOUR if is_known else STRANGERS_AN_HOUR)
 
-    def _facts(self, person: Person, address: str) -> dict[str, object]:
-        return {
-            "name": person.name,
-            "subject": printable(person.subject),
-            "issuer": self._issuer,
-            "address": address,
-        }
+    def _facts(self, person: Person | None, address: str) -> dict[str, object]:
+        """`by` is whom the audit trail shows it of; no name of a person or token has a blank in it."""
+        who = f"somebody at {address or 'a socket'}" if person is None else person.name
+        subject = {} if person is None else {"subject": printable(person.subject)}
+        return {"by": who, **subject, "issuer": self._issuer, "address": address}
 
     def _enter(self, transaction: Transaction, kind: EventKind, text: str, facts: dict[str, object]) -> None:
         self._record.enter(transaction, Subject.SIGN_INS, Entry(kind, self._clock.now(), text, facts))

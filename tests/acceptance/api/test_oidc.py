@@ -146,7 +146,9 @@ def test_a_person_is_led_there_and_back_and_is_who_the_provider_says(browser: Br
     assert ">oidc:ann<" in browser.get(f"{FRONT}/incidents?status=resolved").text
     entry = record(browser.agent)[0]
     assert (entry["kind"], "oidc:ann signed in as approver by the group sre" in entry["text"]) == ("signed_in", True)
-    assert entry["facts"] | {"subject": "u-1", "role": "approver", "by": ["sre"]} == entry["facts"]
+    assert (
+        entry["facts"] | {"by": "oidc:ann", "subject": "u-1", "role": "approver", "groups": ["sre"]} == entry["facts"]
+    )
     assert provider.requests == ["place", "token", "keys"]
 
 
@@ -454,6 +456,9 @@ def test_words_of_strangers_are_not_shown(browser: Browser) -> None:
     page = browser.get(f"{BACK}?error=access_denied&error_description=call+555&state=x")
 
     assert (page.status_code, "555" in page.text) == (401, False)
+    trail = browser.agent.call("GET", "/audit", token="read").text
+    assert "somebody at 127.0.0.1" in trail
+    assert "belongs to no attempt" in trail
 
 
 @pytest.mark.parametrize(
@@ -601,7 +606,7 @@ def test_who_is_in_no_group_of_ours_hears_which_were_seen_and_what_to_set(browse
     assert "<script>alert" not in page.text
     entry = record(browser.agent)[0]
     assert entry["kind"] == "sign_in_refused"
-    assert entry["facts"]["groups"][0] == "dev"
+    assert (entry["facts"]["by"], entry["facts"]["groups"][0]) == ("oidc:ann", "dev")
     assert "oidc:ann was not signed in" in entry["text"]
     assert browser.agent.services.sign_in.sessions._sessions == {}
 
