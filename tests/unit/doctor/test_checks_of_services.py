@@ -459,7 +459,7 @@ class TestIdentityProvider:
     @pytest.mark.parametrize(
         ("says", "status", "text"),
         [
-            ({}, Status.OK, "publishes keys: 1"),
+            ({}, Status.OK, "keys that it publishes: 1"),
             ({"issuer": "https://other.example"}, Status.FAULT, "letter by letter"),
             ({"jwks_uri": None}, Status.FAULT, "did not answer with the description"),
         ],
