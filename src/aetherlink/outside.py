@@ -196,10 +196,10 @@ def identity_provider(settings: Settings, clock: Clock) -> IdentityProvider | No
 async def vouching(settings: Settings) -> Asked:
     """Whether the identity provider is what the settings say. Raises SettingsError."""
     provider = identity_provider(settings, SystemClock())
+    if provider is None:
+        return Asked()
     try:
-        return (
-            Asked() if provider is None else Asked(words=f"answers; keys that it publishes: {await provider.check()}")
-        )
+        return Asked(words=f"answers; keys that it publishes: {await provider.check()}")
     except AetherError as problem:
         return Asked(str(problem))
 

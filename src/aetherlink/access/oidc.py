@@ -76,11 +76,16 @@ class OidcDoor:
     async def begin(self, wish: str, *, cookie: str | None, address: str) -> tuple[str, str]:
         """Where to lead the browser, and the secret of its cookie; `wish` is the path that it is to end at.
 
-        Raises ThrottledError, and UnreachableError or AnswerError where the provider cannot be asked where that is.
+        Raises ThrottledError, UnreachableError or AnswerError where the provider cannot be asked where that is, which is
+        on record then, StoreError.
         """
         self._begun.take(address)
         attempt, secret = self._attempts.begin(wish, cookie=cookie)
-        leading = await self._provider.address(state=attempt.state, nonce=attempt.nonce, verifier=attempt.verifier)
+        try:
+            leading = await self._provider.address(state=attempt.state, nonce=attempt.nonce, verifier=attempt.verifier)
+        except AetherError as problem:
+            await self._record.refused(str(problem), address=address)
+            raise
         return leading, secret
 
     async def finish(self, brought: Brought) -> Entered | Stranger:
