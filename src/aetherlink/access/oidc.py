@@ -76,8 +76,8 @@ class OidcDoor:
     async def begin(self, wish: str, *, cookie: str | None, address: str) -> tuple[str, str]:
         """Where to lead the browser, and the secret of its cookie; `wish` is the path that it is to end at.
 
-        Raises ThrottledError, UnreachableError or AnswerError where the provider cannot be asked where that is, which is
-        on record then, StoreError.
+        Raises ThrottledError, StoreError, and UnreachableError or AnswerError where the provider cannot be asked where
+        that is, which is on record then.
         """
         self._begun.take(address)
         attempt, secret = self._attempts.begin(wish, cookie=cookie)
