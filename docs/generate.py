@@ -80,6 +80,9 @@ TIMELINE: Mapping[EventKind, str] = {
     EventKind.PAUSED: "A person paused the agent or a part of it: what, until when, why.",
     EventKind.RESUMED: "A person ended a pause, and which.",
     EventKind.PROMOTED: "A person let a playbook do more than its file says: up to which mode, and why.",
+    EventKind.SIGNED_IN: "An identity provider vouched for a person: who, with which role, by which of the groups.",
+    EventKind.SIGN_IN_REFUSED: "Somebody was not let in by the identity provider's answer, and why; of many who are "
+    "nobody that it knows, some are written down.",
     EventKind.DEMOTED: "A promoted playbook was set back: by a person, or by the agent, for its repairs kept failing.",
 }
 
@@ -218,6 +221,8 @@ UNTOLD: Mapping[str, str] = {  # routes that OpenAPI does not describe
     "/actions": "A page: actions with their decisions; budgets, brakes, pauses, targets",
     "/playbooks": "A page: the playbooks, their modes, what they did or would have done",
     "/playbooks/{name}": "A page: one playbook, and why it has its mode",
+    "/login/oidc": "Leads to the identity provider, where one is set up",
+    "/login/oidc/callback": "A page: where the identity provider leads back to, which signs in or refuses",
     "/ledger": "A page: what became of every alert received, added up",
     "/audit": "A page: what people did, and how far the anchors reach",
     "/settings": "A page: how every part stands; the settings, for administrators, without secrets",

@@ -63,6 +63,8 @@ def check(settings: Settings) -> Iterator[str]:
     asked = asyncio.run(outside.ask(settings, executors))
     if database is not None:
         asked[database.name.removeprefix("the ")] = outside.Asked(outside.out_of_store(database) or "")
+    if settings.auth.oidc is not None:
+        asked[f"identity provider {settings.auth.oidc.issuer}"] = asyncio.run(outside.vouching(settings))
     asked |= {f"channel {name}": asyncio.run(_mute(settings, name)) for name in settings.notify.channels}
     away = []
     for name, answer in asked.items():

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
+from aetherlink.access.oidc_options import check_way_back
 from aetherlink.access.options import AuthMode, AuthOptions
 from aetherlink.approval_commands import ApprovalOptions
 from aetherlink.audit.options import AuditOptions
@@ -250,6 +251,12 @@ class Settings(BaseSettings):
                 "external_url: others reach the agent under it, and behind a proxy every caller looks like this "
                 "machine: set auth.mode to `token`"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _the_identity_provider_finds_back(self) -> Self:
+        if self.auth.oidc is not None:
+            check_way_back(self.external_url)
         return self
 
     @model_validator(mode="after")

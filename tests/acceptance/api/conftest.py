@@ -28,9 +28,12 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
 
 from aetherlink.access.gate import Gate
+from aetherlink.access.oidc import OidcDoor
+from aetherlink.access.oidc_options import CALLBACK
+from aetherlink.access.oidc_record import SignInRecord
 from aetherlink.access.options import AuthOptions
-from aetherlink.access.public_place import place_of
-from aetherlink.access.sessions import SessionBook
+from aetherlink.access.public_place import PublicPlace, place_of
+from aetherlink.access.sessions import SessionBook, Vouched
 from aetherlink.access.sign_in import SignIn
 from aetherlink.access.throttle import SignInThrottle
 from aetherlink.access.token_files import file_principals
@@ -40,8 +43,11 @@ from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import AnchorFile
 from aetherlink.audit.anchoring import Anchoring
 from aetherlink.audit.metrics import AuditMetrics
+from aetherlink.clients.credentials import read_secret, read_tls
+from aetherlink.clients.identity_provider import IdentityProvider, Registration
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
+from aetherlink.clients.source_options import TlsOptions
 from aetherlink.commands import ActionOptions, Commands
 from aetherlink.delivery_commands import DeliveryCommands
 from aetherlink.incident_commands import IncidentCommands
@@ -239,6 +245,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
                 requester_may_approve=requester_may_approve,
                 external_url=external_url,
                 queries=queries,
+                patience=patience,
             )
             stack.callback(agent.store.close)
             stack.enter_context(agent.client)
@@ -266,6 +273,7 @@ def _build(
     requester_may_approve: bool,
     external_url: str | None,
     queries: QueryOptions | None = None,
+    patience: timedelta = timedelta(seconds=5),
 ) -> tuple[Agent, AlertMetrics]:
     clock, ids, world, registry = SystemClock(), SortableIds(), World(), CollectorRegistry()
     Counter("aether_agent_health_checks", "Health checks.", ["status"], registry=registry).labels("ok")
@@ -275,7 +283,8 @@ def _build(
     tokens = TokenBook(store, clock=clock, ids=ids, fixed=fixed, sources={SourceName("default"), SourceName("prod")})
     secrets = asyncio.run(_issued(tokens))
     secrets["operator"] = (folder / "data" / "operator.token").read_text().strip()
-    sessions = SessionBook(store, tokens, clock=clock, ids=ids, options=auth.sessions)
+    vouched = None if auth.oidc is None else Vouched(auth.oidc.root, auth.oidc.lifetime)
+    sessions = SessionBook(store, tokens, clock=clock, ids=ids, options=auth.sessions, vouched=vouched)
     place = place_of(external_url)
     gate = Gate(tokens, options=auth, sessions=sessions, place=place)
     commands = Commands(
@@ -298,7 +307,7 @@ def _build(
         store=store,
         gate=gate,
         tokens=tokens,
-        sign_in=SignIn(sessions, SignInThrottle(clock), place),
+        sign_in=_sign_in(auth, sessions, place, store, patience),
         commands=commands,
         incident_commands=IncidentCommands(store, clock=clock, waker=world),
         approval_commands=ApprovalCommands(
@@ -354,6 +363,26 @@ def _build(
     )
     browser = httpx.Client(timeout=10, trust_env=False, verify=False)  # noqa: S501 - plain HTTP; a TLS context is slow
     return Agent("", folder / "data", store, services, world, browser, secrets), alert_metrics
+
+
+def _sign_in(
+    auth: AuthOptions, sessions: SessionBook, place: PublicPlace, store: SqlStore, patience: timedelta
+) -> SignIn:
+    clock, oidc = SystemClock(), auth.oidc
+    throttle = SignInThrottle(clock)
+    if oidc is None:
+        return SignIn(sessions, throttle, place)
+    own = Registration(
+        oidc.issuer,
+        oidc.client_id,
+        read_secret(oidc.client_secret_file, "client_secret_file"),
+        f"{place.origin}{place.base_path}{CALLBACK}",
+        oidc.scopes,
+        read_tls(TlsOptions()),
+    )
+    provider = IdentityProvider(own, ClientOptions(deadline=patience), clock=clock)
+    record = SignInRecord(store, AgentRecord(ids=SortableIds(), source=SOURCE), clock=clock, issuer=oidc.issuer)
+    return SignIn(sessions, throttle, place, OidcDoor(oidc, provider, sessions, record, clock=clock))
 
 
 def _webhook(agent: Agent, api: FastAPI, counted: AlertMetrics) -> WebhookIntake:

@@ -171,6 +171,8 @@ ADMITTED: dict[str, frozenset[str]] = {
     "GET /login": EVERYBODY,
     "HEAD /login": EVERYBODY,
     "POST /login": PAGES_OF_OURS,
+    "GET /login/oidc": EVERYBODY,  # to be told that none is set up here, or to be led away: test_oidc.py
+    "GET /login/oidc/callback": EVERYBODY,
     "POST /logout": PAGES_OF_OURS,
     "GET /docs": READERS,
     "GET /docs/assets/{name}": READERS,
