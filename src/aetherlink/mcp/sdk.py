@@ -7,7 +7,11 @@ import mcp_types as types
 from mcp.server import Server
 from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from aetherlink.mcp.marking import WARNING
 from aetherlink.mcp.tools import TOOLS, Tool
@@ -65,6 +69,25 @@ async def serve_stdio(translator: Translator) -> None:
     server = server_of(lambda _context: translator)
     async with stdio_server() as (incoming, outgoing):
         await server.run(incoming, outgoing, server.create_initialization_options())
+
+
+def over_http(translator_of: Callable[[Request], Translator]) -> ASGIApp:
+    """Serves one exchange over streamable HTTP, as an ASGI app. No session outlives it, and no task."""
+    server = server_of(lambda context: translator_of(_request(context)))
+
+    async def exchange(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        manager = StreamableHTTPSessionManager(server, stateless=True, json_response=True)
+        async with manager.run():
+            await manager.handle_request(scope, receive, send)
+
+    return exchange
+
+
+def _request(context: _Context) -> Request:
+    """The HTTP request that a message came with."""
+    if not isinstance(context.request, Request):
+        raise TypeError("a message over HTTP came with no request")
+    return context.request
 
 
 _OPEN = types.Resource(
