@@ -3,10 +3,10 @@
 import asyncio
 import json
 import logging
-import os
 import random
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -267,7 +267,7 @@ def tasks(agent) -> set[str]:
 
 
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.parametrize("calls", [100, pytest.param(1000, marks=pytest.mark.long)])
