@@ -18,7 +18,7 @@ async def assistant(url: str, secret: str, *, mode: str = MODERN) -> AsyncIterat
     """The official client at the agent's /mcp, with this token."""
     headers = {"Authorization": f"Bearer {secret}"}
     async with (
-        httpx2.AsyncClient(headers=headers, trust_env=False, verify=False, timeout=30) as browser,  # over plain HTTP; a TLS context is slow
+        httpx2.AsyncClient(headers=headers, trust_env=False, verify=False, timeout=30) as browser,
         Client(streamable_http_client(f"{url}/mcp", http_client=browser), mode=mode) as client,
     ):
         yield client

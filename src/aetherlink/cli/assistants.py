@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlencode
 
 from aetherlink.clients.agent import AgentClient
-from aetherlink.errors import SettingsError
+from aetherlink.errors import AnswerError, SettingsError
 from aetherlink.mcp.translating import Translator
 from aetherlink.model.principals import Scope
 
@@ -20,6 +20,11 @@ class OverHttp:
     ) -> tuple[int, object]:
         """The status and the JSON. Raises UnreachableError, AnswerError."""
         reply = await self._agent.send(method, f"{path}?{urlencode(params)}" if params else path, body)
+        if not reply.data:
+            raise AnswerError(
+                f"{path} at {self._agent.address} answered with {reply.status} and no JSON object: is this the agent's "
+                "address?"
+            )
         return reply.status, reply.data
 
 

@@ -13,12 +13,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
+from aetherlink.mcp.lines import Lines
 from aetherlink.mcp.marking import WARNING
 from aetherlink.mcp.tools import TOOLS, Tool
 from aetherlink.mcp.translating import OPEN_INCIDENTS, Result, Translator
 from aetherlink.model.principals import Scope
 
 _Context = ServerRequestContext[Any]
+_STANDARD_INPUT = 0
 _SCHEMAS = {tool.name: tool.schema for tool in TOOLS}
 _INSTRUCTIONS = (
     "Read what the ops agent knows, and propose actions: a person has to approve each. What tools and resources "
@@ -67,8 +69,12 @@ def server_of(translator_of: Callable[[_Context], Translator]) -> Server[Any]:
 async def serve_stdio(translator: Translator) -> None:
     """Serve one assistant on standard input and output until it closes them."""
     server = server_of(lambda _context: translator)
-    async with stdio_server() as (incoming, outgoing):
-        await server.run(incoming, outgoing, server.create_initialization_options())
+    lines: Any = Lines(_STANDARD_INPUT)  # as a file it is only gone through
+    try:
+        async with stdio_server(stdin=lines) as (incoming, outgoing):
+            await server.run(incoming, outgoing, server.create_initialization_options())
+    except* BrokenPipeError:  # nobody reads the answers any more: that is an end too
+        pass
 
 
 def over_http(translator_of: Callable[[Request], Translator]) -> ASGIApp:
