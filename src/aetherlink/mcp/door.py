@@ -6,7 +6,7 @@ this app's own API with that token, past this module's own scopes and limits.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -33,6 +33,7 @@ LARGEST_ANSWER = 2 * 1024 * 1024  # a result is said twice, as text and as an ob
 _CALLER = "aetherlink.caller"
 _REFUSED = -32000  # JSON-RPC's first code for what a server makes of it
 _GRACE = timedelta(seconds=5)  # for what is around the call of a tool
+_OverHttp = Callable[[Callable[[Request], Translator]], ASGIApp]
 _PASSED_ON = frozenset({b"content-type", b"allow"})
 
 
@@ -40,13 +41,25 @@ def routers(options: McpOptions, metrics: McpMetrics) -> Sequence[Callable[[ApiS
     """The router of the door, none where it is not to be opened. Raises SettingsError without the SDK."""
     if not options.enabled:
         return ()
+    over_http = _sdk()
+    return (lambda services: _router(services, options, metrics, over_http),)
+
+
+def account(options: McpOptions) -> Iterator[str]:
+    """How the door would be, in words; nothing where it stays closed. Raises SettingsError without the SDK."""
+    if options.enabled:
+        _sdk()
+        yield f"assistants: served at {PATH}, by token, {options.calls_per_minute} requests a minute each"
+
+
+def _sdk() -> _OverHttp:
     try:
         from aetherlink.mcp.sdk import over_http  # noqa: PLC0415 - the SDK is an extra
     except ModuleNotFoundError as problem:
         raise SettingsError(
             f"mcp.enabled needs {problem.name}, which is not installed: pip install 'aetherlink[mcp]'"
         ) from problem
-    return (lambda services: _router(services, options, metrics, over_http),)
+    return over_http
 
 
 class NeedsAssistant(Needs):
@@ -83,7 +96,7 @@ class _Door:
         options: McpOptions,
         metrics: McpMetrics,
         limits: CallLimits,
-        over_http: Callable[[Callable[[Request], Translator]], ASGIApp],
+        over_http: _OverHttp,
     ) -> None:
         self._options = options
         self._metrics = metrics
@@ -127,7 +140,7 @@ def _router(
     services: ApiServices,
     options: McpOptions,
     metrics: McpMetrics,
-    over_http: Callable[[Callable[[Request], Translator]], ASGIApp],
+    over_http: _OverHttp,
 ) -> APIRouter:
     limits = CallLimits(options, services.clock, metrics.at_once)
     door = _Door(options, metrics, limits, over_http)
