@@ -150,8 +150,8 @@ def test_t30_with_the_widest_token_nothing_changes_but_by_an_approval_that_waits
 
 
 def test_by_the_command_an_assistant_reads_and_sees_no_tool_that_proposes(agent, tmp_path: Path):
-    async def seen(*arguments: str, url: str = agent.url):
-        environment = {**os.environ, "AETHER_TOKEN": agent.secrets["admin"], "HOME": str(tmp_path)}
+    async def seen(*arguments: str, url: str = agent.url, holder: str = "admin"):
+        environment = {**os.environ, "AETHER_TOKEN": agent.secrets[holder], "HOME": str(tmp_path)}
         command = StdioServerParameters(
             command=str(AETHER), args=["mcp", "--url", url, *arguments], env=environment, cwd=str(tmp_path)
         )
@@ -162,10 +162,12 @@ def test_by_the_command_an_assistant_reads_and_sees_no_tool_that_proposes(agent,
     names = {tool.name for tool in TOOLS}
     reading, incidents = asyncio.run(seen())
     proposing, _ = asyncio.run(seen("--propose"))
+    without, _ = asyncio.run(seen("--propose", holder="read"))
     _, unreachable = asyncio.run(seen(url=f"http://127.0.0.1:{free_port()}"))
 
     assert reading == names - {"propose_action"}
     assert proposing == names
+    assert without == reading
     assert incidents.structured_content["untrusted"]["items"] == []
     assert unreachable.is_error
     assert "no connection" in unreachable.content[0].text
