@@ -18,6 +18,7 @@ from aetherlink.mcp.marking import WARNING
 from aetherlink.mcp.options import McpOptions
 from aetherlink.mcp.tools import TOOLS
 from rigs import hostile_messages
+from rigs.agent_process import wait_until as until
 from rigs.assistants import LEGACY, MODERN, assistant, bearer, message, tool_call
 from rigs.stored_rows import stored
 
@@ -62,13 +63,14 @@ def test_with_and_without_the_handshake_a_token_without_propose_sees_no_tool_tha
             return listed, await client.call_tool("propose_action", {"action": "restart", "reason": "x"})
 
     listed, refused = asyncio.run(seen("read"))
+    actions = agent.call("GET", "/api/v1/actions", token="operator").json()["items"]
     everything, _ = asyncio.run(seen("admin"))
 
     assert everything == {tool.name for tool in TOOLS}
     assert listed == everything - {"propose_action"}
     assert refused.is_error
     assert "no such tool for this token" in refused.content[0].text
-    assert agent.call("GET", "/api/v1/actions", token="operator").json()["items"] == []
+    assert actions == []
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8088", "127.0.0.1.evil.example", "10.0.0.1", "", "0"])
@@ -279,10 +281,8 @@ def test_t30_parallel_calls_of_two_tenants_are_bounded_and_never_mix(start_agent
     agent.secrets["acme-corp"] = agent.secrets["tenant"]
     wish = {"name": "globex-test", "role": "viewer", "tenant": "globex"}
     agent.secrets["globex"] = agent.call("POST", "/api/v1/tokens", token="operator", json=wish).json()["token"]
-    post(agent, "acme-corp", LIST)
-    before, opened = tasks(agent), descriptors()
 
-    async def all_of_them():
+    async def all_of_them(calls):
         limits = httpx.Limits(max_connections=200)
         async with httpx.AsyncClient(trust_env=False, timeout=60, limits=limits) as client:
 
@@ -295,7 +295,9 @@ def test_t30_parallel_calls_of_two_tenants_are_bounded_and_never_mix(start_agent
 
             return await asyncio.gather(*(one(number) for number in range(calls)))
 
-    answers = asyncio.run(all_of_them())
+    asyncio.run(all_of_them(100))  # what is opened once and kept, the store's connections say, is open from now on
+    before, opened = tasks(agent), descriptors()
+    answers = asyncio.run(all_of_them(calls))
     served = [(tenant, number, answer) for tenant, number, answer in answers if answer.status_code == 200]
 
     assert {answer.status_code for _, _, answer in answers} <= {200, 429}
@@ -305,9 +307,8 @@ def test_t30_parallel_calls_of_two_tenants_are_bounded_and_never_mix(start_agent
         assert answer.json()["id"] == number
         items = told(answer)[1]["untrusted"]["items"]
         assert {item["tenant"] for item in items} == {tenant}
-    agent.client.get(f"{agent.url}/livez")
-    assert tasks(agent) == before
-    assert descriptors() <= opened + 2
+    until(lambda: tasks(agent) == before, "no task is left")
+    until(lambda: descriptors() <= opened + 1, "no descriptor is left")
 
 
 def test_t30_a_tenant_sees_its_own_through_every_tool_and_resource(agent) -> None:
