@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from aetherlink.mcp.tools import TOOLS
-from rigs.assistants import message, tool_call
+from rigs.assistants import message, newer, tool_call
 from rigs.hostile_values import ATTACKS
 
 _NAMES = (*(tool.name for tool in TOOLS), "approve_action", "", "../health", "get_incident\x00")
@@ -43,20 +43,31 @@ def arguments(draw: random.Random, name: str) -> dict[str, object]:
     return {each: value(draw) for each in wanted}
 
 
-def body(draw: random.Random, names: Sequence[str] = _NAMES) -> bytes:
-    """The body of one request."""
+def request(draw: random.Random, names: Sequence[str] = _NAMES) -> tuple[bytes, dict[str, str]]:
+    """The body of one request, and headers: one in three is of the newer protocol."""
+    sent = _message(draw, names)
+    more: dict[str, str] = {}
+    if draw.random() < 0.33:
+        sent, more = newer(sent)
+    body = _written(sent)
+    if draw.random() < 0.05:
+        spot = draw.randrange(len(body))
+        body = body[:spot] + draw.randbytes(draw.randrange(4)) + body[spot + draw.randrange(4) :]
+    return body, more
+
+
+def _message(draw: random.Random, names: Sequence[str]) -> object:
     chance = draw.random()
     if chance < 0.5:
         name = draw.choice(names)
-        return _written(tool_call(name, arguments(draw, name)))
-    if chance < 0.7:
-        params = value(draw)
-        return _written(message(draw.choice(_METHODS)) | {"params": params})
-    whole = _written(_bent(draw, tool_call(draw.choice(names))))
-    if chance < 0.9:
-        return whole
-    spot = draw.randrange(len(whole))
-    return whole[:spot] + draw.randbytes(draw.randrange(4)) + whole[spot + draw.randrange(4) :]
+        return tool_call(name, arguments(draw, name))
+    if chance < 0.75:
+        return message(draw.choice(_METHODS)) | {"params": value(draw) if draw.random() < 0.5 else _uri(draw)}
+    return _bent(draw, tool_call(draw.choice(names)))
+
+
+def _uri(draw: random.Random) -> dict[str, object]:
+    return {"uri": draw.choice(("aether://incidents", f"aether://incidents/{draw.choice(ATTACKS)}", value(draw)))}
 
 
 def _bent(draw: random.Random, sent: dict[str, object]) -> object:

@@ -27,6 +27,7 @@ LOCAL_SCOPES = frozenset({Scope.READ, Scope.WEBHOOK})
 _FORWARDED = frozenset({b"forwarded", b"x-real-ip", b"via"})
 _FORWARDED_PREFIX = b"x-forwarded-"
 _NO_TOKEN = "this needs a token: send `Authorization: Bearer TOKEN` (`aether token create` makes one), or sign in"  # noqa: S105 - words for people, not a secret
+_TOKEN_ONLY = "every request here needs a token: send `Authorization: Bearer TOKEN` (`aether token create` makes one)"  # noqa: S105 - words for people, not a secret
 _WRONG_TOKEN = "this token is unknown, revoked or expired"  # noqa: S105 - words for people, not a secret
 
 
@@ -69,7 +70,7 @@ class Gate:
         if b"authorization" in by_name:
             return self._checked(self._holder(by_name[b"authorization"]), scope, tenants=tenants)
         if by_token:
-            raise UnauthenticatedError(_NO_TOKEN)
+            raise UnauthenticatedError(_TOKEN_ONLY)
         session = None if method is None else self._session(by_name)
         if session is not None and method not in _READING:
             self._check_origin(by_name)
@@ -97,7 +98,7 @@ class Gate:
         by_name = _collected(headers)
         host = _host(by_name).lower()
         if not (_is_loopback(host) or host in names or host == self._public.host):
-            raise ForbiddenError("the agent is not known under this Host here")
+            raise ForbiddenError("the agent is not known under this Host: mcp.hosts and external_url name it")
         if b"origin" in by_name and not self._is_own_page(by_name):
             raise ForbiddenError("this request comes from a page that is not the agent's own")
 

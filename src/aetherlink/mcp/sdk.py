@@ -1,6 +1,7 @@
 """The one module that imports the official SDK, which is optional: it serves a translator's tools and resources."""
 
 from collections.abc import Callable
+from importlib.metadata import version as version_of
 from typing import Any
 
 import mcp_types as types
@@ -56,6 +57,7 @@ def server_of(translator_of: Callable[[_Context], Translator]) -> Server[Any]:
 
     return Server(
         "aetherlink-command",
+        version=version_of("aetherlink"),
         instructions=_INSTRUCTIONS,
         get_tool_input_schema=_SCHEMAS.get,
         on_list_tools=tools,
