@@ -25,6 +25,7 @@ from aetherlink.mcp.translating import Result, Translator
 from aetherlink.model.principals import Principal, Scope
 from aetherlink.web import problems
 from aetherlink.web.guard import GuardedRoute, Needs, guarded_router
+from aetherlink.web.presence import GoneAwayError, while_there
 from aetherlink.web.services import ApiServices
 
 PATH = "/mcp"
@@ -110,7 +111,10 @@ class _Door:
         _check_content_type(request)
         body = await _body(request)
         with self._limits.through(token):
-            exchange = await self._exchanged(request, caller, body)
+            try:
+                exchange = await while_there(request, self._exchanged(request, caller, body))
+            except GoneAwayError:
+                raise HTTPException(408, "nobody waits for the answer any more") from None
         if exchange.is_cut:
             raise HTTPException(413, "the answer is too large: ask for less")
         headers = {name.decode(): value.decode("latin-1") for name, value in exchange.headers if name in _PASSED_ON}
