@@ -303,7 +303,7 @@ def test_t30_parallel_calls_of_two_tenants_are_bounded_and_never_mix(start_agent
     agent.secrets["globex"] = agent.call("POST", "/api/v1/tokens", token="operator", json=wish).json()["token"]
 
     async def all_of_them(calls):
-        limits = httpx.Limits(max_connections=200)
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=0)  # a server may end those that rest
         async with httpx.AsyncClient(trust_env=False, timeout=60, limits=limits) as client:
 
             async def one(number):
