@@ -51,6 +51,8 @@ from aetherlink.intake.reconcile_metrics import ReconcileMetrics
 from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
+from aetherlink.mcp import door
+from aetherlink.mcp.metrics import McpMetrics
 from aetherlink.model import windows
 from aetherlink.model.health import WHOLE
 from aetherlink.model.ids import Fingerprint, SourceName
@@ -398,8 +400,9 @@ class House:
         """The webhook's bare callable with the API behind it."""
         place = place_of(self._settings.external_url)
         gate = Gate(self.tokens, options=self._settings.auth, sessions=self.sessions, place=place)
+        assistants = door.routers(self._settings.mcp, McpMetrics(self.registry))
         return WebhookIntake(
-            build_api(self._services(gate), pages.ROUTERS),
+            build_api(self._services(gate), (*pages.ROUTERS, *assistants)),
             gate=gate,
             sink=self.reception,
             base_path=place.base_path,

@@ -37,6 +37,7 @@ from aetherlink.intake.options import IntakeOptions
 from aetherlink.intake.reconcile_options import ReconcileOptions
 from aetherlink.lib.logs import LogFormat
 from aetherlink.lib.option_types import Count, Duration, Name, Url
+from aetherlink.mcp.options import McpOptions
 from aetherlink.model.actions import Target
 from aetherlink.model.dashboards import Dashboard
 from aetherlink.model.decisions import Mode
@@ -221,6 +222,7 @@ class Settings(BaseSettings):
     queries: QueryOptions = Field(
         default=QueryOptions(), description="How much may be asked of Prometheus through the agent."
     )
+    mcp: McpOptions = Field(default=McpOptions(), description="Assistants over HTTP, at `/mcp`.")
     docker: DockerExecutorOptions = Field(default=DockerExecutorOptions(), description="The executor for containers.")
     lab: LabExecutorOptions = Field(default=LabExecutorOptions(), description="The lab's executor.")
     socket_proxy: SocketProxyOptions = Field(

@@ -23,6 +23,11 @@ class PublicPlace:
         return self.origin is not None and self.origin.startswith("https://")
 
     @property
+    def host(self) -> str | None:
+        """The host of the origin, without its port."""
+        return None if self.origin is None else urlsplit(self.origin).hostname
+
+    @property
     def cookie_path(self) -> str:
         """The part of the host that the cookie is sent to."""
         return self.base_path or "/"

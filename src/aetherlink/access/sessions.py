@@ -69,7 +69,13 @@ class SessionBook:
         if session is None or not self._is_alive(session, now):
             return None
         self._used[session.id] = now
-        return Principal(session.name, session.scopes, tenant=session.tenant, root=session.root)
+        return Principal(
+            session.name,
+            session.scopes,
+            tenant=session.tenant,
+            root=session.root,
+            expires_at=session.expires_at,
+        )
 
     async def reload(self) -> None:
         """Bring in what the store knows. Raises StoreError."""

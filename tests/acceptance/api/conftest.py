@@ -39,6 +39,7 @@ from aetherlink.access.throttle import SignInThrottle
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import Bounds, TokenBook
 from aetherlink.agent_record import AgentRecord
+from aetherlink.api.app import build_api
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import AnchorFile
 from aetherlink.audit.anchoring import Anchoring
@@ -49,6 +50,7 @@ from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
 from aetherlink.clients.source_options import TlsOptions
 from aetherlink.commands import ActionOptions, Commands
+from aetherlink.console import registry as pages
 from aetherlink.delivery_commands import DeliveryCommands
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.incidents.metrics import AlertMetrics
@@ -57,6 +59,9 @@ from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lab.tools import find_tools
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
+from aetherlink.mcp import door
+from aetherlink.mcp.metrics import McpMetrics
+from aetherlink.mcp.options import McpOptions
 from aetherlink.model.actions import Target
 from aetherlink.model.dashboards import Dashboard
 from aetherlink.model.decisions import Mode
@@ -131,6 +136,7 @@ class Agent:
     world: World
     client: httpx.Client
     secrets: dict[str, str] = field(default_factory=dict)
+    loop: asyncio.AbstractEventLoop | None = None
 
     def call(self, method: str, path: str, *, token: str | None = None, **more: object) -> httpx.Response:
         """One request as this machine sends it, with the named token if any."""
@@ -232,6 +238,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
             requester_may_approve: bool = True,
             external_url: str | None = None,
             queries: QueryOptions | None = None,
+            mcp: McpOptions | None = None,
         ) -> Agent:
             client = PrometheusClient(prometheus_url, ClientOptions(deadline=patience))
             options = auth or AuthOptions()
@@ -249,7 +256,10 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
             )
             stack.callback(agent.store.close)
             stack.enter_context(agent.client)
-            intake = _webhook(agent, stack.enter_context(_APIS.of(agent.services)), metrics)
+            api = (
+                stack.enter_context(_APIS.of(agent.services)) if mcp is None else _with_assistants(agent.services, mcp)
+            )
+            intake = _webhook(agent, api, metrics)
             stack.enter_context(_served(intake, agent, client))
             return agent
 
@@ -385,6 +395,11 @@ def _sign_in(
     return SignIn(sessions, throttle, place, OidcDoor(oidc, provider, sessions, record, clock=clock))
 
 
+def _with_assistants(services: ApiServices, options: McpOptions) -> FastAPI:
+    """An API of its own, with this door for assistants, whose metrics are the agent's."""
+    return build_api(services, (*pages.ROUTERS, *door.routers(options, McpMetrics(services.metrics))))
+
+
 def _webhook(agent: Agent, api: FastAPI, counted: AlertMetrics) -> WebhookIntake:
     """The webhook in front of the API."""
     services = agent.services
@@ -423,6 +438,7 @@ async def _issued(tokens: TokenBook) -> dict[str, str]:
 def _served(app: WebhookIntake, agent: Agent, client: PrometheusClient) -> Iterator[None]:
     """Serve on a free port, on a thread with a loop of its own."""
     is_listening, loop, is_over = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+    agent.loop = loop
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # else asyncio leaves Nagle on: 40 ms an answer
         listener.bind(("127.0.0.1", 0))
         agent.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
