@@ -143,6 +143,7 @@ actions = sa.Table(
     sa.Column("rule", sa.Text, nullable=False, server_default=""),
     sa.Column("took_ms", sa.BigInteger),
     sa.Column("within_ms", sa.BigInteger, nullable=False, server_default="0"),
+    *(sa.Index(f"actions_of_{name}", name, "id") for name in ("incident_id", "target", "state")),
     sa.Index("actions_of_playbook", "playbook", "created_at"),
     sa.Index(
         "actions_counted",  # all that a report reads of them

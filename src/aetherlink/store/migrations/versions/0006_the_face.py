@@ -15,6 +15,8 @@ def upgrade() -> None:
     is_open = sa.text("status = 'open'")
     names = ["priority", "id"]
     op.create_index("incidents_open_urgency", "incidents", names, sqlite_where=is_open, postgresql_where=is_open)
+    for name in ("incident_id", "target", "state"):
+        op.create_index(f"actions_of_{name}", "actions", [name, "id"])
     for name, kind in (("tenant", sa.Text()), ("expires_at", sa.BigInteger()), ("used_at", sa.BigInteger())):
         op.add_column("tokens", sa.Column(name, kind, nullable=True))
     op.create_table(
