@@ -118,6 +118,13 @@ class StoredAlert(NamedTuple):
         return self.alert.status is AlertStatus.FIRING and self.alert.suppressed is Suppression.NONE
 
 
+class LinePlace(NamedTuple):
+    """Where an episode stands among those that changed last."""
+
+    updated_at: datetime
+    id: int
+
+
 class AlertLine(NamedTuple):
     """One episode as a long list shows it, without its annotations."""
 
@@ -130,6 +137,12 @@ class AlertLine(NamedTuple):
     starts_at: datetime
     incident_id: str | None
     labels: Mapping[str, str]
+    updated_at: datetime
+
+    @property
+    def place(self) -> LinePlace:
+        """What the next page begins after."""
+        return LinePlace(self.updated_at, self.id)
 
 
 class AlertFilter(NamedTuple):
