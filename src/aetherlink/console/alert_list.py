@@ -98,7 +98,7 @@ async def alert_list(services: ApiServices, view: View, caller: Principal) -> Re
         problem=problem,
         lines=grouped(shown, view.group),
         groups=Counter(group_of(one, view.group) for one in fitting).most_common(_MOST_GROUPS),
-        total=len(fitting) if view.is_narrowed or problem else stored,
+        total=len(fitting) if view.is_narrowed or problem else min(stored, _MOST_COUNTED),
         is_cut=is_cut and view.is_narrowed,
         is_more=stored > _MOST_COUNTED,
         most=_MOST_ON_PAGE,
