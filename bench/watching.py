@@ -1,0 +1,95 @@
+"""What a person at a browser sees of the console, in a real Chromium: when something is painted, and how it scrolls."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import Page
+
+from bench.load import LoadError
+from rigs.browser import browse
+
+_ROUNDS = 5
+_FRAMES = 400
+_ROWS_A_FRAME = 10
+_PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+_SCROLL = """async ([frames, step]) => {
+  const list = document.querySelector('.window');
+  list.scrollTop = 0;
+  const lengths = [];
+  let before = await new Promise(requestAnimationFrame);
+  for (let frame = 0; frame < frames; frame += 1) {
+    list.scrollTop += step;
+    const now = await new Promise(requestAnimationFrame);
+    lengths.push(now - before);
+    before = now;
+  }
+  return lengths;
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scrolled:
+    """Lengths of frames in milliseconds, and what the page's thread did in one, also in milliseconds.
+
+    `filtered` is how long it took from the last letter of a filter to the count of what fits.
+    """
+
+    frames: list[float]
+    busy: float
+    filtered: float
+
+
+def chromium() -> str:
+    """The program. Raises LoadError with the line that installs it."""
+    found = shutil.which("chromium")
+    if found is None:
+        raise LoadError("Chromium is absent; to have it: apt-get install chromium libatomic1")
+    return found
+
+
+def first_paints(url: str) -> tuple[list[float], list[float]]:
+    """Milliseconds until something of the page is painted: to a browser that knows nothing, and to one that was there."""
+    cold: list[float] = []
+    warm: list[float] = []
+
+    def look(page: Page) -> None:
+        for to in (cold, warm):
+            page.goto(url)
+            page.wait_for_function(f"{_PAINTED} !== null")
+            to.append(page.evaluate(_PAINTED))
+
+    for _ in range(_ROUNDS):
+        browse(look)
+    return cold, warm
+
+
+def scrolled(url: str, *, count: int) -> Scrolled:
+    """The list of so many alerts scrolls by ten rows a frame, then is narrowed to those of one service."""
+    seen: list[Scrolled] = []
+
+    def look(page: Page) -> None:
+        page.goto(f"{url}/alerts")
+        page.wait_for_function(f"document.querySelector('.window')?.getAttribute('aria-rowcount') === '{count}'")
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable")
+        before = _busy(session.send("Performance.getMetrics"))
+        frames = page.evaluate(_SCROLL, [_FRAMES, _ROWS_A_FRAME * 28])
+        busy = (_busy(session.send("Performance.getMetrics")) - before) * 1000 / len(frames)
+        seen.append(Scrolled(frames, busy, _filtered(page)))
+
+    browse(look, viewport={"width": 1280, "height": 800})
+    return seen[0]
+
+
+def _filtered(page: Page) -> float:
+    page.fill("#q", 'service="svc-00007"')
+    done = "document.getElementById('alert-count').getAttribute('aria-busy') === 'false'"
+    page.evaluate("window.typed = performance.now()")
+    page.wait_for_function(done)
+    return float(page.evaluate("performance.now() - window.typed"))
+
+
+def _busy(metrics: Mapping[str, Any]) -> float:
+    return float(next(one["value"] for one in metrics["metrics"] if one["name"] == "TaskDuration"))
