@@ -50,7 +50,7 @@ def chromium() -> str:
 
 
 def first_paints(url: str) -> tuple[list[float], list[float]]:
-    """Milliseconds until something of the page is painted: to a browser that knows nothing, and to one that was there."""
+    """Milliseconds until something is painted: in a browser that knows nothing, and in one that was there before."""
     cold: list[float] = []
     warm: list[float] = []
 
