@@ -240,8 +240,8 @@ class SqlIncidentRows:
     ) -> tuple[list[Incident], str | None]:
         """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
         priorities = urgency.priorities_of(only)
-        if priorities is not None:
-            newest = urgency.newest(self._connection, priorities, limit=limit + 1, before=before)
+        if only.status is not None and priorities is not None:
+            newest = urgency.newest(self._connection, only.status, priorities, limit=limit + 1, before=before)
             found, cursor = rows.cut(newest, incidents.c.id, limit)
             return [incident_of(row) for row in found], cursor
         fits = tuple(_conditions(only))

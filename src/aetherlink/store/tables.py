@@ -100,7 +100,7 @@ incidents = sa.Table(
     sa.Index("incidents_due", "status", "wake_at", "priority", "severity", "id"),  # all that the pipeline looks at
     sa.Index("incidents_key", "key", "id"),
     sa.Index("incidents_open_service", "service", sqlite_where=_OPEN, postgresql_where=_OPEN),
-    sa.Index("incidents_open_urgency", "priority", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    sa.Index("incidents_urgency", "status", "priority", "id"),
     sa.Index("incidents_list", "id", "status", "severity", "source", "tenant", "service", "vip", "origin"),
 )
 

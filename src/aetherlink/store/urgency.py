@@ -1,4 +1,4 @@
-"""Open incidents by how urgent they are: listed and counted from one narrow index, whatever else is stored."""
+"""Incidents by how urgent they are: listed and counted from one narrow index, whatever else is stored."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,18 +18,20 @@ _NUMBERS = Prepared(
 
 
 def priorities_of(only: IncidentFilter) -> Sequence[int] | None:
-    """Those that fit, where the filter asks for open incidents and for their urgency alone; None: it asks for more."""
-    if only != IncidentFilter(IncidentStatus.OPEN, only.severity, vip=only.vip):
+    """Those that fit, where the filter asks for a status and for urgency alone; None: it asks for something else."""
+    if only.status is None or only != IncidentFilter(only.status, only.severity, vip=only.vip):
         return None
     severities = list(Severity) if only.severity is None else [only.severity]
     either = (True, False) if only.vip is None else (only.vip,)
     return [priority_of(severity, vip=vip) for vip in either for severity in severities]
 
 
-def newest(connection: sa.Connection, priorities: Sequence[int], *, limit: int, before: str | None) -> list[Any]:
-    """The rows of the newest that are open, all that there are however long ago they began, so many at most."""
+def newest(
+    connection: sa.Connection, status: IncidentStatus, priorities: Sequence[int], *, limit: int, before: str | None
+) -> list[Any]:
+    """The rows of the newest that stand so, all that there are however long ago they began, so many at most."""
     values = {f"priority_{place}": priority for place, priority in enumerate(priorities)}
-    asked = values | {"most": limit, "below": before}
+    asked = values | {"its_status": status.value, "most": limit, "below": before}
     return _newest(len(priorities), is_first=before is None).all(connection, asked)
 
 
@@ -44,10 +46,11 @@ def open_by_severity(connection: sa.Connection) -> dict[str, int]:
 @lru_cache(maxsize=16)
 def _newest(priorities: int, *, is_first: bool) -> Prepared:
     """The newest of each priority, found in their order, and of these the newest."""
+    is_so = incidents.c.status == sa.bindparam("its_status")
     below = () if is_first else (incidents.c.id < sa.bindparam("below"),)
     parts = [
         sa.select(incidents.c.id)
-        .where(heads.IS_OPEN, incidents.c.priority == sa.bindparam(f"priority_{place}"), *below)
+        .where(is_so, incidents.c.priority == sa.bindparam(f"priority_{place}"), *below)
         .order_by(incidents.c.id.desc())
         .limit(sa.bindparam("most"))
         .subquery(f"of_{place}")

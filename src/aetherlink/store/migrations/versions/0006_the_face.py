@@ -12,9 +12,7 @@ down_revision = "0005"
 
 def upgrade() -> None:
     """Nobody is signed in yet; the tokens that there are never expire, and see every tenant."""
-    is_open = sa.text("status = 'open'")
-    names = ["priority", "id"]
-    op.create_index("incidents_open_urgency", "incidents", names, sqlite_where=is_open, postgresql_where=is_open)
+    op.create_index("incidents_urgency", "incidents", ["status", "priority", "id"])
     for name in ("incident_id", "target", "state"):
         op.create_index(f"actions_of_{name}", "actions", [name, "id"])
     for name, kind in (("tenant", sa.Text()), ("expires_at", sa.BigInteger()), ("used_at", sa.BigInteger())):
