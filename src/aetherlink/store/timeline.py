@@ -22,6 +22,16 @@ _AFTER = Prepared(
     .order_by(timeline.c.number)
     .limit(sa.bindparam("most"))
 )
+_ITS = timeline.c.incident_id == sa.bindparam("its_incident")
+_PAGE = Prepared(
+    sa.select(timeline)
+    .where(_ITS, timeline.c.sequence > sa.bindparam("above"))
+    .order_by(timeline.c.sequence)
+    .limit(sa.bindparam("most"))
+)
+_NEWEST = sa.select(timeline).where(_ITS).order_by(timeline.c.sequence.desc()).limit(sa.bindparam("most"))
+_LATEST = Prepared(_NEWEST)
+_LATEST_OF_KIND = Prepared(_NEWEST.where(timeline.c.kind == sa.bindparam("its_kind")))
 _to_json = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -81,13 +91,8 @@ def is_hashed(connection: sa.Connection) -> bool:
 
 def page(connection: sa.Connection, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
     """Entries in order, those with a sequence above `after`."""
-    query = (
-        sa.select(timeline)
-        .where(timeline.c.incident_id == incident_id, timeline.c.sequence > after)
-        .order_by(timeline.c.sequence)
-        .limit(limit)
-    )
-    return [_entry(row) for row in connection.execute(query)]
+    found = _PAGE.all(connection, {"its_incident": incident_id, "above": after, "most": limit})
+    return [_entry(row) for row in found]
 
 
 def after(connection: sa.Connection, number: int, *, limit: int) -> list[StoredEntry]:
@@ -99,11 +104,10 @@ def latest(
     connection: sa.Connection, incident_id: IncidentId, *, limit: int, kind: EventKind | None = None
 ) -> list[StoredEntry]:
     """The newest entries, the newest first; with `kind` only those of this kind."""
-    is_one = timeline.c.incident_id == incident_id
-    if kind is not None:
-        is_one = sa.and_(is_one, timeline.c.kind == kind.value)
-    query = sa.select(timeline).where(is_one).order_by(timeline.c.sequence.desc()).limit(limit)
-    return [_entry(row) for row in connection.execute(query)]
+    values = {"its_incident": incident_id, "most": limit}
+    if kind is None:
+        return [_entry(row) for row in _LATEST.all(connection, values)]
+    return [_entry(row) for row in _LATEST_OF_KIND.all(connection, {**values, "its_kind": kind.value})]
 
 
 def _entry(row: Any) -> StoredEntry:
