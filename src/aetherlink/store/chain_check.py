@@ -4,7 +4,6 @@ Called by SqlIncidentRows. What is missing beyond one incident only `aether audi
 """
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -12,7 +11,7 @@ import sqlalchemy as sa
 from aetherlink.lib.hash_chain import FIRST, PRUNED_FACTS, PRUNED_TEXT, Chain, Link
 from aetherlink.model.audit import ChainState
 from aetherlink.model.ids import IncidentId
-from aetherlink.store.statements import run, text_of
+from aetherlink.store.prepared import Prepared
 from aetherlink.store.tables import incidents, timeline
 
 
@@ -29,31 +28,31 @@ class _Stored(NamedTuple):
     pruned: str | None
 
 
+_ENTRIES = Prepared(
+    sa.select(
+        *(timeline.c[name] for name in ("number", "sequence", "kind")),
+        sa.type_coerce(timeline.c.at, sa.BigInteger).label("at"),  # as it lies there: that is what is hashed
+        *(timeline.c[name] for name in ("text", "facts", "hash", "pruned")),
+    )
+    .where(timeline.c.incident_id == sa.bindparam("its_incident"))
+    .order_by(timeline.c.sequence)
+    .limit(sa.bindparam("most")),
+    row=_Stored,
+)
+
+
 def check(connection: sa.Connection, chain: Chain, incident_id: IncidentId, *, most: int) -> ChainState:
     """Look at its entries from the first one on, so many at most."""
     head = connection.execute(
         sa.select(incidents.c.entries, incidents.c.head).where(incidents.c.id == incident_id)
     ).first()
     # one more: an entry behind the last one is a change, too
-    found = run(connection, _entries(connection.dialect.name), (incident_id, most + 1)).fetchall()
-    rows = [_Stored(*row) for row in found]
+    rows: list[_Stored] = _ENTRIES.all(connection, {"its_incident": incident_id, "most": most + 1})
     checked, last, first_bad = _walk(chain, incident_id, rows[:most])
     is_whole = len(rows) <= most
     if first_bad is None and is_whole and (head is None or (head.entries, head.head) != (checked, last)):
         first_bad = checked + 1
     return ChainState(checked, first_bad, is_whole)
-
-
-@lru_cache(maxsize=2)
-def _entries(dialect: str) -> str:
-    """Its rows as they lie there, the instants as numbers: that is what is hashed."""
-    query = (
-        sa.select(*(timeline.c[name] for name in _Stored._fields))
-        .where(timeline.c.incident_id == sa.bindparam("its_incident"))
-        .order_by(timeline.c.sequence)
-        .limit(sa.bindparam("most"))
-    )
-    return text_of(query, dialect)
 
 
 def _walk(chain: Chain, incident_id: IncidentId, rows: Iterable[_Stored]) -> tuple[int, str, int | None]:
