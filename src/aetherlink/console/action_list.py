@@ -14,7 +14,7 @@ from aetherlink.model.pauses import Pause
 from aetherlink.model.principals import Principal
 from aetherlink.ports import Transaction
 from aetherlink.web.services import ApiServices
-from aetherlink.web.used_budgets import TargetState, budget_uses, target_names, target_states
+from aetherlink.web.used_budgets import TargetState, budget_uses, started_within_a_day, target_names, target_states
 
 PATH = "/actions"
 _AT_ONCE = 30
@@ -78,15 +78,16 @@ async def action_list(services: ApiServices, view: View, caller: Principal, said
     now = services.clock.now()
 
     def work(rows: Transaction) -> _Read:
-        names = target_names(rows, services.rules, now)
+        started = started_within_a_day(rows, now)
+        names = target_names(started, services.rules)
         found, following = _page(rows, view)
         return _Read(
             found,
             following,
-            budget_uses(rows, services.rules, now),
+            budget_uses(started, services.rules, now),
             rows.brakes.all(),
             [one for one in rows.pauses.all() if not one.is_over(now)],
-            target_states(rows, services.rules, names[:_MOST_NAMED], services.playbooks.playbooks, now=now),
+            target_states(rows, started, services.rules, names[:_MOST_NAMED], services.playbooks.playbooks, now=now),
             len(names),
         )
 
