@@ -24,9 +24,9 @@ from aetherlink.web.services import ApiServices
 PATH = "/alerts"
 GROUPS = ("alertname", "service", "tenant", "source", "none")
 _MOST_ON_PAGE = 1000  # that are looked at for the page without a script
-_AT_ONCE = 100  # of them on one page
+_AT_ONCE = 50  # of them on one page
 _MOST_COUNTED = 20_000  # as far as the list that scrolls goes (alerts.js)
-_PART = 1000  # alerts that are looked at for one part of that list
+_PART = 500  # alerts that are looked at for one part of that list
 _LARGEST_PART = 200_000  # characters of a part's texts: labels may be long
 _MOST_GROUPS = 40
 _MOST_MATCHERS = 20

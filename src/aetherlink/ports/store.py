@@ -189,6 +189,10 @@ class IncidentRows(Protocol):
         """Entries of all incidents in the order of their numbers, those above `number`."""
         ...
 
+    def deeds(self, *, above: int, up_to: int, limit: int) -> list[StoredEntry]:
+        """Entries with numbers between these that have one of WHO_FACTS, the newest first; some may only look so."""
+        ...
+
     def chain_state(self, incident_id: IncidentId, *, most: int) -> ChainState:
         """Whether its timeline is as it was stored; of its entries the first ones, so many at most."""
         ...

@@ -263,6 +263,10 @@ class SqlIncidentRows:
         """See ports.IncidentRows."""
         return timeline.after(self._connection, number, limit=limit)
 
+    def deeds(self, *, above: int, up_to: int, limit: int) -> list[StoredEntry]:
+        """See ports.IncidentRows."""
+        return timeline.deeds(self._connection, above=above, up_to=up_to, limit=limit)
+
     def prune(self, before: datetime, *, limit: int) -> int:
         """Empty the timelines of incidents that were closed before this instant. Returns how many incidents."""
         return pruning.prune(self._connection, self._layer.chain, before, limit=limit)

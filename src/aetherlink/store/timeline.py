@@ -10,7 +10,7 @@ from aetherlink.errors import StoreError
 from aetherlink.lib.hash_chain import FIRST, Chain, Link
 from aetherlink.lib.plain_text import plain
 from aetherlink.model.ids import IncidentId
-from aetherlink.model.timeline import Entry, EventKind, StoredEntry
+from aetherlink.model.timeline import WHO_FACTS, Entry, EventKind, StoredEntry
 from aetherlink.store.layer import Layer
 from aetherlink.store.prepared import Prepared
 from aetherlink.store.statements import insert_rows, micros, update_rows
@@ -20,6 +20,16 @@ _AFTER = Prepared(
     sa.select(timeline)
     .where(timeline.c.number > sa.bindparam("above"))
     .order_by(timeline.c.number)
+    .limit(sa.bindparam("most"))
+)
+_DEEDS = Prepared(
+    sa.select(timeline)
+    .where(
+        timeline.c.number > sa.bindparam("above"),
+        timeline.c.number <= sa.bindparam("up_to"),
+        sa.or_(*(timeline.c.facts.like(sa.bindparam(f"says_{name}")) for name in WHO_FACTS)),
+    )
+    .order_by(timeline.c.number.desc())
     .limit(sa.bindparam("most"))
 )
 _ITS = timeline.c.incident_id == sa.bindparam("its_incident")
@@ -98,6 +108,13 @@ def page(connection: sa.Connection, incident_id: IncidentId, *, limit: int, afte
 def after(connection: sa.Connection, number: int, *, limit: int) -> list[StoredEntry]:
     """Entries of all incidents in the order of their numbers, those above `number`."""
     return [_entry(row) for row in _AFTER.all(connection, {"above": number, "most": limit})]
+
+
+def deeds(connection: sa.Connection, *, above: int, up_to: int, limit: int) -> list[StoredEntry]:
+    """See ports.IncidentRows: sought by the words, so that only what may be one is taken apart."""
+    says = {f"says_{name}": f'%"{name}":%' for name in WHO_FACTS}
+    found = _DEEDS.all(connection, {"above": above, "up_to": up_to, "most": limit, **says})
+    return [_entry(row) for row in found]
 
 
 def latest(

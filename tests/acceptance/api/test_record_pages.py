@@ -1,7 +1,9 @@
 """The pages beside what is broken now, over real HTTP: what they say, hostile values in them, who may do what."""
 
 import asyncio
+import html
 import html.parser
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -325,3 +327,25 @@ def test_a_playbook_is_tried_on_an_open_incident_and_nothing_comes_of_it(agent) 
     assert "script" not in missed.tags[missed.tags.index("main") :]
     assert agent.call("GET", "/api/v1/actions").json()["items"] == []
     look(agent, "/playbooks/restart-crm-api?incident=inc-none", status=404)
+
+
+def test_the_audit_page_goes_on_where_it_has_stopped(agent, monkeypatch) -> None:
+    """However many did something, and however many entries lie between: every deed is on one page, once."""
+    from aetherlink.console import audit_trail  # noqa: PLC0415 - only here
+
+    monkeypatch.setattr(audit_trail, "_LOOKED_AT", 7)
+    monkeypatch.setattr(audit_trail, "_MOST_READ", 2)
+    for number in range(6):
+        fire(agent, {"instance": f"i{number}"})
+        form = {"scope": f"tenant:t{number}"}
+        assert agent.call("POST", "/pauses", token="operate", data=form).status_code == 303
+
+    seen, path, looks = "", "/audit", 0
+    while path and looks < 30:
+        page = agent.call("GET", path)
+        seen += Text(page.text).words
+        found = re.search(r'href="(/audit\?[^"]*before=\d+)"', page.text)
+        path, looks = html.unescape(found[1]) if found else "", looks + 1
+
+    assert looks > 3
+    assert [seen.count(f"tenant:t{number}") for number in range(6)] == [1] * 6, seen
