@@ -153,7 +153,7 @@ def test_what_one_looks_at_stays_where_it_is_when_more_comes(agent, monkeypatch)
 
     def look(page: Page) -> None:
         held: list[object] = []
-        page.route("**/alerts/rows?cursor=*", held.append)
+        page.route("**/alerts/rows?cursor=*", lambda route: held.append(route))
         page.goto(f"{agent.url}/alerts")
         page.locator("[role=row]").first.wait_for()
         assert page.locator("[role=grid]").get_attribute("aria-rowcount") == "-1"
