@@ -63,6 +63,13 @@ _HAS_FAILED = sa.case(  # as Action.has_failed
     (_VERDICT.in_([sa.literal(each.value) for each in sorted(WITHOUT_HELP)]), sa.true()),
     else_=sa.false(),
 )
+_RUNNING = sa.select(actions.c.id).where(_IS_RUNNING).order_by(actions.c.started_at.desc())
+_LATELY = (
+    sa.select(actions.c.id).where(actions.c.started_at >= sa.bindparam("since")).order_by(actions.c.started_at.desc())
+)
+_COUNTED = sa.union_all(  # each in the order of an index, so that what is in JSON is read of so many only
+    *(sa.select(one.limit(sa.bindparam("most")).subquery().c.id) for one in (_RUNNING, _LATELY))
+)
 _STARTED_ANYWHERE = Prepared(
     sa.select(
         actions.c.target,
@@ -72,7 +79,7 @@ _STARTED_ANYWHERE = Prepared(
         actions.c.finished_at,
         _HAS_FAILED.label("has_failed"),
     )
-    .where(_COUNTS)
+    .where(actions.c.id.in_(_COUNTED))
     .order_by(_IS_RUNNING.desc(), actions.c.started_at.desc())
     .limit(sa.bindparam("most")),
     row=Started,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from aetherlink.console import alert_list
 from aetherlink.model.alerts import Alert, AlertStatus, Episode, Suppression
@@ -152,14 +152,17 @@ def test_what_one_looks_at_stays_where_it_is_when_more_comes(agent, monkeypatch)
     put(agent, 100, 301, alertname="Latest")
 
     def look(page: Page) -> None:
-        held: list[object] = []
-        page.route("**/alerts/rows?cursor=*", lambda route: held.append(route))
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route("**/alerts/rows?cursor=*", hold, times=1)
         page.goto(f"{agent.url}/alerts")
         page.locator("[role=row]").first.wait_for()
         assert page.locator("[role=grid]").get_attribute("aria-rowcount") == "-1"
         page.evaluate("document.querySelector('.window').scrollTop = 28 * 20")
         before = page.evaluate(TOP)
-        page.unroute("**/alerts/rows?cursor=*")
         held[0].continue_()
         expect(page.locator("[role=grid]")).to_have_attribute("aria-rowcount", "400")
         assert page.evaluate(TOP) == before
