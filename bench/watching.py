@@ -13,7 +13,10 @@ from rigs.browser import browse
 _ROUNDS = 5
 _FRAMES = 400
 _ROWS_A_FRAME = 10
-_PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+_PAINTED = """() => new Promise((tell) => new PerformanceObserver((seen) => {
+  const [first] = seen.getEntriesByName('first-contentful-paint');
+  if (first) tell(first.startTime);
+}).observe({ type: 'paint', buffered: true }))"""
 _SCROLL = """async ([frames, step]) => {
   const list = document.querySelector('.window');
   list.scrollTop = 0;
@@ -57,7 +60,6 @@ def first_paints(url: str) -> tuple[list[float], list[float]]:
     def look(page: Page) -> None:
         for to in (cold, warm):
             page.goto(url)
-            page.wait_for_function(f"{_PAINTED} !== null")
             to.append(page.evaluate(_PAINTED))
 
     for _ in range(_ROUNDS):
@@ -71,7 +73,7 @@ def scrolled(url: str, *, count: int) -> Scrolled:
 
     def look(page: Page) -> None:
         page.goto(f"{url}/alerts")
-        page.wait_for_function(f"document.querySelector('.window')?.getAttribute('aria-rowcount') === '{count}'")
+        page.wait_for_selector(f".window[aria-rowcount='{count}']")
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable")
         before = _busy(session.send("Performance.getMetrics"))
@@ -85,9 +87,8 @@ def scrolled(url: str, *, count: int) -> Scrolled:
 
 def _filtered(page: Page) -> float:
     page.fill("#q", 'service="svc-00007"')
-    done = "document.getElementById('alert-count').getAttribute('aria-busy') === 'false'"
     page.evaluate("window.typed = performance.now()")
-    page.wait_for_function(done)
+    page.wait_for_selector("#alert-count[aria-busy='false']")
     return float(page.evaluate("performance.now() - window.typed"))
 
 
