@@ -147,6 +147,8 @@ async def _scrolling(ground: Ground) -> list[Row]:
 
 async def _painting(ground: Ground) -> list[Row]:
     async with demo.lab_ground(ground) as folder, running_lab(demo.options(folder)) as lab:
+        async with demo.agent_of(lab) as agent:
+            await demo.until_healthy(agent)
         cold, warm = await asyncio.to_thread(watching.first_paints, lab.urls["agent"])
     return [
         Row(f"first contentful paint, median / worst of {len(cold)}", _middle_and_worst(cold), "< 300 ms"),

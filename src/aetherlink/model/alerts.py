@@ -136,8 +136,8 @@ class AlertLine(NamedTuple):
     suppressed: str
     starts_at: datetime
     incident_id: str | None
-    labels: Mapping[str, str]
     updated_at: datetime
+    labels: Mapping[str, str]
 
     @property
     def place(self) -> LinePlace:

@@ -169,5 +169,5 @@ def _fits(one: StoredAlert, only: AlertFilter) -> bool:
 
 def _line(one: StoredAlert) -> AlertLine:
     alert = one.alert
-    rest = (alert.starts_at, one.incident_id, alert.labels, one.updated_at)
+    rest = (alert.starts_at, one.incident_id, one.updated_at, alert.labels)
     return AlertLine(one.id, alert.source, alert.name, one.tenant, one.severity, alert.suppressed.value, *rest)

@@ -33,6 +33,15 @@ _GET = Prepared(sa.select(alerts).where(alerts.c.id == sa.bindparam("its_id")))
 _LAST_OF = Prepared(
     sa.select(sa.func.max(alerts.c.id).label("id")).where(alerts.c.incident_id == sa.bindparam("its_incident"))
 )
+_to_json = msgspec.json.Encoder().encode
+_from_json = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def _line(*columns: Any) -> AlertLine:
+    """From the columns of _LINES."""
+    return AlertLine(*columns[:-1], _from_json(columns[-1]))
+
+
 _LINES = (
     sa.select(
         alerts.c.id,
@@ -43,8 +52,8 @@ _LINES = (
         alerts.c.suppressed,
         alerts.c.starts_at,
         alerts.c.incident_id,
-        alerts.c.labels,
         alerts.c.updated_at,
+        alerts.c.labels,
     )
     .where(alerts.c.status == sa.bindparam("its_status"))
     .order_by(alerts.c.updated_at.desc(), alerts.c.id.desc())
@@ -53,8 +62,8 @@ _LINES = (
 _BEFORE = sa.tuple_(alerts.c.updated_at, alerts.c.id) < sa.tuple_(
     sa.bindparam("its_instant", type_=alerts.c.updated_at.type), sa.bindparam("its_id", type_=alerts.c.id.type)
 )
-_FIRST_LINES = Prepared(_LINES, row=AlertLine)
-_NEXT_LINES = Prepared(_LINES.where(_BEFORE), row=AlertLine)
+_FIRST_LINES = Prepared(_LINES, row=_line)
+_NEXT_LINES = Prepared(_LINES.where(_BEFORE), row=_line)
 _COUNT = Prepared(
     sa.select(sa.func.count().label("number")).select_from(
         sa.select(alerts.c.id)
@@ -65,8 +74,6 @@ _COUNT = Prepared(
 )
 _NO_FILTER = AlertFilter()
 _MOST_READ = 10_000  # rows, for one page
-_to_json = msgspec.json.Encoder().encode
-_from_json = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class SqlAlertRows:
@@ -163,8 +170,7 @@ class SqlAlertRows:
         else:
             values |= {"its_instant": before.updated_at, "its_id": before.id}
             found = _NEXT_LINES.all(self._connection, values)
-        page = [one._replace(labels=_from_json(str(one.labels))) for one in found[:limit]]
-        return page, page[-1].place if len(found) > limit else None
+        return found[:limit], found[limit - 1].place if len(found) > limit else None
 
     def count(self, status: AlertStatus, *, most: int) -> int:
         """See ports.AlertRows."""
