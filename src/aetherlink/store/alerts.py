@@ -39,7 +39,7 @@ _from_json = msgspec.json.Decoder(dict[str, str]).decode
 
 def _line(*columns: Any) -> AlertLine:
     """From the columns of _LINES."""
-    return AlertLine(*columns[:-1], _from_json(columns[-1]))
+    return AlertLine._make((*columns[:-1], _from_json(columns[-1])))
 
 
 _LINES = (
@@ -164,7 +164,7 @@ class SqlAlertRows:
         self, status: AlertStatus, *, limit: int, before: LinePlace | None = None
     ) -> tuple[list[AlertLine], LinePlace | None]:
         """See ports.AlertRows."""
-        values = {"its_status": status.value, "most": limit + 1}
+        values: dict[str, Any] = {"its_status": status.value, "most": limit + 1}
         if before is None:
             found: list[AlertLine] = _FIRST_LINES.all(self._connection, values)
         else:
