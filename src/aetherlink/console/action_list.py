@@ -86,7 +86,7 @@ async def action_list(services: ApiServices, view: View, caller: Principal, said
         return _Read(
             found,
             following,
-            _tightest(budget_uses(started, services.rules, now)),
+            budget_uses(started, services.rules, now),
             rows.brakes.all(),
             [one for one in rows.pauses.all() if not one.is_over(now)],
             target_states(rows, started, services.rules, names[:_MOST_NAMED], services.playbooks.playbooks, now=now),
@@ -101,6 +101,7 @@ async def action_list(services: ApiServices, view: View, caller: Principal, said
         view=view,
         said=SAID.get(said, ""),
         read=read,
+        budgets=_tightest(read.budgets),
         playbook_names=[one.name for one in services.playbooks.playbooks if one.steps],
         outside=services.outside_pause(),
         states=list(ActionState),

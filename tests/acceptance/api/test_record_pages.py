@@ -194,6 +194,22 @@ def test_actions_are_narrowed_and_budgets_counted(ruled) -> None:
     assert "None of those that were looked at fits" in look(ruled, "/actions?target=nothing").words
 
 
+def test_of_many_budgets_those_are_shown_of_which_most_is_used(ruled) -> None:
+    now = datetime.now(UTC)
+    for number in range(30):
+        plan = Plan(Verb.RESTART, CRM.name, None, tenant=f"tenant-{number:02d}")
+        for time in range(3 if number == 29 else 1):
+            done = act(10 * number + time + 1, plan=plan, state=ActionState.FINISHED, finished_at=now)
+            write(ruled, lambda rows, done=done: rows.actions.put(done))
+
+    seen = look(ruled, "/actions").words
+
+    assert "VIP tenants" in seen
+    assert "tenant-29 3 of 10" in seen
+    assert seen.count("Tenant, in an hour") == 19  # and one of the target, of which the most is used
+    assert "11 more, of which less is used" in seen
+
+
 def test_a_brake_is_let_go_of_by_whoever_may_approve(ruled) -> None:
     write(ruled, lambda rows: rows.brakes.put(Brake("target:crm-api", datetime.now(UTC), "it failed", "agent")))
     form = {"scope": "target:crm-api", "reason": "it is mended"}
