@@ -13,7 +13,7 @@ from aetherlink.model.deliveries import Delivery, DeliveryState
 from aetherlink.model.ids import ActionId, ChannelName, IncidentId, PlaybookName, TargetName
 from aetherlink.store.actions import SqlActionRows
 from aetherlink.store.deliveries import SqlDeliveryRows
-from aetherlink.store.tables import alerts, incidents
+from aetherlink.store.tables import actions, alerts, incidents
 from bench.stored import DATABASE
 
 _APART = timedelta(seconds=30)
@@ -30,6 +30,8 @@ def add_actions(folder: Path, count: int) -> None:
         rows = SqlActionRows(connection)
         for action in _actions(of, count):
             rows.put(action)
+        latest = sa.select(sa.func.max(actions.c.id)).where(actions.c.incident_id == incidents.c.id).scalar_subquery()
+        connection.execute(sa.update(incidents).where(incidents.c.id.in_(of)).values(action_id=latest))
 
 
 def add_deliveries(folder: Path, count: int) -> None:

@@ -26,7 +26,8 @@ GROUPS = ("alertname", "service", "tenant", "source", "none")
 _MOST_ON_PAGE = 1000  # that are looked at for the page without a script
 _AT_ONCE = 50  # of them on one page
 _MOST_COUNTED = 20_000  # as far as the list that scrolls goes (alerts.js)
-_PART = 500  # alerts that are looked at for one part of that list
+_PART = 500  # alerts of one part of that list
+_LOOKED_AT = 2000  # for one part, where only some of them fit
 _LARGEST_PART = 200_000  # characters of a part's texts: labels may be long
 _MOST_GROUPS = 40
 _MOST_MATCHERS = 20
@@ -124,14 +125,16 @@ async def listed(services: ApiServices, view: View, cursor: str | None) -> dict[
     matchers, after = parsed(view.matchers), None if cursor is None else _place_at(cursor)
 
     def work(rows: Transaction) -> dict[str, object]:
-        found, place = rows.alerts.lines(view.status, limit=_PART, before=after)
+        most = _LOOKED_AT if view.is_narrowed else _PART
+        found, place = rows.alerts.lines(view.status, limit=most, before=after)
         part = _Part(view.group)
         looked = 0
         for one in found:
             looked += 1
             if fits(one, view, matchers):
                 part.add(one)
-            if part.size > _LARGEST_PART and (place is not None or looked < len(found)):
+            is_full = len(part.rows) >= _PART or part.size > _LARGEST_PART
+            if is_full and (place is not None or looked < len(found)):
                 place = one.place
                 break
         stored = None if after is not None else rows.alerts.count(view.status, most=_MOST_COUNTED + 1)

@@ -15,6 +15,7 @@ from rigs.browser import browse
 
 MANY, FEW = 10_000, 1_500
 MOST_ROWS = 500
+MOST_LOOKED_AT = 2_000
 LARGEST_ANSWER = 400_000  # bytes of JSON before it is compressed
 ROOM = 500  # bytes: longer numbers, more kinds of them
 NOW = datetime.now(UTC)
@@ -54,7 +55,8 @@ def parts(agent, path: str = "/alerts/rows") -> list[dict]:
         assert answer.status_code == 200
         assert len(answer.content) <= LARGEST_ANSWER
         found.append(answer.json())
-        assert len(found[-1]["rows"]) <= found[-1]["looked"] <= MOST_ROWS
+        assert len(found[-1]["rows"]) <= MOST_ROWS
+        assert len(found[-1]["rows"]) <= found[-1]["looked"] <= MOST_LOOKED_AT
         if found[-1]["next"] is None:
             return found
         cursor = f"cursor={found[-1]['next']}"
@@ -79,7 +81,8 @@ def test_a_page_does_not_grow_with_what_fires(agent) -> None:
     assert sum(part["looked"] for part in found) == MANY
 
 
-def test_what_is_narrowed_is_looked_for_part_by_part(agent) -> None:
+def test_what_is_narrowed_is_looked_for_part_by_part(agent, monkeypatch) -> None:
+    monkeypatch.setattr(alert_list, "_LOOKED_AT", MOST_ROWS)
     put(agent, FEW)
     only = quote('instance="i3"')
 
@@ -88,6 +91,18 @@ def test_what_is_narrowed_is_looked_for_part_by_part(agent) -> None:
     assert [len(part["rows"]) for part in found] == [0, 0, 1]
     assert "service=s3  instance=i3" in column(found, 5)[0]
     assert [part["looked"] for part in found] == [MOST_ROWS] * 3
+
+
+def test_of_much_that_fits_a_part_has_no_more_than_of_all(agent) -> None:
+    put(agent, FEW)
+    only = quote('alertname="Most"')
+
+    found = parts(agent, f"/alerts/rows?q={only}")
+
+    fitting = [number for number in range(FEW, 0, -1) if number % 4]
+    assert [len(part["rows"]) for part in found] == [MOST_ROWS, MOST_ROWS, len(fitting) - 2 * MOST_ROWS]
+    assert [int(each.rpartition("=i")[2]) for each in column(found, 5)] == fitting
+    assert sum(part["looked"] for part in found) == FEW
 
 
 def test_long_labels_make_parts_shorter_not_larger(agent) -> None:
