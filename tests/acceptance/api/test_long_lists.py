@@ -15,7 +15,7 @@ from rigs.browser import browse
 
 MANY, FEW = 10_000, 1_500
 MOST_ROWS = 500
-MOST_LOOKED_AT = 2_000
+MOST_LOOKED_AT = 1_000
 LARGEST_ANSWER = 400_000  # bytes of JSON before it is compressed
 ROOM = 500  # bytes: longer numbers, more kinds of them
 NOW = datetime.now(UTC)
