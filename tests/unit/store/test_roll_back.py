@@ -13,7 +13,7 @@ from aetherlink.store.database import SqlStore
 from aetherlink.testing import START, ManualClock, fixed_key
 from rigs.old_database import build, everything, revision
 
-BEFORE = "0005"
+BEFORE = "0006"
 CHANGED_BY_A_RESTORE = ("pauses", "agent_state", "alembic_version")
 
 
@@ -21,7 +21,7 @@ class EarlierRelease:
     """The store as the release before has it: it knows the schemas up to its own, and none after."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self._known = frozenset({"0001", "0002", "0003", "0004", BEFORE})
+        self._known = frozenset({"0001", "0002", "0003", "0004", "0005", BEFORE})
         patch.setattr(schema, "newest", lambda: BEFORE)
         patch.setattr(schema, "NEWEST", BEFORE)
         patch.setattr(schema, "check_known", self._check_known)
@@ -70,7 +70,7 @@ def test_the_release_before_has_every_row_again_from_the_backup(database: Path) 
     with pytest.MonkeyPatch.context() as patch:
         EarlierRelease(patch)
         refusing = SqlStore(database, key=fixed_key)
-        with pytest.raises(StoreError, match="at schema 0006, which this version does not know"):
+        with pytest.raises(StoreError, match="at schema 0007, which this version does not know"):
             refusing.open()
         refusing.dispose()
         restore.into_file(file, database, restore.Files(), force=True, now=START)
