@@ -1,39 +1,120 @@
-"""How commands print: tables for people, JSON for programs. What comes from outside is made harmless first."""
+"""How commands print: tables for people, JSON for programs. What comes from outside is made harmless first.
+
+On a terminal a row of a list is one line, as wide as the terminal; elsewhere lines are for grep, and nothing is cut.
+"""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import typer
 
-_WIDE = 200  # not a terminal: lines are for grep, and are not folded at 80
+from aetherlink.cli.exit_codes import READER_GONE
+from aetherlink.errors import AetherError
 
+if TYPE_CHECKING:  # rich takes a while to import, and `aether --help` needs it not
+    from datetime import datetime
 
-def print_json(answer: object) -> None:
-    """The answer as it came, indented."""
-    typer.echo(json.dumps(answer, indent=2, ensure_ascii=True))
-
-
-def print_line(text: str) -> None:
-    """One line."""
-    typer.echo(plain(text))
-
-
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, none: str) -> None:
-    """A table, or the line `none` when there are no rows. Columns without names get no heading."""
-    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(columns))
-    for row in rows:
-        table.add_row(*(Text("" if cell is None else plain(str(cell)), overflow="fold") for cell in row))
-    if not table.row_count:
+_WITHOUT_END = 1_000_000  # columns, where nobody's screen is to be kept to
+_GAP = 2
+_FEWEST_LEFT = 8  # columns for words, on however narrow a terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column. On a terminal its cells are cut after `most` columns; None: they never are, as an id must not be.
+
+    `styles` are by what a cell says, and count on a terminal only.
+    """
+
+    name: str
+    most: int | None = None
+    styles: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Words(Column):
+    """A column that has what is left of a terminal's line, and goes on in the next one, or is cut there."""
+
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A cell that stands out on a terminal."""
+
+    text: object
+    style: str
+
+    def __str__(self) -> str:
+        return str(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """An instant as the agent writes it. On a terminal it is how far away that is, elsewhere the instant."""
+
+    instant: object
+
+    def __str__(self) -> str:
+        return "" if self.instant is None else str(self.instant)
+
+
+def is_for_a_person() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def print_json(answer: object) -> None:
+    """The answer as it came, indented."""
+    _write(json.dumps(answer, indent=2, ensure_ascii=True))
+
+
+def print_json_line(event: object) -> None:
+    """One of many, in one line."""
+    _write(json.dumps(event, ensure_ascii=True))
+
+
+def print_line(text: str) -> None:
+    """One line. Raises typer.Exit when nobody reads any more."""
+    _write(plain(text))
+
+
+def say(text: str) -> None:
+    """A line beside the answer, on standard error."""
+    typer.echo("\n".join(plain(line) for line in text.split("\n")), err=True)
+
+
+def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[object]], *, none: str) -> None:
+    """A table, or the line `none` when there are no rows. Columns without names get no heading."""
+    found = [list(row) for row in rows]
+    if found:
+        print_drawn(drawn(columns, found))
+    else:
         print_line(none)
-        return
-    table.columns[0].no_wrap = True  # an id that is folded cannot be copied
-    Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
+
+
+def drawn(columns: Sequence[str | Column], rows: Sequence[Sequence[object]]) -> str:
+    """A table as text, for print_drawn."""
+    whole = [one if isinstance(one, Column) else Column(one) for one in columns]
+    console = _console()
+    now = _now() if is_for_a_person() else None
+    cells = [[_cell(cell, column, now) for cell, column in zip(row, whole, strict=True)] for row in rows]
+    with console.capture() as captured:
+        console.print(_table(console, whole, cells), crop=False, no_wrap=True)
+    return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))
+
+
+def print_drawn(table: str) -> None:
+    """What `drawn` made."""
+    _write(table)
 
 
 def plain(text: str) -> str:
@@ -44,3 +125,82 @@ def plain(text: str) -> str:
 def labels(pairs: Mapping[str, str]) -> str:
     """Labels as PromQL writes them."""
     return "{" + ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(pairs.items())) + "}"
+
+
+def height() -> int | None:
+    """Lines of the terminal; None: standard output is none."""
+    return _console().height if is_for_a_person() else None
+
+
+def _console() -> "Console":
+    """Colours on a terminal only, whatever FORCE_COLOR says, and none with NO_COLOR."""
+    from rich.console import Console
+
+    is_terminal = is_for_a_person()
+    has_colours = is_terminal and not os.environ.get("NO_COLOR")
+    return Console(
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=None if is_terminal else _WITHOUT_END,
+        force_terminal=is_terminal,
+        color_system="auto" if has_colours else None,
+    )
+
+
+def _cell(cell: object, column: Column, now: "datetime | None") -> "Text":
+    from rich.text import Text
+
+    from aetherlink.cli.instants import away
+
+    text = away(str(cell), now) if isinstance(cell, When) and now is not None else "" if cell is None else str(cell)
+    style = cell.style if isinstance(cell, Marked) else column.styles.get(text, "")
+    return Text(plain(text), style=style if now is not None else "")
+
+
+def _table(console: "Console", columns: Sequence[Column], cells: "Sequence[Sequence[Text]]") -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=any(one.name for one in columns))
+    widths = _widths(console.width, columns, cells, is_for_a_person())
+    console.width = max(console.width, sum(widths) + _GAP * len(widths))  # rather wrapped by the terminal than cut
+    for column, taken in zip(columns, widths, strict=True):
+        is_folded = isinstance(column, Words) and not column.is_cut
+        table.add_column(column.name, width=taken, no_wrap=not is_folded, overflow="fold" if is_folded else "ellipsis")
+    for row in cells:
+        table.add_row(*row)
+    return table
+
+
+def _widths(
+    room: int, columns: Sequence[Column], cells: "Sequence[Sequence[Text]]", is_terminal: bool
+) -> Sequence[int]:
+    """So wide is each column: as its longest cell; on a terminal those with words share what the others leave."""
+    wide = [max(len(one.name), *(row[place].cell_len for row in cells)) for place, one in enumerate(columns)]
+    if not is_terminal:
+        return wide
+    wide = [min(one.most or wanted, wanted) for one, wanted in zip(columns, wide, strict=True)]
+    words = sorted((wide[place], place) for place, one in enumerate(columns) if isinstance(one, Words))
+    left = room - _GAP * (len(columns) - 1) - sum(wide) + sum(wanted for wanted, _ in words)
+    for sharers, (wanted, place) in zip(range(len(words), 0, -1), words, strict=True):  # who wants little leaves more
+        wide[place] = min(wanted, max(_FEWEST_LEFT, left // sharers))
+        left -= wide[place]
+    return wide
+
+
+def _now() -> "datetime":
+    from aetherlink.lib.clock import SystemClock
+
+    return SystemClock().now()
+
+
+def _write(text: str) -> None:
+    """To standard output. A reader that goes away, as `head` does, is no failure of anybody's."""
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at its end
+        raise typer.Exit(READER_GONE) from None
+    except OSError as problem:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise AetherError(f"standard output cannot be written: {problem.strerror}") from problem

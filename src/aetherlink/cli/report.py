@@ -6,11 +6,21 @@ from typing import Annotated, Any
 
 import typer
 
+from aetherlink.cli import completing, exit_codes
 from aetherlink.cli.parameters import Config, Json, Token, Url
+from aetherlink.cli.printing import Words
 
 group = typer.Typer()
 
-_COLUMNS = ("playbook", "mode", "would have acted", "right", "acted", "helped", "kept by")
+_COLUMNS = (
+    Words("playbook"),
+    "mode",
+    Words("would have acted"),
+    Words("right"),
+    Words("acted"),
+    Words("helped"),
+    Words("kept by"),
+)
 _THEN = (
     ("ended_by_itself", "ended by themselves"),
     ("looked_after", "a person looked after"),
@@ -32,13 +42,15 @@ _RAN = (
 )
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking())
 def report(
     *,
     since: Annotated[
         str, typer.Option(help="How far back: 7d, 12h; or an instant with its zone, like 2026-01-31T22:00+01:00.")
     ] = "7d",
-    playbook: Annotated[str | None, typer.Option(help="Only this playbook.", show_default="all")] = None,
+    playbook: Annotated[
+        str | None, typer.Option(help="Only this playbook.", show_default="all", autocompletion=completing.playbooks)
+    ] = None,
     config: Config = None,
     url: Url = None,
     token: Token = None,

@@ -6,13 +6,12 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.live import Live
 
 from aetherlink.cli import lookups
 from aetherlink.cli.event_stream import Told, followed
-from aetherlink.cli.printing import print_line
+from aetherlink.cli.printing import print_json_line, print_line, say
 from aetherlink.cli.watch_board import Sight, board
 from aetherlink.clients.agent import AgentClient
 from aetherlink.errors import UnreachableError
@@ -26,8 +25,7 @@ _MOST = 50
 async def as_json(agent: AgentClient) -> None:
     """One event a line."""
     async for told in followed(agent, lost=_say_lost):
-        line = {"event": told.kind, "id": told.number, "data": told.data}
-        typer.echo(json.dumps(line, ensure_ascii=True))
+        print_json_line({"event": told.kind, "id": told.number, "data": told.data})
 
 
 async def as_lines(agent: AgentClient) -> None:
@@ -84,7 +82,7 @@ def standing(state: Mapping[str, Any]) -> str:
 
 
 def _say_lost(why: str) -> None:
-    typer.echo(f"aether: {why}; trying again", err=True)
+    say(f"aether: {why}; trying again")
 
 
 async def _hear(agent: AgentClient, sight: Sight, changed: asyncio.Event) -> None:
