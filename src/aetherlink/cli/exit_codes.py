@@ -9,7 +9,8 @@ from collections.abc import Mapping
 FAILED = 1
 READER_GONE = 141
 _BEGIN = "Exit codes: "
-_BY_SIGNAL = {130: "Ctrl-C", READER_GONE: "nobody reads the output any more"}
+BY_SIGNAL: Mapping[int, str] = {130: "Ctrl-C", READER_GONE: "whoever read the output went away"}
+"""Those that every command has."""
 _ASKING = {0: "done", 1: "the agent refused", 2: "usage, settings, or no such thing", 3: "the agent is out of reach"}
 
 
@@ -19,7 +20,7 @@ def asking(otherwise: Mapping[int, str] | None = None) -> str:
 
 
 def told(codes: Mapping[int, str]) -> str:
-    """The words for these codes, and for those that every command has."""
+    """The words for these codes."""
     return _BEGIN + "; ".join(f"{code} {words}" for code, words in codes.items()) + "."
 
 
@@ -29,8 +30,3 @@ def codes_in(words: str | None) -> set[int]:
         return set()
     parts = words.removeprefix(_BEGIN).rstrip(".").split("; ")
     return {int(part.split(" ", 1)[0]) for part in parts}
-
-
-def for_everybody() -> str:
-    """Those that no command names for itself."""
-    return told(_BY_SIGNAL)

@@ -29,6 +29,7 @@ class Listing:
     columns: Sequence[str | Column]
     row: Callable[[Mapping[str, Any]], Sequence[object]]
     none: str
+    most_on_a_page: int = 500
 
     def show(
         self,
@@ -45,7 +46,10 @@ class Listing:
         from aetherlink.cli.printing import print_json, print_table, say
 
         most = None if is_whole else limit
-        answer = talk(lambda agent: lookups.listed(agent, self.path, filters, limit=most), **where)
+        answer = talk(
+            lambda agent: lookups.listed(agent, self.path, filters, limit=most, most_on_a_page=self.most_on_a_page),
+            **where,
+        )
         if as_json:
             print_json(answer)
             return

@@ -15,7 +15,12 @@ _ID_DIGITS, _MOST_DIGITS = 16, 40
 
 
 async def listed(
-    agent: AgentClient, path: str, filters: Mapping[str, str | bool | None], *, limit: int | None
+    agent: AgentClient,
+    path: str,
+    filters: Mapping[str, str | bool | None],
+    *,
+    limit: int | None,
+    most_on_a_page: int = _MOST_ON_A_PAGE,
 ) -> dict[str, Any]:
     """The newest that fit, so many at most (None: all), and the cursor of what follows; narrowed pages may be short."""
     given = {name: str(value).lower() if isinstance(value, bool) else value for name, value in filters.items()}
@@ -24,8 +29,8 @@ async def listed(
     cursor: str | None = None
     while True:
         at = {} if cursor is None else {"cursor": cursor}
-        left = _MOST_ON_A_PAGE if limit is None else limit - len(items)
-        query = {"limit": min(left, _MOST_ON_A_PAGE), **wanted, **at}
+        left = most_on_a_page if limit is None else limit - len(items)
+        query = {"limit": min(left, most_on_a_page), **wanted, **at}
         page = await agent.ask("GET", f"{path}?{urlencode(query)}")
         items += page.get("items", [])
         cursor = page.get("next_cursor")

@@ -104,11 +104,11 @@ def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[object]
 def drawn(columns: Sequence[str | Column], rows: Sequence[Sequence[object]]) -> str:
     """A table as text, for print_drawn."""
     whole = [one if isinstance(one, Column) else Column(one) for one in columns]
-    console = _console()
+    screen = console()
     now = _now() if is_for_a_person() else None
     cells = [[_cell(cell, column, now) for cell, column in zip(row, whole, strict=True)] for row in rows]
-    with console.capture() as captured:
-        console.print(_table(console, whole, cells), crop=False, no_wrap=True)
+    with screen.capture() as captured:
+        screen.print(_table(screen, whole, cells), crop=False, no_wrap=True)
     return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))
 
 
@@ -129,11 +129,11 @@ def labels(pairs: Mapping[str, str]) -> str:
 
 def height() -> int | None:
     """Lines of the terminal; None: standard output is none."""
-    return _console().height if is_for_a_person() else None
+    return console().height if is_for_a_person() else None
 
 
-def _console() -> "Console":
-    """Colours on a terminal only, whatever FORCE_COLOR says, and none with NO_COLOR."""
+def console() -> "Console":
+    """Where everything is painted: colours on a terminal only, whatever FORCE_COLOR says, and none with NO_COLOR."""
     from rich.console import Console
 
     is_terminal = is_for_a_person()
@@ -158,12 +158,12 @@ def _cell(cell: object, column: Column, now: "datetime | None") -> "Text":
     return Text(plain(text), style=style if now is not None else "")
 
 
-def _table(console: "Console", columns: Sequence[Column], cells: "Sequence[Sequence[Text]]") -> "Table":
+def _table(screen: "Console", columns: Sequence[Column], cells: "Sequence[Sequence[Text]]") -> "Table":
     from rich.table import Table
 
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=any(one.name for one in columns))
-    widths = _widths(console.width, columns, cells, is_for_a_person())
-    console.width = max(console.width, sum(widths) + _GAP * len(widths))  # rather wrapped by the terminal than cut
+    widths = _widths(screen.width, columns, cells, is_for_a_person())
+    screen.width = max(screen.width, sum(widths) + _GAP * len(widths))  # rather wrapped by the terminal than cut
     for column, taken in zip(columns, widths, strict=True):
         is_folded = isinstance(column, Words) and not column.is_cut
         table.add_column(column.name, width=taken, no_wrap=not is_folded, overflow="fold" if is_folded else "ellipsis")

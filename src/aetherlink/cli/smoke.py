@@ -12,7 +12,9 @@ from aetherlink.cli.parameters import Config, Json, Token, Url
 group = typer.Typer()
 
 
-@group.command(epilog=exit_codes.told({0: "all passed", 1: "one failed, whatever the reason", 2: "usage or settings"}))
+@group.command(
+    epilog=exit_codes.told({0: "all passed", 1: "one failed", 2: "usage or settings", 3: "the agent is out of reach"})
+)
 def smoke(config: Config = None, url: Url = None, token: Token = None, as_json: Json = False) -> None:
     """Check a running agent: health, query, act, metrics, webhook."""
     from aetherlink.cli.connection import talk
@@ -29,4 +31,4 @@ def smoke(config: Config = None, url: Url = None, token: Token = None, as_json: 
     if as_json:
         checks = [{"check": one.name, "ok": one.is_well, "detail": one.detail} for one in results]
         print_json({"ok": is_well, "checks": checks})
-    raise typer.Exit(0 if is_well else exit_codes.FAILED)
+    raise typer.Exit(0 if is_well else 3 if all(one.is_away for one in results) else exit_codes.FAILED)

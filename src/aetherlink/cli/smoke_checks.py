@@ -9,7 +9,7 @@ from typing import Any
 
 from aetherlink.cli.printing import print_line
 from aetherlink.clients.agent import AgentClient, Reply
-from aetherlink.errors import AetherError, AnswerError, UnauthenticatedError
+from aetherlink.errors import AetherError, AnswerError, UnauthenticatedError, UnreachableError
 from aetherlink.lib.clock import SystemClock
 
 Check = Callable[[AgentClient], Awaitable[str]]
@@ -24,6 +24,7 @@ class Result:
     name: str
     is_well: bool
     detail: str
+    is_away: bool = False
 
 
 async def run_checks(agent: AgentClient, *, told: Callable[[Result], None]) -> list[Result]:
@@ -50,7 +51,7 @@ async def _result(name: str, check: Check, agent: AgentClient) -> Result:
     except UnauthenticatedError:
         raise
     except AetherError as error:
-        return Result(name, is_well=False, detail=str(error))
+        return Result(name, is_well=False, detail=str(error), is_away=isinstance(error, UnreachableError))
 
 
 async def _health(agent: AgentClient) -> str:

@@ -82,10 +82,8 @@ def _why(found: Mapping[str, Any]) -> Iterator[Fact]:
     timeline = found.get("timeline") or []
     words = said.get("description") or said.get("summary") or _last(timeline, "opened").get("text")
     yield "cause", words or "not known yet"
-    seen = shown_of(found.get("action")).get("evidence") or (_last(timeline, "decided").get("facts") or {}).get(
-        "evidence"
-    )
-    if seen:
+    decided = _last(timeline, "decided").get("facts") or {}
+    if seen := shown_of(found.get("action")).get("evidence") or decided.get("evidence"):
         yield "seen", seen
 
 
