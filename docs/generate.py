@@ -376,19 +376,18 @@ def parameter_words(parameter: Any) -> str:
 
 
 def commands() -> str:
+    whole = typer.main.get_command(aether)
     return page(
         "Commands",
-        "Exit codes: 0 well; 1 no: a check failed, or the agent refused (no token that it accepts, no scope, or it is not "
-        "so any more); 2 usage, settings, or no such thing; 3 something is out of reach. Everywhere "
-        f"{', '.join(f'{number} {words}' for number, words in exit_codes.BY_SIGNAL.items())}. What goes wrong is said on "
-        "standard error. Commands that ask a running agent take `--url` (or `AETHER_URL`; else the settings' address) and `--token` (or "
-        "`AETHER_TOKEN`; else the operator's of the data folder); those that read settings take `--config`; "
-        "`--json` answers for programs: one document, or where things go on, one a line, and nothing else on standard "
+        "Exit codes: 0 well; 1 no: a check failed, or the agent refused (no token that it accepts, no scope, or it is "
+        "not so any more); 2 usage, settings, or no such thing; 3 something is out of reach; "
+        f"{', '.join(f'{number} {words}' for number, words in exit_codes.BY_SIGNAL.items())}. "
+        "What goes wrong is said on standard error.",
+        "Commands that ask a running agent take `--url` (or `AETHER_URL`; else the settings' address) and `--token` "
+        "(or `AETHER_TOKEN`; else the operator's of the data folder); those that read settings take `--config`; "
+        "`--json` answers for programs: one document, or one a line where things go on, and nothing else on standard "
         "output. On a terminal rows are cut to its width and times are how long ago; elsewhere nothing is cut.",
-        table(
-            ("Command", "What it does", "It takes", "Exit codes"),
-            command_rows(typer.main.get_command(aether), "aether"),
-        ),
+        table(("Command", "What it does", "It takes", "Exit codes"), command_rows(whole, "aether")),
         "The drills that `aether drill` knows:",
         table(
             ("Drill", "What happens", "The alert it looks for", "Where"),

@@ -46,10 +46,8 @@ class Listing:
         from aetherlink.cli.printing import print_json, print_table, say
 
         most = None if is_whole else limit
-        answer = talk(
-            lambda agent: lookups.listed(agent, self.path, filters, limit=most, most_on_a_page=self.most_on_a_page),
-            **where,
-        )
+        by = self.most_on_a_page
+        answer = talk(lambda agent: lookups.listed(agent, self.path, filters, limit=most, by=by), **where)
         if as_json:
             print_json(answer)
             return

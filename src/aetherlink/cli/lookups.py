@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from aetherlink.clients.agent import AgentClient
-from aetherlink.errors import SettingsError
+from aetherlink.errors import ForbiddenError, SettingsError
 
 _MOST_ON_A_PAGE = 500
 _PATHS = {"inc": "/api/v1/incidents", "act": "/api/v1/actions"}
@@ -20,17 +20,20 @@ async def listed(
     filters: Mapping[str, str | bool | None],
     *,
     limit: int | None,
-    most_on_a_page: int = _MOST_ON_A_PAGE,
+    by: int = _MOST_ON_A_PAGE,
 ) -> dict[str, Any]:
-    """The newest that fit, so many at most (None: all), and the cursor of what follows; narrowed pages may be short."""
+    """The newest that fit, so many at most (None: all), asked for `by` so many, and the cursor of what follows.
+
+    A narrowed page may be short and still have a next one.
+    """
     given = {name: str(value).lower() if isinstance(value, bool) else value for name, value in filters.items()}
     wanted = {name: value for name, value in given.items() if value is not None}
     items: list[Any] = []
     cursor: str | None = None
     while True:
         at = {} if cursor is None else {"cursor": cursor}
-        left = most_on_a_page if limit is None else limit - len(items)
-        query = {"limit": min(left, most_on_a_page), **wanted, **at}
+        left = by if limit is None else limit - len(items)
+        query = {"limit": min(left, by), **wanted, **at}
         page = await agent.ask("GET", f"{path}?{urlencode(query)}")
         items += page.get("items", [])
         cursor = page.get("next_cursor")
@@ -47,7 +50,11 @@ async def whole_id(agent: AgentClient, given: str) -> str:
     kind, _, rest = given.partition("-")
     if kind not in _PATHS or not _DIGITS.fullmatch(rest) or len(rest) >= _ID_DIGITS:
         return given
-    page = await agent.ask("GET", f"{_PATHS[kind]}?limit=2&cursor={given.ljust(len(kind) + 1 + _MOST_DIGITS, 'z')}")
+    last = given.ljust(len(kind) + 1 + _MOST_DIGITS, "z")
+    try:
+        page = await agent.ask("GET", f"{_PATHS[kind]}?limit=2&cursor={last}")
+    except ForbiddenError:  # a token may act and not read: then it takes a whole id
+        return given
     found = [str(one["id"]) for one in page.get("items", []) if str(one.get("id")).startswith(given)]
     if len(found) > 1:
         raise SettingsError(f"{given} may be {found[0]}, {found[1]} or another: give more of it")

@@ -24,16 +24,13 @@ def policy(config: Config = None, url: Url = None, token: Token = None, as_json:
         return
     print_table(("", Words("")), list(_facts(answer)), none="")
     print_line("")
-    rows = [
-        (
-            one.get("name"),
-            one.get("of") or "(all)",
-            f"{one.get('used')} of {one.get('allowed')}",
-            When(one.get("free_at")),
-        )
-        for one in answer.get("budgets") or []
-    ]
+    rows = map(_budget, answer.get("budgets") or [])
     print_table(("budget", Words("of", is_cut=True), "used", "free"), rows, none="no budgets")
+
+
+def _budget(one: Mapping[str, Any]) -> tuple[object, ...]:
+    used = f"{one.get('used')} of {one.get('allowed')}"
+    return (one.get("name"), one.get("of") or "(all)", used, When(one.get("free_at")))
 
 
 def _facts(answer: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

@@ -12,9 +12,7 @@ from aetherlink.cli.parameters import Config, Json, Token, Url
 group = typer.Typer()
 
 
-@group.command(
-    epilog=exit_codes.told({0: "all passed", 1: "one failed", 2: "usage or settings", 3: "the agent is out of reach"})
-)
+@group.command(epilog=exit_codes.asking({0: "all passed", 1: "one failed"}))
 def smoke(config: Config = None, url: Url = None, token: Token = None, as_json: Json = False) -> None:
     """Check a running agent: health, query, act, metrics, webhook."""
     from aetherlink.cli.connection import talk

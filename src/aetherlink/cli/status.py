@@ -36,9 +36,8 @@ def _rows(answer: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
     for part in answer.get("parts") or []:
         yield _row(part.get("name"), is_well=bool(part.get("is_alive")))
     for one in answer.get("sources") or []:
-        detail = "; ".join(
-            filter(None, ("its heartbeat has stopped" if one.get("is_blind") else "", one.get("detail")))
-        )
+        blind = "its heartbeat has stopped" if one.get("is_blind") else ""
+        detail = "; ".join(filter(None, (blind, one.get("detail"))))
         is_well = None if one.get("is_up") is None else bool(one["is_up"]) and not one.get("is_blind")
         yield _row(f"{one.get('kind')} {one.get('source')}", is_well=is_well, at=one.get("checked_at"), detail=detail)
     for one in answer.get("channels") or []:
