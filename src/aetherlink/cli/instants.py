@@ -1,6 +1,6 @@
 """Instants of the agent in the words of a person who looks at them now."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -29,15 +29,6 @@ def lasting(seconds: float) -> str:
         if seconds >= unit:
             return f"{seconds // unit:.0f} {name}"
     return "0 s"
-
-
-def clock_time(text: object, now: datetime) -> str:
-    """The time of day in UTC, with the day where that is another than now's."""
-    instant = parsed(text)
-    if instant is None:
-        return str(text or "")
-    instant = instant.astimezone(UTC)
-    return f"{instant:%H:%M:%S}" if instant.date() == now.date() else f"{instant:%Y-%m-%d %H:%M}"
 
 
 def seconds_since(text: object, now: datetime) -> float:

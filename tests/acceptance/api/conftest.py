@@ -78,6 +78,7 @@ from rigs.databases import empty_file
 from rigs.reception import build_reception
 from rigs.scripted_voice import ScriptedVoice
 from rigs.standing_api import StandingApis
+from rigs.terminal import SOURCES
 
 ROOT = Path(__file__).parents[3]
 AETHER = Path(sys.executable).with_name("aether")
@@ -443,7 +444,7 @@ def aether(tmp_path: Path):
         return subprocess.run(
             [AETHER, *arguments],
             cwd=tmp_path,
-            env={"PATH": os.defpath, "HOME": str(tmp_path), **environment},
+            env={"PATH": os.defpath, "HOME": str(tmp_path), **SOURCES, **environment},
             capture_output=True,
             text=True,
             timeout=30,

@@ -1,4 +1,4 @@
-"""Every command that asks an agent, against one that is away or refuses: the code, and words for people, and no more."""
+"""Every command that asks an agent, against one that is away or refuses: the code, and words for people, no more."""
 
 import http.server
 import json

@@ -25,7 +25,7 @@ ID = "0123456789abcdef"
 class _Words(dict):
     """An item whose every other key is a long and evil text."""
 
-    def get(self, key, default=None):
+    def get(self, key, _=None):
         return super().get(key, EVIL)
 
 
