@@ -1,4 +1,4 @@
-"""The tab key, as bash and zsh press it: ids of a running agent, nothing at all without one, and nothing to evaluate."""
+"""The tab key, as bash and zsh press it: ids of a running agent, nothing without one, and nothing to evaluate."""
 
 import json
 import os
