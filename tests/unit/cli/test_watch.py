@@ -166,7 +166,7 @@ class _Board:
 
     async def until(self, words: str, *, behind: int = 0) -> None:
         async with asyncio.timeout(20):
-            while words not in self.painted[behind:]:
+            while words not in self.painted[behind:]:  # noqa: ASYNC110 - a screen in memory tells nobody
                 await asyncio.sleep(0.005)
 
 
