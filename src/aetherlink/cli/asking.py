@@ -52,7 +52,7 @@ def act(
 ) -> None:
     """Ask for an action; policy decides."""
     from aetherlink.cli.connection import talk
-    from aetherlink.cli.printing import print_json, print_line
+    from aetherlink.cli.printing import print_json, print_line, print_words
 
     body = _given({"action": action, "reason": reason, "service": service, "replicas": replicas})
     answer = talk(lambda agent: agent.ask("POST", "/act", body), config=config, url=url, token=token)
@@ -60,7 +60,7 @@ def act(
     if as_json:
         print_json(answer)
     else:
-        print_line(f"{details.get('decision')}: {details.get('reason')} ({details.get('rule')})")
+        print_words(f"{details.get('decision')}: {details.get('reason')} ({details.get('rule')})")
         then = "approve" if details.get("decision") == "needs_approval" else "show"
         print_line(f"aether {then} {details.get('id')}")
     raise typer.Exit(0 if answer.get("accepted") else exit_codes.FAILED)

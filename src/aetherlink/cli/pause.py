@@ -109,17 +109,17 @@ def _after(start: datetime, duration: str, option: str) -> datetime:
 
 
 def _print(answer: Mapping[str, Any], *, as_json: bool) -> None:
-    from aetherlink.cli.printing import print_json, print_line
+    from aetherlink.cli.printing import print_json, print_words
 
     if as_json:
         print_json(answer)
         return
     for one in answer.get("pauses", []):
-        print_line(_line(one))
+        print_words(_line(one))
     if answer.get("outside"):
-        print_line(f"{answer['outside']}")
+        print_words(f"{answer['outside']}")
     if not answer.get("paused"):
-        print_line("not paused: the agent acts as its mode allows")
+        print_words("not paused: the agent acts as its mode allows")
 
 
 def _line(one: Mapping[str, Any]) -> str:

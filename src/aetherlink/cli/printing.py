@@ -6,9 +6,9 @@ On a terminal a row of a list is one line, as wide as the terminal; elsewhere li
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # rich takes a while to import, and `aether --help` needs it 
     from rich.table import Table
     from rich.text import Text
 
-_WITHOUT_END = 1_000_000  # columns, where nobody's screen is to be kept to
+_WIDEST_IN_A_PIPE = 60  # columns that the rows below are moved by for a long cell
 _GAP = 2
 _FEWEST_LEFT = 8  # columns for words, on however narrow a terminal
 
@@ -87,6 +87,11 @@ def print_line(text: str) -> None:
     _write(plain(text))
 
 
+def print_words(text: str) -> None:
+    """A sentence, which goes on in the next line of a terminal between two words."""
+    print_table((Words(""),), [(text,)], none="")
+
+
 def say(text: str) -> None:
     """A line beside the answer, on standard error."""
     typer.echo("\n".join(plain(line) for line in text.split("\n")), err=True)
@@ -104,8 +109,9 @@ def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[object]
 def drawn(columns: Sequence[str | Column], rows: Sequence[Sequence[object]]) -> str:
     """A table as text, for print_drawn."""
     whole = [one if isinstance(one, Column) else Column(one) for one in columns]
-    screen = console()
-    now = _now() if is_for_a_person() else None
+    if not is_for_a_person():
+        return "\n".join(_lines([[plain(_words(cell)) for cell in row] for row in rows], [one.name for one in whole]))
+    screen, now = console(), _now()
     cells = [[_cell(cell, column, now) for cell, column in zip(row, whole, strict=True)] for row in rows]
     with screen.capture() as captured:
         screen.print(_table(screen, whole, cells), crop=False, no_wrap=True)
@@ -138,31 +144,37 @@ def console() -> "Console":
 
     is_terminal = is_for_a_person()
     has_colours = is_terminal and not os.environ.get("NO_COLOR")
-    return Console(
-        highlight=False,
-        markup=False,
-        emoji=False,
-        width=None if is_terminal else _WITHOUT_END,
-        force_terminal=is_terminal,
-        color_system="auto" if has_colours else None,
-    )
+    colours: Literal["auto"] | None = "auto" if has_colours else None
+    return Console(highlight=False, markup=False, emoji=False, force_terminal=is_terminal, color_system=colours)
 
 
-def _cell(cell: object, column: Column, now: "datetime | None") -> "Text":
+def _lines(rows: Sequence[Sequence[str]], names: Sequence[str]) -> Iterator[str]:
+    """One line a row, with nothing cut; what is longer than others by far moves what follows it in its line only."""
+    whole = [names, *rows] if any(names) else rows
+    widths = [min(_WIDEST_IN_A_PIPE, max(map(len, column))) for column in zip(*whole, strict=True)]
+    for row in whole:
+        yield (" " * _GAP).join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip()
+
+
+def _words(cell: object) -> str:
+    return "" if cell is None else str(cell)
+
+
+def _cell(cell: object, column: Column, now: "datetime") -> "Text":
     from rich.text import Text
 
     from aetherlink.cli.instants import away
 
-    text = away(str(cell), now) if isinstance(cell, When) and now is not None else "" if cell is None else str(cell)
+    text = away(cell, now) if isinstance(cell, When) else _words(cell)
     style = cell.style if isinstance(cell, Marked) else column.styles.get(text, "")
-    return Text(plain(text), style=style if now is not None else "")
+    return Text(plain(text), style=style)
 
 
 def _table(screen: "Console", columns: Sequence[Column], cells: "Sequence[Sequence[Text]]") -> "Table":
     from rich.table import Table
 
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=any(one.name for one in columns))
-    widths = _widths(screen.width, columns, cells, is_for_a_person())
+    widths = _widths(screen.width, columns, cells)
     screen.width = max(screen.width, sum(widths) + _GAP * len(widths))  # rather wrapped by the terminal than cut
     for column, taken in zip(columns, widths, strict=True):
         is_folded = isinstance(column, Words) and not column.is_cut
@@ -172,13 +184,9 @@ def _table(screen: "Console", columns: Sequence[Column], cells: "Sequence[Sequen
     return table
 
 
-def _widths(
-    room: int, columns: Sequence[Column], cells: "Sequence[Sequence[Text]]", is_terminal: bool
-) -> Sequence[int]:
-    """So wide is each column: as its longest cell; on a terminal those with words share what the others leave."""
+def _widths(room: int, columns: Sequence[Column], cells: "Sequence[Sequence[Text]]") -> Sequence[int]:
+    """So wide is each column: as its longest cell; those with words share what the others leave."""
     wide = [max(len(one.name), *(row[place].cell_len for row in cells)) for place, one in enumerate(columns)]
-    if not is_terminal:
-        return wide
     wide = [min(one.most or wanted, wanted) for one, wanted in zip(columns, wide, strict=True)]
     words = sorted((wide[place], place) for place, one in enumerate(columns) if isinstance(one, Words))
     left = room - _GAP * (len(columns) - 1) - sum(wide) + sum(wanted for wanted, _ in words)

@@ -62,7 +62,7 @@ def report(
     time that the repair may take. What is not known is counted as not known.
     """
     from aetherlink.cli.connection import talk
-    from aetherlink.cli.printing import print_json, print_line, print_table
+    from aetherlink.cli.printing import print_json, print_table, print_words
 
     path = path_of(since, playbook)
     answer = talk(lambda agent: agent.ask("GET", path), config=config, url=url, token=token)
@@ -74,12 +74,12 @@ def report(
     print_table(_COLUMNS, rows, none="no playbook was wanted")
     quiet = sum(1 for item in items if not _is_wanted(item))
     if quiet and not playbook:
-        print_line(f"{quiet} more playbooks were not wanted")
+        print_words(f"{quiet} more playbooks were not wanted")
     for item in items if playbook else ():
         for line in details(item):
-            print_line(line)
+            print_words(line)
     if not answer.get("is_complete", True):
-        print_line(f"only the newest {answer.get('plans')} plans are counted: ask for a shorter time")
+        print_words(f"only the newest {answer.get('plans')} plans are counted: ask for a shorter time")
 
 
 def path_of(since: str, playbook: str | None) -> str:
