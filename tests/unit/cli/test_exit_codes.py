@@ -21,6 +21,7 @@ ASKING = {
     "actions": [],
     "alerts": [],
     "approve": [ACTION, "--yes", "--hash", "h"],
+    "audit status": [],
     "brakes": [],
     "cancel": [ACTION],
     "close": [INCIDENT, "--reason", "x"],
