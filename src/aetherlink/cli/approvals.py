@@ -38,9 +38,8 @@ def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
     approval = item.get("approval") or {}
     expires = When(approval.get("expires_at")) if item.get("state") == _WAITING else None
     what = " ".join(str(part) for part in (item.get("verb"), item.get("request"), item.get("target")) if part)
-    decision = "" if item.get("state") != "refused" else item.get("decision")
-    said = (what, item.get("requested_by"), decision, expires)
-    return (item.get("id"), When(item.get("created_at")), item.get("state"), *said)
+    state = f"refused ({item.get('decision')})" if item.get("state") == "refused" else item.get("state")
+    return (item.get("id"), When(item.get("created_at")), state, what, item.get("requested_by"), expires)
 
 
 _LISTING = Listing(
@@ -48,11 +47,10 @@ _LISTING = Listing(
     (
         "id",
         "since",
-        Column("state", styles=STATES),
+        Column("state", most=16, styles=STATES),
         Words("what", is_cut=True),
         Words("by", is_cut=True),
-        Words("decision", is_cut=True),
-        Words("expires", is_cut=True),
+        "expires",
     ),
     _row,
     none="no actions",

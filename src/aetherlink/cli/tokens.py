@@ -131,7 +131,8 @@ def _listing() -> Listing:
     from aetherlink.lib.clock import SystemClock
 
     now = SystemClock().now()
-    columns = ("id", Words("name"), Words("may"), Words("bound to"), "used", "state", "ends")
+    words = [Words(name, is_cut=True) for name in ("name", "may", "bound to")]
+    columns = ("id", *words, "used", "state", "ends")
     return Listing("/api/v1/tokens", columns, lambda item: _row(item, now), none="no tokens but those of files")
 
 

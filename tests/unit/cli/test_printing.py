@@ -28,6 +28,9 @@ class _Words(dict):
     def get(self, key, _=None):
         return super().get(key, EVIL)
 
+    def __missing__(self, key):
+        return EVIL
+
 
 SHORT = {
     "status": "open",
