@@ -80,7 +80,7 @@ def test_more_than_is_shown_is_told_beside_the_list(evil, aether) -> None:
     assert (whole.stderr, len(whole.stdout.splitlines())) == ("", 4)
 
 
-@pytest.mark.parametrize("words", ["alerts --all", "alerts --json", "watch --json"])
+@pytest.mark.parametrize("words", ["alerts --all", "alerts --all --json", "watch --json"])
 def test_a_reader_that_goes_away_ends_it_without_a_word(agent, tmp_path: Path, words: str) -> None:
     labels = [{"alertname": f"A{number}", "text": "x" * 400} for number in range(300)]
     alerts = [{"status": "firing", "labels": each, "startsAt": "2026-01-01T12:00:00Z"} for each in labels]

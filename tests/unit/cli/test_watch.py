@@ -192,12 +192,13 @@ async def test_the_board_takes_the_size_that_the_screen_gets_without_an_event(mo
     before = len(board_.painted)
     board_.screen.width, board_.screen.height = 30, 12
     os.kill(os.getpid(), signal.SIGWINCH)
-    await board_.until("Newest", behind=before)
+    await board_.until("(not checked…", behind=before)
     painting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await painting
 
-    lines = board_.painted[before:].split("\n")
+    lines = board_.painted[board_.painted.rindex("health -") :].split("\n")
+    assert len(lines) == 12
     assert max(len(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line)) for line in lines) <= 30
     assert _given_back(board_.painted)
     assert signal.getsignal(signal.SIGWINCH) in (signal.SIG_DFL, None)
@@ -205,12 +206,12 @@ async def test_the_board_takes_the_size_that_the_screen_gets_without_an_event(mo
 
 async def test_an_answer_that_cannot_be_used_is_no_end_of_the_board(monkeypatch) -> None:
     async def ask(*_: object) -> None:
-        raise AnswerError("refused with 500")
+        raise AnswerError("broke")
 
     board_ = _Board(monkeypatch, [_told(1)], waits=True)
     monkeypatch.setattr(board_, "ask", ask)
     painting = asyncio.create_task(watching.as_board(board_))  # type: ignore[arg-type]  # a scripted agent
-    await board_.until("trying again: refused with 500")
+    await board_.until("trying again: broke")
     painting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await painting
