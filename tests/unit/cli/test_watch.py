@@ -192,7 +192,7 @@ async def test_the_board_takes_the_size_that_the_screen_gets_without_an_event(mo
     before = len(board_.painted)
     board_.screen.width, board_.screen.height = 30, 12
     os.kill(os.getpid(), signal.SIGWINCH)
-    await board_.until("(not checked…", behind=before)
+    await board_.until("  a…", behind=before)
     painting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await painting
