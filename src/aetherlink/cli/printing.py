@@ -142,10 +142,12 @@ def console() -> "Console":
     """Where everything is painted: colours on a terminal only, whatever FORCE_COLOR says, and none with NO_COLOR."""
     from rich.console import Console
 
-    is_terminal = is_for_a_person()
-    has_colours = is_terminal and not os.environ.get("NO_COLOR")
-    colours: Literal["auto"] | None = "auto" if has_colours else None
-    return Console(highlight=False, markup=False, emoji=False, force_terminal=is_terminal, color_system=colours)
+    def made(colours: Literal["auto"] | None) -> Console:
+        is_terminal = is_for_a_person()
+        return Console(highlight=False, markup=False, emoji=False, force_terminal=is_terminal, color_system=colours)
+
+    coloured = made("auto")
+    return made(None) if coloured.no_color else coloured  # which would leave bold and the like
 
 
 def _lines(rows: Sequence[Sequence[str]], names: Sequence[str]) -> Iterator[str]:

@@ -132,7 +132,7 @@ def _listing() -> Listing:
 
     now = SystemClock().now()
     words = [Words(name, is_cut=True) for name in ("name", "may", "bound to")]
-    columns = ("id", *words, "used", "state", "ends")
+    columns: tuple[str | Words, ...] = ("id", *words, "used", "state", "ends")
     return Listing("/api/v1/tokens", columns, lambda item: _row(item, now), none="no tokens but those of files")
 
 

@@ -158,7 +158,7 @@ def test_the_board_is_painted_follows_the_size_and_gives_the_screen_back(evil, a
     assert "\u202e" not in opened.painted
 
 
-@pytest.mark.parametrize("term", ["dumb", ""])
+@pytest.mark.parametrize("term", ["dumb", "unknown"])
 def test_a_dumb_terminal_gets_lines(agent, at_terminal, term: str) -> None:
     with at_terminal("watch", url=agent.url, TERM=term) as opened:
         opened.until(lambda painted: "health score" in painted or "agent:" in painted)
