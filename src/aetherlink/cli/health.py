@@ -18,9 +18,11 @@ _COLUMNS = (
     "score",
     "low",
     Words("under the threshold", most=30),
-    Words("parts, worst first"),
+    Words("pulled down by"),
     Words("why"),
 )
+
+_HARMLESS = 0.995  # a part that is shown as 1.00 pulls nothing down
 
 
 @group.command(epilog=exit_codes.asking({0: "no score is low", 1: "one of them is low, or the agent refused"}))
@@ -59,9 +61,13 @@ def _row(reading: Mapping[str, Any]) -> tuple[object, ...]:
         None if score is None else f"{score:.1f}",
         reading.get("consecutive_low"),
         _when(reading.get("forecast")),
-        ", ".join(f"{part.get('name')} {part.get('value'):.2f}" for part in reading.get("parts", [])),
+        ", ".join(_part(part) for part in reading.get("parts", []) if part.get("value", 0) < _HARMLESS),
         reading.get("detail"),
     )
+
+
+def _part(part: Mapping[str, Any]) -> str:
+    return f"{part.get('name')} {part.get('value', 0):.2f}"
 
 
 def _when(forecast: Mapping[str, Any] | None) -> str:

@@ -45,7 +45,8 @@ def list_playbooks(config: Config = None, url: Url = None, token: Token = None, 
         )
         for item in answer.get("items", [])
     ]
-    columns = (Words("name"), Words("mode"), Words("from"), Words("matches"), Words("does"), Words("so far"))
+    cut = {name: Words(name, is_cut=True) for name in ("mode", "matches", "does", "so far")}
+    columns = ("name", cut["mode"], "from", cut["matches"], cut["does"], cut["so far"])
     print_table(columns, rows, none="no playbooks")
 
 
@@ -172,7 +173,7 @@ def explain(
     if as_json:
         print_json({"items": [dict(zip(("playbook", "matches", "why"), row, strict=True)) for row in rows]})
     else:
-        print_table((Words("playbook"), "matches", Words("why")), rows, none="no playbooks")
+        print_table(("playbook", "matches", Words("why")), rows, none="no playbooks")
     raise typer.Exit(0 if taken else exit_codes.FAILED)
 
 

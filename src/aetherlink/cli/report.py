@@ -13,7 +13,7 @@ from aetherlink.cli.printing import Words
 group = typer.Typer()
 
 _COLUMNS = (
-    Words("playbook"),
+    "playbook",
     "mode",
     Words("would have acted"),
     Words("right"),
