@@ -17,7 +17,7 @@ _COLUMNS = (
     Column("status", styles=HEALTH),
     "score",
     "low",
-    Words("under the threshold", most=30),
+    Words("falls below", most=30),
     Words("pulled down by"),
     Words("why"),
 )
