@@ -31,6 +31,9 @@ from aetherlink.cli.entry import aether
 from aetherlink.commands import ALWAYS_KNOWN
 from aetherlink.console import registry as pages
 from aetherlink.lab.drills.catalogue import DRILLS
+from aetherlink.mcp import door
+from aetherlink.mcp.metrics import McpMetrics
+from aetherlink.mcp.options import McpOptions
 from aetherlink.model.lifecycle import TRANSITIONS, State
 from aetherlink.model.principals import ROLES, Principal, Role, Scope
 from aetherlink.model.timeline import EventKind
@@ -81,6 +84,9 @@ TIMELINE: Mapping[EventKind, str] = {
     EventKind.PAUSED: "A person paused the agent or a part of it: what, until when, why.",
     EventKind.RESUMED: "A person ended a pause, and which.",
     EventKind.PROMOTED: "A person let a playbook do more than its file says: up to which mode, and why.",
+    EventKind.SIGNED_IN: "An identity provider vouched for a person: who, with which role, by which of the groups.",
+    EventKind.SIGN_IN_REFUSED: "Somebody was not let in by the identity provider's answer, and why; of many who are "
+    "nobody that it knows, some are written down.",
     EventKind.DEMOTED: "A promoted playbook was set back: by a person, or by the agent, for its repairs kept failing.",
 }
 
@@ -219,6 +225,8 @@ UNTOLD: Mapping[str, str] = {  # routes that OpenAPI does not describe
     "/actions": "A page: actions with their decisions; budgets, brakes, pauses, targets",
     "/playbooks": "A page: the playbooks, their modes, what they did or would have done",
     "/playbooks/{name}": "A page: one playbook, and why it has its mode",
+    "/login/oidc": "Leads to the identity provider, where one is set up",
+    "/login/oidc/callback": "A page: where the identity provider leads back to, which signs in or refuses",
     "/ledger": "A page: what became of every alert received, added up",
     "/audit": "A page: what people did, and how far the anchors reach",
     "/settings": "A page: how every part stands; the settings, for administrators, without secrets",
@@ -235,6 +243,7 @@ UNTOLD: Mapping[str, str] = {  # routes that OpenAPI does not describe
     "/docs/assets/{name}": "What that page needs",
     "/openapi.json": "The description of all this",
     "/alertmanager": "405: the webhook takes POST only",
+    "/mcp": "Assistants, by the Model Context Protocol; 404 unless `mcp.enabled`",
 }
 
 
@@ -242,16 +251,16 @@ def may_call(route: APIRoute) -> str:
     found = needs(route.dependant)
     if found is None:
         return "all"
-    more = ", or this machine" if found.also_local else ""
-    return f"{found.scope}{more}"
+    more = ", or this machine" if found.also_local else ", by token" if found.by_token else ""
+    return f"{found.scope or 'any'}{more}"
 
 
 def all_routes() -> list[APIRoute]:
     nothing: Any = None  # routes are only looked at, never called
     services = ApiServices(*[nothing] * len(ApiServices.__slots__))
-    return [
-        route for make in (*ROUTERS, *pages.ROUTERS) for route in make(services).routes if isinstance(route, APIRoute)
-    ]
+    assistants = door.routers(McpOptions(enabled=True), McpMetrics(CollectorRegistry()))
+    makers = (*ROUTERS, *pages.ROUTERS, *assistants)
+    return [route for make in makers for route in make(services).routes if isinstance(route, APIRoute)]
 
 
 def routes() -> str:
@@ -285,8 +294,10 @@ def who_may(found: Needs | None) -> tuple[str, ...]:
     """One cell a role, then one for no token on this machine, a token of one tenant, a page of another site."""
     if found is None:
         return (_YES,) * (len(Role) + 2)
+    if found.scope is None:
+        return (_YES,) * (len(Role) + 2)
     roles = [Principal(role, scopes).may(found.scope) for role, scopes in ROLES.items()]
-    here = found.also_local or found.scope in LOCAL_SCOPES
+    here = not found.by_token and (found.also_local or found.scope in LOCAL_SCOPES)
     tenant = found.tenants and found.scope is Scope.READ
     return tuple(_YES if may else "" for may in (*roles, here, tenant))
 
@@ -307,7 +318,8 @@ def authorization() -> str:
         "*This machine* is a caller without a token or a session in mode `local`, or in `auth.trusted_networks`. *One "
         "tenant* is a token that is bound to one: what cannot keep to a tenant refuses it. A browser that is signed in "
         "has what its role has, by all methods from the agent's own pages, by GET and HEAD only from others; alerts it "
-        "cannot post. `POST /login` and `POST /logout` take the agent's own pages only.",
+        "cannot post. `POST /login` and `POST /logout` take the agent's own pages only, `POST /mcp` a token only: no "
+        "session opens it.",
         table(
             ("Route", *(role.value for role in Role), "this machine", "one tenant"),
             sorted(rows, key=lambda row: row[0].strip("`").rpartition(" ")[::-2]),

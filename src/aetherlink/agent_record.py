@@ -26,6 +26,7 @@ class Subject(StrEnum):
     MESSAGES = "messages"
     PAUSES = "pauses"
     PLAYBOOKS = "playbooks"
+    SIGN_INS = "sign-ins"
 
     @property
     def key(self) -> str:

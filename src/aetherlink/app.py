@@ -22,6 +22,7 @@ from aetherlink.audit.anchor_file import ANCHORS_FILE
 from aetherlink.errors import SettingsError, UndeliveredError, UnreachableError
 from aetherlink.lib import logs
 from aetherlink.lib.clock import SystemClock
+from aetherlink.mcp import door
 from aetherlink.model.decisions import Mode
 from aetherlink.model.playbooks import Playbook
 from aetherlink.settings import Settings
@@ -59,10 +60,13 @@ def check(settings: Settings) -> Iterator[str]:
         yield f"WARNING: {warning}"
     for playbook, mode in outside.book(settings).in_force:
         yield f"playbook {playbook.name}: {_what_it_does(settings, playbook, mode)}"
+    yield from door.account(settings.mcp)
     executors = outside.executors(settings)
     asked = asyncio.run(outside.ask(settings, executors))
     if database is not None:
         asked[database.name.removeprefix("the ")] = outside.Asked(outside.out_of_store(database) or "")
+    if settings.auth.oidc is not None:
+        asked[f"identity provider {settings.auth.oidc.issuer}"] = asyncio.run(outside.vouching(settings))
     asked |= {f"channel {name}": asyncio.run(_mute(settings, name)) for name in settings.notify.channels}
     away = []
     for name, answer in asked.items():

@@ -13,17 +13,31 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from aetherlink.briefing import Briefing
 from aetherlink.errors import BadRequestError, ConflictError, NotFoundError
 from aetherlink.lib.deriving import why_not
-from aetherlink.model.actions import ASSISTANT, IDEMPOTENCY_FACT, Action, ActionFilter, ActionState, Plan, Target, Verb
+from aetherlink.model.actions import (
+    ASSISTANT,
+    IDEMPOTENCY_FACT,
+    Action,
+    ActionFilter,
+    ActionState,
+    OutcomeStatus,
+    Plan,
+    Target,
+    Verb,
+)
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
 from aetherlink.model.questions import Seen
+from aetherlink.model.snapshots import is_as_left, restoring_plan
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, Decider, Ids, Store, Transaction, Waker
 
 REQUEST_FACT = "request"
+UNDO = "undo"
+"""What a request to take an action back is called where requests have names."""
 LONGEST_WAIT = timedelta(minutes=2)  # how far back an allowed action that has not begun is looked for
 _PAGE = 20
+_LEFT_SOMETHING = frozenset({OutcomeStatus.DONE, OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN})
 _MOST_WAITING = 10  # requests on one target
 _MOST_COMPARED = 100  # actions on the target that wait for approval, those of playbooks too
 ALWAYS_KNOWN: Mapping[str, Verb] = {
@@ -91,7 +105,7 @@ class ActionRequest:
     """What was asked for: `name` is an action's name, `service` a target's service or name.
 
     A proposal comes from an assistant: a person has to approve it, whatever the mode. It may name the incident that it
-    is for.
+    is for. `undoes` is the action that is to be taken back, of that incident.
     """
 
     name: str
@@ -100,21 +114,28 @@ class ActionRequest:
     replicas: int | None = None
     is_proposal: bool = False
     incident_id: IncidentId | None = None
+    undoes: ActionId | None = None
 
     @property
     def facts(self) -> dict[str, object]:
         """The request as it is kept with its action."""
-        beside = {"incident_id": self.incident_id} if self.is_proposal else {}
+        beside: dict[str, object] = {"incident_id": self.incident_id} if self.is_proposal else {}
+        if self.undoes is not None:
+            beside["undoes"] = self.undoes
         asked = {"action": self.name, "reason": self.reason, "service": self.service, "replicas": self.replicas}
         return {**asked, **beside}
 
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """A request as understood; `refusal` says what is wrong with it before anything else is asked."""
+    """A request as understood; `refusal` says what is wrong with it before anything else is asked.
+
+    `undoes` is the action that it takes back.
+    """
 
     plan: Plan
     refusal: Decision | None
+    undoes: Action | None = None
 
 
 class Commands:
@@ -168,8 +189,33 @@ class Commands:
         """
         if request.name not in self.known:
             raise BadRequestError(f"unknown action {request.name!r}: known are {', '.join(self.known)}")
+        return await self._asked(request, self._understood(request), principal, idempotency_key)
 
-        wish = self._understood(request)
+    async def request_undo(
+        self, action_id: ActionId, reason: str, *, principal: str, idempotency_key: str | None = None
+    ) -> Action:
+        """The stored request to bring back what was before the action; decided like every other request.
+
+        Raises NotFoundError (no such action), ConflictError (there is nothing to take back, or the key belongs to
+        another request), StoreError, OverloadedError.
+        """
+        undoes = await self._store.read(lambda transaction: transaction.actions.get(action_id))
+        if undoes is None:
+            raise NotFoundError(f"there is no action {action_id!r}")
+        plan = plan_to_undo(undoes)
+        if isinstance(plan, str):
+            raise ConflictError(f"{undoes.plan.words} cannot be undone: {plan}")
+        request = ActionRequest(
+            UNDO,
+            reason,
+            service=plan.target,
+            replicas=plan.replicas,
+            incident_id=undoes.incident_id,
+            undoes=action_id,
+        )
+        return await self._asked(request, self._undoing(plan, undoes), principal, idempotency_key)
+
+    async def _asked(self, request: ActionRequest, wish: _Wish, principal: str, idempotency_key: str | None) -> Action:
         seen = {} if wish.refusal else await self._briefing.seen(wish.plan)
         asked_by = f"{ASSISTANT}{principal}" if request.is_proposal else principal
 
@@ -179,7 +225,7 @@ class Commands:
                 if earlier is not None:
                     return _repeated(earlier, request), False
             _check_incident(transaction, request.incident_id)
-            decision = wish.refusal or self._decided(transaction, wish.plan, seen)
+            decision = wish.refusal or self._decided(transaction, wish, seen)
             return self._take(transaction, request, wish.plan, decision, (asked_by, idempotency_key)), True
 
         action, is_new = await self._store.write(work)
@@ -239,7 +285,17 @@ class Commands:
         )
         return _Wish(plan, _size_refusal(plan, target))
 
-    def _decided(self, transaction: Transaction, plan: Plan, seen: Mapping[TargetName, Seen]) -> Decision:
+    def _undoing(self, plan: Plan, undoes: Action) -> _Wish:
+        target = self._targets.get(plan.target)
+        if target is None:
+            return _Wish(plan, _no_target(f"{plan.target} is not declared under `targets`"))
+        plan = replace(plan, per_hour=self._per_hour, tenant=target.tenant)
+        return _Wish(plan, _size_refusal(plan, target), undoes)
+
+    def _decided(self, transaction: Transaction, wish: _Wish, seen: Mapping[TargetName, Seen]) -> Decision:
+        plan = wish.plan
+        if wish.undoes is not None and (why := _changed_since(transaction, wish.undoes, seen.get(plan.target))):
+            return Decision(Effect.DENY, "target_is_as_it_was_left", why)
         standing = self._briefing.standing(transaction, plan, self._source)
         waiting = _not_begun(transaction, plan.target, self._clock.now())
         standing = replace(standing, recent=(*waiting, *standing.recent))
@@ -345,6 +401,28 @@ def _wish_of(plan: Plan) -> tuple[Verb, int | None, str]:
     return plan.verb, plan.replicas, plan.request
 
 
+def plan_to_undo(action: Action) -> Plan | str:
+    """A person's plan that brings back what was before the action, or why there is none."""
+    if action.outcome is None or action.outcome.status not in _LEFT_SOMETHING:
+        return "nothing was carried out"
+    plan = restoring_plan(action)
+    if plan is None:
+        return f"nothing brings back what was before a {action.plan.verb}, or it was the same"
+    return Plan(plan.verb, plan.target, replicas=plan.replicas, release=plan.release, limits=plan.limits)
+
+
+def _changed_since(transaction: Transaction, action: Action, seen: Seen | None) -> str:
+    """Why to bring back what was before it would destroy what somebody has done since; empty when nobody has."""
+    target, began = action.plan.target, action.started_at
+    later, _ = transaction.actions.page(limit=_MOST_COMPARED, before=None, only=ActionFilter(target=target))
+    for one in later:
+        if one.id != action.id and one.started_at and began and one.started_at > began:
+            return f"{one.plan.words} (action {one.id}) was done after it: undo that first, or ask for what you want"
+    if seen and seen.observation and not is_as_left(action, seen.observation):
+        return f"{target} was changed by somebody else after it: ask for what you want with `aether act`"
+    return ""
+
+
 def _no_target(reason: str) -> Decision:
     return Decision(Effect.DENY, _TARGET_RULE, reason)
 
@@ -375,11 +453,13 @@ def _check_incident(transaction: Transaction, incident_id: IncidentId | None) ->
 
 
 def _note_beside(transaction: Transaction, request: ActionRequest, action: Action) -> None:
-    """Whoever looks at the incident that a proposal is for finds it there, too."""
+    """Whoever looks at the incident that a proposal or an undoing is for finds it there, too."""
     incident = None if request.incident_id is None else transaction.incidents.get(request.incident_id)
     if incident is None:
         return
-    text = f"{action.plan.words} was {_asked_words(action)} and waits for approval: incident {action.incident_id}"
+    waits = " and waits for approval" if action.state is ActionState.WAITING_APPROVAL else ""
+    undoes = "" if request.undoes is None else f", to undo action {request.undoes}"
+    text = f"{action.plan.words} was {_asked_words(action)}{undoes}{waits}: incident {action.incident_id}"
     facts = {"action_id": action.id, "by": action.requested_by, "incident_id": action.incident_id}
     entry = Entry(EventKind.NOTE, action.created_at, text, facts)
     transaction.incidents.update(replace(incident, updated_at=action.created_at), [entry])

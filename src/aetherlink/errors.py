@@ -13,7 +13,7 @@
       GoneError                        it was there, and its time is over
       UnauthenticatedError, ForbiddenError
       BadRequestError                  the caller sent something that cannot be used
-      ThrottledError                   too many attempts to sign in; try again later
+      ThrottledError                   too many attempts to sign in, or calls; try again later
       OverloadedError                  a bound is reached; try again
       StoreError                       the store cannot write or read now
 
@@ -113,10 +113,10 @@ class BadRequestError(AetherError):
 
 
 class ThrottledError(AetherError):
-    """Too many attempts. `wait` is how long until the next one is looked at."""
+    """Too many of something, in words. `wait` is how long until the next one is looked at."""
 
-    def __init__(self, wait: timedelta) -> None:
-        super().__init__(f"too many attempts to sign in: try again in {wait.total_seconds():.0f} seconds")
+    def __init__(self, wait: timedelta, many: str = "attempts to sign in") -> None:
+        super().__init__(f"too many {many}: try again in {wait.total_seconds():.0f} seconds")
         self.wait = wait
 
 

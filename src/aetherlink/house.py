@@ -11,8 +11,10 @@ from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformColl
 from aetherlink import outside
 from aetherlink.access.gate import Gate, check_listen
 from aetherlink.access.last_use import LastUse
+from aetherlink.access.oidc import OidcDoor
+from aetherlink.access.oidc_record import SignInRecord
 from aetherlink.access.public_place import place_of
-from aetherlink.access.sessions import SessionBook
+from aetherlink.access.sessions import SessionBook, Vouched
 from aetherlink.access.sign_in import SignIn
 from aetherlink.access.throttle import SignInThrottle
 from aetherlink.access.token_files import file_principals
@@ -49,6 +51,8 @@ from aetherlink.intake.reconcile_metrics import ReconcileMetrics
 from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
+from aetherlink.mcp import door
+from aetherlink.mcp.metrics import McpMetrics
 from aetherlink.model import windows
 from aetherlink.model.health import WHOLE
 from aetherlink.model.ids import Fingerprint, SourceName
@@ -141,9 +145,7 @@ class House:
         )
         self.reload = self._playbook_reload()
         self.tokens = self._token_book()
-        self.sessions = SessionBook(
-            self.store, self.tokens, clock=self._clock, ids=self._ids, options=settings.auth.sessions
-        )
+        self.sessions = self._session_book()
         self.last_use = LastUse(self.tokens, self.sessions)
         self.heartbeats = self._heartbeat_watch()
         self._alert_metrics = AlertMetrics(self.registry)
@@ -229,6 +231,26 @@ class House:
             fixed=file_principals(settings.data_dir, settings.auth.webhook_token_file),
             sources=frozenset(self.prometheus),
         )
+
+    def _session_book(self) -> SessionBook:
+        oidc = self._settings.auth.oidc
+        return SessionBook(
+            self.store,
+            self.tokens,
+            clock=self._clock,
+            ids=self._ids,
+            options=self._settings.auth.sessions,
+            vouched=None if oidc is None else Vouched(oidc.root, oidc.lifetime),
+        )
+
+    def _sign_in(self) -> SignIn:
+        oidc, throttle = self._settings.auth.oidc, SignInThrottle(self._clock)
+        provider, place = outside.identity_provider(self._settings, self._clock), place_of(self._settings.external_url)
+        if oidc is None or provider is None:
+            return SignIn(self.sessions, throttle, place)
+        record = SignInRecord(self.store, self._record, clock=self._clock, issuer=oidc.issuer)
+        door = OidcDoor(oidc, provider, self.sessions, record, clock=self._clock)
+        return SignIn(self.sessions, throttle, place, door)
 
     def _heartbeat_watch(self) -> Heartbeats:
         settings = self._settings
@@ -378,8 +400,9 @@ class House:
         """The webhook's bare callable with the API behind it."""
         place = place_of(self._settings.external_url)
         gate = Gate(self.tokens, options=self._settings.auth, sessions=self.sessions, place=place)
+        assistants = door.routers(self._settings.mcp, McpMetrics(self.registry))
         return WebhookIntake(
-            build_api(self._services(gate), pages.ROUTERS),
+            build_api(self._services(gate), (*pages.ROUTERS, *assistants)),
             gate=gate,
             sink=self.reception,
             base_path=place.base_path,
@@ -442,7 +465,7 @@ class House:
             store=self.store,
             gate=gate,
             tokens=self.tokens,
-            sign_in=SignIn(self.sessions, SignInThrottle(self._clock), place_of(settings.external_url)),
+            sign_in=self._sign_in(),
             commands=commands,
             incident_commands=IncidentCommands(self.store, clock=self._clock, waker=self.runner),
             approval_commands=self._approvals,

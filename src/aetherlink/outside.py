@@ -9,12 +9,13 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from aetherlink.access.oidc_options import CALLBACK
 from aetherlink.audit import key_file
 from aetherlink.clients.alertmanager import AlertmanagerClient
-from aetherlink.clients.credentials import connection_of
+from aetherlink.clients.credentials import connection_of, read_secret, read_tls
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
-from aetherlink.clients.source_options import SourceOptions
+from aetherlink.clients.source_options import SourceOptions, TlsOptions
 from aetherlink.errors import AetherError, SettingsError, StoreError
 from aetherlink.executors.docker_finding import Declared, Grounds
 from aetherlink.executors.docker_found import target_of, with_found
@@ -40,7 +41,7 @@ from aetherlink.model.playbooks import Playbook
 from aetherlink.playbooks.book import Book
 from aetherlink.playbooks.loader import load_playbooks
 from aetherlink.policy.protection import life_in, protected_name
-from aetherlink.ports import Executor
+from aetherlink.ports import Clock, Executor, IdentityProvider
 from aetherlink.probes.metrics import ProbeMetrics
 from aetherlink.probes.prometheus import PrometheusProbe
 from aetherlink.settings import Settings
@@ -168,6 +169,39 @@ def audit_key(settings: Settings, is_in_use: bool) -> Key:
 def prometheus(source: SourceOptions, options: ClientOptions) -> PrometheusClient:
     """The Prometheus of the source."""
     return PrometheusClient(source.prometheus, options, connection_of(source))
+
+
+def identity_provider(settings: Settings, clock: Clock) -> IdentityProvider | None:
+    """Who vouches for people; None where nobody is set up to. Raises SettingsError."""
+    oidc = settings.auth.oidc
+    if oidc is None:
+        return None
+    try:
+        from aetherlink.clients import identity_provider as provider  # noqa: PLC0415 - what it verifies with is an extra
+    except ModuleNotFoundError as problem:
+        raise SettingsError(
+            f"auth.oidc needs {problem.name}, which is not installed: pip install 'aetherlink[oidc]'"
+        ) from problem
+    own = provider.Registration(
+        issuer=oidc.issuer,
+        client_id=oidc.client_id,
+        secret=read_secret(oidc.client_secret_file, "auth.oidc.client_secret_file"),
+        way_back=f"{settings.external_url}{CALLBACK}",
+        scopes=oidc.scopes,
+        tls=read_tls(TlsOptions(ca_file=oidc.ca_file)),
+    )
+    return provider.IdentityProvider(own, settings.clients, clock=clock)
+
+
+async def vouching(settings: Settings) -> Asked:
+    """Whether the identity provider is what the settings say. Raises SettingsError."""
+    provider = identity_provider(settings, SystemClock())
+    if provider is None:
+        return Asked()
+    try:
+        return Asked(words=f"answers; keys that it publishes: {await provider.check()}")
+    except AetherError as problem:
+        return Asked(str(problem))
 
 
 def asked_by_others(settings: Settings) -> dict[SourceName, PrometheusClient]:

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
+from aetherlink.access.oidc_options import check_way_back
 from aetherlink.access.options import AuthMode, AuthOptions
 from aetherlink.approval_commands import ApprovalOptions
 from aetherlink.audit.options import AuditOptions
@@ -36,6 +37,7 @@ from aetherlink.intake.options import IntakeOptions
 from aetherlink.intake.reconcile_options import ReconcileOptions
 from aetherlink.lib.logs import LogFormat
 from aetherlink.lib.option_types import Count, Duration, Name, Url
+from aetherlink.mcp.options import McpOptions
 from aetherlink.model.actions import Target
 from aetherlink.model.dashboards import Dashboard
 from aetherlink.model.decisions import Mode
@@ -220,6 +222,7 @@ class Settings(BaseSettings):
     queries: QueryOptions = Field(
         default=QueryOptions(), description="How much may be asked of Prometheus through the agent."
     )
+    mcp: McpOptions = Field(default=McpOptions(), description="Assistants over HTTP, at `/mcp`.")
     docker: DockerExecutorOptions = Field(default=DockerExecutorOptions(), description="The executor for containers.")
     lab: LabExecutorOptions = Field(default=LabExecutorOptions(), description="The lab's executor.")
     socket_proxy: SocketProxyOptions = Field(
@@ -250,6 +253,12 @@ class Settings(BaseSettings):
                 "external_url: others reach the agent under it, and behind a proxy every caller looks like this "
                 "machine: set auth.mode to `token`"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _the_identity_provider_finds_back(self) -> Self:
+        if self.auth.oidc is not None:
+            check_way_back(self.external_url)
         return self
 
     @model_validator(mode="after")

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rigs.agent_process import AETHER, environment, serving, wait_until, wait_until_ready
+from rigs import warm_aether
+from rigs.agent_process import environment, serving, wait_until, wait_until_ready
 
 ALERT = {
     "status": "firing",
@@ -30,9 +31,7 @@ def settings(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def aether(tmp_path: Path, settings: dict[str, str]) -> Run:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [AETHER, *arguments], env=settings, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
-        )
+        return warm_aether.run(arguments, settings, tmp_path)
 
     return run
 

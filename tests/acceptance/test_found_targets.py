@@ -5,7 +5,6 @@ Docker is a thin daemon, and its own record the witness. There is no Prometheus,
 
 import asyncio
 import json
-import subprocess
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from rigs.agent_process import AETHER, environment, serving, wait_until, wait_until_ready
+from rigs import warm_aether
+from rigs.agent_process import environment, serving, wait_until, wait_until_ready
 from rigs.docker_server import DockerServer, compose_labels, docker_server
 
 SECONDS = 60  # until something has to have happened, on a busy machine
@@ -91,7 +91,7 @@ async def test_the_agent_listens_to_what_happens_to_containers_and_who_only_chec
         "GET",
         "/events?since=1&filters=%7B%22event%22%3A+%5B%22kill%22%2C+%22die%22%2C+%22stop%22%2C+%22destroy%22%5D%7D",
     )
-    await asyncio.to_thread(subprocess.run, [AETHER, "check"], env=settings, cwd=tmp_path, check=False, timeout=SECONDS)
+    await asyncio.to_thread(warm_aether.run, ["check"], settings, tmp_path, timeout=SECONDS)
     checked = [*docker.asked]
     with serving(settings, tmp_path):
         await asyncio.to_thread(wait_until_ready, settings)

@@ -5,7 +5,6 @@ import http.server
 import signal
 import socket
 import sqlite3
-import subprocess
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -13,15 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rigs.agent_process import AETHER, environment, serving, wait_until, wait_until_ready
+from rigs import warm_aether
+from rigs.agent_process import environment, serving, wait_until, wait_until_ready
 from rigs.docker_server import NEW, OLD, docker_server
 from rigs.lab_server import lab_server
 
 
 def refusal(settings: dict[str, str], folder: Path) -> tuple[int, str]:
-    done = subprocess.run(
-        [AETHER, "serve"], env=settings, cwd=folder, capture_output=True, text=True, timeout=30, check=False
-    )
+    done = warm_aether.run(["serve"], settings, folder)
     return done.returncode, done.stderr
 
 
@@ -62,7 +60,7 @@ def test_an_agent_that_cannot_read_its_database_is_not_ready_until_it_can(tmp_pa
 
 def test_it_ends_quickly_and_well_on_sigterm(tmp_path: Path) -> None:
     settings = environment(tmp_path)
-    with serving(settings, tmp_path) as process:
+    with serving(settings, tmp_path, cold=True) as process:
         wait_until_ready(settings)
         process.send_signal(signal.SIGTERM)
         code = process.wait(timeout=10)
@@ -134,9 +132,7 @@ def test_a_source_is_asked_with_its_token_and_headers(tmp_path: Path) -> None:
             f"sources: [{{name: a, prometheus: '{url}', alertmanagers: ['{url}'], "
             "bearer_token_file: token, headers: {X-Scope-OrgID: acme}}]"
         )
-        done = subprocess.run(
-            [AETHER, "check"], env=settings, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
-        )
+        done = warm_aether.run(["check"], settings, tmp_path)
         server.shutdown()
         thread.join()
 
@@ -161,18 +157,14 @@ def test_a_token_file_that_is_missing_is_named_at_the_start(tmp_path: Path) -> N
 def check(folder: Path, *arguments: str, **more: str) -> tuple[int, str]:
     """The exit code of `aether check` and all that it said."""
     settings = environment(folder) | more
-    done = subprocess.run(
-        [AETHER, "check", *arguments], env=settings, cwd=folder, capture_output=True, text=True, timeout=30, check=False
-    )
+    done = warm_aether.run(["check", *arguments], settings, folder)
     return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("command", ["check", "serve"])
 def test_a_data_folder_that_cannot_be_is_refused_by_its_setting(tmp_path: Path, command: str) -> None:
     settings = environment(tmp_path) | {"AETHER_DATA_DIR": "/proc/nope"}
-    done = subprocess.run(
-        [AETHER, command], env=settings, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
-    )
+    done = warm_aether.run([command], settings, tmp_path)
 
     assert done.returncode == 2
     assert "aether: data_dir: /proc/nope cannot be made or written" in done.stderr

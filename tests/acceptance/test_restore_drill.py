@@ -8,16 +8,15 @@ from typing import Self
 import httpx
 import pytest
 
-from rigs.agent_process import AETHER, environment, serving, wait_until, wait_until_ready
+from rigs import warm_aether
+from rigs.agent_process import environment, serving, wait_until, wait_until_ready
 from rigs.old_database import everything
 
 PAUSED = "aether_agent_paused 1.0"
 
 
 def aether(settings: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [AETHER, *arguments], env=settings, cwd=folder, capture_output=True, text=True, timeout=60, check=False
-    )
+    return warm_aether.run(arguments, settings, folder, timeout=60)
 
 
 def url(settings: dict[str, str], path: str) -> str:

@@ -54,7 +54,7 @@ class Agent:
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[Agent]:
     settings = environment(tmp_path)
-    with serving(settings, tmp_path) as process:
+    with serving(settings, tmp_path, cold=True) as process:
         wait_until_ready(settings)
         yield Agent(process.pid, f"http://{settings['AETHER_LISTEN']}", tmp_path / "log")
         assert process.poll() is None

@@ -6,7 +6,6 @@ A real agent under load. Whatever is refused is sent again, as Alertmanager does
 import asyncio
 import signal
 import sqlite3
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from functools import partial
@@ -17,7 +16,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from rigs.agent_process import AETHER, environment, serving, wait_until, wait_until_ready
+from rigs import warm_aether
+from rigs.agent_process import environment, serving, wait_until, wait_until_ready
 from rigs.alert_load import Load, check_nothing_lost_or_doubled, sending
 from rigs.postgres_server import AGENT, FAST, IMMEDIATE, PORT, PostgresServer
 
@@ -286,9 +286,7 @@ async def test_t17_the_write_ahead_log_is_removed_under_load(tmp_path: Path, fil
 
 def start(settings: dict[str, str], folder: Path) -> tuple[int, str]:
     """An agent that is to refuse: its exit code and what it said."""
-    done = subprocess.run(
-        [AETHER, "serve"], env=settings, cwd=folder, capture_output=True, text=True, timeout=30, check=False
-    )
+    done = warm_aether.run(["serve"], settings, folder)
     return done.returncode, done.stderr
 
 

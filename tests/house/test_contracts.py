@@ -44,6 +44,7 @@ FORBIDDEN = {
     "Apprise in the agent": ("apprise-runs-apart", "aetherlink/notifiers/__init__.py", "import apprise"),
     "Slack's SDK past its client": ("slack-has-one-client", "aetherlink/notifiers/__init__.py", "import slack_sdk"),
     "MCP's SDK past its module": ("mcp-has-one-place", "aetherlink/console/__init__.py", "import mcp"),
+    "ID tokens past their reader": ("id-tokens-have-one-reader", "aetherlink/access/__init__.py", "import joserfc"),
     "a CRM that knows the agent": ("crm-stands-alone", "peakpro_crm/model.py", "import aetherlink.errors"),
     "an agent that knows the CRM": ("agent-stands-alone", "aetherlink/lab/errors.py", "import peakpro_crm.model"),
     "a word that needs a library": ("words-need-no-library", "aetherlink/model/alerts.py", "import pydantic"),

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from rigs.warm_aether import WarmAether
+
 AETHER = Path(sys.executable).parent / "aether"
 _FOREIGN = ("AETHER_", "PROM_", "ALERT", "GRAFANA_", "LOG_LEVEL")
 
@@ -37,19 +39,31 @@ def environment(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    settings: dict[str, str], folder: Path, *, under: Sequence[str] = (), log: Path | None = None
-) -> Iterator[subprocess.Popen[str]]:
+    settings: dict[str, str], folder: Path, *, under: Sequence[str] = (), log: Path | None = None, cold: bool = False
+) -> Iterator[subprocess.Popen[str] | WarmAether]:
     """The agent, from its start to its end; its log is `folder/log`.
 
-    `under` is a command that becomes the one it is given: the process is the agent itself in any case.
+    `under` is a command that becomes the one it is given: the process is the agent itself in any case. One that is
+    `cold` has loaded everything itself, as a user's does.
     """
-    with (log or folder / "log").open("a") as output:
-        process = subprocess.Popen([*under, AETHER, "serve"], env=settings, cwd=folder, stderr=output, text=True)
+    log = log or folder / "log"
+    process = cold_agent(settings, folder, under, log) if cold or under else warm_agent(settings, folder, log)
     try:
         yield process
     finally:
         process.kill()
         process.wait()
+
+
+def cold_agent(settings: dict[str, str], folder: Path, under: Sequence[str], log: Path) -> subprocess.Popen[str]:
+    """The command that a user starts."""
+    with log.open("a") as output:
+        return subprocess.Popen([*under, AETHER, "serve"], env=settings, cwd=folder, stderr=output, text=True)
+
+
+def warm_agent(settings: dict[str, str], folder: Path, log: Path) -> WarmAether:
+    """The same, without the time that loading takes."""
+    return WarmAether(["serve"], settings, folder, out=Path("/dev/null"), err=log)
 
 
 def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 30.0) -> None:

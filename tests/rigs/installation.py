@@ -18,7 +18,8 @@ import yaml
 
 from aetherlink.lab.tools import ToolSet
 from aetherlink.settings import Settings
-from rigs.agent_process import AETHER, environment, free_port, serving, wait_until, wait_until_ready
+from rigs import warm_aether
+from rigs.agent_process import environment, free_port, serving, wait_until, wait_until_ready
 
 OWN = 'alertname!~"AetherAgentDown|AetherAgentBlind"'
 _RULES = {
@@ -101,14 +102,7 @@ class Installation:
 
     def doctor(self, *arguments: str) -> tuple[int, dict[str, Any], str]:
         """What `aether doctor --json` says: its exit code, its findings, and what it wrote beside."""
-        done = subprocess.run(
-            [AETHER, "doctor", "--json", "--config", self.file, *arguments],
-            env=self.environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = warm_aether.run(["doctor", "--json", "--config", self.file, *arguments], self.environment, self.folder)
         return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 
     def routes(self, **own: Any) -> dict[str, Any]:

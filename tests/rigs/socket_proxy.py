@@ -8,15 +8,15 @@ import os
 import secrets
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rigs.agent_process import AETHER, wait_until
+from rigs.agent_process import wait_until
 from rigs.containers import docker
+from rigs.warm_aether import WarmAether
 
 WAITING = "import signal as s; s.pthread_sigmask(s.SIG_BLOCK, [s.SIGTERM]); s.sigwait([s.SIGTERM])"
 DEAF = "import signal as s; s.signal(s.SIGTERM, s.SIG_IGN); s.pause()"
@@ -95,7 +95,7 @@ class Proxy:
     """The process, its socket, and what it has logged."""
 
     folder: Path
-    process: subprocess.Popen[bytes]
+    process: WarmAether
 
     @property
     def socket(self) -> Path:
@@ -132,9 +132,8 @@ def running_proxy(folder: Path, **options: object) -> Iterator[Proxy]:
     given = {"listen": f"unix://{folder}/proxy.sock", "daemon": str(docker_socket()), "look_every": "1s"}
     settings = {"data_dir": str(folder), "socket_proxy": {**given, **options}}
     (folder / "aether.yaml").write_text(json.dumps(settings))
-    command = [AETHER, "socket-proxy", "--config", folder / "aether.yaml"]
-    with (folder / "proxy.log").open("ab") as log:
-        process = subprocess.Popen(command, stderr=log, cwd=folder)
+    command = ["socket-proxy", "--config", str(folder / "aether.yaml")]
+    process = WarmAether(command, os.environ, folder, out=Path("/dev/null"), err=folder / "proxy.log")
     proxy = Proxy(folder, process)
     try:
         wait_until(lambda: proxy.listens, "the proxy listens")

@@ -6,9 +6,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from aetherlink.api.app import build_api
 from aetherlink.console import registry as pages
+from aetherlink.mcp import door
+from aetherlink.mcp.metrics import McpMetrics
+from aetherlink.mcp.options import McpOptions
 from aetherlink.web.services import ApiServices
 
 _BUILT_IN = {"version", "base_path"}  # no part that could be another one at the next look
@@ -42,7 +46,8 @@ class _Seat:
         self.services: ApiServices | None = None
         names = [field.name for field in dataclasses.fields(ApiServices)]
         relays: dict[str, Any] = {name: _Relay(self, name) for name in names if name not in _BUILT_IN}
-        self.api = build_api(ApiServices(version=version, **relays), pages.ROUTERS)
+        assistants = door.routers(McpOptions(enabled=True), McpMetrics(CollectorRegistry()))
+        self.api = build_api(ApiServices(version=version, **relays), (*pages.ROUTERS, *assistants))
 
 
 class StandingApis:

@@ -17,9 +17,11 @@ import httpx
 import yaml
 
 from aetherlink.lab.tools import find_tools
-from rigs.agent_process import AETHER, environment, free_port, serving, wait_until, wait_until_ready
+from rigs import warm_aether
+from rigs.agent_process import environment, free_port, serving, wait_until, wait_until_ready
 from rigs.exposition import Exposition
 from rigs.lab_server import LabServer, lab_server
+from rigs.warm_aether import WarmAether
 
 TARGETS = 40
 _ROOT = Path(__file__).parents[2]
@@ -94,7 +96,7 @@ class Storm:
     folder: Path
     settings: dict[str, str]
     sent: int = 0
-    _process: subprocess.Popen[str] | None = field(default=None, repr=False)
+    _process: subprocess.Popen[str] | WarmAether | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -120,7 +122,7 @@ class Storm:
 
     def aether(self, *arguments: str) -> None:
         """A command, which has to go well."""
-        subprocess.run([AETHER, *arguments], env=self.settings, cwd=self.folder, check=True, timeout=30)
+        warm_aether.run(arguments, self.settings, self.folder).check_returncode()
 
     def blow(self, count: int) -> None:
         """So many more alerts, each of a service and a target of its own that wants to be restarted."""

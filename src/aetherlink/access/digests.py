@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 
-_TOKEN, _LINK, _SESSION = "aek_", "ael_", "aes_"  # let secret scanners recognise one
+_TOKEN, _LINK, _SESSION, _ATTEMPT = "aek_", "ael_", "aes_", "aeo_"  # let secret scanners recognise one
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._~+/=-]{20,512}")
 
 
@@ -21,6 +21,11 @@ def new_link_secret() -> str:
 def new_session_secret() -> str:
     """What the cookie of a session carries, as long as a token."""
     return _SESSION + secrets.token_urlsafe(32)
+
+
+def new_attempt_secret() -> str:
+    """What the cookie of a browser carries that waits for an identity provider, as long as a token."""
+    return _ATTEMPT + secrets.token_urlsafe(32)
 
 
 def digest_of(secret: str) -> str:

@@ -4,7 +4,7 @@ It takes what an ASGI scope carries (raw headers, client) and answers with a pri
 knows no route.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -27,6 +27,7 @@ LOCAL_SCOPES = frozenset({Scope.READ, Scope.WEBHOOK})
 _FORWARDED = frozenset({b"forwarded", b"x-real-ip", b"via"})
 _FORWARDED_PREFIX = b"x-forwarded-"
 _NO_TOKEN = "this needs a token: send `Authorization: Bearer TOKEN` (`aether token create` makes one), or sign in"  # noqa: S105 - words for people, not a secret
+_TOKEN_ONLY = "every request here needs a token: send `Authorization: Bearer TOKEN` (`aether token create` makes one)"  # noqa: S105 - words for people, not a secret
 _WRONG_TOKEN = "this token is unknown, revoked or expired"  # noqa: S105 - words for people, not a secret
 
 
@@ -50,14 +51,16 @@ class Gate:
         self,
         headers: Headers,
         peer: Peer,
-        scope: Scope,
+        scope: Scope | None,
         *,
         also_local: bool = False,
         tenants: bool = False,
         method: str | None = None,
+        by_token: bool = False,
     ) -> Principal:
         """Who calls. Raises UnauthenticatedError (nobody that is known) or ForbiddenError (known, without the scope).
 
+        Without a `scope` whoever is known will do. `by_token` takes a token only: no session, and no place.
         `also_local` opens one of the seed's routes to callers without a token on this machine or in a trusted network
         although the scope is not theirs: what they ask for is a request that policy decides. `tenants` says that the
         door shows whoever is bound to a tenant nothing of others; at any other door he is refused. `method` is that of
@@ -66,13 +69,15 @@ class Gate:
         by_name = _collected(headers)
         if b"authorization" in by_name:
             return self._checked(self._holder(by_name[b"authorization"]), scope, tenants=tenants)
+        if by_token:
+            raise UnauthenticatedError(_TOKEN_ONLY)
         session = None if method is None else self._session(by_name)
         if session is not None and method not in _READING:
             self._check_origin(by_name)
         place = self._place(by_name, peer)
-        if session is not None and (place is None or session.may(scope)):
+        if session is not None and (place is None or scope is None or session.may(scope)):
             return self._checked(session, scope, tenants=tenants)
-        if place is None or not (also_local or scope in LOCAL_SCOPES):
+        if place is None or not (also_local or scope is None or scope in LOCAL_SCOPES):
             raise UnauthenticatedError(_NO_TOKEN)
         return Principal(place, LOCAL_SCOPES)
 
@@ -84,8 +89,21 @@ class Gate:
         """Raises ForbiddenError unless the request comes from a page of the agent itself."""
         self._check_origin(_collected(headers))
 
-    def _checked(self, principal: Principal, scope: Scope, *, tenants: bool) -> Principal:
-        if not principal.may(scope):
+    def check_called(self, headers: Headers, names: Collection[str]) -> None:
+        """Raises ForbiddenError unless the Host is this machine, `external_url`'s or one of `names` (in lower case).
+
+        A foreign page can have its own name point here (DNS rebinding), so any other name is refused, with whatever
+        token. So is an Origin that is not the agent's own.
+        """
+        by_name = _collected(headers)
+        host = _host(by_name).lower()
+        if not (_is_loopback(host) or host in names or host == self._public.host):
+            raise ForbiddenError("the agent is not known under this Host: mcp.hosts and external_url name it")
+        if b"origin" in by_name and not self._is_own_page(by_name):
+            raise ForbiddenError("this request comes from a page that is not the agent's own")
+
+    def _checked(self, principal: Principal, scope: Scope | None, *, tenants: bool) -> Principal:
+        if scope is not None and not principal.may(scope):
             raise ForbiddenError(f"{principal.name!r} does not have the scope {scope}")
         if principal.tenant is not None and not tenants:
             raise ForbiddenError(f"{principal.name!r} sees one tenant only, and this is about all of them")
@@ -115,16 +133,18 @@ class Gate:
 
     def _check_origin(self, headers: dict[bytes, list[bytes]]) -> None:
         """A browser says of every request that changes something which page it comes from; another's page may not."""
-        origins, hosts = headers.get(b"origin", []), headers.get(b"host", [])
         fetched = headers.get(b"sec-fetch-site", [b"same-origin"])
-        is_ours = len(origins) == len(hosts) == 1 and self._public.owns(
-            origins[0].decode("latin-1"), hosts[0].decode("latin-1")
-        )
-        if not is_ours or fetched != [b"same-origin"]:
+        if not self._is_own_page(headers) or fetched != [b"same-origin"]:
             raise ForbiddenError(
                 "a session changes something from the agent's own pages only, and this request does not come from one "
                 "(behind a proxy, `external_url` says how browsers reach the agent)"
             )
+
+    def _is_own_page(self, headers: dict[bytes, list[bytes]]) -> bool:
+        origins, hosts = headers.get(b"origin", []), headers.get(b"host", [])
+        return len(origins) == len(hosts) == 1 and self._public.owns(
+            origins[0].decode("latin-1"), hosts[0].decode("latin-1")
+        )
 
     def _place(self, headers: dict[bytes, list[bytes]], peer: Peer) -> str | None:
         """The name that the caller's place gives, or None when it gives nothing.

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from aetherlink.access.oidc_options import OidcOptions
 from aetherlink.lib.option_types import Duration
 
 Network = IPv4Network | IPv6Network
@@ -68,6 +69,12 @@ class AuthOptions(BaseModel):
 
     sessions: SessionOptions = Field(
         default=SessionOptions(), description="How long browsers stay signed in to the console."
+    )
+
+    oidc: OidcOptions | None = Field(
+        default=None,
+        description="An identity provider (OpenID Connect) whose people may sign in to the console. Not set: nobody "
+        "does that way.",
     )
 
     @field_validator("trusted_networks")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _COOKIE = "aether_session"
+_ATTEMPT = "aether_oidc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +23,35 @@ class PublicPlace:
         return self.origin is not None and self.origin.startswith("https://")
 
     @property
+    def host(self) -> str | None:
+        """The host of the origin, without its port."""
+        return None if self.origin is None else urlsplit(self.origin).hostname
+
+    @property
     def cookie_path(self) -> str:
         """The part of the host that the cookie is sent to."""
         return self.base_path or "/"
 
     @property
     def cookie_name(self) -> str:
-        """With the prefix that keeps a neighbour's page from setting it, where browsers grant one."""
-        if not self.is_secure:
-            return _COOKIE
-        return f"__Secure-{_COOKIE}" if self.base_path else f"__Host-{_COOKIE}"
+        """That of the session."""
+        return self._prefixed(_COOKIE)
+
+    @property
+    def attempt_cookie_name(self) -> str:
+        """That of a browser which waits for an identity provider's answer."""
+        return self._prefixed(_ATTEMPT)
 
     def owns(self, origin: str, host: str) -> bool:
         """Whether a page of this origin is ours, for a request that was sent to this host."""
         said = origin.lower()
         return said == self.origin or (host != "" and said == f"http://{host.lower()}")
+
+    def _prefixed(self, name: str) -> str:
+        """With the prefix that keeps a neighbour's page from setting it, where browsers grant one."""
+        if not self.is_secure:
+            return name
+        return f"__Secure-{name}" if self.base_path else f"__Host-{name}"
 
 
 def place_of(external_url: str | None) -> PublicPlace:

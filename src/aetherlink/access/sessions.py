@@ -4,8 +4,8 @@ Rows in the store are the truth; `reload` brings them in at start, and every cha
 has no more than the token or the link that it came from, and ends with the token at the root of it.
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aetherlink.access.digests import digest_of, is_well_formed, new_link_secret, new_session_secret
@@ -24,15 +24,36 @@ _WRONG_CODE = (
 )
 
 
-class SessionBook:
-    """Begins, recognises and ends sessions, and makes the links that begin one."""
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What sessions rest on that an identity provider vouched for: their root, and how long they last at most."""
 
-    def __init__(self, store: Store, tokens: TokenBook, *, clock: Clock, ids: Ids, options: SessionOptions) -> None:
+    root: str
+    lifetime: timedelta
+
+
+class SessionBook:
+    """Begins, recognises and ends sessions, and makes the links that begin one.
+
+    `vouched` is what they may rest on beside tokens; one that rests on another such root is over.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        tokens: TokenBook,
+        *,
+        clock: Clock,
+        ids: Ids,
+        options: SessionOptions,
+        vouched: Vouched | None = None,
+    ) -> None:
         self._store = store
         self._tokens = tokens
         self._clock = clock
         self._ids = ids
         self._options = options
+        self._vouched = vouched
         self._sessions: dict[str, Session] = {}
         self._used: dict[str, datetime] = {}
 
@@ -48,7 +69,13 @@ class SessionBook:
         if session is None or not self._is_alive(session, now):
             return None
         self._used[session.id] = now
-        return Principal(session.name, session.scopes, tenant=session.tenant, root=session.root)
+        return Principal(
+            session.name,
+            session.scopes,
+            tenant=session.tenant,
+            root=session.root,
+            expires_at=session.expires_at,
+        )
 
     async def reload(self) -> None:
         """Bring in what the store knows. Raises StoreError."""
@@ -96,6 +123,14 @@ class SessionBook:
             raise ForbiddenError(f"the token {holder.name!r} is for posting alerts only: it signs nobody in")
         return await self._begin(replace(holder, scopes=scopes))
 
+    async def begin_vouched(
+        self, holder: Principal, *, entered: Callable[[Transaction, Session], object]
+    ) -> tuple[Session, str]:
+        """Sign in whom the identity provider vouches for, `entered` being a part of the transaction. As `begin`."""
+        if self._vouched is None:
+            raise UnauthenticatedError("nobody vouches for anybody here")
+        return await self._begin(replace(holder, root=self._vouched.root), entered)
+
     async def end(self, secret: str) -> None:
         """The session is over from now on; nothing happens where it is over already. Raises StoreError."""
         digest, now = digest_of(secret), self._clock.now()
@@ -140,7 +175,9 @@ class SessionBook:
             raise UnauthenticatedError(_WRONG_CODE)
         return await self._begin(Principal(link.name, link.scopes, root=link.root))
 
-    async def _begin(self, holder: Principal) -> tuple[Session, str]:
+    async def _begin(
+        self, holder: Principal, entered: Callable[[Transaction, Session], object] | None = None
+    ) -> tuple[Session, str]:
         secret, now = new_session_secret(), self._clock.now()
         session = Session(
             id=self._ids.new("ses"),
@@ -148,7 +185,7 @@ class SessionBook:
             name=holder.name,
             scopes=holder.scopes,
             created_at=now,
-            expires_at=now + self._options.lifetime,
+            expires_at=now + self._lifetime(holder.root),
             used_at=now,
             tenant=holder.tenant,
             root=holder.root,
@@ -157,10 +194,18 @@ class SessionBook:
         def work(transaction: Transaction) -> list[Session]:
             transaction.sessions.drop(self._to_forget(transaction.sessions.all(), session))
             transaction.sessions.put(session)
+            if entered is not None:
+                entered(transaction, session)
             return transaction.sessions.all()
 
         self._remember(await self._store.write(work))
         return session, secret
+
+    def _lifetime(self, root: str | None) -> timedelta:
+        """Of one that another vouches for no longer than that, though a link was made in between."""
+        if self._vouched is None or root != self._vouched.root:
+            return self._options.lifetime
+        return min(self._options.lifetime, self._vouched.lifetime)
 
     def _to_forget(self, sessions: Iterable[Session], new: Session) -> list[str]:
         """Those that are over, and of too many the ones that were not used for longest: first of the new one's own."""
@@ -180,7 +225,8 @@ class SessionBook:
         )
 
     def _has_root(self, root: str | None) -> bool:
-        return root is None or self._tokens.is_valid(root)
+        is_vouched = self._vouched is not None and root == self._vouched.root
+        return root is None or is_vouched or self._tokens.is_valid(root)
 
     def _last_use(self, session: Session) -> datetime:
         return max(session.used_at, self._used.get(session.id, session.used_at))

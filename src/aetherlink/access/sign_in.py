@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from aetherlink.access.oidc import OidcDoor
 from aetherlink.access.public_place import PublicPlace
 from aetherlink.access.sessions import SessionBook
 from aetherlink.access.throttle import SignInThrottle
@@ -9,11 +10,12 @@ from aetherlink.access.throttle import SignInThrottle
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """The collaborators of whoever signs people in."""
+    """The collaborators of whoever signs people in; `oidc` None: no identity provider does."""
 
     sessions: SessionBook
     throttle: SignInThrottle
     place: PublicPlace
+    oidc: OidcDoor | None = None
 
     async def with_code(self, code: str, *, address: str) -> str:
         """The secret of a new session's cookie, for a token or the code of a login link.

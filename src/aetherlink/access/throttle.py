@@ -15,8 +15,10 @@ IN_ALL = 200  # and so the most addresses that are remembered
 class SignInThrottle:
     """Counts attempts that were not right, by address (an IPv6 network of 64 bits is one) and in all."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, per_address: int = PER_ADDRESS, in_all: int = IN_ALL) -> None:
         self._clock = clock
+        self._per_address = per_address
+        self._in_all = in_all
         self._began = clock.monotonic()
         self._by_address: Counter[str] = Counter()
 
@@ -27,7 +29,7 @@ class SignInThrottle:
             self._began = now
             self._by_address.clear()
         place = _place(address)
-        if self._by_address[place] >= PER_ADDRESS or self._by_address.total() >= IN_ALL:
+        if self._by_address[place] >= self._per_address or self._by_address.total() >= self._in_all:
             left = WINDOW.total_seconds() - (now - self._began)
             raise ThrottledError(timedelta(seconds=max(1, round(left))))
         self._by_address[place] += 1

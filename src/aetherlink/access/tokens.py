@@ -213,7 +213,14 @@ def is_worth_writing(used: datetime | None, stored: datetime | None) -> bool:
 
 
 def _held_by(record: TokenRecord) -> _Held:
-    principal = Principal(record.name, record.scopes, record.source, record.tenant, root=record.digest)
+    principal = Principal(
+        record.name,
+        record.scopes,
+        record.source,
+        record.tenant,
+        root=record.digest,
+        expires_at=record.expires_at,
+    )
     return _Held(principal, record.id, record.expires_at)
 
 

@@ -155,6 +155,22 @@ def wrong(
     _print(marked, f"{marked.get('id')} was wrong, says {said.get('by')}: {said.get('reason')}", as_json=as_json)
 
 
+@group.command(epilog=exit_codes.asking({0: "accepted", 1: "not accepted, or the agent refused"}))
+def undo(
+    id_: _Id,
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Ask to undo what an action did; policy decides."""
+    from aetherlink.cli.printing import print_requested
+
+    print_requested(_post(id_, "undo", {"reason": reason}, config=config, url=url, token=token), as_json=as_json)
+
+
 def _confirmed(id_: str, wanted: str | None, *, as_json: bool, **where: Any) -> str:
     """The hash of what a person has looked at and said yes to. Exits 1 after a no."""
     from aetherlink.cli import lookups

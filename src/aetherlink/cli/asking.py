@@ -52,18 +52,11 @@ def act(
 ) -> None:
     """Ask for an action; policy decides."""
     from aetherlink.cli.connection import talk
-    from aetherlink.cli.printing import print_json, print_line, print_words
+    from aetherlink.cli.printing import print_requested
 
     body = _given({"action": action, "reason": reason, "service": service, "replicas": replicas})
     answer = talk(lambda agent: agent.ask("POST", "/act", body), config=config, url=url, token=token)
-    details = answer.get("details", {})
-    if as_json:
-        print_json(answer)
-    else:
-        print_words(f"{details.get('decision')}: {details.get('reason')} ({details.get('rule')})")
-        then = "approve" if details.get("decision") == "needs_approval" else "show"
-        print_line(f"aether {then} {details.get('id')}")
-    raise typer.Exit(0 if answer.get("accepted") else exit_codes.FAILED)
+    print_requested(answer, as_json=as_json)
 
 
 def _given(options: Mapping[str, object]) -> dict[str, object]:

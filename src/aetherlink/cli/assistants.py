@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlencode
 
 from aetherlink.clients.agent import AgentClient
-from aetherlink.errors import SettingsError
+from aetherlink.errors import AetherError, AnswerError, SettingsError
 from aetherlink.mcp.translating import Translator
 from aetherlink.model.principals import Scope
 
@@ -20,13 +20,30 @@ class OverHttp:
     ) -> tuple[int, object]:
         """The status and the JSON. Raises UnreachableError, AnswerError."""
         reply = await self._agent.send(method, f"{path}?{urlencode(params)}" if params else path, body)
+        if not reply.data:
+            raise AnswerError(
+                f"{path} at {self._agent.address} answered with {reply.status} and no JSON object: is this the agent's "
+                "address?"
+            )
         return reply.status, reply.data
 
 
-def translator(agent: AgentClient, *, propose: bool) -> Translator:
-    """The tools that read, and the one that proposes only where that was asked for: the token may be an operator's."""
-    scopes = {Scope.READ, Scope.PROPOSE} if propose else {Scope.READ}
-    return Translator(OverHttp(agent), frozenset(scopes))
+async def translator(agent: AgentClient, *, propose: bool) -> Translator:
+    """The tools that read, and the one that proposes only where that was asked for: the token may be an operator's.
+
+    A token that may not propose has no such tool; an agent that does not say refuses it when it is called.
+    """
+    wanted = {Scope.READ, Scope.PROPOSE} if propose and await _may_propose(agent) else {Scope.READ}
+    return Translator(OverHttp(agent), frozenset(wanted))
+
+
+async def _may_propose(agent: AgentClient) -> bool:
+    try:
+        reply = await agent.send("GET", "/api/v1/caller")
+    except AetherError:
+        return True
+    held = reply.data.get("scopes")
+    return not isinstance(held, list) or not {Scope.PROPOSE, Scope.ADMIN}.isdisjoint(held)
 
 
 def server() -> Callable[[Translator], Awaitable[None]]:

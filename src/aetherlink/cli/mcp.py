@@ -23,6 +23,11 @@ def mcp(
     """Serve an assistant by the Model Context Protocol, on standard input and output. It reads, and changes nothing."""
     from aetherlink.cli import assistants
     from aetherlink.cli.connection import talk
+    from aetherlink.clients.agent import AgentClient
 
     serve = assistants.server()
-    talk(lambda agent: serve(assistants.translator(agent, propose=propose)), config=config, url=url, token=token)
+
+    async def conversation(agent: AgentClient) -> None:
+        await serve(await assistants.translator(agent, propose=propose))
+
+    talk(conversation, config=config, url=url, token=token)

@@ -8,11 +8,11 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import typer
 
-from aetherlink.cli.exit_codes import READER_GONE
+from aetherlink.cli.exit_codes import FAILED, READER_GONE
 from aetherlink.errors import AetherError
 
 if TYPE_CHECKING:  # rich takes a while to import, and `aether --help` needs it not
@@ -131,6 +131,18 @@ def plain(text: str) -> str:
 def labels(pairs: Mapping[str, str]) -> str:
     """Labels as PromQL writes them."""
     return "{" + ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(pairs.items())) + "}"
+
+
+def print_requested(answer: Mapping[str, Any], *, as_json: bool) -> NoReturn:
+    """What became of a request for an action, and how to go on. Exits, for which commands have to tell 0 and FAILED."""
+    details = answer.get("details", {})
+    if as_json:
+        print_json(answer)
+    else:
+        print_words(f"{details.get('decision')}: {details.get('reason')} ({details.get('rule')})")
+        then = "approve" if details.get("decision") == "needs_approval" else "show"
+        print_line(f"aether {then} {details.get('id')}")
+    raise typer.Exit(0 if answer.get("accepted") else FAILED)
 
 
 def height() -> int | None:

@@ -15,6 +15,7 @@ SAID: Mapping[str, str] = {
     "one-more": "Your yes is stored. One more person has to say yes.",
     "denied": "Denied. It is not carried out, and the agent tries nothing else here.",
     "cancelled": "Taken back.",
+    "asked": "Asked to undo it: a request of its own, with an incident of its own. The timeline says which.",
     "wrong": "Noted that it was wrong: its playbook keeps off this target, and asks before it acts elsewhere.",
     "acknowledged": "You look after it.",
     "noted": "Your note is in the timeline.",
@@ -64,6 +65,14 @@ async def wrong(services: ApiServices, act: Act) -> str:
     """Say that it was wrong."""
     await services.approval_commands.wrong(ActionId(act.subject), act.reason, by=act.by)
     return "wrong"
+
+
+async def undo(services: ApiServices, act: Act) -> str:
+    """Ask to bring back what was before it. Raises ConflictError where policy says no."""
+    asked = await services.commands.request_undo(ActionId(act.subject), act.reason, principal=act.by)
+    if not asked.decision.is_accepted:
+        raise ConflictError(f"{asked.decision.reason} ({asked.decision.rule})")
+    return "asked"
 
 
 async def acknowledge(services: ApiServices, act: Act) -> str:

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from fastapi import Response
 
+from aetherlink.commands import plan_to_undo
 from aetherlink.console.asking import asked
 from aetherlink.console.charted import charts_of
 from aetherlink.console.steps import steps_of
 from aetherlink.console.writing import address, page
 from aetherlink.errors import NotFoundError
 from aetherlink.lib.flattening import flat
-from aetherlink.model.actions import Action, ActionFilter
+from aetherlink.model.actions import Action, ActionFilter, Plan
 from aetherlink.model.alerts import AlertFilter, StoredAlert
 from aetherlink.model.audit import ChainState
 from aetherlink.model.ids import IncidentId
@@ -82,6 +83,7 @@ async def one_incident(
         view=view,
         read=read,
         ask=asked(read.action),
+        undoing=_undoing(read.action),
         steps=steps_of(read.incident, read.action),
         charts=charts_of(read.incident, read.action, read.marked, fired_at=read.fired_at),
         graphs=services.graphs_of(read.incident),
@@ -95,6 +97,12 @@ async def one_incident(
         later=_later(view, read),
         newest=_url(view.after is not None or None, replace(view, after=None), "timeline"),
     )
+
+
+def _undoing(action: Action | None) -> str:
+    """What would take the action back, in words; empty where nothing can."""
+    plan = None if action is None else plan_to_undo(action)
+    return plan.words if isinstance(plan, Plan) else ""
 
 
 def _said(facts: Mapping[str, object]) -> list[tuple[str, object]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter
 
-from aetherlink.console.routers import acts, assets, incidents, record_acts, records, sign_in
+from aetherlink.console.routers import acts, assets, incidents, oidc, record_acts, records, sign_in
 from aetherlink.web.services import ApiServices
 
 ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
@@ -14,4 +14,5 @@ ROUTERS: Sequence[Callable[[ApiServices], APIRouter]] = (
     record_acts.router,
     assets.router,
     sign_in.router,
+    oidc.router,
 )

@@ -12,6 +12,7 @@ from aetherlink.doctor.checks import (
     docker,
     grafana,
     health_score,
+    identity_provider,
     labels,
     playbooks,
     prometheus,
@@ -45,4 +46,5 @@ CHECKS: Sequence[Check] = (
     Check("labels", labels.looks),
     Check("grafana", grafana.looks),
     Check("channels", channels.looks),
+    Check("identity provider", identity_provider.looks),
 )

@@ -51,7 +51,8 @@ def configure(level: str, form: LogFormat) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells its context at every look at the schema
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # one line a request would drown the agent's own
+    for talkative in ("httpx", "mcp"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)  # one line a request would drown the agent's own
 
 
 def _stream() -> TextIO | UnblockedStream:

@@ -1,20 +1,27 @@
 """The one module that imports the official SDK, which is optional: it serves a translator's tools and resources."""
 
 from collections.abc import Callable
+from importlib.metadata import version as version_of
 from typing import Any
 
 import mcp_types as types
 from mcp.server import Server
 from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
 
+from aetherlink.mcp.lines import Lines
 from aetherlink.mcp.marking import WARNING
 from aetherlink.mcp.tools import TOOLS, Tool
 from aetherlink.mcp.translating import OPEN_INCIDENTS, Result, Translator
 from aetherlink.model.principals import Scope
 
 _Context = ServerRequestContext[Any]
+_STANDARD_INPUT = 0
 _SCHEMAS = {tool.name: tool.schema for tool in TOOLS}
 _INSTRUCTIONS = (
     "Read what the ops agent knows, and propose actions: a person has to approve each. What tools and resources "
@@ -50,6 +57,7 @@ def server_of(translator_of: Callable[[_Context], Translator]) -> Server[Any]:
 
     return Server(
         "aetherlink-command",
+        version=version_of("aetherlink"),
         instructions=_INSTRUCTIONS,
         get_tool_input_schema=_SCHEMAS.get,
         on_list_tools=tools,
@@ -63,8 +71,31 @@ def server_of(translator_of: Callable[[_Context], Translator]) -> Server[Any]:
 async def serve_stdio(translator: Translator) -> None:
     """Serve one assistant on standard input and output until it closes them."""
     server = server_of(lambda _context: translator)
-    async with stdio_server() as (incoming, outgoing):
-        await server.run(incoming, outgoing, server.create_initialization_options())
+    lines: Any = Lines(_STANDARD_INPUT)  # as a file it is only gone through
+    try:
+        async with stdio_server(stdin=lines) as (incoming, outgoing):
+            await server.run(incoming, outgoing, server.create_initialization_options())
+    except* BrokenPipeError:  # nobody reads the answers any more: that is an end too
+        pass
+
+
+def over_http(translator_of: Callable[[Request], Translator]) -> ASGIApp:
+    """Serves one exchange over streamable HTTP, as an ASGI app. No session outlives it, and no task."""
+    server = server_of(lambda context: translator_of(_request(context)))
+
+    async def exchange(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        manager = StreamableHTTPSessionManager(server, stateless=True, json_response=True)
+        async with manager.run():
+            await manager.handle_request(scope, receive, send)
+
+    return exchange
+
+
+def _request(context: _Context) -> Request:
+    """The HTTP request that a message came with."""
+    if not isinstance(context.request, Request):
+        raise TypeError("a message over HTTP came with no request")
+    return context.request
 
 
 _OPEN = types.Resource(

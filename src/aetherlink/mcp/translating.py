@@ -1,7 +1,10 @@
 """From a tool and its arguments to a request of /api/v1, and from its answer to a result. It decides nothing itself."""
 
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from aetherlink.errors import AetherError
@@ -11,6 +14,7 @@ from aetherlink.mcp.tools import LIST_INCIDENTS, READ_INCIDENT, TOOLS, Place, To
 from aetherlink.model.principals import Scope
 
 OPEN_INCIDENTS = "aether://incidents"
+_log = logging.getLogger("aetherlink.mcp")
 
 
 class Api(Protocol):
@@ -23,13 +27,26 @@ class Api(Protocol):
         ...
 
 
+class Outcome(StrEnum):
+    """What became of a call: nobody could answer it now, or it was not right."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a tool says: a text, and an object."""
 
     text: str
     data: Mapping[str, object]
-    is_error: bool = False
+    outcome: Outcome = Outcome.ANSWERED
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it is no answer."""
+        return self.outcome is not Outcome.ANSWERED
 
 
 class Translator:
@@ -53,7 +70,11 @@ class Translator:
         problems = tool.problems(given)
         if problems:
             return _refused("; ".join(problems[:10]))
-        return await self._asked(tool, given)
+        try:
+            return await self._asked(tool, given)
+        except Exception:  # noqa: BLE001 - the named boundary of a call: a bug is told to nobody but the log
+            _log.exception("the tool %s has failed", tool.name)
+            return _refused("this tool has failed: the log says why", Outcome.FAILED)
 
     async def read(self, address: str) -> Result:
         """What stands at the address of a resource."""
@@ -72,17 +93,18 @@ class Translator:
         try:
             status, found = await self._api.ask(tool.method, path, params, body)
         except AetherError as problem:
-            return _refused(str(problem))
-        text, data = marked(found)
+            return _refused(str(problem), Outcome.FAILED)
+        text, data = await asyncio.to_thread(marked, found)  # it may be long, and others wait meanwhile
         if status < 300:
             return Result(text, data)
-        return Result(f"The agent refused with {status}.\n{text}", {"status": status, **data}, is_error=True)
+        outcome = Outcome.REFUSED if status < 500 else Outcome.FAILED
+        return Result(f"The agent refused with {status}.\n{text}", {"status": status, **data}, outcome)
 
 
 def _at(tool: Tool, place: Place, given: Mapping[str, object]) -> dict[str, object]:
     return {each.name: given[each.name] for each in tool.arguments if each.place is place and each.name in given}
 
 
-def _refused(why: str) -> Result:
+def _refused(why: str, outcome: Outcome = Outcome.REFUSED) -> Result:
     said = one_line(why)
-    return Result(said, {"refused": said}, is_error=True)
+    return Result(said, {"refused": said}, outcome)

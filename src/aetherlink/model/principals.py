@@ -47,6 +47,7 @@ class Principal:
 
     `source` is whose webhooks it delivers; `tenant` the only tenant that it may see, None: every one. `root` is the
     digest of the token that all this rests on, None where it rests on none: what the caller makes dies with that token.
+    `expires_at` is when it ends by itself, None: it does not.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Principal:
     source: SourceName | None = None
     tenant: str | None = None
     root: str | None = field(default=None, compare=False, repr=False)
+    expires_at: datetime | None = field(default=None, compare=False)
 
     def may(self, scope: Scope) -> bool:
         """Whether the caller holds the scope."""

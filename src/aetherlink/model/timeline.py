@@ -44,6 +44,8 @@ class EventKind(StrEnum):
     RESUMED = "resumed"
     PROMOTED = "promoted"
     DEMOTED = "demoted"
+    SIGNED_IN = "signed_in"
+    SIGN_IN_REFUSED = "sign_in_refused"
 
 
 @dataclass(frozen=True, slots=True)

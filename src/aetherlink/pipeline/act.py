@@ -27,10 +27,10 @@ from aetherlink.model.brakes import Brake, target_scope
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.dependents import is_proved
 from aetherlink.model.incidents import Incident, Stage
+from aetherlink.model.snapshots import KEEP_REPLICAS, wish_of, with_identity_after, with_snapshot
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import approve, decide, dependents, record
 from aetherlink.pipeline.choice import LOOK
-from aetherlink.pipeline.snapshots import KEEP_REPLICAS, wish_of, with_identity_after, with_snapshot
 from aetherlink.pipeline.step import PASSING, Case, Continue, Findings, Step, Wait, World
 from aetherlink.pipeline.undo import undone
 from aetherlink.ports import Executor, Transaction

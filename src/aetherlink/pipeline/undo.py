@@ -4,16 +4,15 @@ Undoing is decided like everything else: a pause, the floor and the bounds hold;
 in the hands of a person either way: its target is left alone after that.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from aetherlink.briefing import Standing
-from aetherlink.model.actions import Action, ActionState, Limits, Observation, Plan, Release, Replicas, Verb, Wish
+from aetherlink.model.actions import Action, ActionState, Observation, Plan
 from aetherlink.model.ids import ActionId
 from aetherlink.model.incidents import Stage
+from aetherlink.model.snapshots import is_as_left, restoring_plan
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import aftermath, decide, patience
-from aetherlink.pipeline.snapshots import before_of, was_made_anew, wish_of
 from aetherlink.pipeline.step import PASSING, Case, Continue, Step, Wait, World
 
 
@@ -63,56 +62,14 @@ def _somebody_else_acted(action: Action, standing: Standing, seen: Observation |
     later = next((one for one in standing.recent if one.started_at and began and one.started_at > began), None)
     if later is not None:
         return f"{action.plan.words} is not taken back: {later.plan.words} was done after it"
-    if seen is not None and (not _is_as_left(seen, wish_of(action)) or was_made_anew(action, seen)):
+    if seen is not None and not is_as_left(action, seen):
         return f"{action.plan.words} is not taken back: {action.plan.target} was changed by somebody else after it"
     return ""
 
 
-def _is_as_left(seen: Observation, wish: Wish) -> bool:
-    """Whether the target still wants what the action wished for; what is ready of it may come and go."""
-    match wish:
-        case Replicas(count):
-            return seen.wanted == count
-        case Release(name):
-            return seen.release == name
-        case Limits():
-            return seen.limits.has(wish)
-        case _:
-            return True
-
-
 def undoing(action: Action) -> Plan | None:
     """The plan that takes the action back; None where there is nothing to take back, or where it is not wanted."""
-    before = before_of(action)
-    if not action.plan.undo or before is None:
-        return None
-    return _plan(action, before)
-
-
-def _plan(action: Action, before: Observation) -> Plan | None:
-    kept = replace(
-        action.plan,
-        when="",
-        verify="",
-        replicas=None,
-        release="",
-        limits=Limits(),
-        undo=False,
-        undo_of=action.id,
-        cooldown_seconds=0.0,
-        silence=False,
-        identity="",
-        dependents=(),
-    )
-    match before.restoring(wish_of(action)):
-        case Replicas(count):
-            return replace(kept, verb=Verb.SCALE, replicas=count)
-        case Release(name):
-            return replace(kept, verb=Verb.ROLLBACK, release=name)
-        case Limits() as limits:
-            return replace(kept, verb=Verb.LIMITS, limits=limits)
-        case _:
-            return None
+    return restoring_plan(action) if action.plan.undo else None
 
 
 def undone(action: Action, now: datetime) -> Entry:

@@ -6,6 +6,7 @@ Whoever needs one imports it from here.
 from aetherlink.ports.outside import (
     Clock,
     Executor,
+    IdentityProvider,
     Ids,
     Notifier,
     Probe,
@@ -84,6 +85,7 @@ __all__ = [
     "HealthSink",
     "HealthView",
     "HeartbeatEar",
+    "IdentityProvider",
     "Ids",
     "IncidentRows",
     "JournalRows",

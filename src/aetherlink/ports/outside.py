@@ -151,3 +151,19 @@ class Notifier(Protocol):
     async def check(self, *, deadline: timedelta) -> str:
         """Whose account this is, in words, without telling anybody anything."""
         ...
+
+
+class IdentityProvider(Protocol):
+    """Who vouches for people: a browser is led there, and comes back with a code."""
+
+    async def address(self, *, state: str, nonce: str, verifier: str) -> str:
+        """Where to lead the browser. Raises UnreachableError or AnswerError."""
+        ...
+
+    async def claims(self, code: str, *, nonce: str, verifier: str) -> Mapping[str, object]:
+        """What the verified ID token says for which the code stands. Raises UnreachableError or AnswerError."""
+        ...
+
+    async def check(self) -> int:
+        """How many keys it publishes, all being as it should be. Raises UnreachableError or AnswerError."""
+        ...

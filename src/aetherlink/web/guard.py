@@ -22,32 +22,48 @@ _LONGEST_PATH = 200  # characters, in the log
 
 
 class Needs(SecurityBase):
-    """A dependency that answers with the principal, or raises what the gate raises."""
+    """A dependency that answers with the principal, or raises what the gate raises.
 
-    def __init__(self, gate: Gate, scope: Scope, *, also_local: bool = False, tenants: bool = False) -> None:
+    Its arguments mean what they mean to `Gate.admit`.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        scope: Scope | None,
+        *,
+        also_local: bool = False,
+        tenants: bool = False,
+        by_token: bool = False,
+    ) -> None:
         self.model = HTTPBearer(description="A token of `aether token create`; the operator's is in data_dir.")
         self.scheme_name = "token"
         self.scope = scope
         self._gate = gate
         self.also_local = also_local
         self.tenants = tenants
+        self.by_token = by_token
 
     def __call__(self, request: Request) -> Principal:
         """Who calls. Raises UnauthenticatedError or ForbiddenError."""
         try:
-            return self._gate.admit(
-                request.headers.raw,
-                request.client,
-                self.scope,
-                also_local=self.also_local,
-                tenants=self.tenants,
-                method=request.method,
-            )
+            return self._admitted(request)
         except (UnauthenticatedError, ForbiddenError) as refusal:
             if request.method not in _READING:  # who tried to change something is on record
                 where = request.client.host if request.client else "a socket"
                 _log.warning("%s %s from %s: %s", request.method, request.url.path[:_LONGEST_PATH], where, refusal)
             raise
+
+    def _admitted(self, request: Request) -> Principal:
+        return self._gate.admit(
+            request.headers.raw,
+            request.client,
+            self.scope,
+            also_local=self.also_local,
+            tenants=self.tenants,
+            method=request.method,
+            by_token=self.by_token,
+        )
 
 
 def open_to_all() -> None:

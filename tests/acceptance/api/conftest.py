@@ -28,21 +28,29 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
 
 from aetherlink.access.gate import Gate
+from aetherlink.access.oidc import OidcDoor
+from aetherlink.access.oidc_options import CALLBACK
+from aetherlink.access.oidc_record import SignInRecord
 from aetherlink.access.options import AuthOptions
-from aetherlink.access.public_place import place_of
-from aetherlink.access.sessions import SessionBook
+from aetherlink.access.public_place import PublicPlace, place_of
+from aetherlink.access.sessions import SessionBook, Vouched
 from aetherlink.access.sign_in import SignIn
 from aetherlink.access.throttle import SignInThrottle
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import Bounds, TokenBook
 from aetherlink.agent_record import AgentRecord
+from aetherlink.api.app import build_api
 from aetherlink.approval_commands import ApprovalCommands
 from aetherlink.audit.anchor_file import AnchorFile
 from aetherlink.audit.anchoring import Anchoring
 from aetherlink.audit.metrics import AuditMetrics
+from aetherlink.clients.credentials import read_secret, read_tls
+from aetherlink.clients.identity_provider import IdentityProvider, Registration
 from aetherlink.clients.options import ClientOptions
 from aetherlink.clients.prometheus import PrometheusClient
+from aetherlink.clients.source_options import TlsOptions
 from aetherlink.commands import ActionOptions, Commands
+from aetherlink.console import registry as pages
 from aetherlink.delivery_commands import DeliveryCommands
 from aetherlink.incident_commands import IncidentCommands
 from aetherlink.incidents.metrics import AlertMetrics
@@ -51,6 +59,9 @@ from aetherlink.intake.webhook import IntakeMetrics, WebhookIntake
 from aetherlink.lab.tools import find_tools
 from aetherlink.lib.clock import SystemClock
 from aetherlink.lib.ids import SortableIds
+from aetherlink.mcp import door
+from aetherlink.mcp.metrics import McpMetrics
+from aetherlink.mcp.options import McpOptions
 from aetherlink.model.actions import Target
 from aetherlink.model.dashboards import Dashboard
 from aetherlink.model.decisions import Mode
@@ -73,12 +84,12 @@ from aetherlink.store.database import SqlStore
 from aetherlink.testing import fixed_key
 from aetherlink.web.feed import Feed
 from aetherlink.web.services import ApiServices, Stance
+from rigs import warm_aether
 from rigs.briefing import briefing_of, trials_of
 from rigs.databases import empty_file
 from rigs.reception import build_reception
 from rigs.scripted_voice import ScriptedVoice
 from rigs.standing_api import StandingApis
-from rigs.terminal import SOURCES
 
 ROOT = Path(__file__).parents[3]
 AETHER = Path(sys.executable).with_name("aether")
@@ -125,6 +136,7 @@ class Agent:
     world: World
     client: httpx.Client
     secrets: dict[str, str] = field(default_factory=dict)
+    loop: asyncio.AbstractEventLoop | None = None
 
     def call(self, method: str, path: str, *, token: str | None = None, **more: object) -> httpx.Response:
         """One request as this machine sends it, with the named token if any."""
@@ -226,6 +238,7 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
             requester_may_approve: bool = True,
             external_url: str | None = None,
             queries: QueryOptions | None = None,
+            mcp: McpOptions | None = None,
         ) -> Agent:
             client = PrometheusClient(prometheus_url, ClientOptions(deadline=patience))
             options = auth or AuthOptions()
@@ -239,10 +252,14 @@ def start_agent(tmp_path: Path, prometheus: str) -> Iterator[StartAgent]:
                 requester_may_approve=requester_may_approve,
                 external_url=external_url,
                 queries=queries,
+                patience=patience,
             )
             stack.callback(agent.store.close)
             stack.enter_context(agent.client)
-            intake = _webhook(agent, stack.enter_context(_APIS.of(agent.services)), metrics)
+            api = (
+                stack.enter_context(_APIS.of(agent.services)) if mcp is None else _with_assistants(agent.services, mcp)
+            )
+            intake = _webhook(agent, api, metrics)
             stack.enter_context(_served(intake, agent, client))
             return agent
 
@@ -266,6 +283,7 @@ def _build(
     requester_may_approve: bool,
     external_url: str | None,
     queries: QueryOptions | None = None,
+    patience: timedelta = timedelta(seconds=5),
 ) -> tuple[Agent, AlertMetrics]:
     clock, ids, world, registry = SystemClock(), SortableIds(), World(), CollectorRegistry()
     Counter("aether_agent_health_checks", "Health checks.", ["status"], registry=registry).labels("ok")
@@ -275,7 +293,8 @@ def _build(
     tokens = TokenBook(store, clock=clock, ids=ids, fixed=fixed, sources={SourceName("default"), SourceName("prod")})
     secrets = asyncio.run(_issued(tokens))
     secrets["operator"] = (folder / "data" / "operator.token").read_text().strip()
-    sessions = SessionBook(store, tokens, clock=clock, ids=ids, options=auth.sessions)
+    vouched = None if auth.oidc is None else Vouched(auth.oidc.root, auth.oidc.lifetime)
+    sessions = SessionBook(store, tokens, clock=clock, ids=ids, options=auth.sessions, vouched=vouched)
     place = place_of(external_url)
     gate = Gate(tokens, options=auth, sessions=sessions, place=place)
     commands = Commands(
@@ -298,7 +317,7 @@ def _build(
         store=store,
         gate=gate,
         tokens=tokens,
-        sign_in=SignIn(sessions, SignInThrottle(clock), place),
+        sign_in=_sign_in(auth, sessions, place, store, patience),
         commands=commands,
         incident_commands=IncidentCommands(store, clock=clock, waker=world),
         approval_commands=ApprovalCommands(
@@ -356,6 +375,31 @@ def _build(
     return Agent("", folder / "data", store, services, world, browser, secrets), alert_metrics
 
 
+def _sign_in(
+    auth: AuthOptions, sessions: SessionBook, place: PublicPlace, store: SqlStore, patience: timedelta
+) -> SignIn:
+    clock, oidc = SystemClock(), auth.oidc
+    throttle = SignInThrottle(clock)
+    if oidc is None:
+        return SignIn(sessions, throttle, place)
+    own = Registration(
+        oidc.issuer,
+        oidc.client_id,
+        read_secret(oidc.client_secret_file, "client_secret_file"),
+        f"{place.origin}{place.base_path}{CALLBACK}",
+        oidc.scopes,
+        read_tls(TlsOptions()),
+    )
+    provider = IdentityProvider(own, ClientOptions(deadline=patience), clock=clock)
+    record = SignInRecord(store, AgentRecord(ids=SortableIds(), source=SOURCE), clock=clock, issuer=oidc.issuer)
+    return SignIn(sessions, throttle, place, OidcDoor(oidc, provider, sessions, record, clock=clock))
+
+
+def _with_assistants(services: ApiServices, options: McpOptions) -> FastAPI:
+    """An API of its own, with this door for assistants, whose metrics are the agent's."""
+    return build_api(services, (*pages.ROUTERS, *door.routers(options, McpMetrics(services.metrics))))
+
+
 def _webhook(agent: Agent, api: FastAPI, counted: AlertMetrics) -> WebhookIntake:
     """The webhook in front of the API."""
     services = agent.services
@@ -394,6 +438,7 @@ async def _issued(tokens: TokenBook) -> dict[str, str]:
 def _served(app: WebhookIntake, agent: Agent, client: PrometheusClient) -> Iterator[None]:
     """Serve on a free port, on a thread with a loop of its own."""
     is_listening, loop, is_over = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+    agent.loop = loop
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # else asyncio leaves Nagle on: 40 ms an answer
         listener.bind(("127.0.0.1", 0))
         agent.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -441,15 +486,8 @@ def aether(tmp_path: Path):
     """Runs the command in an empty folder; returns the finished process."""
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [AETHER, *arguments],
-            cwd=tmp_path,
-            env={"PATH": os.defpath, "HOME": str(tmp_path), **SOURCES, **environment},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        own = {"PATH": os.defpath, "HOME": str(tmp_path), **environment}
+        return warm_aether.run(arguments, own, tmp_path)
 
     return run
 

@@ -6,13 +6,13 @@ import os
 import pty
 import subprocess
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from aetherlink.lib.clock import SystemClock
-from aetherlink.model.actions import Action, ActionState
-from aetherlink.model.decisions import Decision, Effect, Objection
+from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus, Plan, Verb
+from aetherlink.model.decisions import Decision, Effect, Mode, Objection
 from aetherlink.testing import CountingIds
 from rigs.agent_process import AETHER
 from rigs.approvals import PLAN, Desk
@@ -220,6 +220,37 @@ def test_without_a_terminal_it_takes_the_hash_and_no_question(agent, desk: Desk,
     assert done.stdout == f"{action.id} is approved\n"
     assert "was decided already: it is approved by operator" in again.stderr
     assert grants(desk, action) == ["operator"]
+
+
+def scaled(desk: Desk) -> Action:
+    """One that found three of the CRM, and left one."""
+    now = datetime.now(UTC)
+    plan = Plan(Verb.SCALE, PLAN.target, replicas=1)
+    before = {"ready": 3, "wanted": 3, "release": "", "oldest_start": None}
+    outcome = Outcome(OutcomeStatus.DONE, "1 of 1 ready")
+    return ended(desk, plan=plan, outcome=outcome, started_at=now, finished_at=now, facts={"before": before})
+
+
+def test_what_an_action_did_is_undone_by_a_request_of_its_own(start_agent, aether, settings_of) -> None:
+    agent = start_agent(mode=Mode.AUTO)
+    desk = Desk(agent.store, SystemClock(), CountingIds())
+    action, restart = scaled(desk), ended(desk)
+    config = ["--config", settings_of(agent)]
+    key = {"Idempotency-Key": "once"}
+    path, body = f"/api/v1/actions/{action.id}/undo", {"reason": "it was needed"}
+    asked_for = agent.call("POST", path, token="operate", json=body, headers=key)
+    again = agent.call("POST", path, token="operate", json=body, headers=key)
+    none = agent.call("POST", f"/api/v1/actions/{restart.id}/undo", token="operate", json=body)
+    typed = aether("undo", action.id, "--reason", "now", *config)
+    as_json = aether("undo", action.id, "--reason", "now", "--json", *config)
+
+    made = agent.call("GET", asked_for.json()["details"]["status_url"]).json()
+    assert (asked_for.status_code, asked_for.json()["action"], again.json()) == (202, "undo", asked_for.json())
+    assert (made["verb"], made["replicas"], made["reason"]) == ("scale", 3, "it was needed")
+    assert (none.status_code, "cannot be undone" in none.json()["detail"]) == (409, True)
+    assert typed.returncode == 1  # the first is on its way
+    assert typed.stdout.splitlines()[1].startswith("aether show act-")
+    assert json.loads(as_json.stdout)["accepted"] is False
 
 
 def test_of_two_people_the_first_is_told_that_another_is_needed(agent, desk: Desk, aether, settings_of) -> None:

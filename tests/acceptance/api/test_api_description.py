@@ -13,11 +13,14 @@ from aetherlink.api.registry import ROUTERS
 from aetherlink.api.shapes import EXAMPLE_HASH
 from aetherlink.api.webhook_docs import EXAMPLE
 from aetherlink.lib.clock import SystemClock
-from aetherlink.model.actions import ActionState
+from aetherlink.model.actions import ActionState, Outcome, OutcomeStatus, Plan, Verb
 from aetherlink.model.decisions import Mode
 from aetherlink.testing import CountingIds
 from aetherlink.web.problems import Problem
 from rigs.approvals import Desk
+
+SCALED = {"before": {"ready": 3, "wanted": 3, "release": "", "oldest_start": None}}
+"""Of an action that found three."""
 
 
 @pytest.fixture
@@ -90,7 +93,9 @@ async def an_action(desk: Desk, *, has_ended: bool) -> str:
     action = await desk.asked()
     approval = replace(action.approval, plan_hash=EXAMPLE_HASH)
     state = ActionState.FINISHED if has_ended else action.state
-    return (await desk.put(replace(action, approval=approval, state=state))).id
+    ended = {"outcome": Outcome(OutcomeStatus.DONE, "1 of 1 ready"), "facts": SCALED} if has_ended else {}
+    plan = Plan(Verb.SCALE, action.plan.target, replicas=1) if has_ended else action.plan
+    return (await desk.put(replace(action, approval=approval, state=state, plan=plan, **ended))).id
 
 
 def test_every_body_has_an_example_that_the_agent_takes(agent, description) -> None:
@@ -100,7 +105,7 @@ def test_every_body_has_an_example_that_the_agent_takes(agent, description) -> N
     for name, operation in operations(description):
         if "requestBody" not in operation:
             continue
-        action_id = asyncio.run(an_action(desk, has_ended=name.endswith("/wrong")))
+        action_id = asyncio.run(an_action(desk, has_ended=name.endswith(("/wrong", "/undo"))))
         method, path = name.format(
             incident_id=incident["id"], source="lab", action_id=action_id, name="restart-crm-api"
         ).split(" ")

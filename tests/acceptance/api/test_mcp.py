@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-import sqlite3
-from contextlib import closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
@@ -18,6 +18,8 @@ from aetherlink.model.decisions import Mode
 from aetherlink.model.ids import TargetName
 from aetherlink.model.principals import Scope
 from rigs.agent_process import AETHER, free_port
+from rigs.assistants import LEGACY, MODERN, assistant
+from rigs.stored_rows import stored
 
 GIVEN = {
     "get_incident": {"incident_id": "inc-0123456789abcdef"},
@@ -48,9 +50,34 @@ def served(agent, *scopes):
     return Client(server_of(lambda _context: translator))
 
 
-def test_the_official_client_lists_and_calls_every_tool(agent):
+def by_the_door(mode):
+    """The official client over HTTP, at the agent's own door, with the widest token."""
+    return lambda agent: assistant(agent.url, agent.secrets["operator"], mode=mode)
+
+
+@asynccontextmanager
+async def by_the_command(agent):
+    """The official client over standard input and output of `aether mcp`, with the widest token."""
+    environment = {**os.environ, "AETHER_TOKEN": agent.secrets["operator"], "HOME": str(agent.data_dir)}
+    command = StdioServerParameters(
+        command=str(AETHER), args=["mcp", "--propose", "--url", agent.url], env=environment, cwd=str(agent.data_dir)
+    )
+    async with Client(stdio_client(command)) as client:
+        yield client
+
+
+WAYS = {
+    "translated": lambda agent: served(agent, Scope.ADMIN),
+    "over stdio": by_the_command,
+    "over HTTP": by_the_door(MODERN),
+    "over HTTP by the older protocol": by_the_door(LEGACY),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_official_client_lists_and_calls_every_tool(agent, way):
     async def run():
-        async with served(agent, Scope.ADMIN) as client:
+        async with WAYS[way](agent) as client:
             listed = {tool.name for tool in (await client.list_tools()).tools}
             results = {name: await client.call_tool(name, GIVEN.get(name, {})) for name in sorted(listed)}
             read = await client.read_resource("aether://incidents")
@@ -99,20 +126,14 @@ def test_hostile_words_stay_below_the_warning_and_are_visible():
     assert "cut: 60000 of" in long.splitlines()[1]
 
 
-def stored(agent):
-    """Every row of every table, but for when tokens were used."""
-    with closing(sqlite3.connect(f"file:{agent.data_dir / 'aether.db'}?mode=ro", uri=True)) as database:
-        names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {name: database.execute(f'SELECT * FROM "{name}"').fetchall() for name in names if name != "tokens"}  # noqa: S608 - names of its own
-
-
-def test_t30_with_the_widest_token_nothing_changes_but_by_an_approval_that_waits(start_agent):
+@pytest.mark.parametrize("way", WAYS)
+def test_t30_with_the_widest_token_nothing_changes_but_by_an_approval_that_waits(start_agent, way):
     """In mode auto, where POST /act would run what it is asked for."""
     agent = start_agent(mode=Mode.AUTO, actions={"restart_api": ActionOptions(restart=TargetName("crm-api"))})
     wish = {"action": "restart_api", "reason": "it does not answer"}
 
     async def used():
-        async with served(agent, Scope.ADMIN) as client:
+        async with WAYS[way](agent) as client:
             before = stored(agent)
             for name in sorted({tool.name for tool in TOOLS} - {"propose_action"}):
                 await client.call_tool(name, GIVEN.get(name, {}))
@@ -129,8 +150,8 @@ def test_t30_with_the_widest_token_nothing_changes_but_by_an_approval_that_waits
 
 
 def test_by_the_command_an_assistant_reads_and_sees_no_tool_that_proposes(agent, tmp_path: Path):
-    async def seen(*arguments: str, url: str = agent.url):
-        environment = {**os.environ, "AETHER_TOKEN": agent.secrets["admin"], "HOME": str(tmp_path)}
+    async def seen(*arguments: str, url: str = agent.url, holder: str = "admin"):
+        environment = {**os.environ, "AETHER_TOKEN": agent.secrets[holder], "HOME": str(tmp_path)}
         command = StdioServerParameters(
             command=str(AETHER), args=["mcp", "--url", url, *arguments], env=environment, cwd=str(tmp_path)
         )
@@ -141,10 +162,12 @@ def test_by_the_command_an_assistant_reads_and_sees_no_tool_that_proposes(agent,
     names = {tool.name for tool in TOOLS}
     reading, incidents = asyncio.run(seen())
     proposing, _ = asyncio.run(seen("--propose"))
+    without, _ = asyncio.run(seen("--propose", holder="read"))
     _, unreachable = asyncio.run(seen(url=f"http://127.0.0.1:{free_port()}"))
 
     assert reading == names - {"propose_action"}
     assert proposing == names
+    assert without == reading
     assert incidents.structured_content["untrusted"]["items"] == []
     assert unreachable.is_error
     assert "no connection" in unreachable.content[0].text

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aetherlink.model.actions import Action, ActionState, Approval, Outcome, OutcomeStatus
-from aetherlink.model.decisions import Decision, Effect
+from aetherlink.model.actions import Action, ActionState, Approval, Outcome, OutcomeStatus, Plan, Verb
+from aetherlink.model.decisions import Decision, Effect, Mode
+from aetherlink.model.ids import TargetName
 from rigs.pages import fire, look, put
 
 HASH = "9f" * 32
@@ -143,6 +144,49 @@ def test_an_action_that_has_ended_can_be_called_wrong(agent) -> None:
 
     assert answer.status_code == 303
     assert "Wrong says operator: the probe was wrong" in look(agent, f"/incidents/{incident}").words
+
+
+def scaled(agent, incident: str, number: int = 1) -> Action:
+    """An action of the incident that found three of the CRM, and left one."""
+    now = datetime.now(UTC)
+    plan = Plan(Verb.SCALE, TargetName("crm-api"), replicas=1)
+    before = {"ready": 3, "wanted": 3, "release": "", "oldest_start": None}
+    return put(
+        agent,
+        incident,
+        number,
+        plan=plan,
+        state=ActionState.FINISHED,
+        decision=Decision(Effect.ALLOW, "all_rules", "nothing is against it"),
+        started_at=now,
+        finished_at=now,
+        outcome=Outcome(OutcomeStatus.DONE, "1 of 1 ready"),
+        facts={"before": before},
+    )
+
+
+def test_what_an_action_did_is_asked_back_from_the_page_that_says_what_that_is(start_agent) -> None:
+    agent = start_agent(mode=Mode.AUTO)
+    action = scaled(agent, incident := fire(agent, "Down"))
+
+    assert "Undo it: scale crm-api to 3" in look(agent, f"/incidents/{incident}", token="operator").words
+    assert "Undo it" not in look(agent, f"/incidents/{incident}", token="read").words
+    answer = send(agent, f"/actions/{action.id}/undo", token="operate", reason="it was needed")
+
+    assert answer.headers["location"] == f"/incidents/{incident}?said=asked"
+    newest = agent.call("GET", "/api/v1/actions").json()["items"][0]
+    assert (newest["verb"], newest["replicas"], newest["requested_by"]) == ("scale", 3, "operate-test")
+    assert "to undo action" in look(agent, f"/incidents/{incident}").words
+
+
+def test_what_policy_does_not_take_back_is_said_on_the_page(agent) -> None:
+    first = scaled(agent, incident := fire(agent, "Down"))
+    second = scaled(agent, fire(agent, "Slow"), 2)
+    answer = send(agent, f"/actions/{first.id}/undo", reason="it was needed")
+
+    assert answer.status_code == 409
+    assert f"(action {second.id}) was done after it" in answer.text
+    assert "to undo action" not in look(agent, f"/incidents/{incident}").words
 
 
 def test_without_a_script_a_page_of_its_own_asks_once_more(agent) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rigs.agent_process import AETHER, environment, serving, wait_until, wait_until_ready
+from rigs import warm_aether
+from rigs.agent_process import environment, serving, wait_until, wait_until_ready
 
 PAUSE = {"reason": "we move the database"}
 NOT_PAUSED = {"paused": False, "pauses": [], "outside": None}
@@ -122,9 +123,7 @@ def test_a_file_that_pauses_is_told(agent) -> None:
 
 
 def run(settings: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [AETHER, *arguments], env=settings, cwd=folder, capture_output=True, text=True, timeout=30, check=False
-    )
+    return warm_aether.run(arguments, settings, folder)
 
 
 def test_one_command_pauses_it_outlives_kill_9_and_one_command_resumes(tmp_path: Path) -> None:

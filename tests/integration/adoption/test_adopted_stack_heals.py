@@ -8,7 +8,6 @@ import contextlib
 import json
 import re
 import secrets
-import subprocess
 import sys
 import threading
 import time
@@ -21,6 +20,7 @@ import pytest
 import yaml
 
 from aetherlink.lab.tools import find_tools
+from rigs import warm_aether
 from rigs.agent_process import environment, free_port, serving, wait_until
 from rigs.base_image import write_base_image
 from rigs.containers import Container, Containers, docker, imported
@@ -81,9 +81,7 @@ def quick(stack: ForeignStack, name: str, eye: Exposition) -> None:
 
 
 def aether(folder: Path, env: dict[str, str], *arguments: str | Path) -> Any:
-    done = subprocess.run(
-        [*AETHER, *map(str, arguments)], cwd=folder, env=env, capture_output=True, text=True, check=False
-    )
+    done = warm_aether.run(arguments, env, folder, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 

@@ -1,6 +1,7 @@
 """`aether init` on a stack that is not ours, with the Prometheus and the Alertmanager that load its files."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ import yaml
 
 from aetherlink.lab.tools import ToolSet, find_tools
 from aetherlink.playbooks.loader import load_playbooks
+from rigs import warm_aether
 from rigs.exposition import wait_for
 from rigs.foreign_servers import ForeignStack, copied, foreign_servers
 
@@ -42,7 +44,7 @@ def stack(tools: ToolSet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def aether(folder: Path, *arguments: str | Path, code: int = 0) -> str:
-    done = subprocess.run([*AETHER, *map(str, arguments)], cwd=folder, capture_output=True, text=True, check=False)
+    done = warm_aether.run(arguments, os.environ, folder)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
@@ -319,7 +321,7 @@ def test_when_nothing_can_be_written_the_diff_is_seen_and_all_is_as_it_was(files
     ],
 )
 def test_what_is_wrong_with_a_call_is_said(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
-    done = subprocess.run([*AETHER, "init", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = warm_aether.run(["init", *arguments], os.environ, tmp_path)
 
     assert done.returncode == code, done.stderr
     assert said in done.stderr

@@ -1,6 +1,5 @@
 """`aether doctor` on a real Prometheus, a real pair of Alertmanagers and a real agent: well, broken, and down."""
 
-import subprocess
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,8 @@ from aetherlink.doctor.checks import rules, test_alert, wiring
 from aetherlink.doctor.findings import Finding, Status
 from aetherlink.doctor.looking import Ground
 from aetherlink.lib.clock import SystemClock
-from rigs.agent_process import AETHER, environment, free_port, wait_until
+from rigs import warm_aether
+from rigs.agent_process import environment, free_port, wait_until
 from rigs.doctor import findings, worst
 from rigs.installation import Installation
 
@@ -102,14 +102,7 @@ def test_with_the_agent_down_the_rest_is_looked_at_and_it_is_said(made: Installa
 @pytest.mark.parametrize("text", ["mode: fast", "mode: ["])
 def test_settings_that_cannot_be_read_are_said_in_words(tmp_path: Path, text: str) -> None:
     (tmp_path / "aether.yaml").write_text(text)
-    done = subprocess.run(
-        [AETHER, "doctor", "--json"],
-        env=environment(tmp_path),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = warm_aether.run(["doctor", "--json"], environment(tmp_path), tmp_path)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "aether.yaml" in done.stderr

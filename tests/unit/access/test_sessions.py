@@ -273,3 +273,54 @@ async def test_no_secret_is_stored(world: World, tmp_path: Path) -> None:
     assert digest_of(cookie).encode() in stored
     assert not [secret for secret in (unused, cookie, OPERATOR) if secret.encode() in stored]
     assert digest_of(cookie) not in repr(session)
+
+
+# --- vouched for by an identity provider
+
+VOUCHED = room.Vouched("oidc-one", timedelta(hours=8))
+ANN = Principal("oidc:ann", ROLES[Role.ADMIN])
+
+
+def vouching(world: World, vouched: room.Vouched | None = VOUCHED) -> SessionBook:
+    world.book = SessionBook(
+        world.store, world.tokens, clock=world.clock, ids=SortableIds(), options=SessionOptions(), vouched=vouched
+    )
+    return world.book
+
+
+async def test_whom_a_provider_vouches_for_is_out_when_its_lifetime_is_over(world: World) -> None:
+    book = vouching(world)
+    _, cookie = await book.begin_vouched(ANN, entered=lambda *_: None)
+    assert book.holder(cookie) == ANN
+
+    for hours in range(1, 8):  # in use all the time
+        world.clock.move(3600)
+        assert book.holder(cookie) == ANN, hours
+    world.clock.move(3600)
+    assert book.holder(cookie) is None
+
+
+async def test_what_is_vouched_for_once_is_over_under_another_root_and_without_one(world: World) -> None:
+    _, cookie = await vouching(world).begin_vouched(ANN, entered=lambda *_: None)
+
+    for vouched, is_in in ((VOUCHED, True), (room.Vouched("oidc-two", VOUCHED.lifetime), False), (None, False)):
+        book = vouching(world, vouched)
+        await world.reload()
+        assert (book.holder(cookie) is not None) is is_in
+
+
+async def test_a_session_without_its_entry_does_not_begin(world: World) -> None:
+    book = vouching(world)
+
+    def fails(*_: object) -> None:
+        raise ConflictError("no entry")
+
+    with pytest.raises(ConflictError):
+        await book.begin_vouched(ANN, entered=fails)
+    assert await world.store.read(lambda rows: rows.sessions.all()) == []
+    assert book._sessions == {}
+
+
+async def test_nobody_is_vouched_for_where_nobody_may(world: World) -> None:
+    with pytest.raises(UnauthenticatedError):
+        await world.book.begin_vouched(ANN, entered=lambda *_: None)

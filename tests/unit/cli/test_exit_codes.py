@@ -51,6 +51,7 @@ ASKING = {
     "token list": [],
     "token revoke": ["tok-1"],
     "token rotate": ["x"],
+    "undo": [ACTION, "--reason", "x"],
     "watch": [],
     "wrong": [ACTION, "--reason", "x"],
 }

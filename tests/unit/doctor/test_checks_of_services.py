@@ -17,6 +17,7 @@ from aetherlink.doctor.checks import (
     clocks,
     grafana,
     health_score,
+    identity_provider,
     prometheus,
     rules,
     scrape,
@@ -30,6 +31,7 @@ from aetherlink.testing import ManualClock
 from rigs.agent_process import free_port
 from rigs.doctor import ScriptedAgent, down, findings, ground, statuses, worst
 from rigs.grafana_server import EDITOR, TOKEN, VIEWER, GrafanaServer, grafana_server
+from rigs.identity_provider import IdentityProviderRig, serving
 from rigs.scripted_pages import ScriptedPages, scripted_pages
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -448,6 +450,31 @@ class TestTestAlert:
         its_now = datetime.fromtimestamp(manager.date, UTC)
         assert datetime.fromisoformat(over["endsAt"]) - its_now < timedelta(minutes=1)
         assert datetime.fromisoformat(sent["endsAt"]) > its_now + timedelta(minutes=4)
+
+
+class TestIdentityProvider:
+    async def test_where_none_is_named_it_is_not_set_up(self) -> None:
+        assert await statuses(identity_provider, ground()) == [Status.NOT_SET_UP]
+
+    @pytest.mark.parametrize(
+        ("says", "status", "text"),
+        [
+            ({}, Status.OK, "keys that it publishes: 1"),
+            ({"issuer": "https://other.example"}, Status.FAULT, "letter by letter"),
+            ({"jwks_uri": None}, Status.FAULT, "did not answer with the description"),
+        ],
+    )
+    async def test_it_has_to_be_what_it_is_called(
+        self, tmp_path: Path, says: dict[str, object], status: Status, text: str
+    ) -> None:
+        (tmp_path / "secret").write_text("s3cret")
+        with serving(IdentityProviderRig("https://ops.example/login/oidc/callback", now=time.time, says=says)) as rig:
+            oidc = {"issuer": rig.issuer, "client_id": "a", "client_secret_file": str(tmp_path / "secret")}
+            auth = {"mode": "token", "oidc": {**oidc, "roles": {"sre": "admin"}}}
+            (found,) = await findings(identity_provider, ground(auth=auth, external_url="https://ops.example"))
+
+        assert (found.status, text in found.text) == (status, True), found
+        assert rig.asked_for("token") == 0
 
 
 class TestGrafana:

@@ -1,4 +1,4 @@
-"""POST /api/v1/actions/{id}/approve, /deny, /cancel and /wrong: what people say to an action. Always with a token."""
+"""POST /api/v1/actions/{id}/approve, /deny, /cancel, /wrong, /undo: what people say to one. Always with a token."""
 
 from typing import Annotated
 
@@ -7,10 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from aetherlink.api import shapes
+from aetherlink.api.seed_shapes import Requested, requested
+from aetherlink.commands import UNDO
 from aetherlink.lib.given_words import LONGEST_TEXT
 from aetherlink.model.ids import ActionId
 from aetherlink.model.principals import Principal, Scope
 from aetherlink.web.guard import Needs, guarded_router
+from aetherlink.web.idempotency import IdempotencyKey
 from aetherlink.web.services import ApiServices
 
 _APPROVE: JsonDict = {"plan_hash": shapes.EXAMPLE_HASH}
@@ -37,7 +40,7 @@ class ReasonBody(BaseModel):
 
 
 def router(services: ApiServices) -> APIRouter:
-    """The four routes."""
+    """One route for each."""
     routes = guarded_router(prefix="/api/v1/actions", tag="actions")
     who_may_approve = Depends(Needs(services.gate, Scope.APPROVE))
     who_may_operate = Depends(Needs(services.gate, Scope.OPERATE))
@@ -68,5 +71,22 @@ def router(services: ApiServices) -> APIRouter:
     ) -> shapes.ActionShape:
         """Its playbook keeps off its target, and asks before it acts elsewhere. Said again it changes nothing."""
         return shapes.action(await commands.wrong(ActionId(action_id), body.reason, by=caller.name))
+
+    @routes.post("/{action_id}/undo", summary="Ask to undo what an action did", status_code=202)
+    async def undo(
+        action_id: _Id,
+        body: ReasonBody,
+        caller: Annotated[Principal, who_may_operate],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Requested:
+        """A request of its own, decided like every other: the answer is its decision.
+
+        409: nothing brings back what was before, such as after a restart. It is refused, by the rule
+        `target_is_as_it_was_left`, where the target was changed since.
+        """
+        action = await services.commands.request_undo(
+            ActionId(action_id), body.reason, principal=caller.name, idempotency_key=idempotency_key
+        )
+        return requested(UNDO, action)
 
     return routes

@@ -33,6 +33,7 @@ _ON_ACTIONS = (
     ("deny", acts.deny, Scope.APPROVE, "Page: deny an action"),
     ("cancel", acts.cancel, Scope.OPERATE, "Page: take an action back"),
     ("wrong", acts.wrong, Scope.APPROVE, "Page: say that an action was wrong"),
+    ("undo", acts.undo, Scope.OPERATE, "Page: ask to undo an action"),
 )
 _ON_INCIDENTS = (
     ("ack", acts.acknowledge, Scope.OPERATE, "Page: look after an incident"),

@@ -40,6 +40,8 @@ def _secrets(settings: Settings, file: Path | None) -> Iterator[Secret]:
     yield Secret("the audit key", key_file.place(settings.audit, settings.data_dir), _OWNER, made_at_start=True)
     if settings.auth.webhook_token_file is not None:
         yield Secret("the webhook's token", settings.auth.webhook_token_file, made_at_start=True)
+    if settings.auth.oidc is not None:
+        yield Secret("the secret of the identity provider", settings.auth.oidc.client_secret_file)
     if settings.database_password_file is not None:
         yield Secret("the database's password", settings.database_password_file)
     if file is not None and _holds_secrets(settings):

@@ -8,6 +8,7 @@ from aetherlink.access.gate import check_listen
 from aetherlink.doctor.findings import Finding, fault, ok, warning
 from aetherlink.doctor.looking import Ground, Look
 from aetherlink.errors import SettingsError
+from aetherlink.mcp import door
 from aetherlink.settings import Settings
 
 
@@ -19,6 +20,7 @@ def looks(ground: Ground) -> Iterator[Look]:
 async def _look(settings: Settings) -> Sequence[Finding]:
     try:
         check_listen(settings.host, settings.auth)
+        assistants = [ok(line) for line in door.account(settings.mcp)]
         for opened in outside.executors(settings).values():
             await opened.aclose()
     except SettingsError as problem:
@@ -28,7 +30,7 @@ async def _look(settings: Settings) -> Sequence[Finding]:
         f"mode {settings.mode}{dry}; {len(settings.sources)} source(s), {len(settings.targets)} target(s); "
         f"listening on {settings.listen}, data in {settings.data_dir}"
     )
-    return [ok(text), *_risky(settings)]
+    return [ok(text), *assistants, *_risky(settings)]
 
 
 def _risky(settings: Settings) -> Iterator[Finding]:

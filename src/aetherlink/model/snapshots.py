@@ -4,7 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from aetherlink.model.actions import Action, Limits, Observation, Release, Replicas, Requested, StartedAfter, Verb, Wish
+from aetherlink.model.actions import (
+    Action,
+    Limits,
+    Observation,
+    Plan,
+    Release,
+    Replicas,
+    Requested,
+    StartedAfter,
+    Verb,
+    Wish,
+)
 
 _BEFORE = "before"  # the keys of Action.facts
 _RELEASE = "release"
@@ -76,3 +87,52 @@ def wish_of(action: Action) -> Wish:
             return action.plan.limits
         case Verb.HTTP:
             return Requested(action.plan.request, key=action.id)
+
+
+def is_as_left(action: Action, seen: Observation) -> bool:
+    """Whether the target is what the action made it, and the same one; what is ready of it may come and go."""
+    return _still_wants(seen, wish_of(action)) and not was_made_anew(action, seen)
+
+
+def _still_wants(seen: Observation, wish: Wish) -> bool:
+    match wish:
+        case Replicas(count):
+            return seen.wanted == count
+        case Release(name):
+            return seen.release == name
+        case Limits():
+            return seen.limits.has(wish)
+        case _:
+            return True
+
+
+def restoring_plan(action: Action) -> Plan | None:
+    """The plan that brings back what the target was before the action; None where nothing can, or it is not known."""
+    before = before_of(action)
+    return None if before is None else _bringing_back(action, before)
+
+
+def _bringing_back(action: Action, before: Observation) -> Plan | None:
+    kept = replace(
+        action.plan,
+        when="",
+        verify="",
+        replicas=None,
+        release="",
+        limits=Limits(),
+        undo=False,
+        undo_of=action.id,
+        cooldown_seconds=0.0,
+        silence=False,
+        identity="",
+        dependents=(),
+    )
+    match before.restoring(wish_of(action)):
+        case Replicas(count):
+            return replace(kept, verb=Verb.SCALE, replicas=count)
+        case Release(name):
+            return replace(kept, verb=Verb.ROLLBACK, release=name)
+        case Limits() as limits:
+            return replace(kept, verb=Verb.LIMITS, limits=limits)
+        case _:
+            return None
