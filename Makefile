@@ -58,7 +58,7 @@ docs: $(DEV) ## write docs/reference anew from the code
 screens: $(DEV) ## make the images of the console in docs/images anew, in a real Chromium
 	@AETHER_WRITE_SCREENS=1 $(BIN)/python -m pytest tests/acceptance/api/test_console_screens.py $(ARGS)
 
-bench: $(DEV) ## measure and print, measured beside asked (PART=intake alone; also demo rest growth group live steady lists act decide docker)
+bench: $(DEV) ## measure and print, measured beside asked (PART=intake alone; also demo rest growth group live steady lists console act decide docker)
 	-@$(TOOLS) --generation stable
 	@$(BIN)/python -m bench $(PART) $(ARGS)
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import act, containers, decide, demo, group, growth, intake, lists, live, steady
+from bench import act, console, containers, decide, demo, group, growth, intake, lists, live, steady
 from bench.ground import Ground, load_of_machine
 from bench.load import LoadError
 from bench.processes import PROJECT
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[Ground], Awaitable[None]]] = {
     "live": live.measure,
     "steady": steady.measure,
     "lists": lists.measure,
+    "console": console.measure,
     "act": act.measure,
     "decide": decide.measure,
     "docker": containers.measure,

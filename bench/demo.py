@@ -36,18 +36,18 @@ STAGES = {
 
 async def measure_demo(ground: BenchGround) -> None:
     """Print the figures of the demo."""
-    async with _lab_ground(ground) as folder:
+    async with lab_ground(ground) as folder:
         await _bench_demo(folder)
 
 
 async def measure_rest(ground: BenchGround) -> None:
     """Print the figures of an agent at rest."""
-    async with _lab_ground(ground) as folder:
+    async with lab_ground(ground) as folder:
         await _bench_rest(folder)
 
 
 @asynccontextmanager
-async def _lab_ground(ground: BenchGround) -> AsyncIterator[Path]:
+async def lab_ground(ground: BenchGround) -> AsyncIterator[Path]:
     """A folder for a lab, which is silent meanwhile; what a lab of root's keeps outside of it goes afterwards."""
     logging.disable()
     try:
@@ -59,9 +59,9 @@ async def _lab_ground(ground: BenchGround) -> AsyncIterator[Path]:
 
 async def _bench_demo(folder: Path) -> None:
     begun = time.monotonic()
-    async with running_lab(_options(folder)) as lab, _agent(lab) as agent:
+    async with running_lab(options(folder)) as lab, agent_of(lab) as agent:
         ready = time.monotonic() - begun
-        await _until_healthy(agent)
+        await until_healthy(agent)
         print(f"lab: ready after {ready:.1f} s, healthy after {time.monotonic() - begun:.1f} s (data made anew)")
         await _bench_query(lab, agent)
         await _bench_drill(lab, agent)
@@ -83,7 +83,7 @@ async def _bench_drill(lab: Lab, agent: httpx.AsyncClient) -> None:
                 within=120,
             )
         )
-        await _until_healthy(agent)
+        await until_healthy(agent)
     _print_stages(reports)
 
 
@@ -119,7 +119,7 @@ async def _bench_rest(folder: Path) -> None:
         "health": {"interval": "60s", "source_interval": "15s"},
         "pipeline": {"verify_interval": "5s", "redecide_interval": "30s"},
     }
-    async with running_lab(_options(folder, agent_settings=settings)) as lab, _agent(lab) as agent:
+    async with running_lab(options(folder, agent_settings=settings)) as lab, agent_of(lab) as agent:
         await _get(agent, "/health")
         [replica] = (await remote.service(lab.options.dir, "agent")).replicas
         pid = replica.pid or 0
@@ -137,7 +137,8 @@ async def _timed(ask: Callable[[], Awaitable[httpx.Response]]) -> float:
     return (time.perf_counter() - begun) * 1000
 
 
-async def _until_healthy(agent: httpx.AsyncClient) -> None:
+async def until_healthy(agent: httpx.AsyncClient) -> None:
+    """Until the agent has read a good score: what was started has come to rest by then."""
     while (await _get(agent, "/health"))["status"] != "ok":  # noqa: ASYNC110 - another process' state has no event
         await asyncio.sleep(0.2)
 
@@ -148,10 +149,12 @@ async def _get(agent: httpx.AsyncClient, path: str) -> Mapping[str, Any]:
     return found
 
 
-def _agent(lab: Lab) -> httpx.AsyncClient:
+def agent_of(lab: Lab) -> httpx.AsyncClient:
+    """Whom to ask of this lab."""
     return httpx.AsyncClient(base_url=lab.urls["agent"])
 
 
-def _options(folder: Path, **more: object) -> LabOptions:
+def options(folder: Path, **more: object) -> LabOptions:
+    """A lab in this folder, on ports that are free."""
     ports = LabPorts(crm=0, prometheus=0, alertmanager=0, agent=0)
     return LabOptions.model_validate({"dir": folder, "project_dir": PROJECT, "ports": ports, **more})

@@ -221,7 +221,7 @@ UNTOLD: Mapping[str, str] = {  # routes that OpenAPI does not describe
     "/assets/{name}": "Style sheets, scripts and the icon of these pages",
     "/assets/{digest}/{name}": "The same, kept for ever by browsers",
     "/alerts": "A page: the alerts, grouped and narrowed by matchers as Alertmanager has them",
-    "/alerts/rows": "The same as compact JSON, for the list that scrolls on that page",
+    "/alerts/rows": "The same as compact JSON, in parts of a bounded size, for the list that scrolls on that page",
     "/actions": "A page: actions with their decisions; budgets, brakes, pauses, targets",
     "/playbooks": "A page: the playbooks, their modes, what they did or would have done",
     "/playbooks/{name}": "A page: one playbook, and why it has its mode",

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol
 
+from aetherlink.front import Front
 from aetherlink.house import House
 from aetherlink.ports import Clock
 from aetherlink.settings import Settings
@@ -32,9 +33,10 @@ class Agent:
     def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
         self._house = House(settings, clock=clock)
         self._cleanups: list[tuple[str, Callable[[], Awaitable[None]]]] = []
-        self.asgi = self._house.asgi
+        front = Front(self._house)
+        self.asgi = front.asgi
+        self.feed = front.feed
         self.registry = self._house.registry
-        self.feed = self._house.feed
         self.store = self._house.store
 
     async def start(self) -> None:

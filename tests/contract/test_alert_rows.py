@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from aetherlink.model.alerts import Alert, AlertFilter, AlertStatus, Episode, StoredAlert, Suppression
+from aetherlink.model.alerts import Alert, AlertFilter, AlertLine, AlertStatus, Episode, StoredAlert, Suppression
 from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 from aetherlink.ports import Transaction
 from aetherlink.store.database import SqlStore
@@ -205,3 +205,31 @@ async def test_only_what_is_over_and_old_is_forgotten(store: SqlStore) -> None:
     assert (await page(store, AlertFilter()))[0] == [3, 2]
     assert store.standings.of(LAB, Fingerprint("1")) is None
     assert store.standings.of(LAB, Fingerprint("2")) is not None
+
+
+async def test_lines_come_part_by_part_each_once_those_that_changed_last_first(store: SqlStore) -> None:
+    """Those of one commit changed at one instant, so that parts end and begin among equals."""
+    numbers = range(1, 24)
+    await store.write(put([episode(number, report(f"{number:016d}", instance=f"i{number}")) for number in numbers]))
+    later = START + timedelta(minutes=1)
+    again = [episode(number, report(f"{number:016d}", instance=f"i{number}")) for number in (3, 9, 17)]
+    await store.write(put([], again, at=later))
+    over = [episode(number, report(f"{number:016d}", status=RESOLVED, ends_at=FAR)) for number in (5, 6)]
+    await store.write(put([], over, at=later))
+
+    for size in (1, 4, 7, 21, 100):
+        found: list[AlertLine] = []
+        place, parts = None, 0
+        while parts == 0 or place is not None:
+            part, place = await store.read(
+                lambda rows, before=place, most=size: rows.alerts.lines(FIRING, limit=most, before=before)
+            )
+            assert len(part) <= size
+            found += part
+            parts += 1
+        assert [one.id for one in found] == [17, 9, 3, *(n for n in reversed(numbers) if n not in (3, 5, 6, 9, 17))]
+        assert [one.labels["instance"] for one in found] == [f"i{one.id}" for one in found]
+        assert parts == -(-21 // size)
+    assert await store.read(lambda rows: rows.alerts.count(FIRING, most=100)) == 21
+    assert await store.read(lambda rows: rows.alerts.count(FIRING, most=20)) == 20
+    assert await store.read(lambda rows: rows.alerts.count(RESOLVED, most=20)) == 2

@@ -345,3 +345,25 @@ async def test_what_the_agent_has_given_up_and_what_still_fires_is_found_the_new
     newest = given_up[-1].id
     assert await store.read(lambda rows: rows.incidents.given_up(limit=1, before=newest)) == [given_up[1]]
     assert await store.read(lambda rows: rows.incidents.given_up(limit=9, before=given_up[0].id)) == []
+
+
+async def test_what_people_did_is_found_among_all_that_is_told(store: SqlStore) -> None:
+    """By the facts that name somebody, whatever the words are; the newest first, between two numbers."""
+    told = [
+        entry("nobody"),
+        entry("ann", by="ann"),
+        entry('says "by": bob', note='"by": bob'),
+        entry("zoë", resumed_by=ODD),
+        entry("nobody again", standby=1),
+        entry("cleo", by="cleo", more={"by": "x"}),
+    ]
+    await store.write(insert(incident(1), entries=told))
+
+    async def names(*, above: int = 0, up_to: int = 6, limit: int = 9) -> list[str]:
+        found = await store.read(lambda rows: rows.incidents.deeds(above=above, up_to=up_to, limit=limit))
+        return [one.entry.text for one in found]
+
+    assert await names() == ["cleo", "zoë", "ann"]
+    assert await names(above=2, up_to=5) == ["zoë"]
+    assert await names(limit=2) == ["cleo", "zoë"]
+    assert await names(above=4, up_to=5) == []

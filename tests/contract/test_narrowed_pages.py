@@ -1,7 +1,7 @@
 """Lists that are narrowed: every row that fits is there once, and no page reads more rows than it may."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from aetherlink.model.ids import Fingerprint, IncidentId, SourceName
 from aetherlink.model.incidents import Incident, IncidentFilter, IncidentStatus, Origin, Severity, Stage
 from aetherlink.ports import Transaction
 from aetherlink.store import alerts, incidents
+from aetherlink.store import rows as stored_rows
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import START
 
@@ -95,6 +96,7 @@ def incident(number: int) -> Incident:
 async def filled(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> SqlStore:
     monkeypatch.setattr(alerts, "_MOST_READ", MOST_READ)
     monkeypatch.setattr(incidents, "_MOST_READ", MOST_READ)
+    monkeypatch.setattr(stored_rows, "_FIRST_LOOK", MOST_READ // 2)
     numbers = range(1, ROWS + 1)
     await store.write(lambda rows: rows.alerts.put([episode(number) for number in numbers], [], at=START))
     await store.write(lambda rows: rows.incidents.insert_all([(incident(number), []) for number in numbers]))
@@ -146,6 +148,16 @@ async def test_a_page_for_which_nothing_fits_reads_a_bounded_part_and_leads_on(f
     assert first == ([], str(ROWS - MOST_READ + 1))
     assert second == ([], str(58 - 7 * (MOST_READ - 1)))  # its own alerts are counted, not those between them
     assert third == ([], f"inc-{ROWS - MOST_READ + 1:04d}")
+
+
+async def test_what_is_urgent_is_found_however_many_others_began_since(filled: SqlStore) -> None:
+    oldest = incident(0)
+    await filled.write(lambda rows: rows.incidents.insert_all([(replace(oldest, severity=Severity.WARNING), [])]))
+    urgent = IncidentFilter(IncidentStatus.OPEN, Severity.WARNING, vip=True)
+
+    found, cursor = await filled.read(lambda rows: rows.incidents.page(limit=5, before=None, only=urgent))
+
+    assert ([one.id for one in found], cursor) == ([oldest.id], None)
 
 
 def test_every_filter_is_tried_here() -> None:

@@ -14,12 +14,14 @@ from aetherlink.model.pauses import Pause
 from aetherlink.model.principals import Principal
 from aetherlink.ports import Transaction
 from aetherlink.web.services import ApiServices
-from aetherlink.web.used_budgets import TargetState, budget_uses, target_names, target_states
+from aetherlink.web.used_budgets import TargetState, budget_uses, started_within_a_day, target_names, target_states
 
 PATH = "/actions"
-_AT_ONCE = 30
+_AT_ONCE = 25
 _MOST_PAGES_READ = 4  # for one page of ours, where few fit
 _MOST_NAMED = 30
+_OF_ONE = frozenset({"tenant_per_hour", "playbook_per_hour", "requests_per_hour"})
+_MOST_BUDGETS = 20  # beside those of the fleet
 SAID = {
     "released": "Let go of. Open incidents that were given up for it are looked at anew.",
     "paused": "Paused. Nothing of it is acted on from now on.",
@@ -78,15 +80,16 @@ async def action_list(services: ApiServices, view: View, caller: Principal, said
     now = services.clock.now()
 
     def work(rows: Transaction) -> _Read:
-        names = target_names(rows, services.rules, now)
+        started = started_within_a_day(rows, now)
+        names = target_names(started, services.rules)
         found, following = _page(rows, view)
         return _Read(
             found,
             following,
-            budget_uses(rows, services.rules, now),
+            budget_uses(started, services.rules, now),
             rows.brakes.all(),
             [one for one in rows.pauses.all() if not one.is_over(now)],
-            target_states(rows, services.rules, names[:_MOST_NAMED], services.playbooks.playbooks, now=now),
+            target_states(rows, started, services.rules, names[:_MOST_NAMED], services.playbooks.playbooks, now=now),
             len(names),
         )
 
@@ -98,6 +101,7 @@ async def action_list(services: ApiServices, view: View, caller: Principal, said
         view=view,
         said=SAID.get(said, ""),
         read=read,
+        budgets=_tightest(read.budgets),
         playbook_names=[one.name for one in services.playbooks.playbooks if one.steps],
         outside=services.outside_pause(),
         states=list(ActionState),
@@ -106,6 +110,13 @@ async def action_list(services: ApiServices, view: View, caller: Principal, said
         first_url=None if view.cursor is None else view.to(),
         most=_MOST_NAMED,
     )
+
+
+def _tightest(budgets: Sequence[BudgetUse]) -> Sequence[BudgetUse]:
+    """Those of the fleet, and of all others those of which the largest share is used."""
+    of_one = [one for one in budgets if one.name in _OF_ONE]
+    kept = sorted(of_one, key=lambda one: one.used / max(one.allowed, 1), reverse=True)[:_MOST_BUDGETS]
+    return [*(one for one in budgets if one.name not in _OF_ONE), *kept]
 
 
 def _page(rows: Transaction, view: View) -> tuple[list[Action], str | None]:

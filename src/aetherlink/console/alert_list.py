@@ -1,30 +1,39 @@
 """What the page at /alerts shows: what fires now, grouped and narrowed by matchers as Alertmanager writes them.
 
 The address is the filter. A page reads the alerts that changed last, so many at most, and says so where there are more;
-the list that scrolls is handed over as compact JSON, of which the texts stand once each.
+the list that scrolls is handed over in parts that do not grow with what fires, each as compact JSON of which the texts
+stand once each.
 """
 
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from fastapi import Response
 
 from aetherlink.console.writing import address, page
-from aetherlink.model.alerts import AlertLine, AlertSeverity, AlertStatus
+from aetherlink.model.alerts import AlertLine, AlertSeverity, AlertStatus, LinePlace
 from aetherlink.model.playbooks import Matcher
 from aetherlink.model.principals import Principal
 from aetherlink.playbooks.matchers import parse_matcher
+from aetherlink.ports import Transaction
 from aetherlink.web.services import ApiServices
 
 PATH = "/alerts"
 GROUPS = ("alertname", "service", "tenant", "source", "none")
 _MOST_ON_PAGE = 1000  # that are looked at for the page without a script
-_AT_ONCE = 100  # of them on one page
-_MOST_LISTED = 20_000  # for the list that scrolls
+_AT_ONCE = 50  # of them on one page
+_MOST_COUNTED = 20_000  # as far as the list that scrolls goes (alerts.js)
+_PART = 500  # alerts of one part of that list
+_LOOKED_AT = 1000  # for one part, where only some of them fit
+_LARGEST_PART = 200_000  # characters of a part's texts: labels may be long
 _MOST_GROUPS = 40
 _MOST_MATCHERS = 20
+CURSOR = re.compile(r"[0-9]{1,16}-[0-9]{1,15}")  # of a part of the list that scrolls
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _BETWEEN = re.compile(r"""(?:[^,"]|"(?:\\.|[^"\\])*")+""")
 _LABELS_LEFT_OUT = frozenset({"alertname", "severity"})
 _MOST_LABELS = 8
@@ -78,8 +87,8 @@ async def alert_list(services: ApiServices, view: View, caller: Principal) -> Re
         matchers, problem = parsed(view.matchers), ""
     except ValueError as wrong:
         matchers, problem = (), str(wrong)
-    found = await services.store.read(lambda rows: rows.alerts.lines(view.status, limit=_MOST_ON_PAGE + 1))
-    fitting = [] if problem else [one for one in found[:_MOST_ON_PAGE] if fits(one, view, matchers)]
+    found, is_cut, stored = await services.store.read(lambda rows: _read(rows, view))
+    fitting = [] if problem else [one for one in found if fits(one, view, matchers)]
     start = (view.page - 1) * _AT_ONCE
     shown = fitting[start : start + _AT_ONCE]
     return await page(
@@ -90,8 +99,9 @@ async def alert_list(services: ApiServices, view: View, caller: Principal) -> Re
         problem=problem,
         lines=grouped(shown, view.group),
         groups=Counter(group_of(one, view.group) for one in fitting).most_common(_MOST_GROUPS),
-        total=len(fitting),
-        is_cut=len(found) > _MOST_ON_PAGE,
+        total=len(fitting) if view.is_narrowed or problem else min(stored, _MOST_COUNTED),
+        is_cut=is_cut and view.is_narrowed,
+        is_more=stored > _MOST_COUNTED,
         most=_MOST_ON_PAGE,
         is_any=bool(found),
         next_url=view.to(page=view.page + 1) if len(fitting) > start + _AT_ONCE else None,
@@ -101,15 +111,46 @@ async def alert_list(services: ApiServices, view: View, caller: Principal) -> Re
     )
 
 
-async def listed(services: ApiServices, view: View) -> dict[str, object]:
-    """All that fit, for the list that scrolls. Raises StoreError, and ValueError for matchers that are none."""
-    matchers = parsed(view.matchers)
+def _read(rows: Transaction, view: View) -> tuple[Sequence[AlertLine], bool, int]:
+    """What a page looks at, whether there is more, and how many there are."""
+    found, place = rows.alerts.lines(view.status, limit=_MOST_ON_PAGE)
+    return found, place is not None, rows.alerts.count(view.status, most=_MOST_COUNTED + 1)
 
-    def work(found: Sequence[AlertLine]) -> dict[str, object]:
-        fitting = [one for one in found[:_MOST_LISTED] if fits(one, view, matchers)]
-        return {**_compact(grouped(fitting, view.group), view.group), "is_cut": len(found) > _MOST_LISTED}
 
-    return await services.store.read(lambda rows: work(rows.alerts.lines(view.status, limit=_MOST_LISTED + 1)))
+async def listed(services: ApiServices, view: View, cursor: str | None) -> dict[str, object]:
+    """Those that fit among the next ones, for the list that scrolls, and where it goes on.
+
+    Raises StoreError, and ValueError for matchers that are none.
+    """
+    matchers, after = parsed(view.matchers), None if cursor is None else _place_at(cursor)
+
+    def work(rows: Transaction) -> dict[str, object]:
+        most = _LOOKED_AT if view.is_narrowed else _PART
+        found, place = rows.alerts.lines(view.status, limit=most, before=after)
+        part = _Part(view.group)
+        looked = 0
+        for one in found:
+            looked += 1
+            if fits(one, view, matchers):
+                part.add(one)
+            is_full = len(part.rows) >= _PART or part.size > _LARGEST_PART
+            if is_full and (place is not None or looked < len(found)):
+                place = one.place
+                break
+        stored = None if after is not None else rows.alerts.count(view.status, most=_MOST_COUNTED + 1)
+        following = None if place is None else _cursor_of(place)
+        return {"rows": part.rows, "texts": list(part.texts), "looked": looked, "next": following, "stored": stored}
+
+    return await services.store.read(work)
+
+
+def _cursor_of(place: LinePlace) -> str:
+    return f"{(place.updated_at - _EPOCH) // _MICROSECOND}-{place.id}"
+
+
+def _place_at(cursor: str) -> LinePlace:
+    instant, _, number = cursor.partition("-")
+    return LinePlace(_EPOCH + int(instant) * _MICROSECOND, int(number))
 
 
 def fits(one: AlertLine, view: View, matchers: Sequence[Matcher]) -> bool:
@@ -148,23 +189,35 @@ def labels_of(one: AlertLine) -> str:
     return "  ".join(f"{name}={value[:_LONGEST]}" for name, value in rest[:_MOST_LABELS])
 
 
-def _compact(lines: Sequence[AlertLine], group: str) -> dict[str, object]:
-    texts: dict[str, int] = {}
+class _Part:
+    """Rows of the list that scrolls: numbers, of which most are places among the texts."""
 
-    def place(text: str) -> int:
-        return texts.setdefault(text[: _LONGEST * _MOST_LABELS], len(texts))
+    def __init__(self, group: str) -> None:
+        self._group = group
+        self.texts: dict[str, int] = {}
+        self.rows: list[tuple[int, ...]] = []
+        self.size = 0
 
-    rows = [
-        (
-            place(group_of(one, group)),
-            place(one.name),
-            place(one.severity),
-            place(one.suppressed),
-            place(one.tenant),
-            place(labels_of(one)),
-            int(one.starts_at.timestamp()),
-            place(one.incident_id or ""),
+    def add(self, one: AlertLine) -> None:
+        """As the last row."""
+        place = self._place
+        self.rows.append(
+            (
+                place(group_of(one, self._group)),
+                place(one.name),
+                place(one.severity),
+                place(one.suppressed),
+                place(one.tenant),
+                place(labels_of(one)),
+                int(one.starts_at.timestamp()),
+                place(one.incident_id or ""),
+            )
         )
-        for one in lines
-    ]
-    return {"rows": rows, "texts": list(texts)}
+
+    def _place(self, text: str) -> int:
+        text = text[: _LONGEST * _MOST_LABELS]
+        known = self.texts.get(text)
+        if known is None:
+            known = self.texts[text] = len(self.texts)
+            self.size += len(text)
+        return known

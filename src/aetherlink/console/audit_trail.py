@@ -18,7 +18,8 @@ from aetherlink.ports import Transaction
 from aetherlink.web.services import ApiServices
 
 PATH = "/audit"
-_LOOKED_AT = 2000  # entries, for one page
+_LOOKED_AT = 10_000  # entries, for one page
+_MOST_READ = 200  # of them that name somebody
 _AGENT = "agent"
 
 
@@ -77,9 +78,9 @@ async def audit_trail(services: ApiServices, view: View, caller: Principal) -> R
 
 def _read(rows: Transaction, end: int, person: str) -> Read:
     start = max(0, end - _LOOKED_AT)
-    found = rows.incidents.entries_after(start, limit=end - start) if end > start else []
-    deeds = [Deed(by, one) for one in reversed(found) if (by := who(one)) and person.lower() in by.lower()]
-    return Read(deeds, start + 1, end)
+    found = rows.incidents.deeds(above=start, up_to=end, limit=_MOST_READ)
+    deeds = [Deed(by, one) for one in found if (by := who(one)) and person.lower() in by.lower()]
+    return Read(deeds, found[-1].number if len(found) == _MOST_READ else start + 1, end)
 
 
 def who(stored: StoredEntry) -> str:

@@ -118,6 +118,13 @@ class StoredAlert(NamedTuple):
         return self.alert.status is AlertStatus.FIRING and self.alert.suppressed is Suppression.NONE
 
 
+class LinePlace(NamedTuple):
+    """Where an episode stands among those that changed last."""
+
+    updated_at: datetime
+    id: int
+
+
 class AlertLine(NamedTuple):
     """One episode as a long list shows it, without its annotations."""
 
@@ -129,7 +136,13 @@ class AlertLine(NamedTuple):
     suppressed: str
     starts_at: datetime
     incident_id: str | None
+    updated_at: datetime
     labels: Mapping[str, str]
+
+    @property
+    def place(self) -> LinePlace:
+        """What the next page begins after."""
+        return LinePlace(self.updated_at, self.id)
 
 
 class AlertFilter(NamedTuple):

@@ -56,8 +56,14 @@ class Stage(StrEnum):
     DONE = "done"
 
 
-def _priority(severity: Severity, *, vip: bool) -> int:
+def priority_of(severity: Severity, *, vip: bool) -> int:
+    """How urgent it is, 0 the most: whatever concerns a VIP tenant comes before all else."""
     return severity.rank + (0 if vip else len(_RANKS))
+
+
+def severity_at(priority: int) -> Severity:
+    """What an incident of this priority has."""
+    return list(Severity)[priority % len(_RANKS)]
 
 
 class Due(NamedTuple):
@@ -130,7 +136,7 @@ class Incident:
     @property
     def priority(self) -> int:
         """0 is the most urgent: VIP tenants first, then by severity."""
-        return _priority(self.severity, vip=self.vip)
+        return priority_of(self.severity, vip=self.vip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +189,4 @@ class IncidentHead(msgspec.Struct, gc=False):
     @property
     def priority(self) -> int:
         """See Incident.priority."""
-        return _priority(self.severity, vip=self.vip)
+        return priority_of(self.severity, vip=self.vip)

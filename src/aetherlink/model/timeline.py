@@ -58,6 +58,10 @@ class Entry:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
+WHO_FACTS = ("by", "resumed_by")
+"""The keys of Entry.facts that name who did it."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
     """An entry with its place: `sequence` counts from 1 within the incident, `number` over all of them.

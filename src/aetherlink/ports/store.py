@@ -9,7 +9,16 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from aetherlink.model.actions import Action, ActionFilter, Started
-from aetherlink.model.alerts import Alert, AlertFilter, AlertLine, AlertStatus, Episode, Standing, StoredAlert
+from aetherlink.model.alerts import (
+    Alert,
+    AlertFilter,
+    AlertLine,
+    AlertStatus,
+    Episode,
+    LinePlace,
+    Standing,
+    StoredAlert,
+)
 from aetherlink.model.audit import AuditRow, ChainState, HeadRow
 from aetherlink.model.brakes import Brake
 from aetherlink.model.deliveries import ChannelState, Delivery, DeliveryState, DigestCounts
@@ -83,8 +92,14 @@ class AlertRows(Protocol):
         """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
         ...
 
-    def lines(self, status: AlertStatus, *, limit: int) -> list[AlertLine]:
-        """Episodes that stand so, those that changed last first."""
+    def lines(
+        self, status: AlertStatus, *, limit: int, before: LinePlace | None = None
+    ) -> tuple[list[AlertLine], LinePlace | None]:
+        """Episodes that stand so, those that changed last first, and the place of the last one where more follow."""
+        ...
+
+    def count(self, status: AlertStatus, *, most: int) -> int:
+        """How many episodes stand so; it counts no further than `most`."""
         ...
 
     def forget(self, before: datetime, *, limit: int) -> int:
@@ -172,6 +187,10 @@ class IncidentRows(Protocol):
 
     def entries_after(self, number: int, *, limit: int) -> list[StoredEntry]:
         """Entries of all incidents in the order of their numbers, those above `number`."""
+        ...
+
+    def deeds(self, *, above: int, up_to: int, limit: int) -> list[StoredEntry]:
+        """Entries with numbers between these that have one of WHO_FACTS, the newest first; some may only look so."""
         ...
 
     def chain_state(self, incident_id: IncidentId, *, most: int) -> ChainState:

@@ -3,16 +3,18 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 from msgspec.structs import replace
 
-from aetherlink.model.alerts import AlertFilter, AlertLine, AlertStatus, Episode, Standing, StoredAlert
+from aetherlink.model.alerts import AlertFilter, AlertLine, AlertStatus, Episode, LinePlace, Standing, StoredAlert
 from aetherlink.model.ids import IncidentId
 from aetherlink.simulation.undo import Undo, page_of
 from aetherlink.store.index import AlertIndex, Key, Known, Staged, standing_of
 
 _NO_FILTER = AlertFilter()
 _RESOLVED = AlertStatus.RESOLVED
+_PLACE = attrgetter("place")
 
 
 @dataclass(slots=True)
@@ -114,10 +116,17 @@ class MemoryAlertRows:
         """See ports.AlertRows."""
         return page_of(self._table.rows, limit=limit, before=before, fits=lambda one: _fits(one, only))
 
-    def lines(self, status: AlertStatus, *, limit: int) -> list[AlertLine]:
+    def lines(
+        self, status: AlertStatus, *, limit: int, before: LinePlace | None = None
+    ) -> tuple[list[AlertLine], LinePlace | None]:
         """See ports.AlertRows."""
-        found = [one for one in self._table.rows.values() if one.alert.status is status]
-        return [_line(one) for one in sorted(found, key=lambda one: one.updated_at, reverse=True)[:limit]]
+        lines = (_line(one) for one in self._table.rows.values() if one.alert.status is status)
+        found = sorted((one for one in lines if before is None or one.place < before), key=_PLACE, reverse=True)
+        return found[:limit], found[limit - 1].place if len(found) > limit else None
+
+    def count(self, status: AlertStatus, *, most: int) -> int:
+        """See ports.AlertRows."""
+        return min(most, sum(one.alert.status is status for one in self._table.rows.values()))
 
     def forget(self, before: datetime, *, limit: int) -> int:
         """See ports.AlertRows; the newest stays."""
@@ -160,5 +169,5 @@ def _fits(one: StoredAlert, only: AlertFilter) -> bool:
 
 def _line(one: StoredAlert) -> AlertLine:
     alert = one.alert
-    rest = (alert.starts_at, one.incident_id, alert.labels)
+    rest = (alert.starts_at, one.incident_id, one.updated_at, alert.labels)
     return AlertLine(one.id, alert.source, alert.name, one.tenant, one.severity, alert.suppressed.value, *rest)

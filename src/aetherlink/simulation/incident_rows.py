@@ -9,9 +9,10 @@ from aetherlink.lib.plain_text import plain
 from aetherlink.model.audit import ChainState
 from aetherlink.model.ids import IncidentId, SourceName
 from aetherlink.model.incidents import Due, Incident, IncidentFilter, IncidentHead, IncidentStatus, Origin
-from aetherlink.model.timeline import Entry, EventKind, StoredEntry
+from aetherlink.model.timeline import WHO_FACTS, Entry, EventKind, StoredEntry
 from aetherlink.simulation.undo import Undo, page_of
 
+_WHO = frozenset(WHO_FACTS)
 _NO_FILTER = IncidentFilter()
 _FILTERS = tuple(each.name for each in fields(IncidentFilter))
 _OPEN = IncidentStatus.OPEN
@@ -157,6 +158,13 @@ class MemoryIncidentRows:
         """See ports.IncidentRows."""
         later = (one for of_it in self._table.timelines.values() for one in of_it if one.number > number)
         return sorted(later, key=lambda one: one.number)[:limit]
+
+    def deeds(self, *, above: int, up_to: int, limit: int) -> list[StoredEntry]:
+        """See ports.IncidentRows."""
+        between = self.entries_after(above, limit=up_to - above)
+        return [one for one in reversed(between) if one.number <= up_to and not _WHO.isdisjoint(one.entry.facts)][
+            :limit
+        ]
 
     def chain_state(self, incident_id: IncidentId, *, most: int) -> ChainState:
         """Nobody but this process can change them."""

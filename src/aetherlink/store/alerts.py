@@ -14,6 +14,7 @@ from aetherlink.model.alerts import (
     AlertLine,
     AlertStatus,
     Episode,
+    LinePlace,
     Standing,
     StoredAlert,
     Suppression,
@@ -32,7 +33,16 @@ _GET = Prepared(sa.select(alerts).where(alerts.c.id == sa.bindparam("its_id")))
 _LAST_OF = Prepared(
     sa.select(sa.func.max(alerts.c.id).label("id")).where(alerts.c.incident_id == sa.bindparam("its_incident"))
 )
-_LINES = Prepared(
+_to_json = msgspec.json.Encoder().encode
+_from_json = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def _line(*columns: Any) -> AlertLine:
+    """From the columns of _LINES."""
+    return AlertLine._make((*columns[:-1], _from_json(columns[-1])))
+
+
+_LINES = (
     sa.select(
         alerts.c.id,
         alerts.c.source,
@@ -42,17 +52,28 @@ _LINES = Prepared(
         alerts.c.suppressed,
         alerts.c.starts_at,
         alerts.c.incident_id,
+        alerts.c.updated_at,
         alerts.c.labels,
     )
     .where(alerts.c.status == sa.bindparam("its_status"))
-    .order_by(alerts.c.updated_at.desc())
-    .limit(sa.bindparam("most")),
-    row=AlertLine,
+    .order_by(alerts.c.updated_at.desc(), alerts.c.id.desc())
+    .limit(sa.bindparam("most"))
+)
+_BEFORE = sa.tuple_(alerts.c.updated_at, alerts.c.id) < sa.tuple_(
+    sa.bindparam("its_instant", type_=alerts.c.updated_at.type), sa.bindparam("its_id", type_=alerts.c.id.type)
+)
+_FIRST_LINES = Prepared(_LINES, row=_line)
+_NEXT_LINES = Prepared(_LINES.where(_BEFORE), row=_line)
+_COUNT = Prepared(
+    sa.select(sa.func.count().label("number")).select_from(
+        sa.select(alerts.c.id)
+        .where(alerts.c.status == sa.bindparam("its_status"))
+        .limit(sa.bindparam("most"))
+        .subquery()
+    )
 )
 _NO_FILTER = AlertFilter()
 _MOST_READ = 10_000  # rows, for one page
-_to_json = msgspec.json.Encoder().encode
-_from_json = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class SqlAlertRows:
@@ -139,10 +160,22 @@ class SqlAlertRows:
         )
         return [_stored(row) for row in found], cursor
 
-    def lines(self, status: AlertStatus, *, limit: int) -> list[AlertLine]:
+    def lines(
+        self, status: AlertStatus, *, limit: int, before: LinePlace | None = None
+    ) -> tuple[list[AlertLine], LinePlace | None]:
         """See ports.AlertRows."""
-        found: list[AlertLine] = _LINES.all(self._connection, {"its_status": status.value, "most": limit})
-        return [one._replace(labels=_from_json(str(one.labels))) for one in found]
+        values: dict[str, Any] = {"its_status": status.value, "most": limit + 1}
+        if before is None:
+            found: list[AlertLine] = _FIRST_LINES.all(self._connection, values)
+        else:
+            values |= {"its_instant": before.updated_at, "its_id": before.id}
+            found = _NEXT_LINES.all(self._connection, values)
+        return found[:limit], found[limit - 1].place if len(found) > limit else None
+
+    def count(self, status: AlertStatus, *, most: int) -> int:
+        """See ports.AlertRows."""
+        number: int = _COUNT.first(self._connection, {"its_status": status.value, "most": most}).number
+        return number
 
     def forget(self, before: datetime, *, limit: int) -> int:
         """Delete episodes that were over before this instant, the oldest first. Returns how many went.

@@ -10,9 +10,19 @@ import sqlalchemy as sa
 from aetherlink.model.health import Forecast, HealthReading, HealthStatus, Part
 from aetherlink.model.ids import SourceName
 from aetherlink.store import rows
+from aetherlink.store.prepared import Prepared
 from aetherlink.store.tables import health_readings as readings
 
 _MOST_READ = 10_000  # rows, for one page
+_COLUMNS = [each for each in readings.c if each.name != "facts"]
+_OF_TENANT = (
+    sa.select(*_COLUMNS, sa.cast(readings.c.facts, sa.Text).label("facts"))
+    .where(readings.c.source == sa.bindparam("its_source"), readings.c.tenant == sa.bindparam("its_tenant"))
+    .order_by(readings.c.id.desc())
+    .limit(sa.bindparam("most"))
+)
+_NEWEST = Prepared(_OF_TENANT)
+_OLDER = Prepared(_OF_TENANT.where(readings.c.id < sa.bindparam("below")))
 
 
 class _Facts(msgspec.Struct, omit_defaults=True):
@@ -22,6 +32,9 @@ class _Facts(msgspec.Struct, omit_defaults=True):
     low_since: datetime | None = None
     parts: tuple[Part, ...] = ()
     forecast: Forecast | None = None
+
+
+_from_text = msgspec.json.Decoder(_Facts).decode
 
 
 class SqlHealthRows:
@@ -49,6 +62,8 @@ class SqlHealthRows:
         self, *, source: SourceName | None, tenant: str | None, since: datetime | None, limit: int, before: str | None
     ) -> tuple[list[tuple[SourceName, HealthReading]], str | None]:
         """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        if source is not None and tenant is not None and since is None:
+            return self._of_tenant(source, tenant, limit=limit, before=before)
         within: list[sa.ColumnElement[bool]] = []
         fits: list[sa.ColumnElement[bool]] = []
         if source is not None and tenant is not None:
@@ -63,6 +78,18 @@ class SqlHealthRows:
             self._connection, readings.c.id, fits, within=within, most=_MOST_READ, limit=limit, before=before
         )
         return [(SourceName(row.source), _reading(row)) for row in found], cursor
+
+    def _of_tenant(
+        self, source: SourceName, tenant: str, *, limit: int, before: str | None
+    ) -> tuple[list[tuple[SourceName, HealthReading]], str | None]:
+        """A page draws a line of each score: this is read often, and many rows of it."""
+        values = {"its_source": source, "its_tenant": tenant, "most": limit + 1}
+        if before is None:
+            found = _NEWEST.all(self._connection, values)
+        else:
+            found = _OLDER.all(self._connection, {**values, "below": int(before)})
+        page, cursor = rows.cut(found, readings.c.id, limit)
+        return [(source, _reading(row)) for row in page], cursor
 
     def prune(self, *, before: datetime, most: int, limit: int) -> int:
         """Drop at most `limit` of those that are older, or beyond the newest `most`. Returns how many went."""
@@ -89,8 +116,9 @@ def _values(source: SourceName, reading: HealthReading) -> dict[str, object]:
     }
 
 
-def _reading(row: sa.Row[Any]) -> HealthReading:
-    facts = rows.from_json(row.facts, _Facts)
+def _reading(row: Any) -> HealthReading:
+    is_text = isinstance(row.facts, str)
+    facts = _from_text(row.facts) if is_text else rows.from_json(row.facts, _Facts)
     return HealthReading(
         row.at,
         HealthStatus(row.status),

@@ -23,7 +23,7 @@ from aetherlink.model.incidents import (
     Stage,
 )
 from aetherlink.model.timeline import Entry, EventKind, StoredEntry
-from aetherlink.store import chain_check, heads, pruning, rows, timeline
+from aetherlink.store import chain_check, heads, pruning, rows, timeline, urgency
 from aetherlink.store.layer import Layer
 from aetherlink.store.prepared import Prepared
 from aetherlink.store.statements import run, text_of
@@ -75,10 +75,6 @@ _GIVEN_UP = (
     .order_by(incidents.c.id.desc())
     .limit(sa.bindparam("most"))
 )
-_BY_SEVERITY = Prepared(
-    sa.select(incidents.c.severity, sa.func.count().label("open")).where(heads.IS_OPEN).group_by(incidents.c.severity)
-)
-
 _MOST_READ = 50_000  # rows of the narrow index, for one page
 
 
@@ -243,6 +239,11 @@ class SqlIncidentRows:
         self, *, limit: int, before: str | None, only: IncidentFilter = _NO_FILTER
     ) -> tuple[list[Incident], str | None]:
         """Newest first, with the cursor of the next page or None; a narrowed page may be short and still have one."""
+        priorities = urgency.priorities_of(only)
+        if only.status is not None and priorities is not None:
+            newest = urgency.newest(self._connection, only.status, priorities, limit=limit + 1, before=before)
+            found, cursor = rows.cut(newest, incidents.c.id, limit)
+            return [incident_of(row) for row in found], cursor
         fits = tuple(_conditions(only))
         found, cursor = rows.bounded_page(
             self._connection, incidents.c.id, fits, most=_MOST_READ, limit=limit, before=before
@@ -256,11 +257,15 @@ class SqlIncidentRows:
 
     def open_by_severity(self) -> dict[str, int]:
         """How many are open, by severity."""
-        return {row.severity: row.open for row in _BY_SEVERITY.all(self._connection)}
+        return urgency.open_by_severity(self._connection)
 
     def entries_after(self, number: int, *, limit: int) -> list[StoredEntry]:
         """See ports.IncidentRows."""
         return timeline.after(self._connection, number, limit=limit)
+
+    def deeds(self, *, above: int, up_to: int, limit: int) -> list[StoredEntry]:
+        """See ports.IncidentRows."""
+        return timeline.deeds(self._connection, above=above, up_to=up_to, limit=limit)
 
     def prune(self, before: datetime, *, limit: int) -> int:
         """Empty the timelines of incidents that were closed before this instant. Returns how many incidents."""

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
+_FIRST_LOOK = 500  # rows: where many fit, a page is found among them, and no more are stepped over
 _PART = 500  # SQLite bounds the number of variables of one statement
 
 
@@ -34,7 +35,7 @@ def page_of(
 ) -> tuple[list[sa.Row[Any]], str | None]:
     """The newest `limit` rows below the cursor `before`, and the cursor of the next page or None."""
     wanted = query.where(*_below(order, before)).order_by(order.desc()).limit(limit + 1)
-    return _cut(list(connection.execute(wanted)), order, limit)
+    return cut(list(connection.execute(wanted)), order, limit)
 
 
 def bounded_page(
@@ -56,14 +57,32 @@ def bounded_page(
         everything = sa.select(order.table).where(*within)
         return page_of(connection, everything, order=order, limit=limit, before=before)
     here = (*within, *_below(order, before))
+    if most > _FIRST_LOOK:
+        page, cursor, is_done = _windowed(connection, order, fits, here, window=_FIRST_LOOK, limit=limit)
+        if is_done:
+            return page, cursor
+    page, cursor, _ = _windowed(connection, order, fits, here, window=most, limit=limit)
+    return page, cursor
+
+
+def _windowed(
+    connection: sa.Connection,
+    order: sa.Column[Any],
+    fits: Sequence[sa.ColumnElement[bool]],
+    here: Sequence[sa.ColumnElement[bool]],
+    *,
+    window: int,
+    limit: int,
+) -> tuple[list[Any], str | None, bool]:
+    """A bounded page among the next `window` rows, and whether a larger window would find nothing else."""
     ids = sa.select(order).order_by(order.desc())
-    last = connection.execute(ids.where(*here).limit(1).offset(most - 1)).scalar()
+    last = connection.execute(ids.where(*here).limit(1).offset(window - 1)).scalar()
     if last is not None:
         here = (*here, order >= last)
     fitting = ids.where(*here, *fits).limit(limit + 1).scalar_subquery()
     found = list(connection.execute(sa.select(order.table).where(order.in_(fitting)).order_by(order.desc())))
-    page, cursor = _cut(found, order, limit)
-    return page, cursor if cursor is not None or last is None else str(last)
+    page, cursor = cut(found, order, limit)
+    return page, cursor if cursor is not None or last is None else str(last), cursor is not None or last is None
 
 
 def unindexed(column: sa.Column[str]) -> sa.ColumnElement[str]:
@@ -76,6 +95,6 @@ def _below(order: sa.Column[Any], before: str | None) -> tuple[sa.ColumnElement[
     return () if before is None else (order < order.type.python_type(before),)
 
 
-def _cut(rows: list[sa.Row[Any]], order: sa.Column[Any], limit: int) -> tuple[list[sa.Row[Any]], str | None]:
+def cut(rows: list[Any], order: sa.Column[Any], limit: int) -> tuple[list[Any], str | None]:
     """The page of what was found, which is one row more when there is a next one."""
     return rows[:limit], str(getattr(rows[limit - 1], order.name)) if len(rows) > limit else None

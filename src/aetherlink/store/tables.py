@@ -100,6 +100,7 @@ incidents = sa.Table(
     sa.Index("incidents_due", "status", "wake_at", "priority", "severity", "id"),  # all that the pipeline looks at
     sa.Index("incidents_key", "key", "id"),
     sa.Index("incidents_open_service", "service", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    sa.Index("incidents_urgency", "status", "priority", "id"),
     sa.Index("incidents_list", "id", "status", "severity", "source", "tenant", "service", "vip", "origin"),
 )
 
@@ -142,6 +143,7 @@ actions = sa.Table(
     sa.Column("rule", sa.Text, nullable=False, server_default=""),
     sa.Column("took_ms", sa.BigInteger),
     sa.Column("within_ms", sa.BigInteger, nullable=False, server_default="0"),
+    *(sa.Index(f"actions_of_{name}", name, "id") for name in ("incident_id", "target", "state")),
     sa.Index("actions_of_playbook", "playbook", "created_at"),
     sa.Index(
         "actions_counted",  # all that a report reads of them

@@ -10,7 +10,7 @@ from aetherlink.errors import StoreError
 from aetherlink.lib.hash_chain import FIRST, Chain, Link
 from aetherlink.lib.plain_text import plain
 from aetherlink.model.ids import IncidentId
-from aetherlink.model.timeline import Entry, EventKind, StoredEntry
+from aetherlink.model.timeline import WHO_FACTS, Entry, EventKind, StoredEntry
 from aetherlink.store.layer import Layer
 from aetherlink.store.prepared import Prepared
 from aetherlink.store.statements import insert_rows, micros, update_rows
@@ -22,6 +22,26 @@ _AFTER = Prepared(
     .order_by(timeline.c.number)
     .limit(sa.bindparam("most"))
 )
+_DEEDS = Prepared(
+    sa.select(timeline)
+    .where(
+        timeline.c.number > sa.bindparam("above"),
+        timeline.c.number <= sa.bindparam("up_to"),
+        sa.or_(*(timeline.c.facts.like(sa.bindparam(f"says_{name}")) for name in WHO_FACTS)),
+    )
+    .order_by(timeline.c.number.desc())
+    .limit(sa.bindparam("most"))
+)
+_ITS = timeline.c.incident_id == sa.bindparam("its_incident")
+_PAGE = Prepared(
+    sa.select(timeline)
+    .where(_ITS, timeline.c.sequence > sa.bindparam("above"))
+    .order_by(timeline.c.sequence)
+    .limit(sa.bindparam("most"))
+)
+_NEWEST = sa.select(timeline).where(_ITS).order_by(timeline.c.sequence.desc()).limit(sa.bindparam("most"))
+_LATEST = Prepared(_NEWEST)
+_LATEST_OF_KIND = Prepared(_NEWEST.where(timeline.c.kind == sa.bindparam("its_kind")))
 _to_json = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -81,13 +101,8 @@ def is_hashed(connection: sa.Connection) -> bool:
 
 def page(connection: sa.Connection, incident_id: IncidentId, *, limit: int, after: int) -> list[StoredEntry]:
     """Entries in order, those with a sequence above `after`."""
-    query = (
-        sa.select(timeline)
-        .where(timeline.c.incident_id == incident_id, timeline.c.sequence > after)
-        .order_by(timeline.c.sequence)
-        .limit(limit)
-    )
-    return [_entry(row) for row in connection.execute(query)]
+    found = _PAGE.all(connection, {"its_incident": incident_id, "above": after, "most": limit})
+    return [_entry(row) for row in found]
 
 
 def after(connection: sa.Connection, number: int, *, limit: int) -> list[StoredEntry]:
@@ -95,15 +110,21 @@ def after(connection: sa.Connection, number: int, *, limit: int) -> list[StoredE
     return [_entry(row) for row in _AFTER.all(connection, {"above": number, "most": limit})]
 
 
+def deeds(connection: sa.Connection, *, above: int, up_to: int, limit: int) -> list[StoredEntry]:
+    """See ports.IncidentRows: sought by the words, so that only what may be one is taken apart."""
+    says = {f"says_{name}": f'%"{name}":%' for name in WHO_FACTS}
+    found = _DEEDS.all(connection, {"above": above, "up_to": up_to, "most": limit, **says})
+    return [_entry(row) for row in found]
+
+
 def latest(
     connection: sa.Connection, incident_id: IncidentId, *, limit: int, kind: EventKind | None = None
 ) -> list[StoredEntry]:
     """The newest entries, the newest first; with `kind` only those of this kind."""
-    is_one = timeline.c.incident_id == incident_id
-    if kind is not None:
-        is_one = sa.and_(is_one, timeline.c.kind == kind.value)
-    query = sa.select(timeline).where(is_one).order_by(timeline.c.sequence.desc()).limit(limit)
-    return [_entry(row) for row in connection.execute(query)]
+    values = {"its_incident": incident_id, "most": limit}
+    if kind is None:
+        return [_entry(row) for row in _LATEST.all(connection, values)]
+    return [_entry(row) for row in _LATEST_OF_KIND.all(connection, {**values, "its_kind": kind.value})]
 
 
 def _entry(row: Any) -> StoredEntry:

@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from aetherlink.model.ids import IncidentId, PlaybookName
 from aetherlink.model.track_record import MOST_EXAMPLES, RECOVERED, Counted, Fate, Kind, Repair, Tally
+from aetherlink.store.prepared import Prepared
 from aetherlink.store.statements import EPOCH
 from aetherlink.store.tables import actions, incidents
 
@@ -19,6 +21,7 @@ def _word_of(kind: Kind) -> sa.ColumnElement[str]:
 
 
 _OBSERVED, _DENIED, _RAN = _word_of(Kind.OBSERVED), _word_of(Kind.DENIED), _word_of(Kind.RAN)
+_MICROSECOND = timedelta(microseconds=1)
 _THOUSAND = 1000  # milliseconds in a second, and microseconds in a millisecond
 _MOST_LOOKED_AT = 5000  # plans, for examples: to order all of them takes longer than to count them
 _Group = tuple[str, str, str, str]
@@ -32,14 +35,15 @@ class SqlTrackRows:
 
     def counted(self, *, since: datetime, now: datetime, most: int, playbook: PlaybookName | None = None) -> Counted:
         """See ports.TrackRows."""
-        plans = _with_fates(_newest(since, most, playbook), now)
-        latest = _with_fates(_newest(since, min(most, _MOST_LOOKED_AT), playbook), now)
+        queries = _queries(is_of_one=playbook is not None)
+        values = {"since": since, "at": (now - EPOCH) // _MICROSECOND, "most": most, "its_playbook": playbook}
         medians = {
             (PlaybookName(row.playbook), Kind(row.kind)): float(row.median) / _THOUSAND
-            for row in self._connection.execute(_medians(plans))
+            for row in queries.medians.all(self._connection, values)
         }
-        named = _named(self._connection.execute(_examples(latest)))
-        tallies = tuple(_tally(row, named) for row in self._connection.execute(_numbers(plans)))
+        looked_at = {**values, "most": min(most, _MOST_LOOKED_AT)}
+        named = _named(queries.examples.all(self._connection, looked_at))
+        tallies = tuple(_tally(row, named) for row in queries.numbers.all(self._connection, values))
         return Counted(tallies, medians, sum(one.number for one in tallies))
 
     def repairs(self, playbook: PlaybookName, *, since: datetime, most: int) -> list[Repair]:
@@ -57,28 +61,42 @@ class SqlTrackRows:
         return [Repair(row.incident_id, row.result) for row in found]
 
 
-def _newest(since: datetime, most: int, playbook: PlaybookName | None) -> sa.Subquery:
+class _Queries(NamedTuple):
+    """Made once: to make them takes SQLAlchemy longer than to run them."""
+
+    medians: Prepared
+    examples: Prepared
+    numbers: Prepared
+
+
+@lru_cache(maxsize=2)
+def _queries(*, is_of_one: bool) -> _Queries:
+    plans = _with_fates(_newest(is_of_one=is_of_one))
+    return _Queries(Prepared(_medians(plans)), Prepared(_examples(plans)), Prepared(_numbers(plans)))
+
+
+def _newest(*, is_of_one: bool) -> sa.Subquery:
     """The newest plans since then, with what is counted of each: nothing else is read."""
-    of_it = actions.c.playbook.is_not(None) if playbook is None else actions.c.playbook == playbook
+    of_it = actions.c.playbook == sa.bindparam("its_playbook") if is_of_one else actions.c.playbook.is_not(None)
     return (
         sa.select(
             *(actions.c.created_at, actions.c.playbook, actions.c.kind, actions.c.result),
             *(actions.c.rule, actions.c.took_ms, actions.c.within_ms, actions.c.incident_id),
         )
-        .where(actions.c.playbook.is_not(None), of_it, actions.c.created_at >= since)
+        .where(actions.c.playbook.is_not(None), of_it, actions.c.created_at >= sa.bindparam("since"))
         .order_by(actions.c.created_at.desc())
-        .limit(most)
+        .limit(sa.bindparam("most"))
         .subquery("newest")
     )
 
 
-def _with_fates(newest: sa.Subquery, now: datetime) -> sa.Subquery:
+def _with_fates(newest: sa.Subquery) -> sa.Subquery:
     """The plans with their word: that of model.track_record.fate_of for those that were only observed."""
     plan = newest.c
     is_unfinished = sa.and_(plan.kind == _OBSERVED, plan.result == "")
     still_open = sa.and_(is_unfinished, incidents.c.id == plan.incident_id, incidents.c.status == "open")
     is_late = sa.func.coalesce(plan.took_ms, 0) > plan.within_ms
-    age = sa.literal((now - EPOCH) // timedelta(microseconds=1)) - sa.type_coerce(plan.created_at, sa.BigInteger)
+    age = sa.bindparam("at", type_=sa.BigInteger) - sa.type_coerce(plan.created_at, sa.BigInteger)
     fate = sa.case(
         (plan.result == "by_itself", sa.case((is_late, Fate.LATE.value), else_=Fate.EARLY.value)),
         (plan.result == "by_person", sa.case((is_late, Fate.PERSON_LATE.value), else_=Fate.PERSON_EARLY.value)),
@@ -136,14 +154,14 @@ def _examples(plans: sa.Subquery) -> sa.Select[Any]:
     return sa.select(numbered).where(numbered.c.place <= MOST_EXAMPLES).order_by(numbered.c.place)
 
 
-def _named(found: Iterable[sa.Row[Any]]) -> Mapping[_Group, Sequence[IncidentId]]:
+def _named(found: Iterable[Any]) -> Mapping[_Group, Sequence[IncidentId]]:
     named = defaultdict[_Group, list[IncidentId]](list)
     for row in found:
         named[row.playbook, row.kind, row.word, row.rule] += [row.incident_id] if row.incident_id else []
     return named
 
 
-def _tally(row: sa.Row[Any], named: Mapping[_Group, Sequence[IncidentId]]) -> Tally:
+def _tally(row: Any, named: Mapping[_Group, Sequence[IncidentId]]) -> Tally:
     newest = [row.newest] if row.newest else []
     own = tuple(dict.fromkeys(named.get((row.playbook, row.kind, row.word, row.rule), newest)))
     return Tally(PlaybookName(row.playbook), Kind(row.kind), row.word, row.rule, row.number, own)

@@ -35,25 +35,36 @@ class TargetState:
     free_at: datetime | None
 
 
-def budget_uses(rows: Transaction, rules: HouseRules, now: datetime) -> list[BudgetUse]:
+def started_within_a_day(rows: Transaction, now: datetime) -> Sequence[Started]:
+    """What all that is here rests on: read once, for there may be many. Those that run come first, then the newest."""
+    return rows.actions.started_anywhere(now - _DAY, limit=_MOST_STARTED)
+
+
+def budget_uses(started: Sequence[Started], rules: HouseRules, now: datetime) -> list[BudgetUse]:
     """Of the fleet, and of whoever had an action within the hour."""
-    started = rows.actions.started_anywhere(now - _HOUR, limit=_MOST_STARTED)
-    return uses(started, rules.budgets, now, target_per_hour=rules.requests_per_hour)
+    lately = [one for one in started if one.finished_at is None or one.started_at >= now - _HOUR]
+    return uses(lately, rules.budgets, now, target_per_hour=rules.requests_per_hour)
 
 
-def target_names(rows: Transaction, rules: HouseRules, now: datetime) -> list[TargetName]:
+def target_names(started: Sequence[Started], rules: HouseRules) -> list[TargetName]:
     """The declared ones by name, then those that were found and acted on within a day."""
-    acted = {one.target for one in rows.actions.started_anywhere(now - _DAY, limit=_MOST_STARTED)}
-    found = sorted(name for name in acted if name not in set(rules.targets) and name in rules.targets)
-    return [*sorted(rules.targets), *found[:_MOST_FOUND]]
+    acted, declared = {one.target for one in started}, set(rules.targets)
+    found = sorted(name for name in acted if name not in declared and name in rules.targets)
+    return [*sorted(declared), *found[:_MOST_FOUND]]
 
 
 def target_states(
-    rows: Transaction, rules: HouseRules, names: Collection[TargetName], playbooks: Sequence[Playbook], *, now: datetime
+    rows: Transaction,
+    started: Sequence[Started],
+    rules: HouseRules,
+    names: Collection[TargetName],
+    playbooks: Sequence[Playbook],
+    *,
+    now: datetime,
 ) -> list[TargetState]:
     """How these stand; `playbooks` say how long a cooldown lasts."""
     brakes, paused = rows.brakes.all(), [one for one in rows.pauses.all() if not one.is_over(now)]
-    newest = sorted(rows.actions.started_anywhere(now - _DAY, limit=_MOST_STARTED), key=lambda one: one.started_at)
+    newest = sorted(started, key=lambda one: one.started_at)
     lasts, cooldowns = {one.target: one for one in newest}, {one.name: one.cooldown for one in playbooks}
     declared = set(rules.targets)
     return [

@@ -7,14 +7,15 @@ import pytest
 import sqlalchemy as sa
 
 from aetherlink.model.actions import ActionFilter, ActionState
-from aetherlink.model.alerts import AlertFilter, AlertStatus
+from aetherlink.model.alerts import AlertFilter, AlertStatus, LinePlace
 from aetherlink.model.deliveries import DeliveryState
 from aetherlink.model.ids import ChannelName, PlaybookName, SourceName
-from aetherlink.model.incidents import IncidentFilter, IncidentStatus
+from aetherlink.model.incidents import IncidentFilter, IncidentStatus, Severity
 from aetherlink.ports import Transaction
 from aetherlink.store import prepared, statements
 from aetherlink.store.database import SqlStore
 
+OPEN = IncidentStatus.OPEN
 NOW = datetime(2025, 11, 2, 20, 6, 26, tzinfo=UTC)
 PAGES: list[Callable[[Transaction], object]] = [
     lambda rows: rows.alerts.page(limit=50, before=None),
@@ -77,10 +78,49 @@ async def test_the_pipeline_looks_at_open_incidents_without_reading_their_rows(s
     for look in (
         lambda rows: rows.incidents.due(NOW, limit=20),
         lambda rows: rows.incidents.next_wake(),
-        lambda rows: rows.incidents.open_by_severity(),
     ):
         [first, *_] = await plans(store, look)
         assert first.startswith("SEARCH incidents USING COVERING INDEX incidents_due (status=?"), first
+
+
+async def test_what_is_open_is_counted_and_found_by_urgency(store: SqlStore) -> None:
+    """Neither what is over is read for it, nor what is open and less urgent."""
+    counted = await plans(store, lambda rows: rows.incidents.open_by_severity())
+    urgent = IncidentFilter(IncidentStatus.OPEN, Severity.CRITICAL, vip=True)
+    found = await plans(store, lambda rows: rows.incidents.page(limit=50, before="inc-5", only=urgent))
+    every = await plans(store, lambda rows: rows.incidents.page(limit=50, before=None, only=IncidentFilter(OPEN)))
+
+    assert counted == ["SEARCH incidents USING COVERING INDEX incidents_urgency (status=?)"]
+    narrow = "SEARCH incidents USING COVERING INDEX incidents_urgency (status=? AND priority=?"
+    assert sum(step.startswith(f"{narrow} AND id<?)") for step in found) == 1, found
+    assert sum(step.startswith(f"{narrow})") for step in every) == 6, every
+    assert [step for step in (*found, *every) if "TEMP B-TREE FOR ORDER" in step] == []
+
+
+@pytest.mark.parametrize(
+    ("only", "index"),
+    [
+        (ActionFilter(state=ActionState.WAITING_APPROVAL), "actions_of_state (state=?)"),
+        (ActionFilter(incident_id="inc-1"), "actions_of_incident_id (incident_id=?)"),
+        (ActionFilter(target="crm-api"), "actions_of_target (target=?)"),
+        (ActionFilter(ActionState.RUNNING, "inc-1", "crm-api"), "actions_of_incident_id (incident_id=?)"),
+    ],
+)
+async def test_actions_are_found_by_what_they_are_narrowed_to(store: SqlStore, only: ActionFilter, index: str) -> None:
+    steps = await plans(store, lambda rows: rows.actions.page(limit=50, before=None, only=only))
+
+    assert any(index in step for step in steps), steps
+    assert [step for step in steps if "TEMP B-TREE FOR ORDER" in step or "_anywhere" in step] == []
+
+
+async def test_the_lines_of_alerts_are_found_in_their_order(store: SqlStore) -> None:
+    place = LinePlace(NOW, 7)
+    for before in (None, place):
+        steps = await plans(store, lambda rows, at=before: rows.alerts.lines(AlertStatus.FIRING, limit=9, before=at))
+        assert len(steps) == 1
+        assert "USING INDEX alerts_live (status=?" in steps[0]
+    [*counted] = await plans(store, lambda rows: rows.alerts.count(AlertStatus.FIRING, most=9))
+    assert any("COVERING INDEX alerts_live (status=?)" in step for step in counted), counted
 
 
 async def test_what_began_lately_is_looked_for_among_the_newest(store: SqlStore) -> None:

@@ -9,7 +9,7 @@ from aetherlink.model.decisions import Mode
 from aetherlink.model.principals import Scope
 from aetherlink.web.guard import Needs, guarded_router
 from aetherlink.web.services import ApiServices
-from aetherlink.web.used_budgets import budget_uses
+from aetherlink.web.used_budgets import budget_uses, started_within_a_day
 
 
 class RuleShape(BaseModel):
@@ -65,7 +65,7 @@ def router(services: ApiServices) -> APIRouter:
     async def policy() -> PolicyShape:
         """Budgets count what is stored, as the rules do; no approval lifts them."""
         now = services.clock.now()
-        used = await services.store.read(lambda rows: budget_uses(rows, rules, now))
+        used = await services.store.read(lambda rows: budget_uses(started_within_a_day(rows, now), rules, now))
         return PolicyShape(
             mode=services.stance.mode,
             vip_mode=rules.vip_mode,

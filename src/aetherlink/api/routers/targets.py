@@ -14,7 +14,7 @@ from aetherlink.ports import Transaction
 from aetherlink.web.guard import Needs, guarded_router
 from aetherlink.web.paging import DEFAULT_LIMIT, Cursor, Page, part_of
 from aetherlink.web.services import ApiServices
-from aetherlink.web.used_budgets import TargetState, target_names, target_states
+from aetherlink.web.used_budgets import TargetState, started_within_a_day, target_names, target_states
 
 _MOST = 100
 _Limit = Annotated[int, Query(ge=1, le=_MOST, description="How many at most.")]
@@ -83,9 +83,11 @@ def router(services: ApiServices) -> APIRouter:
         now = services.clock.now()
 
         def work(rows: Transaction) -> tuple[list[TargetState], str | None]:
-            names = target_names(rows, services.rules, now)
+            started = started_within_a_day(rows, now)
+            names = target_names(started, services.rules)
             page, following = part_of(names, limit=limit, cursor=None if cursor is None else TargetName(cursor))
-            return target_states(rows, services.rules, names[page], services.playbooks.playbooks, now=now), following
+            playbooks = services.playbooks.playbooks
+            return target_states(rows, started, services.rules, names[page], playbooks, now=now), following
 
         found, following = await services.store.read(work)
         return TargetPage(items=[_shape(one) for one in found], next_cursor=following)

@@ -1,4 +1,5 @@
 // The list of alerts: as many rows as the window shows, put to other alerts while it scrolls. The address is the filter.
+// Its first part is drawn at once; the others come one by one, and join when all are there or one scrolls to the end.
 (() => {
   "use strict";
   const host = document.getElementById("alerts");
@@ -10,7 +11,9 @@
   const GROUP = 0, NAME = 1, SEVERITY = 2, SUPPRESSED = 3, TENANT = 4, LABELS = 5, SINCE = 6, INCIDENT = 7;
   const problem = document.getElementById("q-problem");
   const count = document.getElementById("alert-count");
-  let rows = [], texts = [], nodes = [], selected = 0, frame = 0, asked = 0, space = null, list = null;
+  const MOST = 20000; // alerts that are looked at
+  let rows = [], nodes = [], selected = 0, frame = 0, asked = null, space = null, list = null;
+  let texts = [], places = new Map(), found = [], looked = 0, stored = 0, isWhole = true;
 
   function make(tag, name) {
     const node = document.createElement(tag);
@@ -74,6 +77,10 @@
     frame = 0;
     const first = Math.max(0, Math.floor(list.scrollTop / ROW) - SPARE);
     const end = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + SPARE);
+    if (end === rows.length && found.length > rows.length) {
+      arrange();
+      return;
+    }
     while (nodes.length < end - first) nodes.push(row());
     const free = nodes.filter((one) => all === true || one.place < first || one.place >= end);
     const held = new Set(all === true ? [] : nodes.filter((one) => one.place >= first && one.place < end).map((one) => one.place));
@@ -107,54 +114,135 @@
     list.setAttribute("aria-activedescendant", `alert-row-${selected}`);
   }
 
-  function tellGroups() {
-    const sizes = new Map();
-    for (const alert of rows) sizes.set(alert[GROUP], (sizes.get(alert[GROUP]) || 0) + 1);
+  function grouped() {
+    const groups = new Map();
+    for (const alert of found) {
+      const group = groups.get(alert[GROUP]);
+      if (group) group.push(alert);
+      else groups.set(alert[GROUP], [alert]);
+    }
+    return [...groups].sort(([one, these], [other, those]) => those.length - these.length || (texts[one] < texts[other] ? -1 : 1));
+  }
+
+  function tellGroups(sizes) {
     document.querySelector(".groups")?.remove();
     if (form.elements.group.value === "none" || !rows.length) return;
     const groups = make("ul", "groups");
     groups.setAttribute("aria-label", "Groups");
-    for (const [place, size] of [...sizes].slice(0, 40)) {
+    for (const [place, { length }] of sizes.slice(0, 40)) {
       const item = make("li", "");
       const name = document.createElement("bdi");
       const number = make("span", "count");
       name.textContent = (texts[place] || "none").slice(0, 40);
-      number.textContent = size.toLocaleString();
+      number.textContent = length.toLocaleString();
       item.append(name, " ", number);
       groups.append(item);
     }
     host.before(groups);
   }
 
-  async function load(address) {
-    const mine = (asked += 1);
-    const answer = await fetch(address, { headers: { Accept: "application/json" } });
-    if (mine !== asked) return; // typed further meanwhile
-    if (!answer.ok) {
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      problem.textContent = page.querySelector("main h1 + p")?.textContent.trim() || "this filter cannot be read";
-      return;
-    }
-    const found = await answer.json();
-    if (mine !== asked) return;
-    problem.textContent = "";
-    ({ rows, texts } = found);
-    tellGroups();
-    count.textContent = rows.length.toLocaleString() + (found.is_cut ? " of those that changed last" : "");
-    if (!rows.length) {
-      list = null;
-      nodes = [];
-      const none = make("p", "empty");
-      none.textContent = "None of the alerts fits.";
-      host.replaceChildren(none);
-      return;
-    }
+  function tellCount() {
+    const isNarrowed = found.length < looked;
+    const number = isWhole || isNarrowed ? found.length : Math.min(stored, MOST);
+    const isCut = isWhole && looked >= MOST && stored > MOST;
+    count.textContent = number.toLocaleString() + (isCut ? " of those that changed last" : isNarrowed && !isWhole ? " so far" : "");
+    count.setAttribute("aria-busy", !isWhole);
+    if (list) list.setAttribute("aria-rowcount", isWhole ? rows.length : -1);
+  }
+
+  // What is found becomes what is shown: the row at the top and the one that is selected stay, wherever they come to lie.
+  function arrange() {
+    const top = list ? Math.floor(list.scrollTop / ROW) : 0;
+    const [first, chosen] = [rows[top], rows[selected]];
+    const groups = grouped();
+    rows = groups.flatMap(([, alerts]) => alerts);
+    tellGroups(groups);
     if (!list) made();
-    selected = 0;
-    list.setAttribute("aria-rowcount", rows.length);
     space.style.height = `${rows.length * ROW}px`;
-    list.scrollTop = 0;
+    selected = Math.max(0, rows.indexOf(chosen));
+    if (top && first) list.scrollTop += (rows.indexOf(first) - top) * ROW;
     draw(true);
+  }
+
+  function take(part) {
+    const own = part.texts.map((text) => {
+      if (!places.has(text)) places.set(text, texts.push(text) - 1);
+      return places.get(text);
+    });
+    for (const alert of part.rows) found.push(alert.map((value, column) => (column === SINCE ? value : own[value])));
+    looked += part.looked;
+    stored = part.stored ?? stored;
+    isWhole = part.next === null || looked >= MOST;
+  }
+
+  function begin(part) {
+    texts = [];
+    places = new Map();
+    rows = [];
+    found = [];
+    looked = selected = 0;
+    problem.textContent = "";
+    take(part);
+    if (list) list.scrollTop = 0;
+    show();
+  }
+
+  function show() {
+    if (found.length) arrange();
+    else {
+      if (list && !isWhole) draw(true); // none is left of those that were shown before
+      if (isWhole) say("None of the alerts fits.");
+      tellGroups([]);
+    }
+    tellCount();
+  }
+
+  function say(words) {
+    list = null;
+    nodes = [];
+    const none = make("p", "empty");
+    none.textContent = words;
+    host.replaceChildren(none);
+  }
+
+  async function part(address, signal) {
+    const answer = await fetch(address, { headers: { Accept: "application/json" }, signal });
+    if (answer.ok) return answer.json();
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    problem.textContent = page.querySelector("main h1 + p")?.textContent.trim() || "this filter cannot be read";
+    count.setAttribute("aria-busy", "false");
+    return null;
+  }
+
+  function visible() {
+    return new Promise((go) => {
+      if (!document.hidden) go();
+      else document.addEventListener("visibilitychange", go, { once: true });
+    });
+  }
+
+  async function load(address) {
+    asked?.abort(); // typed further meanwhile
+    const { signal } = (asked = new AbortController());
+    count.setAttribute("aria-busy", "true");
+    let next = await part(address, signal);
+    if (!next) return;
+    begin(next);
+    while (!isWhole) {
+      await visible();
+      next = await part(`${address}${address.includes("?") ? "&" : "?"}cursor=${next.next}`, signal);
+      if (!next) return;
+      const isFirst = !found.length;
+      take(next);
+      if (isWhole || isFirst) show();
+      else tellCount();
+    }
+  }
+
+  function fetched(address) {
+    load(address).catch((reason) => {
+      if (reason.name !== "AbortError") problem.textContent = "the agent does not answer";
+    });
   }
 
   let timer = 0;
@@ -163,9 +251,13 @@
     for (const [name, value] of new FormData(form)) if (value && !(name === "status" && value === "firing") && !(name === "group" && value === "alertname")) query.append(name, value);
     const words = query.size ? `?${query}` : "";
     history.replaceState(null, "", location.pathname + words);
-    load(`${base}/alerts/rows${words}`).catch(() => { problem.textContent = "the agent does not answer"; });
+    fetched(`${base}/alerts/rows${words}`);
   }
-  form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(filter, 200); });
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    count.setAttribute("aria-busy", "true");
+    timer = setTimeout(filter, 150);
+  });
   form.addEventListener("submit", (event) => { event.preventDefault(); filter(); });
-  if (document.querySelector(".plain-alerts")) load(host.dataset.rows).catch(() => {});
+  if (document.querySelector(".plain-alerts")) fetched(host.dataset.rows);
 })();

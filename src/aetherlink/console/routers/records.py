@@ -67,9 +67,9 @@ def router(services: ApiServices) -> APIRouter:
         return await alert_list.alert_list(services, view, caller)
 
     @routes.get("/alerts/rows", include_in_schema=False, dependencies=[reader])
-    async def rows(view: Annotated[alert_list.View, Depends(_alert_view)]) -> Response:
+    async def rows(view: Annotated[alert_list.View, Depends(_alert_view)], cursor: Cursor = None) -> Response:
         try:
-            found = await alert_list.listed(services, view)
+            found = await alert_list.listed(services, view, checked(cursor, alert_list.CURSOR))
         except ValueError as problem:
             raise BadRequestError(str(problem)) from None
         body = gzip.compress(msgspec.json.encode(found), _FAST)

@@ -1,4 +1,4 @@
-"""Browsers that are signed in, links that sign one in, and tokens that end by themselves or see one tenant.
+"""Browsers that are signed in, links that sign one in, tokens that end by themselves or see one tenant, urgency.
 
 Revision ID: 0006
 """
@@ -12,6 +12,9 @@ down_revision = "0005"
 
 def upgrade() -> None:
     """Nobody is signed in yet; the tokens that there are never expire, and see every tenant."""
+    op.create_index("incidents_urgency", "incidents", ["status", "priority", "id"])
+    for name in ("incident_id", "target", "state"):
+        op.create_index(f"actions_of_{name}", "actions", [name, "id"])
     for name, kind in (("tenant", sa.Text()), ("expires_at", sa.BigInteger()), ("used_at", sa.BigInteger())):
         op.add_column("tokens", sa.Column(name, kind, nullable=True))
     op.create_table(
