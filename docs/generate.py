@@ -26,6 +26,7 @@ from aetherlink.access.gate import LOCAL_SCOPES
 from aetherlink.agent import Agent
 from aetherlink.api import webhook_docs
 from aetherlink.api.registry import ROUTERS
+from aetherlink.cli import exit_codes
 from aetherlink.cli.entry import aether
 from aetherlink.commands import ALWAYS_KNOWN
 from aetherlink.console import registry as pages
@@ -364,11 +365,14 @@ def metrics() -> str:
 SHARED = {"--config", "--url", "--token", "--json"}
 
 
-def command_rows(command: Any, name: str) -> Iterator[tuple[str, str, str]]:
+def command_rows(command: Any, name: str) -> Iterator[tuple[str, str, str, str]]:
     subcommands: Mapping[str, Any] = getattr(command, "commands", {})
     if not subcommands:
         parameters = [parameter for parameter in command.params if not SHARED & set(parameter.opts)]
-        yield code(name), (command.help or "").partition("\n\n")[0], "<br>".join(map(parameter_words, parameters))
+        has_json = any("--json" in parameter.opts for parameter in command.params)
+        help_, takes = (command.help or "").partition("\n\n")[0], "<br>".join(map(parameter_words, parameters))
+        codes = (command.epilog or "").removeprefix("Exit codes: ").rstrip(".").replace("; ", "<br>")
+        yield code(name), help_ + ("" if has_json else " No `--json`."), takes, codes
     for each in sorted(subcommands):
         yield from command_rows(subcommands[each], f"{name} {each}")
 
@@ -384,13 +388,18 @@ def parameter_words(parameter: Any) -> str:
 
 
 def commands() -> str:
+    whole = typer.main.get_command(aether)
     return page(
         "Commands",
-        "Exit codes: 0 well, 1 a check failed, 2 usage or settings, 3 something could not be reached. Commands that "
-        "ask a running agent take `--url` (or `AETHER_URL`; else the settings' address) and `--token` (or "
-        "`AETHER_TOKEN`; else the operator's of the data folder); those that read settings take `--config`; "
-        "`--json` answers for programs.",
-        table(("Command", "What it does", "It takes"), command_rows(typer.main.get_command(aether), "aether")),
+        "Exit codes: 0 well; 1 no: a check failed, or the agent refused (no token that it accepts, no scope, or it is "
+        "not so any more); 2 usage, settings, or no such thing; 3 something is out of reach; "
+        f"{', '.join(f'{number} {words}' for number, words in exit_codes.BY_SIGNAL.items())}. "
+        "What goes wrong is said on standard error.",
+        "Commands that ask a running agent take `--url` (or `AETHER_URL`; else the settings' address) and `--token` "
+        "(or `AETHER_TOKEN`; else the operator's of the data folder); those that read settings take `--config`; "
+        "`--json` answers for programs: one document, or one a line where things go on, and nothing else on standard "
+        "output. On a terminal rows are cut to its width and times are how long ago; elsewhere nothing is cut.",
+        table(("Command", "What it does", "It takes", "Exit codes"), command_rows(whole, "aether")),
         "The drills that `aether drill` knows:",
         table(
             ("Drill", "What happens", "The alert it looks for", "Where"),

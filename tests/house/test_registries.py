@@ -51,16 +51,19 @@ REGISTRIES = {
         {
             *(
                 "assistants",
+                "completing",
                 "entry",
+                "exit_codes",
                 "connection",
                 "doctor_report",
                 "event_stream",
+                "instants",
                 "listing",
                 "lookups",
                 "parameters",
                 "printing",
             ),
-            *("smoke_checks", "watch_board", "watching"),
+            *("smoke_checks", "styles", "told_action", "told_incident", "watch_board", "watching"),
         },
     ),
 }

@@ -2,50 +2,100 @@
 
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-from aetherlink.cli.listing import Limit, Listing
+from aetherlink.cli import completing, exit_codes
+from aetherlink.cli.listing import All, Limit, Listing
 from aetherlink.cli.parameters import Config, Json, Token, Url
+from aetherlink.cli.printing import Column, When, Words
+from aetherlink.cli.styles import STATES
+
+if TYPE_CHECKING:
+    from aetherlink.clients.agent import AgentClient
 
 group = typer.Typer()
 
-_Id = Annotated[str, typer.Argument(metavar="ID", help="The action's id.")]
-_COLUMNS = ("id", "created_at", "state", "decision", "verb", "target", "requested_by", "expires")
+_Waiting = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="The action's id, or enough of its beginning.", autocompletion=completing.waiting_actions
+    ),
+]
+_Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="The action's id, or enough of its beginning.", autocompletion=completing.actions
+    ),
+]
 _WAITING = "waiting_approval"
+_STATES = ("refused", _WAITING, "allowed", "running", "finished")
 
 
 def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
     approval = item.get("approval") or {}
-    expires = approval.get("expires_at") if item.get("state") == _WAITING else None
-    return (*(item.get(column) for column in _COLUMNS[:-1]), expires)
+    expires = When(approval.get("expires_at")) if item.get("state") == _WAITING else None
+    what = " ".join(str(part) for part in (item.get("verb"), item.get("request"), item.get("target")) if part)
+    state = f"refused ({item.get('decision')})" if item.get("state") == "refused" else item.get("state")
+    return (item.get("id"), When(item.get("created_at")), state, what, item.get("requested_by"), expires)
 
 
-_LISTING = Listing("/api/v1/actions", _COLUMNS, _row, none="no actions")
+_LISTING = Listing(
+    "/api/v1/actions",
+    (
+        "id",
+        "since",
+        Column("state", most=16, styles=STATES),
+        Words("what", is_cut=True),
+        Words("by", is_cut=True),
+        "expires",
+    ),
+    _row,
+    none="no actions",
+)
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking())
 def actions(
     *,
-    waiting: Annotated[bool, typer.Option("--waiting", help="Only those that wait for approval.")] = False,
-    incident: Annotated[str | None, typer.Option(help="Of this incident.", show_default="all")] = None,
-    target: Annotated[str | None, typer.Option(help="On this target.", show_default="all")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            "--state",
+            "--status",
+            help=f"{', '.join(_STATES[:-1])} or {_STATES[-1]}.",
+            show_default="all",
+            autocompletion=completing.words(*_STATES),
+        ),
+    ] = None,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help=f"Only those that wait for approval: --state {_WAITING}.")
+    ] = False,
+    incident: Annotated[
+        str | None, typer.Option(help="Of this incident.", show_default="all", autocompletion=completing.incidents)
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="On this target.", show_default="all", autocompletion=completing.targets)
+    ] = None,
     limit: Limit = 20,
+    is_whole: All = False,
     config: Config = None,
     url: Url = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
     """List actions, newest first; `aether show ID` shows one."""
-    filters = {"state": _WAITING if waiting else None, "incident_id": incident, "target": target}
-    _LISTING.show(filters, limit=limit, as_json=as_json, config=config, url=url, token=token)
+    if waiting and state not in (None, _WAITING):
+        raise typer.BadParameter(f"--waiting is --state {_WAITING}: give one of them")
+    filters = {"state": _WAITING if waiting else state, "incident_id": incident, "target": target}
+    _LISTING.show(filters, limit=limit, is_whole=is_whole, as_json=as_json, config=config, url=url, token=token)
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking({0: "approved", 1: "not approved, or the agent refused"}))
 def approve(
-    id_: _Id,
+    id_: _Waiting,
     *,
     hash_: Annotated[
         str | None, typer.Option("--hash", help="Approve this plan hash only.", show_default=False)
@@ -56,10 +106,7 @@ def approve(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Show what would be done, to what, and approve exactly that. Needs a token with the scope approve.
-
-    0 approved, 1 not approved, 2 usage, 3 the agent is not reached.
-    """
+    """Show what would be done, to what, and approve exactly that. Needs a token with the scope approve."""
     from aetherlink.errors import SettingsError
 
     where = {"config": config, "url": url, "token": token}
@@ -70,9 +117,9 @@ def approve(
     _print(approved, _said(approved), as_json=as_json)
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking())
 def deny(
-    id_: _Id,
+    id_: _Waiting,
     *,
     reason: Annotated[str, typer.Option(help="Why, for the record.")],
     config: Config = None,
@@ -85,14 +132,14 @@ def deny(
     _print(denied, f"{denied.get('id')} is denied", as_json=as_json)
 
 
-@group.command()
-def cancel(id_: _Id, config: Config = None, url: Url = None, token: Token = None, as_json: Json = False) -> None:
+@group.command(epilog=exit_codes.asking())
+def cancel(id_: _Waiting, config: Config = None, url: Url = None, token: Token = None, as_json: Json = False) -> None:
     """Take an action back that waits for approval."""
     cancelled = _post(id_, "cancel", None, config=config, url=url, token=token)
     _print(cancelled, f"{cancelled.get('id')} is taken back", as_json=as_json)
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking())
 def wrong(
     id_: _Id,
     *,
@@ -108,7 +155,7 @@ def wrong(
     _print(marked, f"{marked.get('id')} was wrong, says {said.get('by')}: {said.get('reason')}", as_json=as_json)
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking({0: "accepted", 1: "not accepted, or the agent refused"}))
 def undo(
     id_: _Id,
     *,
@@ -118,7 +165,7 @@ def undo(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Ask to undo what an action did; policy decides. Exits 1 when it is not accepted."""
+    """Ask to undo what an action did; policy decides."""
     from aetherlink.cli.printing import print_requested
 
     print_requested(_post(id_, "undo", {"reason": reason}, config=config, url=url, token=token), as_json=as_json)
@@ -128,6 +175,7 @@ def _confirmed(id_: str, wanted: str | None, *, as_json: bool, **where: Any) -> 
     """The hash of what a person has looked at and said yes to. Exits 1 after a no."""
     from aetherlink.cli import lookups
     from aetherlink.cli.connection import talk
+    from aetherlink.cli.printing import say
     from aetherlink.errors import AnswerError, ConflictError, SettingsError
     from aetherlink.model.approvals import hash_of
 
@@ -144,8 +192,8 @@ def _confirmed(id_: str, wanted: str | None, *, as_json: bool, **where: Any) -> 
         raise AnswerError(f"what the agent shows of action {id_} is not what its hash stands for: nothing is approved")
     _show(action, shown)
     if not typer.confirm("Approve exactly this?"):
-        typer.echo("not approved")
-        raise typer.Exit(1)
+        say("not approved")
+        raise typer.Exit(exit_codes.FAILED)
     return found
 
 
@@ -166,7 +214,7 @@ def _show(action: Mapping[str, Any], approval: Mapping[str, Any]) -> None:
         "expires": approval.get("expires_at"),
         "hash": approval.get("plan_hash"),
     }
-    print_table(("", ""), [(name, value) for name, value in asked.items() if value is not None], none="")
+    print_table(("", Words("")), [(name, value) for name, value in asked.items() if value is not None], none="")
 
 
 def _said(action: Mapping[str, Any]) -> str:
@@ -177,10 +225,14 @@ def _said(action: Mapping[str, Any]) -> str:
 
 
 def _post(id_: str, what: str, body: Mapping[str, str] | None, **where: Any) -> Mapping[str, Any]:
+    from aetherlink.cli import lookups
     from aetherlink.cli.connection import talk
 
-    path = f"/api/v1/actions/{quote(id_, safe='')}/{what}"
-    return talk(lambda agent: agent.ask("POST", path, body), **where)
+    async def posted(agent: "AgentClient") -> Mapping[str, Any]:
+        whole = await lookups.whole_id(agent, id_)
+        return await agent.ask("POST", f"/api/v1/actions/{quote(whole, safe='')}/{what}", body)
+
+    return talk(posted, **where)
 
 
 def _print(answer: Mapping[str, Any], words: str, *, as_json: bool) -> None:

@@ -5,16 +5,22 @@ from typing import Annotated, Any
 
 import typer
 
+from aetherlink.cli import completing, exit_codes
 from aetherlink.cli.parameters import Config, Json, Token, Url
 
 group = typer.Typer()
 
 
-@group.command()
+@group.command(
+    epilog=exit_codes.asking({2: "usage, settings, or no PromQL", 3: "the agent or Prometheus is out of reach"})
+)
 def query(
     ql: Annotated[str, typer.Argument(help="PromQL, evaluated now.")],
     *,
-    source: Annotated[str | None, typer.Option(help="The source to ask.", show_default="the first")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="The source to ask.", show_default="the first", autocompletion=completing.sources),
+    ] = None,
     config: Config = None,
     url: Url = None,
     token: Token = None,
@@ -32,7 +38,7 @@ def query(
         _print_result(answer.get("result"))
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking({0: "accepted", 1: "not accepted, or the agent refused"}))
 def act(
     action: Annotated[str, typer.Argument(help="restart_api, restart, scale, rollback, or one of the settings.")],
     *,
@@ -44,7 +50,7 @@ def act(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Ask for an action; policy decides. Exits 1 when it is not accepted."""
+    """Ask for an action; policy decides."""
     from aetherlink.cli.connection import talk
     from aetherlink.cli.printing import print_requested
 
@@ -58,11 +64,11 @@ def _given(options: Mapping[str, object]) -> dict[str, object]:
 
 
 def _print_result(result: Any) -> None:
-    from aetherlink.cli.printing import labels, print_line, print_table
+    from aetherlink.cli.printing import Words, labels, print_line, print_table
 
     if result and all(isinstance(sample, dict) for sample in result):
         rows = [(labels(sample.get("metric", {})), _values(sample)) for sample in result]
-        print_table(("series", "value"), rows, none="")
+        print_table((Words("series"), "value"), rows, none="")
     elif result:  # a scalar or a string: its time and its value
         print_line(str(result[-1]))
     else:

@@ -1,26 +1,47 @@
-"""`aether audit verify`: looks at the database itself, so that it needs no running agent, and believes none."""
+"""`aether audit verify` looks at the database itself and believes no running agent; `status` asks one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aetherlink.cli.parameters import Config, Json
+from aetherlink.cli import exit_codes
+from aetherlink.cli.parameters import Config, Json, Token, Url
 
 if TYPE_CHECKING:
     from aetherlink.audit.verify import Report
 
 group = typer.Typer()
+
+_CODES = exit_codes.told(
+    {
+        0: "all is as it was stored",
+        1: "something was changed, or the store cannot be read",
+        2: "usage, settings, the key, or the anchors",
+        3: "the database is out of reach",
+    }
+)
 audit_commands = typer.Typer(help="Tamper evidence of the timelines.", no_args_is_help=True)
 group.add_typer(audit_commands, name="audit")
 
 
-@audit_commands.callback()
-def _all_audit_commands() -> None:
-    """Keeps `audit` a group of commands, however many there are."""
+@audit_commands.command(epilog=exit_codes.asking())
+def status(config: Config = None, url: Url = None, token: Token = None, as_json: Json = False) -> None:
+    """Show how many timeline entries there are and how far the anchors reach, as the running agent says."""
+    from aetherlink.cli.connection import talk
+    from aetherlink.cli.printing import print_json, print_line
+
+    answer = talk(lambda agent: agent.ask("GET", "/api/v1/audit"), config=config, url=url, token=token)
+    anchor = answer.get("anchor") or {}
+    if as_json:
+        print_json(answer)
+        return
+    reach = f"up to entry {anchor.get('number')}, since {anchor.get('at')}" if anchor else "none yet"
+    print_line(f"{answer.get('entries')} entries; anchors: {reach}")
+    print_line("what they are worth says `aether audit verify`, which believes no running agent")
 
 
-@audit_commands.command()
+@audit_commands.command(epilog=_CODES)
 def verify(
     *,
     anchors: Annotated[
@@ -33,10 +54,7 @@ def verify(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Check that no timeline entry was changed, and name the first one that was.
-
-    0 all is as it was stored, 1 something was changed, 2 the key, the database or the anchors cannot be used.
-    """
+    """Check that no timeline entry was changed, and name the first one that was."""
     from aetherlink.cli.printing import print_json
 
     report = _report(config, anchors, anchor or [])
@@ -44,7 +62,7 @@ def verify(
         print_json(_as_json(report))
     else:
         _print(report)
-    raise typer.Exit(0 if report.first_bad is None else 1)
+    raise typer.Exit(0 if report.first_bad is None else exit_codes.FAILED)
 
 
 def _report(config: Path | None, anchors: Path | None, lines: list[str]) -> "Report":

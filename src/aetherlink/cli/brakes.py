@@ -5,28 +5,46 @@ from urllib.parse import quote, urlencode
 
 import typer
 
-from aetherlink.cli.listing import Limit, Listing
+from aetherlink.cli import completing, exit_codes
+from aetherlink.cli.listing import All, Limit, Listing
 from aetherlink.cli.parameters import Config, Json, Token, Url
+from aetherlink.cli.printing import When, Words
 
 group = typer.Typer()
 
-_COLUMNS = ("scope", "since", "effect", "set_by", "reason")
 _LISTING = Listing(
-    "/api/v1/brakes", _COLUMNS, lambda item: [item.get(column) for column in _COLUMNS], none="nothing is held back"
+    "/api/v1/brakes",
+    ("scope", "since", "effect", Words("by", most=16, is_cut=True), Words("reason")),
+    lambda item: [
+        item.get("scope"),
+        When(item.get("since")),
+        item.get("effect"),
+        item.get("set_by"),
+        item.get("reason"),
+    ],
+    none="nothing is held back",
 )
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking())
 def brakes(
-    limit: Limit = 100, config: Config = None, url: Url = None, token: Token = None, as_json: Json = False
+    *,
+    limit: Limit = 100,
+    is_whole: All = False,
+    config: Config = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
 ) -> None:
     """List what automation is kept from until a person lets go of it."""
-    _LISTING.show({}, limit=limit, as_json=as_json, config=config, url=url, token=token)
+    _LISTING.show({}, limit=limit, is_whole=is_whole, as_json=as_json, config=config, url=url, token=token)
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking())
 def release(
-    scope: Annotated[str, typer.Argument(help="The brake, as `aether brakes` prints it.")],
+    scope: Annotated[
+        str, typer.Argument(help="The brake, as `aether brakes` prints it.", autocompletion=completing.brakes)
+    ],
     *,
     reason: Annotated[str, typer.Option(help="Why, for the record.")],
     config: Config = None,

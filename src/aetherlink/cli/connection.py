@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import typer
-
 from aetherlink.access.digests import is_well_formed
 from aetherlink.cli.parameters import GivenToken
+from aetherlink.cli.printing import say
 from aetherlink.clients.agent import AgentClient
 from aetherlink.clients.options import ClientOptions
 from aetherlink.errors import SettingsError, UnauthenticatedError
@@ -36,7 +35,12 @@ class _Found:
 
 
 def talk(
-    work: Callable[[AgentClient], Awaitable[T]], *, config: Path | None, url: str | None, token: GivenToken | None
+    work: Callable[[AgentClient], Awaitable[T]],
+    *,
+    config: Path | None,
+    url: str | None,
+    token: GivenToken | None,
+    options: ClientOptions | None = None,
 ) -> T:
     """Run the conversation. Raises what the client raises, and SettingsError.
 
@@ -46,7 +50,8 @@ def talk(
     given = _checked(token)
 
     async def conversation() -> T:
-        async with AgentClient(found.url, ClientOptions(), token=given.secret if given else found.token) as agent:
+        secret = given.secret if given else found.token
+        async with AgentClient(found.url, options or ClientOptions(), token=secret) as agent:
             try:
                 return await work(agent)
             except UnauthenticatedError as problem:
@@ -100,7 +105,7 @@ def _from_settings(config: Path | None) -> _Found:
     found = settings.load(file)
     url = url_of(found.listen)
     if settings.file_of(config) is None and file is not None:
-        typer.echo(f"the lab in {_LAB}: {url}", err=True)
+        say(f"the lab in {_LAB}: {url}")
     return _with_operator(url, found.data_dir)
 
 

@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
+from aetherlink.cli import exit_codes
 from aetherlink.cli.parameters import Config, Json, Token, Url
 from aetherlink.errors import SettingsError
 
 group = typer.Typer()
 
+_CODES = exit_codes.told(
+    {0: "well", 1: "something is at fault", 2: "usage or settings", 3: "the agent is out of reach"}
+)
 
-@group.command()
+
+@group.command(epilog=_CODES)
 def doctor(
     *,
     send_test_alert: Annotated[
@@ -30,10 +35,7 @@ def doctor(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Check an installation, on the agent's machine: each finding with what to do about it.
-
-    0 well, 1 something is at fault, 2 the settings cannot be read, 3 the agent is not reached.
-    """
+    """Check an installation, on the agent's machine: each finding with what to do about it."""
     from aetherlink.cli.connection import settings_file, talk
     from aetherlink.cli.doctor_report import print_report, report_as_json
     from aetherlink.cli.printing import print_json

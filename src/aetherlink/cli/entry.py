@@ -3,6 +3,9 @@
 Commands import what they need when they run, so that `aether --help` stays quick.
 """
 
+import io
+import sys
+
 import typer
 
 from aetherlink.cli import (
@@ -22,14 +25,19 @@ from aetherlink.cli import (
     notify,
     pause,
     playbooks,
+    policy,
     report,
     serving,
+    show,
     signing_in,
     smoke,
     socket_proxy,
+    status,
+    targets,
     tokens,
     watch,
 )
+from aetherlink.cli.printing import say
 from aetherlink.errors import AetherError
 
 GROUPS = (
@@ -38,11 +46,15 @@ GROUPS = (
     lab.group,
     asking.group,
     health.group,
+    status.group,
     watch.group,
     incidents.group,
+    show.group,
     incident_acts.group,
     approvals.group,
     brakes.group,
+    targets.group,
+    policy.group,
     audit.group,
     alerts.group,
     notify.group,
@@ -75,9 +87,11 @@ def _all_commands() -> None:
 
 
 def main() -> None:
-    """The entry point. Exit codes: 0 well, 1 a check failed, 2 usage or settings, 3 something is out of reach."""
+    """The entry point. For the exit codes see exit_codes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no ö gets \xf6, and not an error
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         aether()
     except AetherError as error:
-        typer.echo(f"aether: {error}", err=True)
+        say(f"aether: {error}")
         raise SystemExit(error.exit_code) from None

@@ -5,23 +5,39 @@ from typing import Annotated, Any
 
 import typer
 
+from aetherlink.cli import completing, exit_codes
 from aetherlink.cli.parameters import Config, Json, Token, Url
+from aetherlink.cli.printing import Column, Words
+from aetherlink.cli.styles import HEALTH
 
 group = typer.Typer()
 
-_COLUMNS = ("tenant", "status", "score", "low in a row", "under the threshold", "parts, worst first", "why")
+_COLUMNS = (
+    Words("tenant", is_cut=True),
+    Column("status", styles=HEALTH),
+    "score",
+    "low",
+    Words("falls below", most=30),
+    Words("pulled down by"),
+    Words("why"),
+)
+
+_HARMLESS = 0.995  # a part that is shown as 1.00 pulls nothing down
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking({0: "no score is low", 1: "one of them is low, or the agent refused"}))
 def health(
     *,
-    tenant: Annotated[str | None, typer.Option(help="Of this tenant only.", show_default="everyone")] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option(help="Of this tenant only.", show_default="everyone", autocompletion=completing.tenants),
+    ] = None,
     config: Config = None,
     url: Url = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Show the health scores: of all tenants together, and of each. Exits 1 when one of them is low."""
+    """Show the health scores: of all tenants together, and of each; low: so many readings in a row."""
     from aetherlink.cli.connection import talk
     from aetherlink.cli.printing import print_json, print_table
 
@@ -34,7 +50,7 @@ def health(
     else:
         none = f"no score of tenant {tenant!r}" if readings else "not checked yet"
         print_table(_COLUMNS, [_row(reading) for reading in shown], none=none)
-    raise typer.Exit(1 if any(reading.get("status") == "low" for reading in shown) else 0)
+    raise typer.Exit(exit_codes.FAILED if any(reading.get("status") == "low" for reading in shown) else 0)
 
 
 def _row(reading: Mapping[str, Any]) -> tuple[object, ...]:
@@ -45,9 +61,13 @@ def _row(reading: Mapping[str, Any]) -> tuple[object, ...]:
         None if score is None else f"{score:.1f}",
         reading.get("consecutive_low"),
         _when(reading.get("forecast")),
-        ", ".join(f"{part.get('name')} {part.get('value'):.2f}" for part in reading.get("parts", [])),
+        ", ".join(_part(part) for part in reading.get("parts", []) if part.get("value", 0) < _HARMLESS),
         reading.get("detail"),
     )
+
+
+def _part(part: Mapping[str, Any]) -> str:
+    return f"{part.get('name')} {part.get('value', 0):.2f}"
 
 
 def _when(forecast: Mapping[str, Any] | None) -> str:

@@ -1,19 +1,28 @@
 """`aether note`, `ack` and `close`: what people do with an incident by hand."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
 
+from aetherlink.cli import completing, exit_codes
 from aetherlink.cli.parameters import Config, Json, Token, Url
+
+if TYPE_CHECKING:
+    from aetherlink.clients.agent import AgentClient
 
 group = typer.Typer()
 
-_Id = Annotated[str, typer.Argument(metavar="ID", help="The incident's id.")]
+_Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="The incident's id, or enough of its beginning.", autocompletion=completing.open_incidents
+    ),
+]
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking())
 def note(
     id_: _Id,
     text: Annotated[str, typer.Argument(help="What the timeline is to say.")],
@@ -28,7 +37,7 @@ def note(
     _print(noted, f"noted on {noted.get('id')}", as_json=as_json)
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking())
 def ack(id_: _Id, config: Config = None, url: Url = None, token: Token = None, as_json: Json = False) -> None:
     """Acknowledge an incident: say that you look after it."""
     acknowledged = _post(id_, "ack", {}, config=config, url=url, token=token)
@@ -36,7 +45,7 @@ def ack(id_: _Id, config: Config = None, url: Url = None, token: Token = None, a
     _print(acknowledged, f"{by} looks after {acknowledged.get('id')} since {at}", as_json=as_json)
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking())
 def close(
     id_: _Id,
     *,
@@ -53,10 +62,14 @@ def close(
 
 
 def _post(id_: str, what: str, body: dict[str, str], **where: Any) -> Mapping[str, Any]:
+    from aetherlink.cli import lookups
     from aetherlink.cli.connection import talk
 
-    path = f"/api/v1/incidents/{quote(id_, safe='')}/{what}"
-    return talk(lambda agent: agent.ask("POST", path, body or None), **where)
+    async def posted(agent: "AgentClient") -> Mapping[str, Any]:
+        whole = await lookups.whole_id(agent, id_)
+        return await agent.ask("POST", f"/api/v1/incidents/{quote(whole, safe='')}/{what}", body or None)
+
+    return talk(posted, **where)
 
 
 def _print(answer: Mapping[str, Any], words: str, *, as_json: bool) -> None:

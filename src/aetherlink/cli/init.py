@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aetherlink.cli import exit_codes
 from aetherlink.cli.parameters import Json
 
 if TYPE_CHECKING:  # what runs imports it when it runs
@@ -15,10 +16,19 @@ if TYPE_CHECKING:  # what runs imports it when it runs
 
 group = typer.Typer()
 
+_CODES = exit_codes.told(
+    {
+        0: "done, or shown",
+        1: "a file has to be edited by hand",
+        2: "usage, or files that cannot be used",
+        3: "something is out of reach",
+    }
+)
+
 _MOST_NAMED = 3
 
 
-@group.command()
+@group.command(epilog=_CODES)
 def init(  # noqa: PLR0917 - typer reads options from parameters, however many there are
     prometheus: Annotated[str | None, typer.Option(help="The address of the stack's Prometheus.")] = None,
     alertmanager: Annotated[
@@ -59,8 +69,7 @@ def init(  # noqa: PLR0917 - typer reads options from parameters, however many t
 ) -> None:
     """Adopt a stack that is there: write settings and playbooks that observe, and show what its own files need.
 
-    Says of each rule whether the agent would help, with which playbook on which target, or why not. Exits 1 when a file
-    has to be edited by hand.
+    Says of each rule whether the agent would help, with which playbook on which target, or why not.
     """
     from aetherlink.adoption.finding_out import Whereabouts, find_out
     from aetherlink.adoption.own_files import carry_out, read_if_there
@@ -85,15 +94,16 @@ def init(  # noqa: PLR0917 - typer reads options from parameters, however many t
         _print_json(proposal, outcomes)
     else:
         _print_done(wishes, proposal, outcomes)
-    raise typer.Exit(1 if proposal.refusals else 0)
+    raise typer.Exit(exit_codes.FAILED if proposal.refusals else 0)
 
 
 def _print_proposal(proposal: "Proposal") -> None:
     """Before anything is written: what then fails has been seen."""
-    from aetherlink.cli.printing import print_line, print_table
+    from aetherlink.cli.printing import Words, print_line, print_table
 
     rows = [(one.rule.name, one.help, _few(one.playbooks), _few(one.targets), one.why) for one in proposal.verdicts]
-    print_table(("rule", "the agent", "playbook", "target", "why, or what not"), rows, none="no alerting rules")
+    columns = (Words("rule"), "the agent", Words("playbook"), Words("target"), Words("why, or what not"))
+    print_table(columns, rows, none="no alerting rules")
     for change in proposal.changes:
         if not change.is_new:
             print_line("")

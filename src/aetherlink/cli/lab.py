@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aetherlink.cli import completing, exit_codes
 from aetherlink.cli.parameters import Config, Json, Token, Url
 
 if TYPE_CHECKING:  # the lab's options take a while to import, and `aether --help` needs them not
+    from aetherlink.lab.drills.run import Report
     from aetherlink.lab.options import LabOptions
 
 group = typer.Typer()
@@ -24,11 +26,13 @@ FreePorts = Annotated[
     bool, typer.Option("--free-ports", help="Listen on any free ports; else the usual ones, or those next to them.")
 ]
 
+_LAB = {2: "usage", 3: "no lab runs, or it is out of reach"}
 _HERE = Path(".lab")
 _BAD_RELEASE = "1.1.0"
+_DRILL = exit_codes.asking({0: "it ended as it should", 1: "it did not, or the agent refused"})
 
 
-@lab.command()
+@lab.command(epilog=exit_codes.told({0: "ended", 1: "something of it did not start, or ended", 2: "usage"}))
 def up(
     *,
     directory: Directory = _HERE,
@@ -57,7 +61,7 @@ def up(
     raise typer.Exit(asyncio.run(runner.run_lab(options, tell=_tell)))
 
 
-@lab.command()
+@lab.command(epilog=exit_codes.told({0: "it was healed", 1: "it was not, or something did not start", 2: "usage"}))
 def demo(
     *,
     directory: Directory = _HERE,
@@ -66,7 +70,7 @@ def demo(
     generation: Generation = "stable",
     keep: Annotated[bool, typer.Option("--keep", help="Keep the lab running afterwards, until Ctrl-C.")] = False,
 ) -> None:
-    """Start the lab, kill the CRM's API once, and show the agent heal it. Exits 1 when it was not healed."""
+    """Start the lab, kill the CRM's API once, and show the agent heal it."""
     import asyncio
 
     from aetherlink.lab import demo as stage
@@ -75,44 +79,49 @@ def demo(
     raise typer.Exit(asyncio.run(stage.run_demo(options, keep=keep, tell=_tell)))
 
 
-@lab.command()
+@lab.command(epilog=exit_codes.told({0: "it is down", 1: "it could not be ended", 2: "usage"}))
 def down(
     *,
     directory: Directory = _HERE,
     purge: Annotated[
         bool, typer.Option("--purge", help="Remove what it stored as well: incidents, metrics, logs, the database.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """End the lab, and whatever a killed one left behind."""
     import asyncio
 
+    from aetherlink.cli.printing import print_json
     from aetherlink.lab import remote
 
     ended = asyncio.run(remote.down(directory))
+    removed = [str(path) for path in asyncio.run(remote.purge(directory))] if purge else []
+    if as_json:
+        print_json({"ended": ended, "removed": removed})
+        return
     _tell(f"the lab in {directory} is down" if ended else f"no lab runs in {directory}")
-    if purge:
-        for path in asyncio.run(remote.purge(directory)):
-            _tell(f"removed {path}")
+    for path in removed:
+        _tell(f"removed {path}")
 
 
-@lab.command()
+@lab.command(epilog=exit_codes.told({0: "all is ready", 1: "something is not", **_LAB}))
 def status(directory: Directory = _HERE, as_json: Json = False) -> None:
-    """Show what runs. Exits 1 when something is not ready, 3 when no lab runs."""
+    """Show what runs."""
     import asyncio
 
-    from aetherlink.cli.printing import print_table
+    from aetherlink.cli.printing import Words, print_json, print_table
     from aetherlink.lab import remote
     from aetherlink.lab.states import State
 
     found = asyncio.run(remote.status(directory))
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found.model_dump(mode="json"))
     elif found.running:
         rows = [
             (one.name, one.state, one.release, f"{one.ready}/{one.wanted}", found.urls.get(one.name))
             for one in found.services
         ]
-        print_table(("service", "state", "release", "ready", "url"), rows, none="nothing")
+        print_table(("service", "state", "release", "ready", Words("url")), rows, none="nothing")
         _tell(f"logs: {directory / 'logs'}")
         for line in found.moved:
             _tell(line)
@@ -120,34 +129,49 @@ def status(directory: Directory = _HERE, as_json: Json = False) -> None:
         _tell(f"no lab runs in {directory}: start one with `aether lab up`")
     if not found.running:
         raise typer.Exit(3)
-    raise typer.Exit(0 if all(one.state is State.READY for one in found.services) else 1)
+    raise typer.Exit(0 if all(one.state is State.READY for one in found.services) else exit_codes.FAILED)
 
 
-@lab.command()
+@lab.command(epilog=exit_codes.told({0: "it is ready", 1: "it is not, or there is none of this name", **_LAB}))
 def restart(
     name: Annotated[str, typer.Argument(help="The service, as `aether lab status` names it.")],
     directory: Directory = _HERE,
+    as_json: Json = False,
 ) -> None:
     """Start a service anew, also one that has ended, and wait until it is ready."""
     import asyncio
 
+    from aetherlink.cli.printing import print_json
     from aetherlink.lab import remote
 
     view = asyncio.run(remote.restart(directory, name))
+    if as_json:
+        print_json(view.model_dump(mode="json"))
+        return
     _tell(f"{view.name} was restarted and is {view.state}")
 
 
-@lab.command()
+@lab.command(epilog=exit_codes.told({0: "it runs", 1: "it does not, or there is no such release", **_LAB}))
 def deploy(
-    release: Annotated[str, typer.Argument(help="1.0.0, or 1.1.0, which is bad on purpose.")],
+    release: Annotated[
+        str,
+        typer.Argument(
+            help="1.0.0, or 1.1.0, which is bad on purpose.", autocompletion=completing.words("1.0.0", _BAD_RELEASE)
+        ),
+    ],
     directory: Directory = _HERE,
+    as_json: Json = False,
 ) -> None:
     """Put a release of the CRM in place."""
     import asyncio
 
+    from aetherlink.cli.printing import print_json
     from aetherlink.lab import remote
 
     view = asyncio.run(remote.deploy(directory, release))
+    if as_json:
+        print_json(view.model_dump(mode="json"))
+        return
     _tell(f"{view.name} runs {view.release}; before it ran {view.previous_release or view.release}")
     if view.release == _BAD_RELEASE:
         _tell(
@@ -156,7 +180,7 @@ def deploy(
         )
 
 
-@group.command()
+@group.command(epilog=_DRILL)
 def drill(
     name: Annotated[str, typer.Argument(help="Which drill; `all` for every one that can take place here.")],
     *,
@@ -171,33 +195,46 @@ def drill(
     config: Config = None,
     url: Url = None,
     token: Token = None,
+    as_json: Json = False,
 ) -> None:
-    """Break something on purpose and watch what the agent does, on a lab or in a compose stack.
-
-    Exits 1 when it did not end as it should.
-    """
+    """Break something on purpose and watch what the agent does, on a lab or in a compose stack."""
     import asyncio
 
     from aetherlink.cli.connection import talk
+    from aetherlink.cli.printing import print_json, say
     from aetherlink.clients.agent import AgentClient
     from aetherlink.lab.drills import place
-    from aetherlink.lab.drills.run import Report
     from aetherlink.lib.clock import SystemClock
 
     found = asyncio.run(place.find(directory, crm_url=crm_url))
 
-    async def run(agent: AgentClient) -> list[Report]:
+    async def run(agent: AgentClient) -> "list[Report]":
         return await place.run_all(
             name,
             found.ground,
             ask=lambda path: agent.ask("GET", path),
             clock=SystemClock(),
-            tell=_tell,
+            tell=say if as_json else _tell,
             within=within,
         )
 
     reports = talk(run, config=config, url=url or found.agent_url, token=token)
-    raise typer.Exit(0 if all(report.is_well for report in reports) else 1)
+    is_well = all(report.is_well for report in reports)
+    if as_json:
+        print_json({"ok": is_well, "drills": [_drilled(report) for report in reports]})
+    raise typer.Exit(0 if is_well else exit_codes.FAILED)
+
+
+def _drilled(report: "Report") -> dict[str, object]:
+    return {
+        "drill": report.drill.name,
+        "ok": report.is_well,
+        "resolved": report.is_resolved,
+        "repaired": report.is_repaired,
+        "lifted": report.was_lifted,
+        "problem": report.problem,
+        "seconds": report.seconds,
+    }
 
 
 def _tell(line: str) -> None:

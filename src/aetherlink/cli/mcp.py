@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
+from aetherlink.cli import exit_codes
 from aetherlink.cli.parameters import Config, Token, Url
 
 group = typer.Typer()
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking({0: "the assistant has closed it"}))
 def mcp(
     *,
     propose: Annotated[

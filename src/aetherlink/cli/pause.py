@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aetherlink.cli import exit_codes
 from aetherlink.cli.parameters import Config, Json, Token, Url
 
 group = typer.Typer()
@@ -14,7 +15,7 @@ _OF_WHAT_IS_FOUND = ("target:compose:", "target:container:")
 _SCOPES = "all, or playbook:NAME, tenant:NAME, target:NAME, source:NAME."
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking())
 def pause(
     *,
     scope: Annotated[str, typer.Option(help=f"What is paused: {_SCOPES}")] = "all",
@@ -39,19 +40,19 @@ def pause(
 ) -> None:
     """Pause the agent or a part of it: nothing is acted on until it is resumed, restarts included."""
     from aetherlink.cli.connection import talk
+    from aetherlink.cli.printing import say
 
     method, body = ("GET", None) if is_list else ("POST", _wish(scope, reason, from_, for_))
     answer = talk(lambda agent: agent.ask(method, "/api/v1/pause", body), config=config, url=url, token=token)
     _print(answer, as_json=as_json)
     if not is_list and scope.startswith(_OF_WHAT_IS_FOUND):
-        typer.echo(
+        say(
             f"nobody has looked whether there is such a container or service: {scope!r} pauses what has exactly this "
-            "name (see `docker ps`, or the targets in `aether actions`)",
-            err=True,
+            "name (see `docker ps`, or the targets in `aether actions`)"
         )
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking())
 def resume(
     *,
     scope: Annotated[str, typer.Option(help=f"What is resumed: {_SCOPES}")] = "all",
@@ -108,17 +109,17 @@ def _after(start: datetime, duration: str, option: str) -> datetime:
 
 
 def _print(answer: Mapping[str, Any], *, as_json: bool) -> None:
-    from aetherlink.cli.printing import print_json, print_line
+    from aetherlink.cli.printing import print_json, print_words
 
     if as_json:
         print_json(answer)
         return
     for one in answer.get("pauses", []):
-        print_line(_line(one))
+        print_words(_line(one))
     if answer.get("outside"):
-        print_line(f"{answer['outside']}")
+        print_words(f"{answer['outside']}")
     if not answer.get("paused"):
-        print_line("not paused: the agent acts as its mode allows")
+        print_words("not paused: the agent acts as its mode allows")
 
 
 def _line(one: Mapping[str, Any]) -> str:

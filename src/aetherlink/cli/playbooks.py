@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from aetherlink.cli import completing, exit_codes
 from aetherlink.cli.parameters import Config, GivenToken, Json, Token, Url
 
 if TYPE_CHECKING:  # what runs imports it when it runs
@@ -23,11 +24,11 @@ _BETWEEN = re.compile(r",(?=[a-zA-Z_][a-zA-Z0-9_]*=)")
 _MOST_ALERTS = 20
 
 
-@playbook_commands.command("list")
+@playbook_commands.command("list", epilog=exit_codes.asking())
 def list_playbooks(config: Config = None, url: Url = None, token: Token = None, as_json: Json = False) -> None:
     """List the playbooks in force in the running agent, in the order in which they are asked, and how good each was."""
     from aetherlink.cli.connection import talk
-    from aetherlink.cli.printing import print_json, print_table
+    from aetherlink.cli.printing import Words, print_json, print_table
 
     answer = talk(lambda agent: agent.ask("GET", "/api/v1/playbooks"), config=config, url=url, token=token)
     if as_json:
@@ -44,37 +45,65 @@ def list_playbooks(config: Config = None, url: Url = None, token: Token = None, 
         )
         for item in answer.get("items", [])
     ]
-    print_table(("name", "mode", "from", "matches", "does", "so far"), rows, none="no playbooks")
+    cut = {name: Words(name, is_cut=True) for name in ("mode", "matches", "does", "so far")}
+    columns = ("name", cut["mode"], "from", cut["matches"], cut["does"], cut["so far"])
+    print_table(columns, rows, none="no playbooks")
 
 
-@playbook_commands.command()
+@playbook_commands.command(
+    epilog=exit_codes.told({0: "all are well", 1: "something is wrong with one", 2: "usage or settings"})
+)
 def check(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Playbook files.")], *, config: Config = None
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Playbook files.")],
+    *,
+    config: Config = None,
+    as_json: Json = False,
 ) -> None:
-    """Read playbook files and say what is wrong with them: file, line, key. Exits 1 when something is.
+    """Read playbook files and say what is wrong with them: file, line, key.
 
     What they do has to be what can be done to those targets of the settings that they name.
     """
     from aetherlink import settings
-    from aetherlink.cli.printing import print_line
+    from aetherlink.cli.printing import print_json, print_line
     from aetherlink.errors import SettingsError
     from aetherlink.playbooks.loader import load_playbook
 
-    is_well, targets = True, settings.load(config).declared_targets
+    targets, found = settings.load(config).declared_targets, []
     for file in files:
         try:
             playbook = load_playbook(file, targets)
         except SettingsError as problem:
-            is_well = False
-            for line in str(problem).splitlines():
-                print_line(line)
+            found.append({"file": str(file), "ok": False, "problems": str(problem).splitlines()})
         else:
             does = ", ".join(step.words for step in playbook.steps) or "only observes"
-            print_line(f"{file}: {playbook.name}: {does}, mode {playbook.mode}")
-    raise typer.Exit(0 if is_well else 1)
+            well = {"playbook": playbook.name, "does": does, "mode": playbook.mode.value}
+            found.append({"file": str(file), "ok": True, "problems": [], **well})
+    is_well = all(one["ok"] for one in found)
+    if as_json:
+        print_json({"ok": is_well, "items": found})
+    else:
+        for line in _checked(found):
+            print_line(line)
+    raise typer.Exit(0 if is_well else exit_codes.FAILED)
 
 
-@playbook_commands.command("test")
+def _checked(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for one in found:
+        if one["ok"]:
+            yield f"{one['file']}: {one['playbook']}: {one['does']}, mode {one['mode']}"
+        yield from one["problems"]
+
+
+@playbook_commands.command(
+    "test",
+    epilog=exit_codes.asking(
+        {
+            0: "an action would be planned",
+            1: "none would, or the agent refused",
+            3: "the agent or Prometheus is out of reach",
+        }
+    ),
+)
 def try_out(
     file: Annotated[Path, typer.Argument(help="The playbook file.")],
     *,
@@ -94,9 +123,9 @@ def try_out(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Try a playbook out on an alert, and touch nothing. Exits 0 when an action would be planned, else 1.
+    """Try a playbook out on an alert, and touch nothing.
 
-    With --ask it exits 1 when `when` does not hold now, and 3 when Prometheus could not be asked.
+    With --ask no action would be planned where `when` does not hold now.
     """
     from aetherlink import settings
     from aetherlink.cli.printing import print_json
@@ -121,15 +150,15 @@ def try_out(
     raise typer.Exit(_exit_code(tried, shown))
 
 
-@playbook_commands.command()
+@playbook_commands.command(epilog=exit_codes.told({0: "one would match", 1: "none would", 2: "usage or settings"}))
 def explain(
     alert: Annotated[str, typer.Argument(help="An alert's name, or labels: alertname=CrmApiDown,severity=critical")],
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Say of every playbook whether it would match an alert, and why not. Exits 1 when none would."""
+    """Say of every playbook whether it would match an alert, and why not."""
     from aetherlink import outside, settings
-    from aetherlink.cli.printing import print_json, print_table
+    from aetherlink.cli.printing import Words, print_json, print_table
     from aetherlink.pipeline.rehearsal import compared
 
     labels = _labels(alert if "=" in alert else f"alertname={alert}")
@@ -144,13 +173,16 @@ def explain(
     if as_json:
         print_json({"items": [dict(zip(("playbook", "matches", "why"), row, strict=True)) for row in rows]})
     else:
-        print_table(("playbook", "matches", "why"), rows, none="no playbooks")
-    raise typer.Exit(0 if taken else 1)
+        print_table(("playbook", "matches", Words("why")), rows, none="no playbooks")
+    raise typer.Exit(0 if taken else exit_codes.FAILED)
 
 
-@playbook_commands.command()
+@playbook_commands.command(epilog=exit_codes.asking({0: "promoted", 1: "not promoted, or the agent refused"}))
 def promote(
-    name: Annotated[str, typer.Argument(help="The playbook, as `aether playbook list` prints it.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="The playbook, as `aether playbook list` prints it.", autocompletion=completing.playbooks),
+    ],
     *,
     to: Annotated[Literal["approve", "auto"], typer.Option(help="Up to which mode it may act.")],
     since: Annotated[str, typer.Option(help="How far back the numbers go that are shown.")] = "30d",
@@ -169,7 +201,7 @@ def promote(
 
     from aetherlink.cli import report
     from aetherlink.cli.connection import talk
-    from aetherlink.cli.printing import print_json, print_line
+    from aetherlink.cli.printing import print_json, print_line, say
 
     async def looked_at(agent: "AgentClient") -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         numbers = await agent.ask("GET", report.path_of(since, name))
@@ -184,7 +216,8 @@ def promote(
             print_line(f"  {line}")
         print_line(f"  it {report.summary(record)}")
     if not is_sure and not typer.confirm(f"promote {name} to {to}?", err=as_json):
-        raise typer.Exit(1)
+        say("not promoted")
+        raise typer.Exit(exit_codes.FAILED)
     body = {"to": to, "digest": playbook.get("digest") or "none", "reason": reason or f"it {report.summary(record)}"}
     path = f"/api/v1/playbooks/{quote(name, safe='')}/promotion"
     answer = talk(lambda agent: agent.ask("PUT", path, body), config=config, url=url, token=token)
@@ -194,9 +227,12 @@ def promote(
         print_line(f"{name} is promoted to {answer.get('mode')}; `aether playbook demote {name}` sets it back")
 
 
-@playbook_commands.command()
+@playbook_commands.command(epilog=exit_codes.asking())
 def demote(
-    name: Annotated[str, typer.Argument(help="The playbook, as `aether playbook list` prints it.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="The playbook, as `aether playbook list` prints it.", autocompletion=completing.playbooks),
+    ],
     *,
     to: Annotated[
         Literal["observe", "approve"], typer.Option(help="How far back; never below the mode of its file.")
@@ -321,8 +357,8 @@ def _exit_code(tried: "Sequence[Rehearsal]", shown: "Sequence[Sequence[Evidence]
 
 
 def _print(labels: Mapping[str, str], tried: "Rehearsal", asked: "Sequence[Evidence]", mode: "Mode") -> None:
+    from aetherlink.cli.printing import Words, print_line, print_table
     from aetherlink.cli.printing import labels as as_promql
-    from aetherlink.cli.printing import print_line, print_table
     from aetherlink.pipeline.rehearsal import needs
 
     print_line(f"{tried.playbook.name} on {as_promql(labels)}")
@@ -337,7 +373,7 @@ def _print(labels: Mapping[str, str], tried: "Rehearsal", asked: "Sequence[Evide
         rows.append(("observes", "a person is called"))
     rows += [("now", f"{one.status}: `{one.query}` {one.detail}") for one in asked]
     rows += [("needs", line) for line in needs(tried.playbook, mode)] if tried.is_match and tried.steps else []
-    print_table(("", ""), rows, none="")
+    print_table(("", Words("")), rows, none="")
 
 
 def _as_json(tried: "Rehearsal", asked: "Sequence[Evidence]") -> dict[str, object]:

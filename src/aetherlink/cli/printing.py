@@ -1,40 +1,126 @@
-"""How commands print: tables for people, JSON for programs. What comes from outside is made harmless first."""
+"""How commands print: tables for people, JSON for programs. What comes from outside is made harmless first.
+
+On a terminal a row of a list is one line, as wide as the terminal; elsewhere lines are for grep, and nothing is cut.
+"""
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import typer
 
-_WIDE = 200  # not a terminal: lines are for grep, and are not folded at 80
+from aetherlink.cli.exit_codes import FAILED, READER_GONE
+from aetherlink.errors import AetherError
 
+if TYPE_CHECKING:  # rich takes a while to import, and `aether --help` needs it not
+    from datetime import datetime
 
-def print_json(answer: object) -> None:
-    """The answer as it came, indented."""
-    typer.echo(json.dumps(answer, indent=2, ensure_ascii=True))
-
-
-def print_line(text: str) -> None:
-    """One line."""
-    typer.echo(plain(text))
-
-
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, none: str) -> None:
-    """A table, or the line `none` when there are no rows. Columns without names get no heading."""
-    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=any(columns))
-    for row in rows:
-        table.add_row(*(Text("" if cell is None else plain(str(cell)), overflow="fold") for cell in row))
-    if not table.row_count:
+_WIDEST_IN_A_PIPE = 60  # columns that the rows below are moved by for a long cell
+_GAP = 2
+_FEWEST_LEFT = 8  # columns for words, on however narrow a terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column. On a terminal its cells are cut after `most` columns; None: they never are, as an id must not be.
+
+    `styles` are by what a cell says, and count on a terminal only.
+    """
+
+    name: str
+    most: int | None = None
+    styles: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Words(Column):
+    """A column that has what is left of a terminal's line, and goes on in the next one, or is cut there."""
+
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A cell that stands out on a terminal."""
+
+    text: object
+    style: str
+
+    def __str__(self) -> str:
+        return str(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """An instant as the agent writes it. On a terminal it is how far away that is, elsewhere the instant."""
+
+    instant: object
+
+    def __str__(self) -> str:
+        return "" if self.instant is None else str(self.instant)
+
+
+def is_for_a_person() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def print_json(answer: object) -> None:
+    """The answer as it came, indented."""
+    _write(json.dumps(answer, indent=2, ensure_ascii=True))
+
+
+def print_json_line(event: object) -> None:
+    """One of many, in one line."""
+    _write(json.dumps(event, ensure_ascii=True))
+
+
+def print_line(text: str) -> None:
+    """One line. Raises typer.Exit when nobody reads any more."""
+    _write(plain(text))
+
+
+def print_words(text: str) -> None:
+    """A sentence, which goes on in the next line of a terminal between two words."""
+    print_table((Words(""),), [(text,)], none="")
+
+
+def say(text: str) -> None:
+    """A line beside the answer, on standard error."""
+    typer.echo("\n".join(plain(line) for line in text.split("\n")), err=True)
+
+
+def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[object]], *, none: str) -> None:
+    """A table, or the line `none` when there are no rows. Columns without names get no heading."""
+    found = [list(row) for row in rows]
+    if found:
+        print_drawn(drawn(columns, found))
+    else:
         print_line(none)
-        return
-    table.columns[0].no_wrap = True  # an id that is folded cannot be copied
-    Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
+
+
+def drawn(columns: Sequence[str | Column], rows: Sequence[Sequence[object]]) -> str:
+    """A table as text, for print_drawn."""
+    whole = [one if isinstance(one, Column) else Column(one) for one in columns]
+    if not is_for_a_person():
+        return "\n".join(_lines([[plain(_words(cell)) for cell in row] for row in rows], [one.name for one in whole]))
+    screen, now = console(), _now()
+    cells = [[_cell(cell, column, now) for cell, column in zip(row, whole, strict=True)] for row in rows]
+    with screen.capture() as captured:
+        screen.print(_table(screen, whole, cells), crop=False, no_wrap=True)
+    return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))
+
+
+def print_drawn(table: str) -> None:
+    """What `drawn` made."""
+    _write(table)
 
 
 def plain(text: str) -> str:
@@ -48,12 +134,95 @@ def labels(pairs: Mapping[str, str]) -> str:
 
 
 def print_requested(answer: Mapping[str, Any], *, as_json: bool) -> NoReturn:
-    """What became of a request for an action, and how to go on. Exits 1 when it is not accepted, else 0."""
+    """What became of a request for an action, and how to go on. Exits, for which commands have to tell 0 and FAILED."""
     details = answer.get("details", {})
     if as_json:
         print_json(answer)
     else:
-        print_line(f"{details.get('decision')}: {details.get('reason')} ({details.get('rule')})")
+        print_words(f"{details.get('decision')}: {details.get('reason')} ({details.get('rule')})")
         then = "approve" if details.get("decision") == "needs_approval" else "show"
         print_line(f"aether {then} {details.get('id')}")
-    raise typer.Exit(0 if answer.get("accepted") else 1)
+    raise typer.Exit(0 if answer.get("accepted") else FAILED)
+
+
+def height() -> int | None:
+    """Lines of the terminal; None: standard output is none."""
+    return console().height if is_for_a_person() else None
+
+
+def console() -> "Console":
+    """Where everything is painted: colours on a terminal only, whatever FORCE_COLOR says, and none with NO_COLOR."""
+    from rich.console import Console
+
+    def made(colours: Literal["auto"] | None) -> Console:
+        is_terminal = is_for_a_person()
+        return Console(highlight=False, markup=False, emoji=False, force_terminal=is_terminal, color_system=colours)
+
+    coloured = made("auto")
+    return made(None) if coloured.no_color else coloured  # which would leave bold and the like
+
+
+def _lines(rows: Sequence[Sequence[str]], names: Sequence[str]) -> Iterator[str]:
+    """One line a row, with nothing cut; what is longer than others by far moves what follows it in its line only."""
+    whole = [names, *rows] if any(names) else rows
+    widths = [min(_WIDEST_IN_A_PIPE, max(map(len, column))) for column in zip(*whole, strict=True)]
+    for row in whole:
+        yield (" " * _GAP).join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip()
+
+
+def _words(cell: object) -> str:
+    return "" if cell is None else str(cell)
+
+
+def _cell(cell: object, column: Column, now: "datetime") -> "Text":
+    from rich.text import Text
+
+    from aetherlink.cli.instants import away
+
+    text = away(cell, now) if isinstance(cell, When) else _words(cell)
+    style = cell.style if isinstance(cell, Marked) else column.styles.get(text, "")
+    return Text(plain(text), style=style)
+
+
+def _table(screen: "Console", columns: Sequence[Column], cells: "Sequence[Sequence[Text]]") -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=any(one.name for one in columns))
+    widths = _widths(screen.width, columns, cells)
+    screen.width = max(screen.width, sum(widths) + _GAP * len(widths))  # rather wrapped by the terminal than cut
+    for column, taken in zip(columns, widths, strict=True):
+        is_folded = isinstance(column, Words) and not column.is_cut
+        table.add_column(column.name, width=taken, no_wrap=not is_folded, overflow="fold" if is_folded else "ellipsis")
+    for row in cells:
+        table.add_row(*row)
+    return table
+
+
+def _widths(room: int, columns: Sequence[Column], cells: "Sequence[Sequence[Text]]") -> Sequence[int]:
+    """So wide is each column: as its longest cell; those with words share what the others leave."""
+    wide = [max(len(one.name), *(row[place].cell_len for row in cells)) for place, one in enumerate(columns)]
+    wide = [min(one.most or wanted, wanted) for one, wanted in zip(columns, wide, strict=True)]
+    words = sorted((wide[place], place) for place, one in enumerate(columns) if isinstance(one, Words))
+    left = room - _GAP * (len(columns) - 1) - sum(wide) + sum(wanted for wanted, _ in words)
+    for sharers, (wanted, place) in zip(range(len(words), 0, -1), words, strict=True):  # who wants little leaves more
+        wide[place] = min(wanted, max(_FEWEST_LEFT, left // sharers))
+        left -= wide[place]
+    return wide
+
+
+def _now() -> "datetime":
+    from aetherlink.lib.clock import SystemClock
+
+    return SystemClock().now()
+
+
+def _write(text: str) -> None:
+    """To standard output. A reader that goes away, as `head` does, is no failure of anybody's."""
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at its end
+        raise typer.Exit(READER_GONE) from None
+    except OSError as problem:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise AetherError(f"standard output cannot be written: {problem.strerror}") from problem

@@ -6,11 +6,21 @@ from typing import Annotated, Any
 
 import typer
 
+from aetherlink.cli import completing, exit_codes
 from aetherlink.cli.parameters import Config, Json, Token, Url
+from aetherlink.cli.printing import Words
 
 group = typer.Typer()
 
-_COLUMNS = ("playbook", "mode", "would have acted", "right", "acted", "helped", "kept by")
+_COLUMNS = (
+    "playbook",
+    "mode",
+    Words("would have acted"),
+    Words("right"),
+    Words("acted"),
+    Words("helped"),
+    Words("kept by"),
+)
 _THEN = (
     ("ended_by_itself", "ended by themselves"),
     ("looked_after", "a person looked after"),
@@ -32,13 +42,15 @@ _RAN = (
 )
 
 
-@group.command()
+@group.command(epilog=exit_codes.asking())
 def report(
     *,
     since: Annotated[
         str, typer.Option(help="How far back: 7d, 12h; or an instant with its zone, like 2026-01-31T22:00+01:00.")
     ] = "7d",
-    playbook: Annotated[str | None, typer.Option(help="Only this playbook.", show_default="all")] = None,
+    playbook: Annotated[
+        str | None, typer.Option(help="Only this playbook.", show_default="all", autocompletion=completing.playbooks)
+    ] = None,
     config: Config = None,
     url: Url = None,
     token: Token = None,
@@ -50,7 +62,7 @@ def report(
     time that the repair may take. What is not known is counted as not known.
     """
     from aetherlink.cli.connection import talk
-    from aetherlink.cli.printing import print_json, print_line, print_table
+    from aetherlink.cli.printing import print_json, print_table, print_words
 
     path = path_of(since, playbook)
     answer = talk(lambda agent: agent.ask("GET", path), config=config, url=url, token=token)
@@ -62,12 +74,12 @@ def report(
     print_table(_COLUMNS, rows, none="no playbook was wanted")
     quiet = sum(1 for item in items if not _is_wanted(item))
     if quiet and not playbook:
-        print_line(f"{quiet} more playbooks were not wanted")
+        print_words(f"{quiet} more playbooks were not wanted")
     for item in items if playbook else ():
         for line in details(item):
-            print_line(line)
+            print_words(line)
     if not answer.get("is_complete", True):
-        print_line(f"only the newest {answer.get('plans')} plans are counted: ask for a shorter time")
+        print_words(f"only the newest {answer.get('plans')} plans are counted: ask for a shorter time")
 
 
 def path_of(since: str, playbook: str | None) -> str:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aetherlink.cli import completing, exit_codes
 from aetherlink.cli.parameters import Config, Json, Token, Url
 
 if TYPE_CHECKING:
@@ -12,10 +13,16 @@ if TYPE_CHECKING:
 group = typer.Typer()
 
 
-@group.command("open")
+@group.command("open", epilog=exit_codes.asking())
 def open_console(
     *,
-    role: Annotated[str, typer.Option(help="What the browser may do: viewer, responder, approver or admin.")] = "admin",
+    role: Annotated[
+        str,
+        typer.Option(
+            help="What the browser may do: viewer, responder, approver or admin.",
+            autocompletion=completing.words("viewer", "responder", "approver", "admin"),
+        ),
+    ] = "admin",
     name: Annotated[
         str | None, typer.Option(help="Who signs in, as timelines show it.", show_default="whose token it is")
     ] = None,
@@ -32,7 +39,7 @@ def open_console(
     import webbrowser
 
     from aetherlink.cli.connection import talk
-    from aetherlink.cli.printing import print_json
+    from aetherlink.cli.printing import print_json, print_line, say
 
     body = {"role": role} | ({"name": name} if name else {})
 
@@ -45,7 +52,7 @@ def open_console(
         print_json({**link, "url": address})
         return
     until = link.get("expires_at")
-    typer.echo(f"signs {link.get('name')} in as {link.get('role')}, once, until {until}:", err=True)
-    typer.echo(address)
+    say(f"signs {link.get('name')} in as {link.get('role')}, once, until {until}:")
+    print_line(address)
     if not only_print and not webbrowser.open(address):
-        typer.echo("no browser could be opened here: open the link in yours", err=True)
+        say("no browser could be opened here: open the link in yours")

@@ -3,12 +3,13 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from aetherlink.cli.printing import print_line
 from aetherlink.clients.agent import AgentClient, Reply
-from aetherlink.errors import AetherError, AnswerError, UnauthenticatedError
+from aetherlink.errors import AetherError, AnswerError, UnauthenticatedError, UnreachableError
 from aetherlink.lib.clock import SystemClock
 
 Check = Callable[[AgentClient], Awaitable[str]]
@@ -16,22 +17,41 @@ _PATIENCE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.1
 
 
-async def run_checks(agent: AgentClient) -> list[bool]:
-    """Which of the checks passed; each prints its line. Raises UnauthenticatedError where no caller is known."""
-    return [await _passes(name, check, agent) for name, check in CHECKS.items()]
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one check found."""
+
+    name: str
+    is_well: bool
+    detail: str
+    is_away: bool = False
 
 
-async def _passes(name: str, check: Check, agent: AgentClient) -> bool:
+async def run_checks(agent: AgentClient, *, told: Callable[[Result], None]) -> list[Result]:
+    """What the checks found; each is told of at once. Raises UnauthenticatedError where no caller is known."""
+    results = []
+    for name, check in CHECKS.items():
+        try:
+            results.append(await _result(name, check, agent))
+        except UnauthenticatedError:  # so will the others: what to do is said once, at the end
+            told(Result(name, is_well=False, detail="the agent does not accept this caller"))
+            raise
+        told(results[-1])
+    return results
+
+
+def print_result(result: Result) -> None:
+    """One line."""
+    print_line(f"{result.name:<8} {'ok      ' if result.is_well else 'FAILED  '}{result.detail}")
+
+
+async def _result(name: str, check: Check, agent: AgentClient) -> Result:
     try:
-        detail = await check(agent)
-    except UnauthenticatedError:  # so will the others: what to do is said once, at the end
-        print_line(f"{name:<8} FAILED  the agent does not accept this caller")
+        return Result(name, is_well=True, detail=await check(agent))
+    except UnauthenticatedError:
         raise
     except AetherError as error:
-        print_line(f"{name:<8} FAILED  {error}")
-        return False
-    print_line(f"{name:<8} ok      {detail}")
-    return True
+        return Result(name, is_well=False, detail=str(error), is_away=isinstance(error, UnreachableError))
 
 
 async def _health(agent: AgentClient) -> str:

@@ -2,20 +2,21 @@
 
 import asyncio
 import json
+import signal
+import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-import typer
-from rich.console import Console
 from rich.live import Live
 
 from aetherlink.cli import lookups
 from aetherlink.cli.event_stream import Told, followed
-from aetherlink.cli.printing import print_line
+from aetherlink.cli.printing import console, print_json_line, print_line, say
 from aetherlink.cli.watch_board import Sight, board
 from aetherlink.clients.agent import AgentClient
-from aetherlink.errors import UnreachableError
+from aetherlink.errors import AnswerError, UnreachableError
 
 _BREATH = 0.5  # seconds between two looks: an alert storm is no reason to ask for each of its entries
 _ENTRIES = 20
@@ -26,8 +27,7 @@ _MOST = 50
 async def as_json(agent: AgentClient) -> None:
     """One event a line."""
     async for told in followed(agent, lost=_say_lost):
-        line = {"event": told.kind, "id": told.number, "data": told.data}
-        typer.echo(json.dumps(line, ensure_ascii=True))
+        print_json_line({"event": told.kind, "id": told.number, "data": told.data})
 
 
 async def as_lines(agent: AgentClient) -> None:
@@ -37,21 +37,38 @@ async def as_lines(agent: AgentClient) -> None:
 
 
 async def as_board(agent: AgentClient) -> None:
-    """The whole screen, painted anew whenever something happens."""
-    console = Console(highlight=False)
+    """The whole screen, painted anew whenever something happens, and when the screen has another size."""
+    screen = console()
     sight, changed = Sight(entries=deque(maxlen=_ENTRIES)), asyncio.Event()
-    with Live(board(sight, console.size), console=console, screen=True, auto_refresh=False) as live:
+    with Live(board(sight, screen.size), console=screen, screen=True, auto_refresh=False) as live, _resizing(changed):
         hearing = asyncio.create_task(_hear(agent, sight, changed))
+        hearing.add_done_callback(lambda _: changed.set())
         try:
             while not hearing.done():
-                await asyncio.wait({hearing, asyncio.ensure_future(changed.wait())}, return_when="FIRST_COMPLETED")
+                await changed.wait()
                 changed.clear()
+                live.update(board(sight, screen.size), refresh=True)  # before asking, which may take seconds
                 await _look(agent, sight, changed)
-                live.update(board(sight, console.size), refresh=True)
+                live.update(board(sight, screen.size), refresh=True)
                 await asyncio.sleep(_BREATH)
             hearing.result()
         finally:
             hearing.cancel()
+
+
+@contextmanager
+def _resizing(changed: asyncio.Event) -> Iterator[None]:
+    """Sets the event whenever the terminal has another size, where the system tells."""
+    told = getattr(signal, "SIGWINCH", None)
+    if told is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(told, changed.set)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(told)
 
 
 def line_of(told: Told) -> str:
@@ -84,7 +101,7 @@ def standing(state: Mapping[str, Any]) -> str:
 
 
 def _say_lost(why: str) -> None:
-    typer.echo(f"aether: {why}; trying again", err=True)
+    say(f"aether: {why}; trying again")
 
 
 async def _hear(agent: AgentClient, sight: Sight, changed: asyncio.Event) -> None:
@@ -110,7 +127,7 @@ async def _look(agent: AgentClient, sight: Sight, changed: asyncio.Event) -> Non
         found = await lookups.listed(agent, "/api/v1/incidents", {"status": "open"}, limit=_MOST)
         waiting = await lookups.listed(agent, "/api/v1/actions", {"state": "waiting_approval"}, limit=_MOST)
         paused = await agent.ask("GET", "/api/v1/pause")
-    except UnreachableError as problem:
+    except (UnreachableError, AnswerError) as problem:
         sight.stale = str(problem)
         asyncio.get_running_loop().call_later(_AGAIN, changed.set)
         return

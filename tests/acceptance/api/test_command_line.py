@@ -109,7 +109,7 @@ def test_act_is_0_when_accepted_and_1_when_not(aether, start_agent) -> None:
     assert "known are" in unknown.stderr
     shown = aether("show", accepted.stdout.split()[-1], "--url", agent.url)
     assert "by hand" in shown.stdout
-    assert shown.stdout.startswith("id "), "no heading without words"
+    assert shown.stdout.startswith("action "), "no heading without words"
 
 
 def test_incidents_are_listed_and_shown_without_obeying_what_alerts_say(aether, agent) -> None:

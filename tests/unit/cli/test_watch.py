@@ -2,6 +2,9 @@
 
 import asyncio
 import io
+import os
+import re
+import signal
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -132,3 +135,95 @@ async def test_a_board_that_could_not_ask_says_so_and_asks_again_without_an_even
     await asyncio.wait_for(changed.wait(), 10)
     await watching._look(Agent(), sight, changed)
     assert (sight.stale, len(sight.incidents)) == ("", 1)
+
+
+class _Board:
+    """`aether watch` painted on a screen in memory, fed by an agent with a script."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *scripts: list[bytes] | Exception, waits: bool = False) -> None:
+        self.screen = Console(file=io.StringIO(), width=80, height=24, force_terminal=True, color_system=None)
+        self.agent = _Agent(*scripts)
+        self.waits = waits
+        monkeypatch.setattr(watching, "console", lambda: self.screen)
+        monkeypatch.setattr(watching, "_BREATH", 0.0)
+        monkeypatch.setattr(event_stream, "_FIRST_PAUSE", 0.02)
+
+    @property
+    def painted(self) -> str:
+        assert isinstance(self.screen.file, io.StringIO)
+        return self.screen.file.getvalue()
+
+    @asynccontextmanager
+    async def follow(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with self.agent.follow(path) as pieces:
+            yield pieces
+            if self.waits:
+                await asyncio.Event().wait()
+
+    async def ask(self, _: str, path: str) -> dict[str, Any]:
+        incidents = [{"id": "inc-1", "severity": "critical", "stage": "plan", "title": "down"}]
+        return {"paused": False} if path.endswith("pause") else {"items": incidents if "incidents" in path else []}
+
+    async def until(self, words: str, *, behind: int = 0) -> None:
+        async with asyncio.timeout(20):
+            while words not in self.painted[behind:]:  # noqa: ASYNC110 - a screen in memory tells nobody
+                await asyncio.sleep(0.005)
+
+
+_NOT_REACHED = "NOT REACHED, trying again: gone"
+
+
+async def test_the_board_says_that_the_agent_is_away_and_goes_on_where_it_was(monkeypatch) -> None:
+    board_ = _Board(monkeypatch, [_told(1)], NotSentError("gone"), [_told(2)], AnswerError("the end of the test"))
+    with pytest.raises(AnswerError, match="the end of the test"):
+        await watching.as_board(board_)  # type: ignore[arg-type]  # a scripted agent
+
+    painted = board_.painted
+    assert painted.index("heard 1") < painted.index(_NOT_REACHED) < painted.index("heard 2")
+    assert board_.agent.asked[-1] == "/api/v1/stream?after=2"
+    assert _given_back(painted)
+
+
+async def test_the_board_takes_the_size_that_the_screen_gets_without_an_event(monkeypatch) -> None:
+    board_ = _Board(monkeypatch, [_told(1)], waits=True)
+    painting = asyncio.create_task(watching.as_board(board_))  # type: ignore[arg-type]  # a scripted agent
+    await board_.until("inc-1")
+    await board_.until("heard 1")
+    before = len(board_.painted)
+    board_.screen.width, board_.screen.height = 30, 12
+    os.kill(os.getpid(), signal.SIGWINCH)
+    await board_.until("  a…", behind=before)
+    painting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await painting
+
+    lines = board_.painted[board_.painted.rindex("health -") :].split("\n")
+    assert len(lines) == 12
+    assert max(len(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line)) for line in lines) <= 30
+    assert _given_back(board_.painted)
+    assert signal.getsignal(signal.SIGWINCH) in (signal.SIG_DFL, None)
+
+
+async def test_an_answer_that_cannot_be_used_is_no_end_of_the_board(monkeypatch) -> None:
+    async def ask(*_: object) -> None:
+        raise AnswerError("broke")
+
+    board_ = _Board(monkeypatch, [_told(1)], waits=True)
+    monkeypatch.setattr(board_, "ask", ask)
+    painting = asyncio.create_task(watching.as_board(board_))  # type: ignore[arg-type]  # a scripted agent
+    await board_.until("trying again: broke")
+    painting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await painting
+
+
+def _told(number: int) -> bytes:
+    return b'id: %d\nevent: entry\ndata: {"number":%d,"text":"heard %d","at":"2026-01-01T12:00:00Z"}\n\n' % (
+        (number,) * 3
+    )
+
+
+def _given_back(painted: str) -> bool:
+    """Whether the screen and its cursor were given back, at the end."""
+    last = painted.rindex("Newest")
+    return painted.find("\x1b[?1049l", last) > 0 and painted.find("\x1b[?25h", last) > 0
