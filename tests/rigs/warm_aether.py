@@ -88,6 +88,6 @@ def _become(arguments: list[str], environment: dict[str, str], folder: Path, out
         opened = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         os.dup2(opened, number)
         os.close(opened)
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115 - they are open until it ends
     sys.argv = ["aether", *arguments]
     main()
