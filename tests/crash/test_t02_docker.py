@@ -9,10 +9,9 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from functools import partial
-from itertools import count
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import pytest
 from rigs.bad_docker import BadDocker, Spoil, bad_docker
 from rigs.base_image import write_base_image
 from rigs.containers import Container, Containers, docker, imported
-from rigs.crashes import ACTS_AND_OUTCOME, Found, agent, come_back, ended, points_of
+from rigs.crashes import ACTS_AND_OUTCOME, Found, agent, come_back, crash_often, ended
 from rigs.crashing_agent import Hands, Point, docker_hands
 from rigs.docker_record import Record, recorded
 from rigs.docker_stack import Stack, started_at
@@ -138,12 +137,12 @@ async def test_t02_what_never_arrived_at_a_container_that_is_well_is_decided_ane
 async def test_t02_docker_no_double_execution_in_210_crashes(
     tmp_path: Path, stack: Stack, record: Record, record_property: Callable[[str, object], None]
 ) -> None:
-    crashes = 0
-    for number in count():
-        folder, points = tmp_path / str(number), points_of(number)
-        folder.mkdir()
-        await nothing_happens_twice(folder, stack, record, *points)
-        crashes += len(points)
-        if crashes >= 210:
-            break
-    record_property("figure", f"{crashes} crashes in {number + 1} rounds, 0 starts too many")
+    async def once(folder: Path, seat: tuple[Stack, Record], points: tuple[Point, ...]) -> None:
+        await nothing_happens_twice(folder, *seat, *points)
+
+    with ExitStack() as open_records:
+        others = [Stack(stack.image, stack.made) for _ in range(3)]
+        records = [open_records.enter_context(recorded(one.replica(1, program=BREAKS))) for one in others]
+        seats = [(stack, record), *zip(others, records, strict=True)]
+        said = await crash_often(seats, once, tmp_path)
+    record_property("figure", f"{said}, 0 starts too many")

@@ -4,14 +4,14 @@ The witness is the thin lab that the agent's executor talks to: it outlives ever
 """
 
 import signal
+from collections.abc import Callable
 from functools import partial
-from itertools import count
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
-from rigs.crashes import ACTS_AND_OUTCOME, BEFORE_THE_OUTCOME, Found, agent, come_back, ended, points_of
+from rigs.crashes import ACTS_AND_OUTCOME, BEFORE_THE_OUTCOME, Found, agent, come_back, crash_often, ended
 from rigs.crashing_agent import Hands, Point, lab_hands
 from rigs.lab_server import LabServer, Mishap, lab_server
 
@@ -77,12 +77,11 @@ async def test_t02_what_never_arrived_at_a_target_that_is_well_is_decided_anew(t
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-async def test_t02_no_double_execution_in_210_crashes(tmp_path: Path) -> None:
-    crashes = 0
-    for number in count():
-        folder, points = tmp_path / str(number), points_of(number)
-        folder.mkdir()
+async def test_t02_no_double_execution_in_210_crashes(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    async def once(folder: Path, _: int, points: tuple[Point, ...]) -> None:
         await nothing_happens_twice(folder, *points)
-        crashes += len(points)
-        if crashes >= 210:
-            break
+
+    said = await crash_often(range(4), once, tmp_path)
+    record_property("figure", f"{said}, 0 restarts too many")

@@ -2,16 +2,20 @@
 
 import asyncio
 import json
-import multiprocessing
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TypeVar
 
 from rigs import crashing_agent
 from rigs.crashing_agent import Hands, Point
+from rigs.warm_aether import PROCESSES
 
-PROCESSES = multiprocessing.get_context("forkserver")  # every agent begins with its imports done
-PROCESSES.set_forkserver_preload(["rigs.crashing_agent"])
+Seat = TypeVar("Seat")
+MANY = 210
+"""How many agents the long tests kill."""
 SECONDS = 60  # an action may be left running for no longer, once the agent is there again
 
 ACTS_AND_OUTCOME = {
@@ -41,6 +45,27 @@ def points_of(number: int) -> tuple[Point, ...]:
     """Where the agents of a round die. Two of three are killed once; every third one is killed again on its return."""
     first = list(Point)[number % len(Point)]
     return (first, Point.IN_OUTCOME) if number % 3 == 0 and first in BEFORE_THE_OUTCOME else (first,)
+
+
+async def crash_often(
+    seats: Sequence[Seat], round_of: Callable[[Path, Seat, tuple[Point, ...]], Awaitable[None]], folder: Path
+) -> str:
+    """Rounds until MANY agents were killed, one at a time in each seat. Returns how much was done, in words."""
+    numbers, done = count(), [0, 0]
+
+    async def sit(seat: Seat) -> None:
+        while done[0] < MANY:
+            number = next(numbers)
+            points = points_of(number)
+            done[0] += len(points)
+            (mine := folder / str(number)).mkdir()
+            await round_of(mine, seat, points)
+            done[1] += 1
+
+    async with asyncio.TaskGroup() as group:
+        for seat in seats:
+            group.create_task(sit(seat))
+    return f"{done[0]} crashes in {done[1]} rounds"
 
 
 def agent(folder: Path, hands: Hands, point: Point | None) -> BaseProcess:

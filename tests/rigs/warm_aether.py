@@ -15,8 +15,11 @@ from tempfile import TemporaryDirectory
 
 from aetherlink.cli import main
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["aetherlink.app", "aetherlink.cli.entry", "httpx", "rich.table", "rich.console"])
+PROCESSES = multiprocessing.get_context("forkserver")
+"""There is one such server for all who fork: it loads what any of them needs."""
+PROCESSES.set_forkserver_preload(
+    ["aetherlink.app", "aetherlink.cli.entry", "httpx", "rich.table", "rich.console", "rigs.crashing_agent"]
+)
 
 
 class WarmAether:
@@ -27,7 +30,7 @@ class WarmAether:
     ) -> None:
         self._arguments = arguments
         words = [str(word) for word in arguments]
-        self._process: ForkServerProcess = _CONTEXT.Process(
+        self._process: ForkServerProcess = PROCESSES.Process(
             target=_become, args=(words, dict(environment), folder, out, err), daemon=True
         )
         self._process.start()
