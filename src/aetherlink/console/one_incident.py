@@ -26,7 +26,7 @@ from aetherlink.web.services import ApiServices
 ALERTS_AT_ONCE = 20
 ACTIONS_AT_ONCE = 10
 ENTRIES_AT_ONCE = 50
-MOST_CHECKED = 5_000  # entries whose hashes are checked for one page
+MOST_CHECKED = 1_000  # entries whose hashes are checked for one page
 _PROOFS = (EventKind.VERIFIED, EventKind.NOT_RECOVERED, EventKind.CANNOT_TELL)
 
 

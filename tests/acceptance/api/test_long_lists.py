@@ -191,3 +191,18 @@ TOP = """(() => {
   const at = document.elementFromPoint(list.left + 400, list.top + 14);
   return at.closest('[role=row]').querySelector('.labels').textContent;
 })()"""
+
+
+@pytest.mark.chromium
+def test_a_link_to_one_alert_behind_those_of_the_page_finds_it(agent) -> None:
+    """The page itself looks at a thousand; without a script it says so, with one the list goes on by itself."""
+    put(agent, FEW)
+    path = "/alerts?q=" + quote('instance="i5"')
+
+    def look(page: Page) -> None:
+        page.goto(f"{agent.url}{path}")
+        expect(page.locator("#alert-count")).to_have_text("1")
+        expect(page.locator("[aria-rowindex='1'] .labels")).to_contain_text("instance=i5")
+
+    assert "None of the 1,000 that changed last fits." in agent.call("GET", path).text
+    browse(look, viewport={"width": 1280, "height": 800})

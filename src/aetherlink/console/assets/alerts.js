@@ -259,5 +259,5 @@
     timer = setTimeout(filter, 150);
   });
   form.addEventListener("submit", (event) => { event.preventDefault(); filter(); });
-  if (document.querySelector(".plain-alerts")) fetched(host.dataset.rows);
+  if ("more" in host.dataset) fetched(host.dataset.rows); // none on the page may fit, and some of those behind it
 })();
