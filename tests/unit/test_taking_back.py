@@ -144,7 +144,8 @@ async def test_the_work_of_others_since_then_is_not_destroyed(desk: Desk) -> Non
 async def test_the_incident_of_the_action_says_who_asked_to_take_it_back(desk: Desk) -> None:
     commands = desk.commands()
     first = await commands.request_undo((await desk.done()).id, "x", principal="ann")
-    desk.clock.move(600)  # that one was never begun
+    refused = replace(first, state=ActionState.REFUSED, finished_at=desk.clock.now())
+    await desk.store.write(lambda rows: rows.actions.put(refused))
     done = await desk.done(incident_id=first.incident_id, ago=1)
     asked = await commands.request_undo(done.id, "x", principal="bob")
 
