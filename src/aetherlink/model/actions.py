@@ -23,7 +23,7 @@ WRONG_FACT = "wrong"
 """The key of Action.facts that holds who said that the action was wrong, when and why: `by`, `at`, `reason`."""
 
 TAKEN_BACK_FACT = "taken_back"
-"""The key of Action.facts that holds by which action a person had it taken back, who, and when: `action_id`, `by`, `at`."""
+"""The key of Action.facts that holds how a person had it taken back: `action_id` of what did it, `by`, `at`."""
 
 
 _LITTLE = timedelta(seconds=30)  # by which clocks are set right every day
@@ -294,8 +294,8 @@ class Plan:
     of the target when an alert's labels named it; empty where nothing was looked at to plan. `digest` is that of the
     playbook's content which made it (see Playbook); empty: not known, so that no promotion lifts it. `dependents` are
     restarted after it, in this order, once it is verified. `chain` belongs to the plan that restarts one of them.
-    `is_proposal` says that an assistant proposed it, so that a person has to approve it whatever the mode. `restores` is
-    the action that a person wants taken back by this plan.
+    `is_proposal` says that an assistant proposed it, so that a person has to approve it whatever the mode. `restores`
+    is the action that a person wants taken back by this plan.
     """
 
     verb: Verb

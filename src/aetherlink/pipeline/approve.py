@@ -68,7 +68,7 @@ async def _looked_after(world: World, case: Case) -> Step:
 
 
 async def _changed_since(world: World, incident: Incident, plan: Plan) -> str:
-    """Why what a person wants taken back is not any more as it was left; a yes to that would destroy what came after."""
+    """Why a yes to taking back what a person wants taken back would destroy what came after it; empty: it would not."""
     if plan.restores is None:
         return ""
     seen = await world.briefing.seen(plan, anew=True)

@@ -46,8 +46,10 @@ def note_ends(transaction: Transaction, incident: Incident, step: Step, action: 
 def note_taken_back(transaction: Transaction, step: Step, now: datetime) -> None:
     """What a person had taken back bears the mark of it, and its incident tells, once that is done."""
     action = step.action
-    restored = None if action is None or not _is_taken_back(action) else transaction.actions.get(action.plan.restores)
-    if action is None or restored is None or TAKEN_BACK_FACT in restored.facts:
+    if action is None or action.plan.restores is None or not _has_restored(action):
+        return
+    restored = transaction.actions.get(action.plan.restores)
+    if restored is None or TAKEN_BACK_FACT in restored.facts:
         return
     fact = {"action_id": action.id, "by": action.requested_by, "at": now.isoformat()}
     transaction.actions.put(replace(restored, facts={**restored.facts, TAKEN_BACK_FACT: fact}))
@@ -59,9 +61,9 @@ def note_taken_back(transaction: Transaction, step: Step, now: datetime) -> None
     transaction.incidents.update(replace(incident, updated_at=now), [told])
 
 
-def _is_taken_back(action: Action) -> bool:
+def _has_restored(action: Action) -> bool:
     is_done = action.outcome is not None and action.outcome.status in TAKEN_BACK
-    return action.plan.restores is not None and action.state is ActionState.FINISHED and is_done
+    return action.state is ActionState.FINISHED and is_done
 
 
 def truly_ended(transaction: Transaction, action: Action) -> Action:
