@@ -19,6 +19,7 @@ from aetherlink.model.ids import Fingerprint, SourceName, TargetName
 from aetherlink.model.incidents import Incident
 from aetherlink.model.promotions import Promotion
 from aetherlink.model.questions import Question, Seen
+from aetherlink.model.snapshots import Left
 from aetherlink.ports import Clock, Executor, Transaction
 
 HISTORY = timedelta(hours=1)
@@ -68,6 +69,7 @@ class Standing:
     paused: str | None
     frozen: str | None
     promotion: Promotion | None = None
+    left: Left | None = None
 
     @property
     def settled(self) -> datetime | None:
@@ -120,6 +122,7 @@ class Briefing:
             paused=self.restraints.outside_pause() or (None if pause is None else pause.words),
             frozen=self.restraints.freeze(now, scopes),
             promotion=None if plan.playbook is None else transaction.promotions.of(plan.playbook),
+            left=_left(transaction, plan),
         )
 
     def question(
@@ -156,6 +159,7 @@ class Briefing:
             frozen=standing.frozen,
             protected=self._protected(plan.target, seen),
             approval=approval,
+            left=standing.left,
         )
 
     def is_for_vip(self, plan: Plan, incident: Incident | None) -> bool:
@@ -206,6 +210,15 @@ class Briefing:
         except (AetherError, TimeoutError) as problem:
             return Seen(None, str(problem) or "no answer in time")
         return Seen(observation, is_rolling=executor.is_rolling)
+
+
+def _left(transaction: Transaction, plan: Plan) -> Left | None:
+    """What the plan restores from, with what was started on the target last, where that is another action."""
+    action = None if plan.restores is None else transaction.actions.get(plan.restores)
+    if action is None:
+        return None
+    last = transaction.actions.last_started(action.plan.target)
+    return Left(action, None if last is None or last.id == action.id else last)
 
 
 def settled_of(recent: Iterable[Action]) -> datetime | None:

@@ -16,9 +16,11 @@ from aetherlink.lib.deriving import why_not
 from aetherlink.model.actions import (
     ASSISTANT,
     IDEMPOTENCY_FACT,
+    TAKEN_BACK_FACT,
     Action,
     ActionFilter,
     ActionState,
+    Limits,
     OutcomeStatus,
     Plan,
     Target,
@@ -28,7 +30,7 @@ from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.ids import ActionId, IncidentId, SourceName, TargetName
 from aetherlink.model.incidents import Incident, IncidentStatus, Origin, Severity, Stage
 from aetherlink.model.questions import Seen
-from aetherlink.model.snapshots import is_as_left, restoring_plan
+from aetherlink.model.snapshots import restoring_plan
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, Decider, Ids, Store, Transaction, Waker
 
@@ -128,14 +130,10 @@ class ActionRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """A request as understood; `refusal` says what is wrong with it before anything else is asked.
-
-    `undoes` is the action that it takes back.
-    """
+    """A request as understood; `refusal` says what is wrong with it before anything else is asked."""
 
     plan: Plan
     refusal: Decision | None
-    undoes: Action | None = None
 
 
 class Commands:
@@ -213,7 +211,7 @@ class Commands:
             incident_id=undoes.incident_id,
             undoes=action_id,
         )
-        return await self._asked(request, self._undoing(plan, undoes), principal, idempotency_key)
+        return await self._asked(request, self._undoing(plan), principal, idempotency_key)
 
     async def _asked(self, request: ActionRequest, wish: _Wish, principal: str, idempotency_key: str | None) -> Action:
         seen = {} if wish.refusal else await self._briefing.seen(wish.plan)
@@ -285,17 +283,15 @@ class Commands:
         )
         return _Wish(plan, _size_refusal(plan, target))
 
-    def _undoing(self, plan: Plan, undoes: Action) -> _Wish:
+    def _undoing(self, plan: Plan) -> _Wish:
         target = self._targets.get(plan.target)
         if target is None:
             return _Wish(plan, _no_target(f"{plan.target} is not declared under `targets`"))
         plan = replace(plan, per_hour=self._per_hour, tenant=target.tenant)
-        return _Wish(plan, _size_refusal(plan, target), undoes)
+        return _Wish(plan, _size_refusal(plan, target))
 
     def _decided(self, transaction: Transaction, wish: _Wish, seen: Mapping[TargetName, Seen]) -> Decision:
         plan = wish.plan
-        if wish.undoes is not None and (why := _changed_since(transaction, wish.undoes, seen.get(plan.target))):
-            return Decision(Effect.DENY, "target_is_as_it_was_left", why)
         standing = self._briefing.standing(transaction, plan, self._source)
         waiting = _not_begun(transaction, plan.target, self._clock.now())
         standing = replace(standing, recent=(*waiting, *standing.recent))
@@ -397,30 +393,27 @@ def _crowd_refusal(transaction: Transaction, plan: Plan) -> Decision | None:
     return None
 
 
-def _wish_of(plan: Plan) -> tuple[Verb, int | None, str]:
-    return plan.verb, plan.replicas, plan.request
+def _wish_of(plan: Plan) -> tuple[Verb, int | None, str, str, Limits]:
+    return plan.verb, plan.replicas, plan.request, plan.release, plan.limits
 
 
 def plan_to_undo(action: Action) -> Plan | str:
     """A person's plan that brings back what was before the action, or why there is none."""
     if action.outcome is None or action.outcome.status not in _LEFT_SOMETHING:
         return "nothing was carried out"
+    if TAKEN_BACK_FACT in action.facts:
+        return "it was taken back already"
     plan = restoring_plan(action)
     if plan is None:
         return f"nothing brings back what was before a {action.plan.verb}, or it was the same"
-    return Plan(plan.verb, plan.target, replicas=plan.replicas, release=plan.release, limits=plan.limits)
-
-
-def _changed_since(transaction: Transaction, action: Action, seen: Seen | None) -> str:
-    """Why to bring back what was before it would destroy what somebody has done since; empty when nobody has."""
-    target, began = action.plan.target, action.started_at
-    later, _ = transaction.actions.page(limit=_MOST_COMPARED, before=None, only=ActionFilter(target=target))
-    for one in later:
-        if one.id != action.id and one.started_at and began and one.started_at > began:
-            return f"{one.plan.words} (action {one.id}) was done after it: undo that first, or ask for what you want"
-    if seen and seen.observation and not is_as_left(action, seen.observation):
-        return f"{target} was changed by somebody else after it: ask for what you want with `aether act`"
-    return ""
+    return Plan(
+        plan.verb,
+        plan.target,
+        replicas=plan.replicas,
+        release=plan.release,
+        limits=plan.limits,
+        restores=action.id,
+    )
 
 
 def _no_target(reason: str) -> Decision:

@@ -108,6 +108,16 @@ async def test_the_last_end_on_a_target_is_known_for_ever(store: SqlStore) -> No
     assert await store.read(lambda tx: tx.actions.last_end(target)) == ended[-1].finished_at
 
 
+async def test_the_action_that_was_started_last_is_known_for_ever(store: SqlStore) -> None:
+    target, year = TargetName("target-0"), timedelta(days=365)
+    assert await store.read(lambda tx: tx.actions.last_started(target)) is None
+
+    late, early = an_action(0, started_at=START + year), an_action(3, started_at=START)
+    refused, elsewhere = an_action(6), an_action(10, started_at=START + 2 * year)
+    await put(store, late, early, refused, elsewhere)
+    assert await store.read(lambda tx: tx.actions.last_started(target)) == late
+
+
 async def precision(store: SqlStore, *, minute: int = 0, most: int = 100) -> Precision:
     since = START + minute * MINUTE
     return await store.read(lambda tx: tx.actions.precision(RESTART, since=since, most=most))
@@ -121,7 +131,7 @@ async def test_precision_counts_what_ran_what_would_have_and_what_was_wrong(stor
     undo = replace(plan, undo_of=ActionId("act-0002"))
     await put(
         store,
-        an_action(0, started_at=START, facts={"verdict": "recovered"}),
+        an_action(0, started_at=START, facts={"verdict": "recovered", "taken_back": {"by": "ann"}}),
         an_action(1, started_at=START, facts={"verdict": "recovered", "wrong": wrong}),
         an_action(2, started_at=START, facts={"verdict": "not_recovered"}),
         an_action(3, started_at=START, facts={"verdict": "cannot_tell"}),
@@ -141,7 +151,7 @@ async def test_precision_counts_what_ran_what_would_have_and_what_was_wrong(stor
         wrong=2,
         verdicts={"recovered": 2, "not_recovered": 1, "cannot_tell": 1, "": 1},
         would_be={"resolved by itself": 1, "": 1},
-        undone=1,
+        undone=2,
     )
     assert await precision(store, minute=6) == Precision(wrong=1, would_be={"": 1}, undone=1)
     assert (await precision(store, most=5)).executed == 2, "of the newest five two ran"

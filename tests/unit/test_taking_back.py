@@ -9,7 +9,17 @@ import pytest
 
 from aetherlink.commands import Commands
 from aetherlink.errors import ConflictError, NotFoundError
-from aetherlink.model.actions import Action, ActionState, Observation, Outcome, OutcomeStatus, Plan, Target, Verb
+from aetherlink.model.actions import (
+    Action,
+    ActionState,
+    Limits,
+    Observation,
+    Outcome,
+    OutcomeStatus,
+    Plan,
+    Target,
+    Verb,
+)
 from aetherlink.model.decisions import Decision, Effect, Mode
 from aetherlink.model.ids import ActionId, SourceName, TargetName
 from aetherlink.model.incidents import Stage
@@ -21,7 +31,9 @@ from rigs.briefing import briefing_of
 from rigs.databases import empty_file
 from rigs.pipeline import NoWaker
 
+MIB = 2**20
 CRM = Target(TargetName("crm-api"), "lab", "crm", minimum=1, maximum=4)
+LIMITED = replace(CRM, most=Limits(512 * MIB))
 DONE = Outcome(OutcomeStatus.DONE, "1 of 1 ready")
 BEFORE = Observation(3, 3, None, release="1.0.0")  # the executor of these tests has one of each target
 
@@ -58,6 +70,21 @@ class Desk:
         await self.store.write(lambda rows: rows.actions.put(action))
         return action
 
+    async def rolled_back(self, *, to: str = "1.1.0") -> Action:
+        """A rollback to this release; what runs is 1.1.0."""
+        action = await self.done(Verb.ROLLBACK)
+        left = replace(action, facts={**action.facts, "release": to})
+        await self.store.write(lambda rows: rows.actions.put(left))
+        return left
+
+    async def limited(self) -> Action:
+        """Limits that were raised to what the target has now."""
+        action = await self.done(Verb.LIMITS)
+        plan = replace(action.plan, limits=Limits(256 * MIB))
+        left = with_snapshot(replace(action, plan=plan), replace(BEFORE, limits=Limits(128 * MIB)))
+        await self.store.write(lambda rows: rows.actions.put(left))
+        return left
+
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
@@ -90,13 +117,44 @@ async def test_policy_decides_it(desk: Desk) -> None:
 
 
 async def test_a_rollback_brings_its_release_back_by_name(desk: Desk) -> None:
-    action = await desk.done(Verb.ROLLBACK)
-    left = replace(action, facts={**action.facts, "release": ""})
-    await desk.store.write(lambda rows: rows.actions.put(left))
+    asked = await desk.commands().request_undo((await desk.rolled_back()).id, "x", principal="bob")
 
+    assert (asked.state, asked.decision.reason) == (ActionState.ALLOWED, "no rule has anything against it")
+    assert (asked.plan.verb, asked.plan.release, asked.plan.words) == (
+        Verb.ROLLBACK,
+        "1.0.0",
+        "rollback crm-api to 1.0.0",
+    )
+
+
+async def test_a_rollback_that_is_not_what_runs_is_not_taken_back(desk: Desk) -> None:
+    action = await desk.rolled_back(to="1.2.0")
     asked = await desk.commands().request_undo(action.id, "x", principal="bob")
 
-    assert (asked.plan.verb, asked.plan.release) == (Verb.ROLLBACK, "1.0.0")
+    assert (asked.state, asked.decision.rule) == (ActionState.REFUSED, "target_is_as_it_was_left")
+
+
+async def test_limits_are_lowered_to_take_a_raise_back_and_for_nothing_else(desk: Desk) -> None:
+    raised = await desk.limited()
+    asked = await desk.commands(target=LIMITED).request_undo(raised.id, "x", principal="bob")
+
+    assert (asked.state, asked.decision.reason) == (ActionState.ALLOWED, "no rule has anything against it")
+    assert (asked.plan.words, asked.plan.restores) == ("limits crm-api to 128 MiB", raised.id)
+
+
+@pytest.mark.parametrize("verb", [Verb.LIMITS, Verb.ROLLBACK])
+async def test_what_waits_to_bring_something_else_is_not_the_same(desk: Desk, verb: Verb) -> None:
+    done = await (desk.limited() if verb is Verb.LIMITS else desk.rolled_back())
+    commands = desk.commands(mode=Mode.APPROVE, target=LIMITED)
+    other = Plan(verb, CRM.name, limits=Limits(512 * MIB) if verb is Verb.LIMITS else Limits())
+    waits = replace(done, id=ActionId("act-waits"), plan=other, state=ActionState.WAITING_APPROVAL, started_at=None)
+    await desk.store.write(lambda rows: rows.actions.put(waits))
+    asked = await commands.request_undo(done.id, "x", principal="bob")
+    again = await commands.request_undo(done.id, "x", principal="bob")
+
+    assert asked.state is ActionState.WAITING_APPROVAL
+    assert (again.state, again.decision.rule) == (ActionState.REFUSED, "request_is_new")
+    assert f"action {asked.id} is the same" in again.decision.reason
 
 
 @pytest.mark.parametrize(
@@ -141,10 +199,24 @@ async def test_the_work_of_others_since_then_is_not_destroyed(desk: Desk) -> Non
     assert "was changed by somebody else after it" in drifted.decision.reason
 
 
+async def test_nothing_that_was_only_asked_for_hides_what_was_done(desk: Desk) -> None:
+    first, later = await desk.done(ago=86_400), await desk.done(ago=7200)
+    refused = replace(later, state=ActionState.REFUSED, started_at=None)
+    many = [replace(refused, id=ActionId(f"act-9{number:03}")) for number in range(101)]
+    await desk.store.write(lambda rows: [rows.actions.put(one) for one in many])
+    asked = await desk.commands().request_undo(first.id, "x", principal="bob")
+    undone = await desk.commands().request_undo(later.id, "x", principal="bob")
+
+    assert (asked.state, asked.decision.rule) == (ActionState.REFUSED, "target_is_as_it_was_left")
+    assert f"(action {later.id}) was done after it" in asked.decision.reason
+    assert undone.state is ActionState.ALLOWED
+
+
 async def test_the_incident_of_the_action_says_who_asked_to_take_it_back(desk: Desk) -> None:
     commands = desk.commands()
     first = await commands.request_undo((await desk.done()).id, "x", principal="ann")
-    desk.clock.move(600)  # that one was never begun
+    refused = replace(first, state=ActionState.REFUSED, finished_at=desk.clock.now())
+    await desk.store.write(lambda rows: rows.actions.put(refused))
     done = await desk.done(incident_id=first.incident_id, ago=1)
     asked = await commands.request_undo(done.id, "x", principal="bob")
 

@@ -150,6 +150,7 @@ class ActionShape(Shape):
     replicas: int | None
     request: str = Field(description="Of http: which of the target's requests; else empty.", examples=["purge"])
     limits: str = Field(description="Of limits: what each replica may use; else empty.", examples=["512 MiB, 1.5 CPUs"])
+    release: str = Field(description="Of rollback: the release that it names; else empty.", examples=["1.0.0"])
     playbook: str | None = Field(examples=["restart-crm-api"])
     reason: str = Field(examples=["manual test"])
     requested_by: str = Field(examples=["local"])
@@ -324,6 +325,7 @@ def action(one: Action) -> ActionShape:
         replicas=one.plan.replicas,
         request=one.plan.request,
         limits=one.plan.limits.words,
+        release=one.plan.release,
         playbook=one.plan.playbook,
         reason=one.reason,
         requested_by=one.requested_by,

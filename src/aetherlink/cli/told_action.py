@@ -34,7 +34,8 @@ def facts(found: Mapping[str, Any], now: datetime, *, is_cut: bool) -> Iterator[
 
 def deed(action: Mapping[str, Any]) -> str:
     """What is done to what."""
-    much = f" to {action['replicas']}" if action.get("replicas") is not None else ""
+    size = action.get("release") or action.get("replicas")
+    much = "" if size is None or size == "" else f" to {size}"
     parts = (action.get("verb"), action.get("request"), action.get("target"))
     limits = f" ({action['limits']})" if action.get("limits") else ""
     return " ".join(str(part) for part in parts if part) + much + limits

@@ -22,6 +22,9 @@ VERIFIED_AT_FACT = "verified_at"
 WRONG_FACT = "wrong"
 """The key of Action.facts that holds who said that the action was wrong, when and why: `by`, `at`, `reason`."""
 
+TAKEN_BACK_FACT = "taken_back"
+"""The key of Action.facts that holds how a person had it taken back: `action_id` of what did it, `by`, `at`."""
+
 
 _LITTLE = timedelta(seconds=30)  # by which clocks are set right every day
 
@@ -291,7 +294,8 @@ class Plan:
     of the target when an alert's labels named it; empty where nothing was looked at to plan. `digest` is that of the
     playbook's content which made it (see Playbook); empty: not known, so that no promotion lifts it. `dependents` are
     restarted after it, in this order, once it is verified. `chain` belongs to the plan that restarts one of them.
-    `is_proposal` says that an assistant proposed it, so that a person has to approve it whatever the mode.
+    `is_proposal` says that an assistant proposed it, so that a person has to approve it whatever the mode. `restores`
+    is the action that a person wants taken back by this plan.
     """
 
     verb: Verb
@@ -321,6 +325,7 @@ class Plan:
     dependents: tuple[TargetName, ...] = ()
     chain: Chain | None = None
     is_proposal: bool = False
+    restores: ActionId | None = None
 
     @property
     def rests_on_alert(self) -> bool:
@@ -342,7 +347,8 @@ class Plan:
     @property
     def words(self) -> str:
         """The plan in a few words, for people."""
-        size = f" to {self.limits.words}" if self.limits.words else ""
+        much = self.limits.words or self.release
+        size = f" to {much}" if much else ""
         size = size if self.replicas is None else f" to {self.replicas}"
         request = f" {self.request}" if self.request else ""
         why = "" if self.chain is None else f", which depends on {self.chain.target}"

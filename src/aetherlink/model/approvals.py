@@ -11,7 +11,7 @@ from aetherlink.model.actions import Approval, Grant, Observation, Plan, Target
 
 _PASSING = ("ready", "oldest_start")
 _WHERE_KNOWN = frozenset(  # left out while empty: an upgrade voids no request that is open
-    {"place", "identity", "limits", "most", "least", "dependents", "chain", "is_proposal"}
+    {"place", "identity", "limits", "most", "least", "dependents", "chain", "is_proposal", "restores"}
 )
 _UNSHOWN = frozenset(  # policy has them looked at
     {"most_replicas", "no_more", "no_release", "no_change", "aliases", "is_agent"}

@@ -9,6 +9,7 @@ from aetherlink.model.brakes import Brake
 from aetherlink.model.budgets import Budgets
 from aetherlink.model.decisions import Evidence, Mode
 from aetherlink.model.ids import TargetName
+from aetherlink.model.snapshots import Left
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Question:
     `unwell` are the targets with an open incident; for a dependent that of the repair that it follows is none. `blind`
     says why the source cannot be believed; `frozen` which window forbids changes; `protected` what of the agent's own
     life the target is. `approval` is the one that was granted for exactly this plan, checked against what is seen now.
+    `left` tells of the action that the plan restores from; None: there is none, or nobody knows it any more.
     """
 
     plan: Plan
@@ -62,6 +64,7 @@ class Question:
     frozen: str | None = None
     protected: str | None = None
     approval: Approval | None = None
+    left: Left | None = None
 
     @property
     def target(self) -> Target:

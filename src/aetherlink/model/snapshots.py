@@ -1,7 +1,7 @@
 """What a target was before an action, and what the action wishes of it: kept with it, for looking and undoing."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aetherlink.model.actions import (
@@ -92,6 +92,23 @@ def wish_of(action: Action) -> Wish:
 def is_as_left(action: Action, seen: Observation) -> bool:
     """Whether the target is what the action made it, and the same one; what is ready of it may come and go."""
     return _still_wants(seen, wish_of(action)) and not was_made_anew(action, seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """An action that is to be taken back, and another one that was started on its target after it; None: none was."""
+
+    action: Action
+    later: Action | None = None
+
+
+def changed_since(left: Left, seen: Observation | None) -> str:
+    """Why taking it back would destroy what somebody has done since; empty where nobody has, as far as is seen."""
+    if left.later is not None:
+        return f"{left.later.plan.words} (action {left.later.id}) was done after it"
+    if seen is not None and not is_as_left(left.action, seen):
+        return f"{left.action.plan.target} was changed by somebody else after it"
+    return ""
 
 
 def _still_wants(seen: Observation, wish: Wish) -> bool:

@@ -32,6 +32,7 @@ from aetherlink.model.alerts import StoredAlert
 from aetherlink.model.decisions import Evidence, EvidenceStatus
 from aetherlink.model.dependents import has_started_since
 from aetherlink.model.incidents import Incident, Stage
+from aetherlink.model.snapshots import changed_since
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import decide, dependents
 from aetherlink.pipeline.plan import is_outdated
@@ -56,12 +57,23 @@ async def _looked_after(world: World, case: Case) -> Step:
     now = world.clock.now()
     if action.plan.alert_id and case.planned is None and action.plan.chain is None:
         return _withdrawn(action, now, "its alert does not fire any more, or is silenced or inhibited")
+    if why := await _changed_since(world, case.incident, action.plan):
+        return _withdrawn(action, now, why)
     if action.approval is not None and action.approval.is_complete:
         return _allowed(action, action.approval)
     if _is_over(world, action, now):
         return _expired(action, now)
     step = await _waiting(world, case.incident, case.planned, action)
     return beside(world, case, step) or step if isinstance(step.move, Wait) else step
+
+
+async def _changed_since(world: World, incident: Incident, plan: Plan) -> str:
+    """Why a yes to taking back what a person wants taken back would destroy what came after it; empty: it would not."""
+    if plan.restores is None:
+        return ""
+    seen = await world.briefing.seen(plan, anew=True)
+    standing = await world.store.read(lambda tx: world.briefing.standing(tx, plan, incident.source))
+    return "" if standing.left is None else changed_since(standing.left, seen[plan.target].observation)
 
 
 def _is_over(world: World, action: Action, now: datetime) -> bool:

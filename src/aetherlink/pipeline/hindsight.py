@@ -10,11 +10,12 @@ from datetime import datetime
 from aetherlink.agent_record import AgentRecord
 from aetherlink.demotion import Demotion
 from aetherlink.model import would_be
-from aetherlink.model.actions import Action, OutcomeStatus, Verdict
+from aetherlink.model.actions import TAKEN_BACK_FACT, Action, ActionState, OutcomeStatus, Verdict
 from aetherlink.model.decisions import Effect
 from aetherlink.model.ids import ActionId
 from aetherlink.model.incidents import Incident
-from aetherlink.model.timeline import Entry
+from aetherlink.model.precision import TAKEN_BACK
+from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline.step import Finish, Step, World
 from aetherlink.ports import Transaction
 
@@ -40,6 +41,29 @@ def note_ends(transaction: Transaction, incident: Incident, step: Step, action: 
     for earlier in _before(action):
         if ended := would_be.followed(transaction.actions.get(ActionId(earlier)), how, now):
             transaction.actions.put(truly_ended(transaction, ended))
+
+
+def note_taken_back(transaction: Transaction, step: Step, now: datetime) -> None:
+    """What a person had taken back bears the mark of it, and its incident tells, once that is done."""
+    action = step.action
+    if action is None or action.plan.restores is None or not _has_restored(action):
+        return
+    restored = transaction.actions.get(action.plan.restores)
+    if restored is None or TAKEN_BACK_FACT in restored.facts:
+        return
+    fact = {"action_id": action.id, "by": action.requested_by, "at": now.isoformat()}
+    transaction.actions.put(replace(restored, facts={**restored.facts, TAKEN_BACK_FACT: fact}))
+    incident = None if restored.incident_id is None else transaction.incidents.get(restored.incident_id)
+    if incident is None:
+        return
+    text = f"taken back: {action.plan.words}, {action.requested_by} wanted it ({action.reason})"
+    told = Entry(EventKind.UNDONE, now, text, {**fact, "undo_of": restored.id})
+    transaction.incidents.update(replace(incident, updated_at=now), [told])
+
+
+def _has_restored(action: Action) -> bool:
+    is_done = action.outcome is not None and action.outcome.status in TAKEN_BACK
+    return action.state is ActionState.FINISHED and is_done
 
 
 def truly_ended(transaction: Transaction, action: Action) -> Action:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from aetherlink.errors import ConflictError
 from aetherlink.model import lifecycle
-from aetherlink.model.actions import WRONG_FACT, Action, ActionState
+from aetherlink.model.actions import TAKEN_BACK_FACT, WRONG_FACT, Action, ActionState
 from aetherlink.model.ids import IncidentId
 from aetherlink.model.incidents import Incident, IncidentStatus, Stage
 from aetherlink.model.lifecycle import State
@@ -28,6 +28,7 @@ _IN_A_STORM = timedelta(seconds=5)  # alerts join at every moment then: the rest
 _FEW = 10  # alerts that fire: more of them are a storm
 _MOST_FRESH = 100  # alerts looked at for a playbook at a time
 _MOST_NAMED = 50
+_SAID_MEANWHILE = (WRONG_FACT, TAKEN_BACK_FACT)  # the keys of Action.facts that no stage of its incident sets
 _FOLLOWING = {Stage.PLAN: Stage.DECIDE, Stage.DECIDE: Stage.ACT}
 
 
@@ -136,6 +137,7 @@ def _applied(
             transaction.actions.put(hindsight.truly_ended(transaction, _with_what_people_said(transaction, action)))
     last = step.action or taken.case.action
     hindsight.note_ends(transaction, stored, step, last, now)
+    hindsight.note_taken_back(transaction, step, now)
     changed = _changed(stored, step, now)
     braked = _braked(transaction, step, now)
     if braked and not step.escalated:
@@ -175,15 +177,17 @@ def _is_refused_meanwhile(transaction: Transaction, case: Case, stored: Incident
 
 
 def _with_what_people_said(transaction: Transaction, action: Action) -> Action:
-    """The action with the `wrong`, or with the yes, that a person may have said of it while a stage ran."""
+    """The action with the `wrong`, or with the yes, that a person may have said of it while a stage ran.
+
+    And with the mark of its taking back, which is the work of another incident.
+    """
     if action.state not in (ActionState.FINISHED, ActionState.WAITING_APPROVAL):
         return action
     stored = transaction.actions.get(action.id)
     if action.state is ActionState.WAITING_APPROVAL:
         return action if stored is None else _with_grants_of(stored, action)
-    if stored is None or WRONG_FACT not in stored.facts or WRONG_FACT in action.facts:
-        return action
-    return replace(action, facts={**action.facts, WRONG_FACT: stored.facts[WRONG_FACT]})
+    said = {} if stored is None else {key: stored.facts[key] for key in _SAID_MEANWHILE if key in stored.facts}
+    return replace(action, facts={**said, **action.facts}) if said else action
 
 
 def _with_grants_of(stored: Action, action: Action) -> Action:

@@ -10,7 +10,7 @@ from aetherlink.briefing import Standing
 from aetherlink.model.actions import Action, ActionState, Observation, Plan
 from aetherlink.model.ids import ActionId
 from aetherlink.model.incidents import Stage
-from aetherlink.model.snapshots import is_as_left, restoring_plan
+from aetherlink.model.snapshots import Left, changed_since, restoring_plan
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.pipeline import aftermath, decide, patience
 from aetherlink.pipeline.step import PASSING, Case, Continue, Step, Wait, World
@@ -60,11 +60,8 @@ def _somebody_else_acted(action: Action, standing: Standing, seen: Observation |
     """Why taking it back would destroy what somebody else has done meanwhile; empty when nobody has."""
     began = action.started_at
     later = next((one for one in standing.recent if one.started_at and began and one.started_at > began), None)
-    if later is not None:
-        return f"{action.plan.words} is not taken back: {later.plan.words} was done after it"
-    if seen is not None and not is_as_left(action, seen):
-        return f"{action.plan.words} is not taken back: {action.plan.target} was changed by somebody else after it"
-    return ""
+    why = changed_since(Left(action, later), seen)
+    return f"{action.plan.words} is not taken back: {why}" if why else ""
 
 
 def undoing(action: Action) -> Plan | None:

@@ -51,7 +51,8 @@ def _wrong_with_limits(question: Question, now: Limits) -> str:
         ("memory", wish.memory, now.memory, most.memory, least.memory),
         ("cpus", wish.nano_cpus, now.nano_cpus, most.nano_cpus, least.nano_cpus),
     )
-    return next(filter(None, (_out_of_bounds(*kind, is_undo=question.is_undo) for kind in kinds if kind[1])), "")
+    is_undo = question.is_undo or question.plan.restores is not None
+    return next(filter(None, (_out_of_bounds(*kind, is_undo=is_undo) for kind in kinds if kind[1])), "")
 
 
 def _out_of_bounds(name: str, wish: int, now: int, most: int, least: int, *, is_undo: bool) -> str:

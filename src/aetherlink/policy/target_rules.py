@@ -7,6 +7,7 @@ from aetherlink.model.actions import Action, OutcomeStatus, Verb
 from aetherlink.model.decisions import Effect, Objection
 from aetherlink.model.ids import TargetName
 from aetherlink.model.questions import Question
+from aetherlink.model.snapshots import changed_since
 from aetherlink.policy.rule import deny
 
 _HOUR = timedelta(hours=1)
@@ -40,6 +41,17 @@ def target_is_seen(question: Question) -> Objection | None:
         return None
     why = "nobody looked" if seen is None else seen.problem
     return deny("target_is_seen", f"{question.plan.target} cannot be looked at: {why}")
+
+
+def target_is_as_it_was_left(question: Question) -> Objection | None:
+    """What a person wants taken back is taken back only while nobody has changed the target since."""
+    plan, left, seen = question.plan, question.left, question.seen.get(question.plan.target)
+    if plan.restores is None:
+        return None
+    if left is None:
+        return deny("target_is_as_it_was_left", f"action {plan.restores} is not known any more")
+    why = changed_since(left, None if seen is None else seen.observation)
+    return deny("target_is_as_it_was_left", f"{why}: ask for what you want with `aether act`") if why else None
 
 
 def target_is_not_stopped(question: Question) -> Objection | None:

@@ -239,6 +239,10 @@ class ActionRows(Protocol):
         """When that action on the target ended that was started last of all that have ended, however long ago."""
         ...
 
+    def last_started(self, target: TargetName) -> Action | None:
+        """The action on the target whose intent was committed last, however long ago; None: there is none."""
+        ...
+
     def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
         """As started_since, but on any target, so many at most, as the budgets count them; those that run first."""
         ...

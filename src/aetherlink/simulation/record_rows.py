@@ -8,6 +8,7 @@ from datetime import datetime
 from aetherlink.errors import StoreError
 from aetherlink.model.actions import (
     IDEMPOTENCY_FACT,
+    TAKEN_BACK_FACT,
     VERDICT_FACT,
     WRONG_FACT,
     Action,
@@ -76,6 +77,12 @@ class MemoryActionRows:
         ended = [(one.started_at, one.finished_at) for one in of_it if one.started_at and one.finished_at]
         return max(ended)[1] if ended else None
 
+    def last_started(self, target: TargetName) -> Action | None:
+        """See ports.ActionRows."""
+        of_it = (self._table.rows[each] for each in self._table.of_target.get(target, ()))
+        begun = [(one.started_at, one) for one in of_it if one.started_at is not None]
+        return max(begun, key=lambda pair: pair[0])[1] if begun else None
+
     def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
         """See ports.ActionRows."""
         found = _newest_first(iter(self._table.rows.values()), since)
@@ -100,6 +107,7 @@ class MemoryActionRows:
         counted = [one for one in of_it if one.plan.is_repair][:most]
         undoing = [one for one in of_it if one.plan.undo_of is not None][:most]
         undone = sum(1 for one in undoing if one.outcome is not None and one.outcome.status in TAKEN_BACK)
+        undone += sum(1 for one in counted if TAKEN_BACK_FACT in one.facts)
         verdicts = Counter(str(one.facts.get(VERDICT_FACT, "")) for one in counted if one.started_at is not None)
         would_be = Counter(_then(one) for one in counted if _is_observed(one))
         wrong = sum(1 for one in counted if WRONG_FACT in one.facts)

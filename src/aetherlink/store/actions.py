@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from aetherlink.model.actions import (
     IDEMPOTENCY_FACT,
+    TAKEN_BACK_FACT,
     VERDICT_FACT,
     WITHOUT_END,
     WITHOUT_HELP,
@@ -46,6 +47,12 @@ _STARTED_SINCE = Prepared(
     sa.select(actions)
     .where(actions.c.target == sa.bindparam("its_target"), _COUNTS)
     .order_by(actions.c.started_at.desc())
+)
+_LAST_STARTED = Prepared(
+    sa.select(actions)
+    .where(actions.c.target == sa.bindparam("its_target"), actions.c.started_at.is_not(None))
+    .order_by(actions.c.started_at.desc())
+    .limit(sa.literal_column("1"))
 )
 _LAST_END = Prepared(
     sa.select(actions.c.finished_at)
@@ -93,6 +100,7 @@ _OF_PLAYBOOK = (
         actions.c.facts[VERDICT_FACT].as_string().label("verdict"),
         actions.c.facts[THEN_FACT, HOW].as_string().label("then"),
         actions.c.facts[WRONG_FACT].as_string().is_not(None).label("is_wrong"),
+        actions.c.facts[TAKEN_BACK_FACT].as_string().is_not(None).label("is_taken_back"),
     )
     .where(
         actions.c.playbook == sa.bindparam("its_playbook"),
@@ -155,6 +163,11 @@ class SqlActionRows:
         row = _LAST_END.first(self._connection, {"its_target": target})
         return None if row is None else row.finished_at
 
+    def last_started(self, target: TargetName) -> Action | None:
+        """See ports.ActionRows."""
+        row = _LAST_STARTED.first(self._connection, {"its_target": target})
+        return None if row is None else _action(row)
+
     def started_anywhere(self, since: datetime, *, limit: int) -> list[Started]:
         """See ports.ActionRows."""
         return _STARTED_ANYWHERE.all(self._connection, {"since": since, "most": limit})
@@ -196,7 +209,8 @@ def _precision(groups: Sequence[sa.Row[Any]], undone: int) -> Precision:
         elif group.effect == Effect.OBSERVE.value:
             would_be[group.then or ""] += group.number
     wrong = sum(group.number for group in groups if group.is_wrong)
-    return Precision(verdicts.total(), wrong, dict(verdicts), dict(would_be), undone)
+    by_people = sum(group.number for group in groups if group.is_taken_back)
+    return Precision(verdicts.total(), wrong, dict(verdicts), dict(would_be), undone + by_people)
 
 
 def _values(action: Action) -> dict[str, object]:

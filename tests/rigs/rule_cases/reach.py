@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from aetherlink.model.actions import CPU, NO_LIMITS, Limits, Observation, Verb
+from aetherlink.model.actions import CPU, NO_LIMITS, Limits, Observation, Plan, Verb
 from aetherlink.model.questions import Question, Seen
+from aetherlink.model.snapshots import Left
 from aetherlink.testing import START
-from rigs.rule_cases.asking import EVERYBODY, Case, aimed, each, looked, planned
+from rigs.rule_cases.asking import API, EVERYBODY, Case, acted, aimed, each, looked, planned
 
 _MIB = 2**20
 _WHOLE = Observation(2, 2, START, release="b", previous_release="a", limits=Limits(256 * _MIB, CPU))
@@ -28,6 +29,12 @@ def _limit(
     question: Question, wish: Limits, *, most: Limits = _MOST, least: Limits = NO_LIMITS, **seen: object
 ) -> Question:
     return _before(planned(aimed(question, most=most, least=least), verb=Verb.LIMITS, limits=wish), **seen)
+
+
+def _restoring(question: Question, wish: Limits) -> Question:
+    """A person wants limits taken back that are as they were left."""
+    raised = acted(60, plan=Plan(Verb.LIMITS, API, limits=_WHOLE.limits))
+    return replace(planned(_limit(question, wish), restores=raised.id), left=Left(raised))
 
 
 _REPLICAS = tuple(
@@ -97,10 +104,24 @@ _LIMITS = tuple(
         says=says,
     )
 )
+_TAKEN_BACK = tuple(
+    case
+    for words, wish, against, says in (
+        ("to what it was", Limits(128 * _MIB), (), ""),
+        ("to more than the most", Limits(513 * _MIB), EVERYBODY, "above the max_memory"),
+    )
+    for case in each(
+        "limits_are_within_bounds",
+        f"limits that a person wants taken back {words}",
+        lambda asked, wish=wish: _restoring(asked, wish),
+        against=against,
+        says=says,
+    )
+)
 _AT_THE_FLOOR = each(
     "floor_holds",
     "limits, which take no replica away",
     lambda asked: _limit(aimed(asked, floor=2), Limits(512 * _MIB)),
 )
 
-CASES: tuple[Case, ...] = (*_REPLICAS, *_RELEASES, *_LIMITS, *_AT_THE_FLOOR)
+CASES: tuple[Case, ...] = (*_REPLICAS, *_RELEASES, *_LIMITS, *_TAKEN_BACK, *_AT_THE_FLOOR)

@@ -7,6 +7,7 @@ from aetherlink.model.brakes import Brake, pair_scope, target_scope
 from aetherlink.model.decisions import Effect
 from aetherlink.model.ids import ActionId, TargetName
 from aetherlink.model.questions import Question, Seen
+from aetherlink.model.snapshots import Left
 from aetherlink.testing import START
 from rigs.rule_cases.asking import (
     API,
@@ -97,6 +98,32 @@ _SEEN = (
         against=EVERYBODY,
         says="cannot be looked at: nobody looked",
     ),
+)
+_DONE = acted(7200, plan=Plan(Verb.SCALE, API, replicas=1))  # it left one, and longer ago than an hour
+_AFTER = acted(60, plan=Plan(Verb.RESTART, API))
+
+
+def _restoring(question: Question, left: Left | None, *, wanted: int = 1) -> Question:
+    """A person wants a scale to one taken back, and so many are wanted now."""
+    asked = looked(planned(_scale(question, 3), restores=_DONE.id), api=seen_as(1, wanted))
+    return replace(asked, left=left)
+
+
+_LEFT = tuple(
+    case
+    for words, left, wanted, says in (
+        ("it is as it was left", Left(_DONE), 1, ""),
+        ("something was done after it", Left(_DONE, _AFTER), 1, "restart crm-api (action act-60) was done after it"),
+        ("somebody has scaled it", Left(_DONE), 2, "crm-api was changed by somebody else after it"),
+        ("nobody knows it any more", None, 1, "action act-7200 is not known any more"),
+    )
+    for case in each(
+        "target_is_as_it_was_left",
+        words,
+        lambda asked, left=left, wanted=wanted: _restoring(asked, left, wanted=wanted),
+        against=EVERYBODY if says else (),
+        says=says,
+    )
 )
 _STOPPED = (
     *each("target_is_not_stopped", "one is wanted", lambda asked: looked(asked, api=seen_as(0, 1))),
@@ -372,6 +399,7 @@ CASES: tuple[Case, ...] = (
     *_SCALE,
     *_REQUESTS,
     *_SEEN,
+    *_LEFT,
     *_STOPPED,
     *_FLOOR,
     *_DEPENDENCIES,

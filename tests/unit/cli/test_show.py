@@ -143,6 +143,9 @@ def test_a_quiet_incident_fits_one_screen_with_all_of_its_timeline(screen) -> No
             "restart crm-api, playbook restart-crm-api: failed; it did not start",
         ),
         ({"state": "waiting_approval", "verb": "scale", "replicas": 3}, "wants to scale crm-api to 3"),
+        ({"verb": "scale", "replicas": 0, "release": ""}, "wants to scale crm-api to 0, playbook"),
+        ({"verb": "rollback", "replicas": None, "release": "1.0.0"}, "wants to rollback crm-api to 1.0.0, playbook"),
+        ({"verb": "rollback", "replicas": None, "release": ""}, "wants to rollback crm-api, playbook"),
         ({"playbook": None, "requested_by": "ann"}, "asked for by ann"),
     ],
 )

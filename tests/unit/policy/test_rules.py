@@ -80,6 +80,7 @@ def test_the_rules_stand_in_this_order() -> None:
         "request_is_declared",
         "source_is_believed",
         "target_is_seen",
+        "target_is_as_it_was_left",
         "replicas_can_be_had",
         "release_is_known",
         "limits_are_within_bounds",
