@@ -1,7 +1,8 @@
 """Browsers that are signed in, in memory, so that the check at the door needs no I/O; beside the book of tokens.
 
 Rows in the store are the truth; `reload` brings them in at start, and every change goes to the store first. A session
-has no more than the token or the link that it came from, and ends with the token at the root of it.
+has no more than the token or the link that it came from, ends with the token at the root of it, and lasts no longer
+than whoever made the link: nobody renews himself.
 """
 
 from collections.abc import Callable, Iterable
@@ -93,7 +94,13 @@ class SessionBook:
             check_name(name)
         secret, now = new_link_secret(), self._clock.now()
         link = LoginLink(
-            digest_of(secret), name or caller.name, scopes, now, now + self._options.link_life, root=caller.root
+            digest_of(secret),
+            name or caller.name,
+            scopes,
+            now,
+            _earliest(now + self._options.link_life, caller.expires_at),
+            root=caller.root,
+            session_ends_at=caller.expires_at,
         )
 
         def work(transaction: Transaction) -> None:
@@ -173,7 +180,7 @@ class SessionBook:
         link = await self._store.write(work)
         if link is None or link.expires_at <= now or not self._has_root(link.root):
             raise UnauthenticatedError(_WRONG_CODE)
-        return await self._begin(Principal(link.name, link.scopes, root=link.root))
+        return await self._begin(Principal(link.name, link.scopes, root=link.root, expires_at=link.session_ends_at))
 
     async def _begin(
         self, holder: Principal, entered: Callable[[Transaction, Session], object] | None = None
@@ -185,7 +192,7 @@ class SessionBook:
             name=holder.name,
             scopes=holder.scopes,
             created_at=now,
-            expires_at=now + self._lifetime(holder.root),
+            expires_at=_earliest(now + self._lifetime(holder.root), holder.expires_at),
             used_at=now,
             tenant=holder.tenant,
             root=holder.root,
@@ -235,3 +242,8 @@ class SessionBook:
         self._sessions = {one.digest: one for one in sessions}
         known = {one.id for one in self._sessions.values()}
         self._used = {session_id: at for session_id, at in self._used.items() if session_id in known}
+
+
+def _earliest(ends: datetime, other: datetime | None) -> datetime:
+    """The earlier of both; None: the other never comes."""
+    return ends if other is None else min(ends, other)

@@ -88,7 +88,10 @@ class TokenRecord:
 
 @dataclass(frozen=True, slots=True)
 class LoginLink:
-    """A link that signs one browser in, once, until it expires. `root` as a principal has it."""
+    """A link that signs one browser in, once, until it expires. `root` as a principal has it.
+
+    `session_ends_at` is when whoever made it is out himself: what begins by it lasts no longer. None: he is not.
+    """
 
     digest: str = field(repr=False)
     name: str
@@ -96,6 +99,7 @@ class LoginLink:
     created_at: datetime
     expires_at: datetime
     root: str | None = field(default=None, repr=False)
+    session_ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
