@@ -131,12 +131,25 @@ class SessionBook:
         return await self._begin(replace(holder, scopes=scopes))
 
     async def begin_vouched(
-        self, holder: Principal, *, entered: Callable[[Transaction, Session], object]
+        self,
+        holder: Principal,
+        *,
+        entered: Callable[[Transaction, Session], object],
+        replaced: str | None = None,
     ) -> tuple[Session, str]:
-        """Sign in whom the identity provider vouches for, `entered` being a part of the transaction. As `begin`."""
+        """Sign in whom the identity provider vouches for. As `begin`.
+
+        `entered` is a part of the transaction, in which the session of the digest `replaced` ends.
+        """
         if self._vouched is None:
             raise UnauthenticatedError("nobody vouches for anybody here")
-        return await self._begin(replace(holder, root=self._vouched.root), entered)
+
+        def work(transaction: Transaction, session: Session) -> None:
+            if replaced is not None:
+                _revoke(transaction, replaced, session.created_at)
+            entered(transaction, session)
+
+        return await self._begin(replace(holder, root=self._vouched.root), work)
 
     async def end(self, secret: str) -> None:
         """The session is over from now on; nothing happens where it is over already. Raises StoreError."""
@@ -145,9 +158,7 @@ class SessionBook:
             return
 
         def work(transaction: Transaction) -> list[Session]:
-            for session in transaction.sessions.all():
-                if session.digest == digest and session.revoked_at is None:
-                    transaction.sessions.put(replace(session, revoked_at=now))
+            _revoke(transaction, digest, now)
             return transaction.sessions.all()
 
         self._remember(await self._store.write(work))
@@ -242,6 +253,12 @@ class SessionBook:
         self._sessions = {one.digest: one for one in sessions}
         known = {one.id for one in self._sessions.values()}
         self._used = {session_id: at for session_id, at in self._used.items() if session_id in known}
+
+
+def _revoke(transaction: Transaction, digest: str, now: datetime) -> None:
+    for session in transaction.sessions.all():
+        if session.digest == digest and session.revoked_at is None:
+            transaction.sessions.put(replace(session, revoked_at=now))
 
 
 def _earliest(ends: datetime, other: datetime | None) -> datetime:

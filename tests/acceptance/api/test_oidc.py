@@ -27,7 +27,7 @@ from rigs.identity_provider import CLIENT, SECRET, IdentityProviderRig
 FRONT = "https://ops.example/aether"
 BACK = f"{FRONT}/login/oidc/callback"
 ROLES = {"all": Role.VIEWER, "oncall": Role.RESPONDER, "sre": Role.APPROVER, "root": Role.ADMIN}
-COOKIE, ATTEMPT = "__Secure-aether_session", "__Secure-aether_oidc"
+COOKIE, ATTEMPT = "__Secure-aether_session", "__Host-aether_oidc_c65813c5"
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_the_cookies_are_out_of_reach_and_that_of_the_attempt_goes(browser: Brow
     browser.sign_in()
 
     begun, session, gone = browser.set_cookies
-    assert re.fullmatch(rf"{ATTEMPT}=aeo_[\w-]{{43}}; HttpOnly; Max-Age=600; Path=/aether; SameSite=lax; Secure", begun)
+    assert re.fullmatch(rf"{ATTEMPT}=aeo_[\w-]{{43}}; HttpOnly; Max-Age=600; Path=/; SameSite=lax; Secure", begun)
     assert re.fullmatch(
         rf"{COOKIE}=aes_[\w-]{{43}}; HttpOnly; Max-Age=28800; Path=/aether; SameSite=strict; Secure", session
     )
@@ -254,6 +254,95 @@ def test_a_session_is_over_when_its_lifetime_is_and_cannot_be_renewed_by_a_link(
     made = [one for one in sessions._sessions.values() if one.name == "zoe"]
     assert [one.expires_at for one in made] == [session.expires_at]
     assert made[0].created_at - session.created_at >= timedelta(minutes=20)
+
+
+class StrictBrowser(Browser):
+    """Keeps strict cookies back where another's page leads to ours, as browsers do: on the way back."""
+
+    def get(self, url: str, **headers: str) -> httpx.Response:
+        kept = {}
+        if url.startswith(BACK):
+            strict = {line.partition("=")[0] for line in self.set_cookies if "samesite=strict" in line.lower()}
+            kept = {name: self.cookies.pop(name) for name in strict & self.cookies.keys()}
+        answer = super().get(url, **headers)
+        self.cookies = {**kept, **self.cookies}
+        return answer
+
+
+def in_force(agent: Any) -> list[str]:
+    """The names of the sessions that are not over, the oldest first."""
+    return [one.name for one in agent.services.sign_in.sessions._sessions.values() if one.revoked_at is None]
+
+
+def test_of_two_sessions_in_one_browser_only_the_new_one_is_left(agent, provider) -> None:
+    browser = StrictBrowser(agent)
+    browser.sign_in()
+    old = browser.cookies[COOKIE]
+    assert len(in_force(agent)) == 1
+
+    browser.sign_in()
+
+    assert len(in_force(agent)) == 1
+    assert browser.is_signed_in
+    assert browser.cookies[COOKIE] != old
+    browser.cookies[COOKIE] = old
+    assert not browser.is_signed_in
+
+
+def test_the_session_stays_where_the_attempt_fails_and_is_not_that_of_another_browser(agent, provider) -> None:
+    browser, other = StrictBrowser(agent), StrictBrowser(agent)
+    other.sign_in()
+    browser.sign_in()
+
+    for denies, groups in (({"error": "access_denied"}, "sre"), (None, ["none"])):
+        provider.denies, provider.groups = denies, groups
+        assert browser.sign_in().status_code == 403
+        assert browser.is_signed_in
+    assert len(in_force(agent)) == 2
+    provider.groups = "sre"
+    assert browser.sign_in().status_code == 200
+    assert (len(in_force(agent)), other.is_signed_in, browser.is_signed_in) == (2, True, True)
+
+
+def test_of_two_tabs_that_come_back_one_after_the_other_one_session_is_left(agent) -> None:
+    browser = StrictBrowser(agent)
+    first, second = browser.way_back(), browser.way_back()
+
+    assert [browser.get(url).status_code for url in (first, second)] == [200, 200]
+    assert len(in_force(agent)) == 1
+    assert browser.is_signed_in
+
+
+def try_again(page: httpx.Response) -> str:
+    """Where the button leads."""
+    return re.findall(r'href="([^"]*)">Try again<', page.text)[0]
+
+
+WISH, AGAIN = "/incidents?status=resolved", "/aether/login?next=%2Fincidents%3Fstatus%3Dresolved"
+
+
+@pytest.mark.parametrize(
+    ("denies", "groups"), [({"error": "access_denied"}, "sre"), ({"error": "server_error"}, "sre"), (None, ["none"])]
+)
+def test_who_is_refused_may_try_again_for_where_he_wanted_to_go(browser: Browser, provider, denies, groups) -> None:
+    provider.denies, provider.groups = denies, groups
+
+    assert try_again(browser.sign_in(WISH)) == AGAIN
+    assert try_again(browser.get(f"{BACK}?code=a&state=b")) == "/aether/login?next=%2F"
+
+
+def test_so_may_who_was_too_late_or_found_the_provider_away_but_no_other_browser(browser: Browser, provider) -> None:
+    url = browser.way_back(WISH)
+    assert try_again(Browser(browser.agent).get(url)) == "/aether/login?next=%2F"
+    waiting = browser.agent.services.sign_in.oidc._attempts
+    waiting._clock = Later(waiting._clock, LIFE)
+    assert try_again(browser.get(url)) == AGAIN
+    provider.lapses = {"place": rigs.answering(500, {})}
+    forget(browser)
+
+    away = browser.get(f"{FRONT}/login/oidc?{urlencode({'next': WISH})}")
+
+    assert (away.status_code, try_again(away)) == (502, AGAIN)
 
 
 def test_two_tabs_of_one_browser_both_come_back(browser: Browser) -> None:
