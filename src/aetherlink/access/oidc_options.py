@@ -61,7 +61,8 @@ class OidcOptions(BaseModel):
     name_claim: Claim = Field(
         default="preferred_username",
         description="The claim that names a person in pages and timelines, `oidc:` before it; where it is missing, or "
-        "is an `email` that was not verified, `sub` does. Take one that people cannot change by themselves.",
+        "is an `email` that was not verified, `sub` does. No claim but `sub` is unique: behind any other stand eight "
+        "digits of issuer and `sub` (`oidc:ann~1a2b3c4d`), by which a second person is told from the first.",
     )
     scopes: Annotated[tuple[Word, ...], Field(max_length=20), AfterValidator(_check_scopes)] = Field(
         default=("openid", "profile"),

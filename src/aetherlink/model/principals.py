@@ -1,5 +1,6 @@
 """Who asks, and what they may do."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +35,17 @@ ROLES: Mapping[Role, frozenset[Scope]] = {
     Role.APPROVER: frozenset({Scope.READ, Scope.OPERATE, Scope.APPROVE}),
     Role.ADMIN: frozenset({Scope.ADMIN}),
 }
+
+
+_VOUCHED_FOR = re.compile(r"\boidc:[^~:]*~")
+
+
+def person_behind(name: str) -> str:
+    """What is the same of two names where they are of one person, though the identity provider has renamed him since.
+
+    What stands behind `~` in such a name tells people apart (see access.oidc_person); no other name holds `oidc:`.
+    """
+    return _VOUCHED_FOR.sub("oidc:~", name)
 
 
 def role_of(scopes: frozenset[Scope]) -> Role | None:
