@@ -698,7 +698,7 @@ def test_who_is_in_no_group_of_ours_hears_which_were_seen_and_what_to_set(browse
 
     assert (page.status_code, COOKIE in browser.cookies) == (403, False)
     said = words(page)
-    assert f"knows you as {ann_of(provider)} " in said
+    assert f"knows you as {ann_of(provider)}," in said
     assert "dev" in said
     assert "and 12 more" in said
     assert "roles:" in said
