@@ -38,6 +38,7 @@ from aetherlink.model.ids import ActionId
 from aetherlink.model.incidents import Incident, Stage
 from aetherlink.model.lifecycle import State
 from aetherlink.model.pauses import scopes_of
+from aetherlink.model.principals import person_behind
 from aetherlink.model.timeline import Entry, EventKind
 from aetherlink.ports import Clock, Store, Transaction, Waker
 
@@ -257,11 +258,12 @@ class ApprovalCommands:
         return approval, incident
 
     def _check_person(self, action: Action, approval: Approval, by: str) -> None:
-        if action.plan.is_proposal and action.requested_by == f"{ASSISTANT}{by}":
+        asked_by, person = person_behind(action.requested_by), person_behind(by)
+        if action.plan.is_proposal and asked_by == f"{ASSISTANT}{person}":
             raise ForbiddenError(f"an assistant of {by} proposed action {action.id}: somebody else has to approve it")
-        if action.requested_by == by and not self._requester_may_approve:
+        if asked_by == person and not self._requester_may_approve:
             raise ForbiddenError(f"{by} asked for action {action.id}: somebody else has to approve it")
-        if any(grant.by == by for grant in approval.grants):
+        if any(person_behind(grant.by) == person for grant in approval.grants):
             raise ConflictError(f"{by} has approved action {action.id} already: it takes {approval.needed} people")
 
     def _enter_wrong(self, transaction: Transaction, action: Action, entries: Sequence[Entry]) -> None:

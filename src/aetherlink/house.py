@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformColl
 from aetherlink import outside
 from aetherlink.access.gate import check_listen
 from aetherlink.access.last_use import LastUse
-from aetherlink.access.sessions import SessionBook, Vouched
+from aetherlink.access.sessions import SessionBook
 from aetherlink.access.token_files import file_principals
 from aetherlink.access.tokens import TokenBook
 from aetherlink.agent_record import AgentRecord
@@ -208,14 +208,13 @@ class House:
         )
 
     def _session_book(self) -> SessionBook:
-        oidc = self.settings.auth.oidc
         return SessionBook(
             self.store,
             self.tokens,
             clock=self.clock,
             ids=self.ids,
             options=self.settings.auth.sessions,
-            vouched=None if oidc is None else Vouched(oidc.root, oidc.lifetime),
+            vouched=outside.vouched(self.settings),
         )
 
     def _heartbeat_watch(self) -> Heartbeats:

@@ -10,6 +10,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from aetherlink.access.oidc_options import CALLBACK
+from aetherlink.access.sessions import Vouched
 from aetherlink.audit import key_file
 from aetherlink.clients.alertmanager import AlertmanagerClient
 from aetherlink.clients.credentials import connection_of, read_secret, read_tls
@@ -191,6 +192,14 @@ def identity_provider(settings: Settings, clock: Clock) -> IdentityProvider | No
         tls=read_tls(TlsOptions(ca_file=oidc.ca_file)),
     )
     return provider.IdentityProvider(own, settings.clients, clock=clock)
+
+
+def vouched(settings: Settings) -> Vouched | None:
+    """What sessions rest on that the identity provider vouches for; None where there is none. Raises SettingsError."""
+    oidc = settings.auth.oidc
+    if oidc is None:
+        return None
+    return Vouched(oidc.root(read_secret(oidc.client_secret_file, "auth.oidc.client_secret_file")), oidc.lifetime)
 
 
 async def vouching(settings: Settings) -> Asked:

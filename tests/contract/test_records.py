@@ -146,8 +146,9 @@ async def test_two_sessions_cannot_have_one_digest(store: SqlStore) -> None:
 
 
 async def test_a_login_link_is_dropped_once(store: SqlStore) -> None:
-    link = LoginLink("b" * 64, ODD, frozenset({Scope.ADMIN}), START, START + MINUTE, root="c" * 64)
-    other = replace(link, digest="a" * 64, root=None)
+    root = "c" * 64
+    link = LoginLink("b" * 64, ODD, frozenset({Scope.ADMIN}), START, START + MINUTE, root=root, session_ends_at=START)
+    other = replace(link, digest="a" * 64, root=None, session_ends_at=None)
     await store.write(lambda transaction: [transaction.login_links.add(one) for one in (link, other)])
 
     assert await store.read(lambda transaction: transaction.login_links.all()) == [other, link]

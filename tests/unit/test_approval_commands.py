@@ -286,6 +286,27 @@ async def test_one_person_is_not_two(desk: Desk) -> None:
     assert len((await desk.action(asked.id)).approval.grants) == 1
 
 
+async def test_two_people_whom_the_provider_calls_alike_are_two_and_one_whom_it_renames_is_one(desk: Desk) -> None:
+    asked = await desk.asked(needed=2)
+    await desk.commands().approve(asked.id, hash_of(asked), by="oidc:ann~1a2b3c4d")
+    with pytest.raises(ConflictError, match="has approved action act-0001 already"):
+        await desk.commands().approve(asked.id, hash_of(asked), by="oidc:bob~1a2b3c4d")
+    assert not (await desk.action(asked.id)).approval.is_complete
+    await desk.commands().approve(asked.id, hash_of(asked), by="oidc:ann~5e6f7a8b")
+
+    approval = (await desk.action(asked.id)).approval
+    assert (len(approval.grants), approval.is_complete) == (2, True)
+    renamed = replace(approval, grants=(approval.grants[0], replace(approval.grants[0], by="oidc:bob~1a2b3c4d")))
+    assert not renamed.is_complete
+
+
+async def test_who_asked_is_the_same_under_another_name_of_the_provider(desk: Desk) -> None:
+    asked = await desk.asked(by="oidc:ann~1a2b3c4d")
+    with pytest.raises(ForbiddenError, match="somebody else has to approve it"):
+        await desk.commands(requester_may_approve=False).approve(asked.id, hash_of(asked), by="oidc:bob~1a2b3c4d")
+    await desk.commands(requester_may_approve=False).approve(asked.id, hash_of(asked), by="oidc:ann~5e6f7a8b")
+
+
 async def test_who_tries_again_and_again_fills_no_timeline(desk: Desk) -> None:
     asked = await desk.asked()
     for by in ("ann", "ann", "bob", "ann", "bob"):

@@ -18,6 +18,15 @@ BEGUN_IN_ALL = 300  # a minute: so many of them wait at once that none pushes an
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """A browser on its way out: the secrets of its cookies, of an attempt and of a session; None: it has none."""
+
+    address: str
+    cookie: str | None = field(default=None, repr=False)
+    session: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Brought:
     """What a browser brings back from the provider, as it came; `cookie` None: it has none of ours."""
 
@@ -38,10 +47,11 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """Somebody whom the provider vouches for, and whom no group gives a role here."""
+    """Somebody whom the provider vouches for, and whom no group gives a role here; `wish` as of an attempt."""
 
     person: Person
     claim: str
+    wish: str
 
 
 class OidcDoor:
@@ -73,18 +83,24 @@ class OidcDoor:
         """Whether this browser waits for another answer."""
         return self._attempts.waits_for(cookie)
 
-    async def begin(self, wish: str, *, cookie: str | None, address: str) -> tuple[str, str]:
+    def wish_of(self, brought: Brought) -> str:
+        """Where the attempt that this answers is to end at; the first page where there is none of this browser."""
+        return self._attempts.wish_of(brought.said.get("state", ""), cookie=brought.cookie)
+
+    async def begin(self, wish: str, leaving: Leaving) -> tuple[str, str]:
         """Where to lead the browser, and the secret of its cookie; `wish` is the path that it is to end at.
+
+        The session that it has now is over once the attempt ends well.
 
         Raises ThrottledError, StoreError, and UnreachableError or AnswerError where the provider cannot be asked where
         that is, which is on record then.
         """
-        self._begun.take(address)
-        attempt, secret = self._attempts.begin(wish, cookie=cookie)
+        self._begun.take(leaving.address)
+        attempt, secret = self._attempts.begin(wish, cookie=leaving.cookie, session=leaving.session)
         try:
             leading = await self._provider.address(state=attempt.state, nonce=attempt.nonce, verifier=attempt.verifier)
         except AetherError as problem:
-            await self._record.refused(str(problem), address=address)
+            await self._record.refused(str(problem), address=leaving.address)
             raise
         return leading, secret
 
@@ -105,11 +121,14 @@ class OidcDoor:
         if person.role is None:
             why = f"none of the groups in {self._options.groups_claim!r} has a role in auth.oidc.roles"
             await self._record.refused(why, address=brought.address, person=person)
-            return Stranger(person, self._options.groups_claim)
+            return Stranger(person, self._options.groups_claim, attempt.wish)
         holder = Principal(person.name, ROLES[person.role])
         session, secret = await self._sessions.begin_vouched(
-            holder, entered=lambda rows, made: self._record.entered(rows, made, person, address=brought.address)
+            holder,
+            entered=lambda rows, made: self._record.entered(rows, made, person, address=brought.address),
+            replaced=attempt.session,
         )
+        self._attempts.replaced(attempt, session.digest)
         self._begun.give_back(brought.address)
         return Entered(person, session, secret, attempt.wish)
 

@@ -61,7 +61,8 @@ class OidcOptions(BaseModel):
     name_claim: Claim = Field(
         default="preferred_username",
         description="The claim that names a person in pages and timelines, `oidc:` before it; where it is missing, or "
-        "is an `email` that was not verified, `sub` does. Take one that people cannot change by themselves.",
+        "is an `email` that was not verified, `sub` does. No claim but `sub` is unique: behind any other stand eight "
+        "digits of issuer and `sub` (`oidc:ann~1a2b3c4d`), by which a second person is told from the first.",
     )
     scopes: Annotated[tuple[Word, ...], Field(max_length=20), AfterValidator(_check_scopes)] = Field(
         default=("openid", "profile"),
@@ -80,11 +81,15 @@ class OidcOptions(BaseModel):
         description="Certificates of those who may vouch for the provider's, PEM; in place of the machine's own.",
     )
 
-    @property
-    def root(self) -> str:
-        """What its sessions rest on: one that was begun under another provider, or other roles, is over."""
-        said = [self.issuer, self.client_id, self.groups_claim, self.name_claim, sorted(self.roles.items())]
-        return "oidc-" + hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    def root(self, secret: str) -> str:
+        """What its sessions rest on, given what is in `client_secret_file`: anything but the button changes it.
+
+        It is stored in clear beside each session. Providers make secrets that nobody guesses; of one that a person
+        chose every guess costs whoever reads the store 16 MiB and some 50 ms (scrypt), which a plain SHA-256 would not.
+        """
+        said = json.dumps(self.model_dump(mode="json", exclude={"button"}), sort_keys=True)
+        salt = hashlib.sha256(said.encode()).digest()
+        return "oidc-" + hashlib.scrypt(secret.encode(), salt=salt, n=2**14, r=8, p=1, dklen=32).hex()
 
 
 def check_way_back(external_url: str | None) -> None:

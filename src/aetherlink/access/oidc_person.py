@@ -43,7 +43,7 @@ def person_of(claims: Mapping[str, object], options: OidcOptions) -> Person:
     roles = {group: options.roles[group] for group in groups if group in options.roles}
     role = max(roles.values(), key=_RISING.index, default=None)
     return Person(
-        name=PREFIX + _plain(_name(claims, options.name_claim) or subject, subject),
+        name=PREFIX + _shown(_name(claims, options.name_claim) or subject, subject, options),
         subject=printable(subject),
         groups=groups,
         role=role,
@@ -59,6 +59,17 @@ def printable(text: str) -> str:
 def _name(claims: Mapping[str, object], claim: str) -> str:
     said = _at(claims, claim)
     return said if isinstance(said, str) and (claim != "email" or claims.get("email_verified") is True) else ""
+
+
+def _shown(name: str, subject: str, options: OidcOptions) -> str:
+    """The name; unless it is `sub` itself, with what tells people of one name apart, and is the same after a change.
+
+    No claim but `sub` is unique and stays (OpenID Connect Core 5.7), and it is so within one issuer.
+    """
+    if options.name_claim == "sub":
+        return _plain(subject, subject)
+    whose = f"{options.issuer}{chr(0)}{subject}".encode("utf-8", "surrogatepass")
+    return f"{_ODD.sub('_', name[:_LONGEST_NAME])}~{hashlib.sha256(whose).hexdigest()[:8]}"
 
 
 def _plain(name: str, subject: str) -> str:

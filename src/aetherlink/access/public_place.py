@@ -1,13 +1,22 @@
 """How browsers reach the agent: what stands before its paths, which origin its pages have, what its cookie is called.
 
 All of it comes from `external_url`, nothing from what a request says of itself: a proxy is not believed.
+
+Behind TLS a cookie's name has a prefix. `__Host-` keeps everybody else from setting it, and wants the path `/`. Under a
+base path the session's cookie is `__Secure-`, so that it is sent to that path alone, and not to what else the host
+serves; a sibling subdomain can set one of that name then, of a session that it has itself. The attempt's cookie lasts
+minutes and opens nothing by itself: it is `__Host-` under a base path too, for whoever could set it could have a
+browser finish the attempt that he began. It names its base path, so that two agents of one host have one each.
 """
 
+import hashlib
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _COOKIE = "aether_session"
 _ATTEMPT = "aether_oidc"
+ATTEMPT_PATH = "/"
+"""The part of the host that an attempt's cookie is sent to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +44,20 @@ class PublicPlace:
     @property
     def cookie_name(self) -> str:
         """That of the session."""
-        return self._prefixed(_COOKIE)
+        if not self.is_secure:
+            return _COOKIE
+        return f"__Secure-{_COOKIE}" if self.base_path else f"__Host-{_COOKIE}"
 
     @property
     def attempt_cookie_name(self) -> str:
         """That of a browser which waits for an identity provider's answer."""
-        return self._prefixed(_ATTEMPT)
+        place = f"_{hashlib.sha256(self.base_path.encode()).hexdigest()[:8]}" if self.base_path else ""
+        return f"__Host-{_ATTEMPT}{place}" if self.is_secure else f"{_ATTEMPT}{place}"
 
     def owns(self, origin: str, host: str) -> bool:
         """Whether a page of this origin is ours, for a request that was sent to this host."""
         said = origin.lower()
         return said == self.origin or (host != "" and said == f"http://{host.lower()}")
-
-    def _prefixed(self, name: str) -> str:
-        """With the prefix that keeps a neighbour's page from setting it, where browsers grant one."""
-        if not self.is_secure:
-            return name
-        return f"__Secure-{name}" if self.base_path else f"__Host-{name}"
 
 
 def place_of(external_url: str | None) -> PublicPlace:

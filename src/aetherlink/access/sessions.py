@@ -1,7 +1,8 @@
 """Browsers that are signed in, in memory, so that the check at the door needs no I/O; beside the book of tokens.
 
 Rows in the store are the truth; `reload` brings them in at start, and every change goes to the store first. A session
-has no more than the token or the link that it came from, and ends with the token at the root of it.
+has no more than the token or the link that it came from, ends with the token at the root of it, and lasts no longer
+than whoever made the link: nobody renews himself.
 """
 
 from collections.abc import Callable, Iterable
@@ -93,7 +94,13 @@ class SessionBook:
             check_name(name)
         secret, now = new_link_secret(), self._clock.now()
         link = LoginLink(
-            digest_of(secret), name or caller.name, scopes, now, now + self._options.link_life, root=caller.root
+            digest_of(secret),
+            name or caller.name,
+            scopes,
+            now,
+            _earliest(now + self._options.link_life, caller.expires_at),
+            root=caller.root,
+            session_ends_at=caller.expires_at,
         )
 
         def work(transaction: Transaction) -> None:
@@ -124,12 +131,25 @@ class SessionBook:
         return await self._begin(replace(holder, scopes=scopes))
 
     async def begin_vouched(
-        self, holder: Principal, *, entered: Callable[[Transaction, Session], object]
+        self,
+        holder: Principal,
+        *,
+        entered: Callable[[Transaction, Session], object],
+        replaced: str | None = None,
     ) -> tuple[Session, str]:
-        """Sign in whom the identity provider vouches for, `entered` being a part of the transaction. As `begin`."""
+        """Sign in whom the identity provider vouches for. As `begin`.
+
+        `entered` is a part of the transaction, in which the session of the digest `replaced` ends.
+        """
         if self._vouched is None:
             raise UnauthenticatedError("nobody vouches for anybody here")
-        return await self._begin(replace(holder, root=self._vouched.root), entered)
+
+        def work(transaction: Transaction, session: Session) -> None:
+            if replaced is not None:
+                _revoke(transaction, replaced, session.created_at)
+            entered(transaction, session)
+
+        return await self._begin(replace(holder, root=self._vouched.root), work)
 
     async def end(self, secret: str) -> None:
         """The session is over from now on; nothing happens where it is over already. Raises StoreError."""
@@ -138,9 +158,7 @@ class SessionBook:
             return
 
         def work(transaction: Transaction) -> list[Session]:
-            for session in transaction.sessions.all():
-                if session.digest == digest and session.revoked_at is None:
-                    transaction.sessions.put(replace(session, revoked_at=now))
+            _revoke(transaction, digest, now)
             return transaction.sessions.all()
 
         self._remember(await self._store.write(work))
@@ -173,7 +191,7 @@ class SessionBook:
         link = await self._store.write(work)
         if link is None or link.expires_at <= now or not self._has_root(link.root):
             raise UnauthenticatedError(_WRONG_CODE)
-        return await self._begin(Principal(link.name, link.scopes, root=link.root))
+        return await self._begin(Principal(link.name, link.scopes, root=link.root, expires_at=link.session_ends_at))
 
     async def _begin(
         self, holder: Principal, entered: Callable[[Transaction, Session], object] | None = None
@@ -185,7 +203,7 @@ class SessionBook:
             name=holder.name,
             scopes=holder.scopes,
             created_at=now,
-            expires_at=now + self._lifetime(holder.root),
+            expires_at=_earliest(now + self._lifetime(holder.root), holder.expires_at),
             used_at=now,
             tenant=holder.tenant,
             root=holder.root,
@@ -235,3 +253,14 @@ class SessionBook:
         self._sessions = {one.digest: one for one in sessions}
         known = {one.id for one in self._sessions.values()}
         self._used = {session_id: at for session_id, at in self._used.items() if session_id in known}
+
+
+def _revoke(transaction: Transaction, digest: str, now: datetime) -> None:
+    for session in transaction.sessions.all():
+        if session.digest == digest and session.revoked_at is None:
+            transaction.sessions.put(replace(session, revoked_at=now))
+
+
+def _earliest(ends: datetime, other: datetime | None) -> datetime:
+    """The earlier of both; None: the other never comes."""
+    return ends if other is None else min(ends, other)

@@ -1,8 +1,8 @@
 """Writes pages: one template environment, what the frame of each page needs, and the headers that every page carries.
 
 A page of its own is a template that extends `frame.html`, and `page(services, "its.html", caller=..., ...)`. In a
-template `url(path)` is the path as the browser has to ask for it, `asset(name)` where a file is, `may(scope)` whether
-the caller holds a scope.
+template `url(path)` is the path as the browser has to ask for it, `sign_in(path)` where one signs in to come back to
+it, `asset(name)` where a file is, `may(scope)` whether the caller holds a scope.
 """
 
 import asyncio
@@ -88,6 +88,12 @@ def _url(context: Context, path: str) -> str:
 
 
 @pass_context
+def _sign_in(context: Context, wish: str) -> str:
+    """The page for signing in, which leads on to this path of ours."""
+    return _url(context, address("/login", next=wish))
+
+
+@pass_context
 def _asset(context: Context, name: str) -> str:
     return f"{context['base']}{ASSETS[name].path}"
 
@@ -112,7 +118,7 @@ def _made() -> Environment:
     made.tests["link"] = foreign_text.is_link
     made.globals |= {"stages": wording.STAGES, "modes": wording.MODES, "effects": wording.EFFECTS}
     made.globals |= {"scores": wording.SCORES, "duration": instants.duration, "places": PLACES}
-    made.globals |= {"url": _url, "asset": _asset, "may": _may}
+    made.globals |= {"url": _url, "sign_in": _sign_in, "asset": _asset, "may": _may}
     return made
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from aetherlink.lib.sizes import size_words
 from aetherlink.model.decisions import Decision, Mode
 from aetherlink.model.ids import ActionId, IncidentId, PlaybookName, TargetName
+from aetherlink.model.principals import person_behind
 
 IDEMPOTENCY_FACT = "idempotency_key"
 """The key of Action.facts that holds the caller's Idempotency-Key."""
@@ -383,7 +384,7 @@ class Approval:
     @property
     def is_complete(self) -> bool:
         """Whether everybody who is needed has said yes."""
-        return len({grant.by for grant in self.grants}) >= self.needed
+        return len({person_behind(grant.by) for grant in self.grants}) >= self.needed
 
     @property
     def completed_at(self) -> datetime:

@@ -1,5 +1,6 @@
 """Who asks, and what they may do."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +35,17 @@ ROLES: Mapping[Role, frozenset[Scope]] = {
     Role.APPROVER: frozenset({Scope.READ, Scope.OPERATE, Scope.APPROVE}),
     Role.ADMIN: frozenset({Scope.ADMIN}),
 }
+
+
+_VOUCHED_FOR = re.compile(r"\boidc:[^~:]*~")
+
+
+def person_behind(name: str) -> str:
+    """What is the same of two names where they are of one person, though the identity provider has renamed him since.
+
+    What stands behind `~` in such a name tells people apart (see access.oidc_person); no other name holds `oidc:`.
+    """
+    return _VOUCHED_FOR.sub("oidc:~", name)
 
 
 def role_of(scopes: frozenset[Scope]) -> Role | None:
@@ -88,7 +100,10 @@ class TokenRecord:
 
 @dataclass(frozen=True, slots=True)
 class LoginLink:
-    """A link that signs one browser in, once, until it expires. `root` as a principal has it."""
+    """A link that signs one browser in, once, until it expires. `root` as a principal has it.
+
+    `session_ends_at` is when whoever made it is out himself: what begins by it lasts no longer. None: he is not.
+    """
 
     digest: str = field(repr=False)
     name: str
@@ -96,6 +111,7 @@ class LoginLink:
     created_at: datetime
     expires_at: datetime
     root: str | None = field(default=None, repr=False)
+    session_ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from aetherlink.model.approvals import is_still, shown_of
 from aetherlink.model.brakes import scopes_of
 from aetherlink.model.decisions import Effect, EvidenceStatus, Mode
 from aetherlink.model.dependents import dependents_of
+from aetherlink.model.principals import person_behind
 from aetherlink.model.timeline import EventKind
 from aetherlink.simulation.setup import SOURCE
 from aetherlink.simulation.witness import Intent, Witness
@@ -138,7 +139,7 @@ def what_is_approved_is_what_is_done(witness: Witness) -> Iterator[str]:
         if not any(_is_shown(approval, intent, seen) for seen in intent.looks):
             yield f"{intent.action.id} is not what was approved"
         is_for_two = intent.is_vip and intent.settings.consent.second_person_for_vip
-        if is_for_two and len({grant.by for grant in approval.grants}) < 2:
+        if is_for_two and len({person_behind(grant.by) for grant in approval.grants}) < 2:
             yield f"{intent.action.id} is for a VIP, and one person approved it"
 
 

@@ -61,6 +61,7 @@ class SqlLoginLinkRows:
             "created_at": link.created_at,
             "expires_at": link.expires_at,
             "root": link.root,
+            "session_ends_at": link.session_ends_at,
         }
         self._connection.execute(sa.insert(login_links).values(values))
 

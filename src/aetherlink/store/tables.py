@@ -181,6 +181,7 @@ login_links = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("root", sa.Text),
+    sa.Column("session_ends_at", Instant),
 )
 
 sessions = sa.Table(

@@ -293,7 +293,9 @@ def _build(
     tokens = TokenBook(store, clock=clock, ids=ids, fixed=fixed, sources={SourceName("default"), SourceName("prod")})
     secrets = asyncio.run(_issued(tokens))
     secrets["operator"] = (folder / "data" / "operator.token").read_text().strip()
-    vouched = None if auth.oidc is None else Vouched(auth.oidc.root, auth.oidc.lifetime)
+    oidc = auth.oidc
+    root = "" if oidc is None else oidc.root(read_secret(oidc.client_secret_file, "client_secret_file"))
+    vouched = None if oidc is None else Vouched(root, oidc.lifetime)
     sessions = SessionBook(store, tokens, clock=clock, ids=ids, options=auth.sessions, vouched=vouched)
     place = place_of(external_url)
     gate = Gate(tokens, options=auth, sessions=sessions, place=place)

@@ -1,10 +1,11 @@
 """Signing in by an identity provider over real HTTP: the way out and back, who becomes what, and every lie refused."""
 
+import hashlib
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from aetherlink.access import oidc
+from aetherlink.access.oidc_attempts import LIFE
 from aetherlink.access.oidc_options import OidcOptions
 from aetherlink.access.oidc_record import STRANGERS_AN_HOUR
 from aetherlink.access.options import AuthMode, AuthOptions
@@ -26,7 +28,7 @@ from rigs.identity_provider import CLIENT, SECRET, IdentityProviderRig
 FRONT = "https://ops.example/aether"
 BACK = f"{FRONT}/login/oidc/callback"
 ROLES = {"all": Role.VIEWER, "oncall": Role.RESPONDER, "sre": Role.APPROVER, "root": Role.ADMIN}
-COOKIE, ATTEMPT = "__Secure-aether_session", "__Secure-aether_oidc"
+COOKIE, ATTEMPT = "__Secure-aether_session", "__Host-aether_oidc_c65813c5"
 
 
 @pytest.fixture
@@ -105,6 +107,11 @@ def browser(agent) -> Browser:
     return Browser(agent)
 
 
+def ann_of(provider: IdentityProviderRig) -> str:
+    """What the person of the provider is called here."""
+    return f"oidc:ann~{hashlib.sha256(f'{provider.issuer}{chr(0)}u-1'.encode()).hexdigest()[:8]}"
+
+
 def words(page: httpx.Response) -> str:
     """What a page says, as text."""
     main = page.text.partition("<main")[2].partition("</main>")[0]
@@ -140,15 +147,14 @@ def test_a_person_is_led_there_and_back_and_is_who_the_provider_says(browser: Br
     page = browser.sign_in("/incidents?status=resolved")
 
     assert page.status_code == 200, page.text
-    assert "You are oidc:ann, approver" in words(page)
+    ann = ann_of(provider)
+    assert f"You are {ann}, approver" in words(page)
     assert '<meta http-equiv="refresh" content="0; url=/aether/incidents?status=resolved">' in page.text
     assert page.headers["referrer-policy"] == "no-referrer"
-    assert ">oidc:ann<" in browser.get(f"{FRONT}/incidents?status=resolved").text
+    assert f">{ann}<" in browser.get(f"{FRONT}/incidents?status=resolved").text
     entry = record(browser.agent)[0]
-    assert (entry["kind"], "oidc:ann signed in as approver by the group sre" in entry["text"]) == ("signed_in", True)
-    assert (
-        entry["facts"] | {"by": "oidc:ann", "subject": "u-1", "role": "approver", "groups": ["sre"]} == entry["facts"]
-    )
+    assert (entry["kind"], f"{ann} signed in as approver by the group sre" in entry["text"]) == ("signed_in", True)
+    assert entry["facts"] | {"by": ann, "subject": "u-1", "role": "approver", "groups": ["sre"]} == entry["facts"]
     assert provider.requests == ["place", "token", "keys"]
 
 
@@ -156,7 +162,7 @@ def test_the_cookies_are_out_of_reach_and_that_of_the_attempt_goes(browser: Brow
     browser.sign_in()
 
     begun, session, gone = browser.set_cookies
-    assert re.fullmatch(rf"{ATTEMPT}=aeo_[\w-]{{43}}; HttpOnly; Max-Age=600; Path=/aether; SameSite=lax; Secure", begun)
+    assert re.fullmatch(rf"{ATTEMPT}=aeo_[\w-]{{43}}; HttpOnly; Max-Age=600; Path=/; SameSite=lax; Secure", begun)
     assert re.fullmatch(
         rf"{COOKIE}=aes_[\w-]{{43}}; HttpOnly; Max-Age=28800; Path=/aether; SameSite=strict; Secure", session
     )
@@ -191,7 +197,7 @@ def test_of_several_groups_the_highest_counts(browser: Browser, provider, groups
 
     page = browser.sign_in()
 
-    assert f"oidc:ann, {role}," in words(page)
+    assert f"{ann_of(provider)}, {role}," in words(page)
     allowed = {"viewer": 0, "responder": 1, "approver": 2, "admin": 3}[role]
     headers = {"Cookie": f"{COOKIE}={browser.cookies[COOKIE]}", "Origin": "https://ops.example"}
     answers = [
@@ -244,13 +250,104 @@ def test_a_session_is_over_when_its_lifetime_is_and_cannot_be_renewed_by_a_link(
     (session,) = sessions._sessions.values()
     assert session.expires_at - session.created_at == timedelta(minutes=30)
 
+    sessions._clock = Later(sessions._clock, timedelta(minutes=20))
     headers = {"Cookie": f"{COOKIE}={browser.cookies[COOKIE]}", "Origin": "https://ops.example"}
     link = agent.call("POST", "/api/v1/login-links", json={"name": "zoe"}, headers=headers).json()
     form = {"code": link["path"].partition("#")[2]}
     agent.call("POST", "/login", data=form, headers={"Origin": "https://ops.example"}, follow_redirects=False)
 
     made = [one for one in sessions._sessions.values() if one.name == "zoe"]
-    assert [one.expires_at - one.created_at for one in made] == [timedelta(minutes=30)]
+    assert [one.expires_at for one in made] == [session.expires_at]
+    assert made[0].created_at - session.created_at >= timedelta(minutes=20)
+
+
+class StrictBrowser(Browser):
+    """Keeps strict cookies back where another's page leads to ours, as browsers do: on the way back."""
+
+    def get(self, url: str, **headers: str) -> httpx.Response:
+        kept = {}
+        if url.startswith(BACK):
+            strict = {line.partition("=")[0] for line in self.set_cookies if "samesite=strict" in line.lower()}
+            kept = {name: self.cookies.pop(name) for name in strict & self.cookies.keys()}
+        answer = super().get(url, **headers)
+        self.cookies = {**kept, **self.cookies}
+        return answer
+
+
+def in_force(agent: Any) -> list[str]:
+    """The names of the sessions that are not over, the oldest first."""
+    return [one.name for one in agent.services.sign_in.sessions._sessions.values() if one.revoked_at is None]
+
+
+def test_of_two_sessions_in_one_browser_only_the_new_one_is_left(agent, provider) -> None:
+    browser = StrictBrowser(agent)
+    browser.sign_in()
+    old = browser.cookies[COOKIE]
+    assert len(in_force(agent)) == 1
+
+    browser.sign_in()
+
+    assert len(in_force(agent)) == 1
+    assert browser.is_signed_in
+    assert browser.cookies[COOKIE] != old
+    browser.cookies[COOKIE] = old
+    assert not browser.is_signed_in
+
+
+def test_the_session_stays_where_the_attempt_fails_and_is_not_that_of_another_browser(agent, provider) -> None:
+    browser, other = StrictBrowser(agent), StrictBrowser(agent)
+    other.sign_in()
+    browser.sign_in()
+
+    for denies, groups in (({"error": "access_denied"}, "sre"), (None, ["none"])):
+        provider.denies, provider.groups = denies, groups
+        assert browser.sign_in().status_code == 403
+        assert browser.is_signed_in
+    assert len(in_force(agent)) == 2
+    provider.groups = "sre"
+    assert browser.sign_in().status_code == 200
+    assert (len(in_force(agent)), other.is_signed_in, browser.is_signed_in) == (2, True, True)
+
+
+def test_of_two_tabs_that_come_back_one_after_the_other_one_session_is_left(agent) -> None:
+    browser = StrictBrowser(agent)
+    first, second = browser.way_back(), browser.way_back()
+
+    assert [browser.get(url).status_code for url in (first, second)] == [200, 200]
+    assert len(in_force(agent)) == 1
+    assert browser.is_signed_in
+
+
+def try_again(page: httpx.Response) -> str:
+    """Where the button leads."""
+    return re.findall(r'href="([^"]*)">Try again<', page.text)[0]
+
+
+WISH, AGAIN = "/incidents?status=resolved", "/aether/login?next=%2Fincidents%3Fstatus%3Dresolved"
+
+
+@pytest.mark.parametrize(
+    ("denies", "groups"), [({"error": "access_denied"}, "sre"), ({"error": "server_error"}, "sre"), (None, ["none"])]
+)
+def test_who_is_refused_may_try_again_for_where_he_wanted_to_go(browser: Browser, provider, denies, groups) -> None:
+    provider.denies, provider.groups = denies, groups
+
+    assert try_again(browser.sign_in(WISH)) == AGAIN
+    assert try_again(browser.get(f"{BACK}?code=a&state=b")) == "/aether/login?next=%2F"
+
+
+def test_so_may_who_was_too_late_or_found_the_provider_away_but_no_other_browser(browser: Browser, provider) -> None:
+    url = browser.way_back(WISH)
+    assert try_again(Browser(browser.agent).get(url)) == "/aether/login?next=%2F"
+    waiting = browser.agent.services.sign_in.oidc._attempts
+    waiting._clock = Later(waiting._clock, LIFE)
+    assert try_again(browser.get(url)) == AGAIN
+    provider.lapses = {"place": rigs.answering(500, {})}
+    forget(browser)
+
+    away = browser.get(f"{FRONT}/login/oidc?{urlencode({'next': WISH})}")
+
+    assert (away.status_code, try_again(away)) == (502, AGAIN)
 
 
 def test_two_tabs_of_one_browser_both_come_back(browser: Browser) -> None:
@@ -411,19 +508,23 @@ def test_a_foreign_browser_is_refused_and_takes_nothing_from_the_one_that_began(
 def test_an_answer_that_comes_late_is_refused(browser: Browser) -> None:
     url = browser.way_back()
     waiting = browser.agent.services.sign_in.oidc._attempts
-    waiting._clock = Later(waiting._clock)
+    waiting._clock = Later(waiting._clock, LIFE)
 
     refused(browser, browser.get(url), 401, "longer than 10 minutes")
 
 
 class Later:
-    """The same clock, ten minutes on."""
+    """The same clock, so much on."""
 
-    def __init__(self, clock: Any) -> None:
+    def __init__(self, clock: Any, by: timedelta) -> None:
         self._clock = clock
+        self._by = by
+
+    def now(self) -> datetime:
+        return self._clock.now() + self._by
 
     def monotonic(self) -> float:
-        return self._clock.monotonic() + 600
+        return self._clock.monotonic() + self._by.total_seconds()
 
 
 def test_another_provider_in_the_answer_is_refused(browser: Browser) -> None:
@@ -597,15 +698,15 @@ def test_who_is_in_no_group_of_ours_hears_which_were_seen_and_what_to_set(browse
 
     assert (page.status_code, COOKIE in browser.cookies) == (403, False)
     said = words(page)
-    assert "knows you as oidc:ann" in said
+    assert f"knows you as {ann_of(provider)}," in said
     assert "dev" in said
     assert "and 12 more" in said
     assert "roles:" in said
     assert "<script>alert" not in page.text
     entry = record(browser.agent)[0]
     assert entry["kind"] == "sign_in_refused"
-    assert (entry["facts"]["by"], entry["facts"]["groups"][0]) == ("oidc:ann", "dev")
-    assert "oidc:ann was not signed in" in entry["text"]
+    assert (entry["facts"]["by"], entry["facts"]["groups"][0]) == (ann_of(provider), "dev")
+    assert f"{ann_of(provider)} was not signed in" in entry["text"]
     assert browser.agent.services.sign_in.sessions._sessions == {}
 
 

@@ -196,6 +196,9 @@ def test_without_a_script_a_page_of_its_own_asks_once_more(agent) -> None:
 
     assert "Restart crm-api?" in asks.words
     assert asks.links_to(f"/incidents/{incident}")
+    back = f"/login?next=%2Factions%2F{action.id}%2Fapprove"
+    for path in ("/", f"/incidents/{incident}", f"/actions/{action.id}/approve"):
+        assert look(agent, path, token="read").links_to(back), path
     send(agent, f"/actions/{action.id}/deny", reason="no")
     assert agent.call("GET", f"/actions/{action.id}/approve", follow_redirects=False).status_code == 303
 

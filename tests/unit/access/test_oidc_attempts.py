@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from aetherlink.access import oidc_attempts as room
+from aetherlink.access.digests import digest_of
 from aetherlink.access.oidc_attempts import LIFE, MOST, Attempts
 from aetherlink.errors import UnauthenticatedError
 from aetherlink.testing import ManualClock
@@ -61,6 +62,28 @@ def test_a_browser_keeps_its_cookie_while_it_waits_and_brings_none_of_its_own(at
     assert same == cookie
     assert fresh != "aeo_" + "p" * 43
     assert attempts.take(second.state, cookie=cookie) == second
+
+
+def test_a_wish_is_told_to_its_browser_only_and_after_the_end_too(attempts: Attempts, clock: ManualClock) -> None:
+    attempt, cookie = attempts.begin("/alerts", cookie=None)
+    _, other = attempts.begin("/", cookie=None)
+
+    clock.move(LIFE.total_seconds())
+    assert attempts.wish_of(attempt.state, cookie=cookie) == "/alerts"
+    assert {attempts.wish_of(attempt.state, cookie=each) for each in (None, "", other)} == {"/"}
+    assert attempts.wish_of("x", cookie=cookie) == "/"
+
+
+def test_what_else_the_browser_waits_for_ends_the_session_that_it_has_by_then(attempts: Attempts) -> None:
+    first, cookie = attempts.begin("/", cookie=None, session="aes_old")
+    second, _ = attempts.begin("/", cookie=cookie, session="aes_old")
+    foreign, other = attempts.begin("/", cookie=None, session="aes_other")
+    assert first.session == second.session == digest_of("aes_old")
+
+    attempts.replaced(attempts.take(first.state, cookie=cookie), "new")
+
+    assert attempts.take(second.state, cookie=cookie).session == "new"
+    assert attempts.take(foreign.state, cookie=other).session == digest_of("aes_other")
 
 
 def test_nothing_of_two_attempts_is_the_same_and_a_verifier_is_long_enough(attempts: Attempts) -> None:

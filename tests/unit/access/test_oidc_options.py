@@ -1,6 +1,7 @@
 """The settings of an identity provider: what is refused, and what its sessions rest on."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from aetherlink import outside
 from aetherlink.access.oidc_options import OidcOptions
+from aetherlink.access.sessions import Vouched
 from aetherlink.errors import SettingsError
 from aetherlink.lib.clock import SystemClock
 from aetherlink.settings import Settings
@@ -67,20 +69,48 @@ def test_a_safe_one_is_taken(url: str) -> None:
     assert settings(url).auth.oidc is not None
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"issuer": "https://other.example.org"},
-        {"client_id": "b"},
-        {"roles": {"sre": "viewer"}},
-        {"roles": {"dev": "admin"}},
-        {"groups_claim": "roles"},
-        {"name_claim": "sub"},
-    ],
-)
-def test_who_may_do_what_having_changed_its_sessions_are_over(changes: dict[str, object]) -> None:
-    assert options(**changes).root != options().root
-    assert options(button="Go").root == options().root
+SECRET = "q3G-" + "s" * 40
+OTHERWISE: dict[str, Any] = {
+    "issuer": "https://other.example.org",
+    "client_id": "b",
+    "client_secret_file": "elsewhere",
+    "roles": {"sre": "viewer"},
+    "groups_claim": "roles",
+    "name_claim": "sub",
+    "scopes": ["openid"],
+    "lifetime": "1h",
+    "ca_file": "ca.pem",
+}
+
+
+@pytest.mark.parametrize("name", sorted(OidcOptions.model_fields.keys() - {"button"}))
+def test_whatever_changes_its_sessions_are_over(name: str) -> None:
+    changed = options(**{name: OTHERWISE[name]})
+
+    assert getattr(changed, name) != getattr(options(), name)
+    assert changed.root(SECRET) != options().root(SECRET)
+
+
+def test_another_secret_ends_them_and_the_button_or_the_order_of_roles_does_not() -> None:
+    roles = {"sre": "admin", "all": "viewer"}
+    root = options(roles=roles).root(SECRET)
+
+    assert options(roles=roles).root(SECRET + "x") != root
+    assert options(roles=dict(reversed(roles.items())), button="Go").root(SECRET) == root
+    assert SECRET not in root
+
+
+@pytest.mark.parametrize("content", [SECRET, SECRET + "x"])
+def test_the_house_reads_the_secret_that_its_sessions_rest_on(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(content + "\n")
+    found = settings(client_secret_file=str(file))
+
+    vouched = outside.vouched(found)
+
+    assert found.auth.oidc is not None
+    assert vouched == Vouched(found.auth.oidc.root(content), timedelta(hours=8))
+    assert outside.vouched(Settings()) is None
 
 
 def test_without_the_extra_the_start_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -97,5 +127,7 @@ def test_without_the_extra_the_start_says_what_to_install(monkeypatch: pytest.Mo
 
 
 def test_a_secret_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"auth\.oidc\.client_secret_file .* cannot be read"):
-        outside.identity_provider(settings(client_secret_file=str(tmp_path / "none")), SystemClock())
+    found = settings(client_secret_file=str(tmp_path / "none"))
+    for asked in (lambda: outside.identity_provider(found, SystemClock()), lambda: outside.vouched(found)):
+        with pytest.raises(SettingsError, match=r"auth\.oidc\.client_secret_file .* cannot be read"):
+            asked()

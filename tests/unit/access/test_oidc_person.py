@@ -1,5 +1,6 @@
 """Who an ID token says that somebody is: names that cannot be mistaken, and the role of the highest group."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ import pytest
 from aetherlink.access.oidc_options import OidcOptions
 from aetherlink.access.oidc_person import LONGEST_SHOWN, MOST_SHOWN, Person, person_of
 from aetherlink.errors import AnswerError
-from aetherlink.model.principals import Role
+from aetherlink.model.principals import Role, person_behind
 
 ROLES = {"all": Role.VIEWER, "sre": Role.APPROVER, "oncall": Role.RESPONDER, "ann@example.org": Role.ADMIN}
+
+WHOSE = hashlib.sha256(b"https://id.example.org\0u-1").hexdigest()[:8]
 
 
 def person(claims: dict[str, object], **more: object) -> Person:
@@ -27,8 +30,25 @@ def person(claims: dict[str, object], **more: object) -> Person:
         ({"preferred_username": ""}, "oidc:u-1"),
     ],
 )
-def test_the_name_is_the_claims_or_the_subject(claims: dict[str, object], name: str) -> None:
-    assert person(claims).name == name
+def test_the_name_is_the_claims_or_the_subject_and_whose_it_is(claims: dict[str, object], name: str) -> None:
+    assert person(claims).name == f"{name}~{WHOSE}"
+
+
+def test_a_subject_needs_nothing_behind_it_and_cannot_look_as_if_it_had() -> None:
+    assert person({}, name_claim="sub").name == "oidc:u-1"
+    assert person({"sub": f"ann~{WHOSE}"}, name_claim="sub").name.startswith(f"oidc:ann_{WHOSE}-")
+
+
+def test_two_people_of_one_name_are_two_and_one_of_two_names_is_one() -> None:
+    ann, other = person({"preferred_username": "ann"}), person({"preferred_username": "ann", "sub": "u-2"})
+    elsewhere = person({"preferred_username": "ann"}, issuer="https://other.example.org")
+    later = [person({"preferred_username": name}) for name in ("bob", "ann b", None)]
+
+    assert len({person_behind(one.name) for one in (ann, other, elsewhere)}) == 3
+    assert {person_behind(one.name) for one in later} == {person_behind(ann.name)}
+    assert len({one.name for one in (ann, *later)}) == 4
+    names = ("oidc:u-1", "oidc:u-2", "ann", "local", "playbook:a")
+    assert [person_behind(name) for name in names] == list(names), "names without it are as they are"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +69,9 @@ def test_a_name_that_could_be_taken_for_another_is_told_apart(said: str) -> None
 def test_no_two_names_become_one() -> None:
     said = ["ann b", "ann_b", "ann\tb", "a" * 60, "a" * 61, "a" * 62]
 
-    assert len({person({"preferred_username": one}).name for one in said}) == len(said)
+    named = {person({"preferred_username": one, "sub": f"u-{number}"}).name for number, one in enumerate(said)}
+    assert len(named) == len(said)
+    assert len({person({"sub": one}, name_claim="sub").name for one in said}) == len(said)
 
 
 @pytest.mark.parametrize("subject", [None, "", 7, ["u"], "x" * 256])
@@ -90,7 +112,7 @@ def test_an_address_counts_once_it_is_verified(verified: object, role: Role | No
 
     found = person(claims, groups_claim="email", name_claim="email")
 
-    assert (found.role, found.name) == (role, "oidc:ann@example.org" if role else "oidc:u-1")
+    assert (found.role, found.name) == (role, f"oidc:{'ann@example.org' if role else 'u-1'}~{WHOSE}")
 
 
 def test_groups_that_are_shown_are_few_short_and_printable() -> None:

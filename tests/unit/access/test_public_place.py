@@ -2,7 +2,7 @@
 
 import pytest
 
-from aetherlink.access.public_place import PublicPlace, place_of
+from aetherlink.access.public_place import ATTEMPT_PATH, PublicPlace, place_of
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,16 @@ from aetherlink.access.public_place import PublicPlace, place_of
 def test_the_place_of_an_address(url: str | None, place: PublicPlace, cookie: tuple[str, str, bool]) -> None:
     assert place_of(url) == place
     assert (place.cookie_name, place.cookie_path, place.is_secure) == cookie
+
+
+def test_nobody_else_can_set_the_cookie_of_an_attempt_and_each_agent_of_a_host_has_its_own() -> None:
+    paths = ("", "/aether", "/staging")
+    names = [place_of(f"https://ops.example{path}").attempt_cookie_name for path in paths]
+
+    assert names[0] == "__Host-aether_oidc"
+    assert all(name.startswith("__Host-aether_oidc_") for name in names[1:])
+    assert (len(set(names)), ATTEMPT_PATH) == (3, "/")  # browsers refuse a __Host- cookie of any other path
+    assert place_of("http://127.0.0.1:8088").attempt_cookie_name == "aether_oidc"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from rigs.databases import empty_file
 
 OPERATOR = "aek_" + "o" * 43
 IDLE, LIFETIME, LINK = timedelta(hours=12), timedelta(days=7), timedelta(minutes=5)
-MOMENT = timedelta(microseconds=1)
+MOMENT, MINUTE = timedelta(microseconds=1), timedelta(minutes=1)
 ADMIN = frozenset({Scope.ADMIN})
 
 
@@ -298,6 +298,41 @@ async def test_whom_a_provider_vouches_for_is_out_when_its_lifetime_is_over(worl
         assert book.holder(cookie) == ANN, hours
     world.clock.move(3600)
     assert book.holder(cookie) is None
+
+
+async def test_links_renew_nobody_however_long_the_chain(world: World) -> None:
+    book = vouching(world)
+    first, cookie = await book.begin_vouched(ANN, entered=lambda *_: None)
+
+    for _ in range(3):
+        world.clock.move(7200)
+        caller = book.holder(cookie)
+        assert caller is not None
+        _, link = await book.link(caller, name="zoe", scopes=ADMIN)
+        session, cookie = await book.begin(link)
+        assert session.expires_at == first.expires_at
+    world.clock.move(7200 - MINUTE.total_seconds())
+    caller = book.holder(cookie)
+    assert caller is not None
+    made, link = await book.link(caller, name=None, scopes=ADMIN)
+    assert made.expires_at == first.expires_at
+    world.clock.move(MINUTE.total_seconds())
+    assert book.holder(cookie) is None
+    with pytest.raises(UnauthenticatedError):
+        await book.begin(link)
+
+
+async def test_a_link_that_a_session_of_a_token_made_renews_nobody_either(world: World) -> None:
+    first, cookie = await world.book.begin(OPERATOR)
+    world.clock.move(IDLE.total_seconds() / 2)
+    caller = world.book.holder(cookie)
+    assert caller is not None
+    _, link = await world.book.link(caller, name="zoe", scopes=ADMIN)
+
+    session, _ = await world.book.begin(link)
+
+    assert session.expires_at == first.expires_at
+    assert session.created_at > first.created_at
 
 
 async def test_what_is_vouched_for_once_is_over_under_another_root_and_without_one(world: World) -> None:

@@ -2,7 +2,7 @@
 
 Only our own pages lead away: a foreign one leads to the page for signing in. The browser that left is known by a cookie
 that is sent along when another's page leads here (SameSite=Lax), which the session's is not: so the page that one comes
-back to leads on by itself.
+back to leads on by itself, and the session that the browser has is noted on the way out.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from aetherlink.access.oidc import Brought, Entered, OidcDoor, Stranger
+from aetherlink.access.oidc import Brought, Entered, Leaving, OidcDoor, Stranger
 from aetherlink.access.oidc_attempts import LIFE
-from aetherlink.access.public_place import PublicPlace
+from aetherlink.access.public_place import ATTEMPT_PATH, PublicPlace
 from aetherlink.console.refusals import page_route
 from aetherlink.console.session_cookie import LONGEST_NEXT, end_session, leading_to, own_path, set_cookie
 from aetherlink.console.writing import address, page
@@ -35,13 +35,14 @@ def router(services: ApiServices) -> APIRouter:
 
     @routes.get("/login/oidc", include_in_schema=False, dependencies=_OPEN)
     async def leave(request: Request, next: _Next = "/") -> Response:  # noqa: A002 - the name that addresses have for it
-        door, place = _door(services), sign_in.place
+        door, place, wish = _door(services), sign_in.place, own_path(next)
         if request.headers.get("sec-fetch-site") in _FOREIGN:
-            return leading_to(place.base_path + address("/login", next=own_path(next)))
+            return leading_to(place.base_path + address("/login", next=wish))
+        leaving = Leaving(_peer(request), _cookie(request, place), services.gate.session_secret(request.headers.raw))
         try:
-            away, secret = await door.begin(own_path(next), cookie=_cookie(request, place), address=_peer(request))
+            away, secret = await door.begin(wish, leaving)
         except AetherError as refusal:
-            return await _refused(services, refusal)
+            return await _refused(services, refusal, wish)
         answer = leading_to(away)
         _set_attempt(answer, place, secret)
         return answer
@@ -51,10 +52,12 @@ def router(services: ApiServices) -> APIRouter:
         door, cookie = _door(services), _cookie(request, sign_in.place)
         if request.headers.get("sec-fetch-dest", "document") != "document":
             raise BadRequestError("this address is for the identity provider to lead a browser to")
+        brought = Brought(_peer(request), cookie, _said(request))
+        wish = door.wish_of(brought)
         try:
-            found = await door.finish(Brought(_peer(request), cookie, _said(request)))
+            found = await door.finish(brought)
         except AetherError as refusal:
-            answer = await _refused(services, refusal)
+            answer = await _refused(services, refusal, wish)
         else:
             answer = await _came(services, request, found)
         if cookie is not None and not door.waits_for(cookie):
@@ -76,6 +79,7 @@ async def _came(services: ApiServices, request: Request, found: Entered | Strang
             groups=found.person.shown_groups,
             more=len(found.person.groups) - len(found.person.shown_groups),
             claim=found.claim,
+            next=found.wish,
         )
     await end_session(services, request)
     place = services.sign_in.place
@@ -93,12 +97,14 @@ async def _came(services: ApiServices, request: Request, found: Entered | Strang
     return answer
 
 
-async def _refused(services: ApiServices, refusal: AetherError) -> Response:
+async def _refused(services: ApiServices, refusal: AetherError, wish: str) -> Response:
     status, words = problems.told(refusal, instance="/login/oidc")
     if status is None:
         raise refusal
     headers = {**_NO_TRACE, **problems.headers_for(status), **problems.headers_of(refusal)}
-    return await page(services, "not_signed_in.html", caller=None, status=status, headers=headers, words=words)
+    return await page(
+        services, "not_signed_in.html", caller=None, status=status, headers=headers, words=words, next=wish
+    )
 
 
 def _door(services: ApiServices) -> OidcDoor:
@@ -129,7 +135,7 @@ def _set_attempt(answer: Response, place: PublicPlace, secret: str) -> None:
         place.attempt_cookie_name,
         secret,
         max_age=round(LIFE.total_seconds()),
-        path=place.cookie_path,
+        path=ATTEMPT_PATH,
         secure=place.is_secure,
         httponly=True,
         samesite="lax",
@@ -138,5 +144,5 @@ def _set_attempt(answer: Response, place: PublicPlace, secret: str) -> None:
 
 def _drop_attempt(answer: Response, place: PublicPlace) -> None:
     answer.delete_cookie(
-        place.attempt_cookie_name, path=place.cookie_path, secure=place.is_secure, httponly=True, samesite="lax"
+        place.attempt_cookie_name, path=ATTEMPT_PATH, secure=place.is_secure, httponly=True, samesite="lax"
     )
