@@ -373,12 +373,13 @@ def _repeated(earlier: Action, request: ActionRequest) -> Action:
 
 def _not_begun(transaction: Transaction, target: TargetName, now: datetime) -> list[Action]:
     """Actions on the target that were allowed a moment ago: two requests at once must not both find it free."""
+    only = ActionFilter(state=ActionState.ALLOWED)  # no target: a narrower page may end before one that a flood buries
     found: list[Action] = []
     cursor: str | None = None
     while True:
-        page, cursor = transaction.actions.page(limit=_PAGE, before=cursor)
-        found += [one for one in page if one.plan.target == target and one.state is ActionState.ALLOWED]
-        if cursor is None or page[-1].created_at < now - LONGEST_WAIT:
+        page, cursor = transaction.actions.page(limit=_PAGE, before=cursor, only=only)
+        found += [one for one in page if one.plan.target == target]
+        if cursor is None or not page or page[-1].created_at < now - LONGEST_WAIT:
             return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from aetherlink.model.pauses import Pause
 from aetherlink.model.questions import Question
 from aetherlink.model.timeline import EventKind
 from aetherlink.policy.decide import decide
+from aetherlink.store.actions import SqlActionRows
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock, fixed_key
 from rigs.briefing import briefing_of
@@ -190,6 +192,27 @@ async def test_of_two_requests_at_once_the_target_takes_one(desk: Desk) -> None:
     assert (second.decision.effect, second.decision.rule) == (Effect.DENY, "target_is_free")
     assert first.id in second.decision.reason
     assert desk.wakes == 1
+
+
+async def test_a_flood_of_what_was_refused_is_not_read_to_find_what_has_not_begun(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await desk.commands().request_action(RESTART, principal="local")
+    for _ in range(60):
+        await desk.commands(mode=Mode.OBSERVE).request_action(RESTART, principal="local")
+    read: list[Action] = []
+    page = SqlActionRows.page
+
+    def spied(table: SqlActionRows, **asked: Any) -> tuple[list[Action], str | None]:
+        found, cursor = page(table, **asked)
+        read.extend(found)
+        return found, cursor
+
+    monkeypatch.setattr(SqlActionRows, "page", spied)
+    second = await desk.commands().request_action(RESTART, principal="grafana")
+
+    assert read == [first]
+    assert second.decision.rule == "target_is_free"
 
 
 async def test_what_waits_for_approval_already_is_not_asked_of_people_again(desk: Desk) -> None:
