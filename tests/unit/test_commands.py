@@ -252,6 +252,27 @@ async def test_no_more_than_ten_requests_wait_for_approval_on_one_target(desk: D
     assert await states("other", 1) == ["waits"]
 
 
+async def test_a_proposal_that_is_not_new_or_one_too_many_is_told_what_waits_and_not_stored(desk: Desk) -> None:
+    big = replace(CRM, maximum=50)
+    commands = desk.commands(mode=Mode.APPROVE, targets=[big])
+
+    async def proposed(replicas: int, key: str | None = None) -> Action:
+        wish = ActionRequest("scale", "x", "crm", replicas, is_proposal=True)
+        return await commands.request_action(wish, principal="helper", idempotency_key=key)
+
+    waiting = [await proposed(replicas) for replicas in range(2, 12)]
+    again = [await proposed(2, key) for key in (None, "one", "one")]
+    more = await proposed(12)
+
+    assert [one.decision.rule for one in again] == ["request_is_new"] * 3
+    assert {one.id for one in again} == {waiting[0].id}
+    assert (more.decision.rule, more.id) == ("few_requests_wait", waiting[-1].id)
+    assert not any(one.decision.is_accepted for one in (*again, more))
+    assert {one.id for one in await desk.stored()} == {one.id for one in waiting}
+    assert await desk.store.read(lambda rows: rows.actions.get(waiting[0].id)) == waiting[0]
+    assert desk.counted[-1] == more
+
+
 async def test_what_names_no_target_never_reaches_policy(desk: Desk) -> None:
     action = await desk.commands(actions={}).request_action(RESTART, principal="local")
 
