@@ -41,8 +41,8 @@ def router(services: ApiServices) -> APIRouter:
     ) -> Requested:
         """It is never more than a request for approval, which the token that proposed it cannot grant.
 
-        What policy denies, or only observes, is refused at once. What is asked of people already, or is one too many for
-        its target, is refused with the id of an action that waits, and not stored. 404: there is no such incident.
+        What policy denies, or only observes, is refused at once. What is asked of people already, or is one too many
+        for its target, is refused with the id of an action that waits, and not stored. 404: there is no such incident.
         """
         request = ActionRequest(
             body.action,
