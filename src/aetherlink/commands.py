@@ -4,7 +4,7 @@ A command gathers what a decision rests on, decides, and stores request, decisio
 It runs no action itself: the pipeline does, and it trusts stored state only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -56,6 +56,9 @@ _STATES: Mapping[Effect, ActionState] = {
 }
 
 
+_NEW_RULE = "request_is_new"
+_FEW_RULE = "few_requests_wait"
+_CROWDED = frozenset({_NEW_RULE, _FEW_RULE})
 _TARGET_RULE = "target_is_declared"  # policy has rules of these names too; here the reason can say what to set
 _BOUNDS_RULE = "scale_is_within_bounds"
 
@@ -140,8 +143,8 @@ class Commands:
     """Requests of people.
 
     `source` is where an incident of a request is filed: the first source of the settings. `per_hour` bounds the actions
-    on one target. `is_vip` tells of a tenant's name whether it comes first. `count` hears of every decision, once it is
-    stored.
+    on one target. `is_vip` tells of a tenant's name whether it comes first. `count` hears of every decision, once its
+    transaction is done.
     """
 
     def __init__(
@@ -181,6 +184,8 @@ class Commands:
         self, request: ActionRequest, *, principal: str, idempotency_key: str | None = None
     ) -> Action:
         """The stored action with its decision; a repeat under the same key gets the first one.
+
+        A proposal that others stand in the way of is not stored: its refusal has the id of one that waits.
 
         Raises BadRequestError (unknown name), NotFoundError (no such incident), ConflictError (the key belongs to
         another request), StoreError, OverloadedError.
@@ -258,6 +263,10 @@ class Commands:
         if decision.is_accepted:
             action = replace(action, incident_id=self._open_incident(transaction, action))
             _note_beside(transaction, request, action)
+        if plan.is_proposal and decision.rule in _CROWDED:
+            return replace(
+                action, id=_in_its_way(transaction, plan)
+            )  # stored, one after another would be kept for ever
         transaction.actions.put(action)
         return action
 
@@ -369,28 +378,44 @@ def _repeated(earlier: Action, request: ActionRequest) -> Action:
 
 def _not_begun(transaction: Transaction, target: TargetName, now: datetime) -> list[Action]:
     """Actions on the target that were allowed a moment ago: two requests at once must not both find it free."""
+    only = ActionFilter(state=ActionState.ALLOWED)  # no target: a narrower page may end before one that a flood buries
     found: list[Action] = []
     cursor: str | None = None
     while True:
-        page, cursor = transaction.actions.page(limit=_PAGE, before=cursor)
-        found += [one for one in page if one.plan.target == target and one.state is ActionState.ALLOWED]
-        if cursor is None or page[-1].created_at < now - LONGEST_WAIT:
+        page, cursor = transaction.actions.page(limit=_PAGE, before=cursor, only=only)
+        found += [one for one in page if one.plan.target == target]
+        if cursor is None or not page or page[-1].created_at < now - LONGEST_WAIT:
             return found
 
 
 def _crowd_refusal(transaction: Transaction, plan: Plan) -> Decision | None:
     """One request at a time is asked of people, and few on one target: whoever repeats himself floods nobody."""
-    only = ActionFilter(state=ActionState.WAITING_APPROVAL, target=plan.target)
-    waiting, _ = transaction.actions.page(limit=_MOST_COMPARED, before=None, only=only)
-    same = next((one for one in waiting if _wish_of(one.plan) == _wish_of(plan)), None)
+    waiting = _waiting(transaction, plan.target)
+    same = _same(waiting, plan)
     if same is not None:
         reason = f"action {same.id} is the same and waits for approval: approve, deny or cancel that one"
-        return Decision(Effect.DENY, "request_is_new", reason)
+        return Decision(Effect.DENY, _NEW_RULE, reason)
     requests = sum(1 for one in waiting if REQUEST_FACT in one.facts)
     if requests >= _MOST_WAITING:
         reason = f"{requests} requests for {plan.target} wait for approval, and no more may: deny or cancel some"
-        return Decision(Effect.DENY, "few_requests_wait", reason)
+        return Decision(Effect.DENY, _FEW_RULE, reason)
     return None
+
+
+def _in_its_way(transaction: Transaction, plan: Plan) -> ActionId:
+    """The action that waits for the same, or else the newest that waits on the target: crowds are of those only."""
+    waiting = _waiting(transaction, plan.target)
+    return (_same(waiting, plan) or waiting[0]).id
+
+
+def _waiting(transaction: Transaction, target: TargetName) -> list[Action]:
+    only = ActionFilter(state=ActionState.WAITING_APPROVAL, target=target)
+    found, _ = transaction.actions.page(limit=_MOST_COMPARED, before=None, only=only)
+    return found
+
+
+def _same(waiting: Sequence[Action], plan: Plan) -> Action | None:
+    return next((one for one in waiting if _wish_of(one.plan) == _wish_of(plan)), None)
 
 
 def _wish_of(plan: Plan) -> tuple[Verb, int | None, str, str, Limits]:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from aetherlink.model.pauses import Pause
 from aetherlink.model.questions import Question
 from aetherlink.model.timeline import EventKind
 from aetherlink.policy.decide import decide
+from aetherlink.store.actions import SqlActionRows
 from aetherlink.store.database import SqlStore
 from aetherlink.testing import CountingIds, ManualClock, fixed_key
 from rigs.briefing import briefing_of
@@ -192,6 +194,27 @@ async def test_of_two_requests_at_once_the_target_takes_one(desk: Desk) -> None:
     assert desk.wakes == 1
 
 
+async def test_a_flood_of_what_was_refused_is_not_read_to_find_what_has_not_begun(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await desk.commands().request_action(RESTART, principal="local")
+    for _ in range(60):
+        await desk.commands(mode=Mode.OBSERVE).request_action(RESTART, principal="local")
+    read: list[Action] = []
+    page = SqlActionRows.page
+
+    def spied(table: SqlActionRows, **asked: Any) -> tuple[list[Action], str | None]:
+        found, cursor = page(table, **asked)
+        read.extend(found)
+        return found, cursor
+
+    monkeypatch.setattr(SqlActionRows, "page", spied)
+    second = await desk.commands().request_action(RESTART, principal="grafana")
+
+    assert read == [first]
+    assert second.decision.rule == "target_is_free"
+
+
 async def test_what_waits_for_approval_already_is_not_asked_of_people_again(desk: Desk) -> None:
     commands = desk.commands(mode=Mode.APPROVE)
     first = await commands.request_action(RESTART, principal="local")
@@ -227,6 +250,27 @@ async def test_no_more_than_ten_requests_wait_for_approval_on_one_target(desk: D
 
     assert await states("crm", 12) == [*["waits"] * 10, "few_requests_wait", "few_requests_wait"]
     assert await states("other", 1) == ["waits"]
+
+
+async def test_a_proposal_that_is_not_new_or_one_too_many_is_told_what_waits_and_not_stored(desk: Desk) -> None:
+    big = replace(CRM, maximum=50)
+    commands = desk.commands(mode=Mode.APPROVE, targets=[big])
+
+    async def proposed(replicas: int, key: str | None = None) -> Action:
+        wish = ActionRequest("scale", "x", "crm", replicas, is_proposal=True)
+        return await commands.request_action(wish, principal="helper", idempotency_key=key)
+
+    waiting = [await proposed(replicas) for replicas in range(2, 12)]
+    again = [await proposed(2, key) for key in (None, "one", "one")]
+    more = await proposed(12)
+
+    assert [one.decision.rule for one in again] == ["request_is_new"] * 3
+    assert {one.id for one in again} == {waiting[0].id}
+    assert (more.decision.rule, more.id) == ("few_requests_wait", waiting[-1].id)
+    assert not any(one.decision.is_accepted for one in (*again, more))
+    assert {one.id for one in await desk.stored()} == {one.id for one in waiting}
+    assert await desk.store.read(lambda rows: rows.actions.get(waiting[0].id)) == waiting[0]
+    assert desk.counted[-1] == more
 
 
 async def test_what_names_no_target_never_reaches_policy(desk: Desk) -> None:

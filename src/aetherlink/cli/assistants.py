@@ -5,8 +5,10 @@ from urllib.parse import urlencode
 
 from aetherlink.clients.agent import AgentClient
 from aetherlink.errors import AetherError, AnswerError, SettingsError
+from aetherlink.mcp.limited import LimitedTranslator
 from aetherlink.mcp.translating import Translator
 from aetherlink.model.principals import Scope
+from aetherlink.ports import Clock
 
 
 class OverHttp:
@@ -28,13 +30,13 @@ class OverHttp:
         return reply.status, reply.data
 
 
-async def translator(agent: AgentClient, *, propose: bool) -> Translator:
+async def translator(agent: AgentClient, *, propose: bool, clock: Clock) -> Translator:
     """The tools that read, and the one that proposes only where that was asked for: the token may be an operator's.
 
     A token that may not propose has no such tool; an agent that does not say refuses it when it is called.
     """
     wanted = {Scope.READ, Scope.PROPOSE} if propose and await _may_propose(agent) else {Scope.READ}
-    return Translator(OverHttp(agent), frozenset(wanted))
+    return LimitedTranslator(OverHttp(agent), frozenset(wanted), clock)
 
 
 async def _may_propose(agent: AgentClient) -> bool:

@@ -24,10 +24,11 @@ def mcp(
     from aetherlink.cli import assistants
     from aetherlink.cli.connection import talk
     from aetherlink.clients.agent import AgentClient
+    from aetherlink.lib.clock import SystemClock
 
     serve = assistants.server()
 
     async def conversation(agent: AgentClient) -> None:
-        await serve(await assistants.translator(agent, propose=propose))
+        await serve(await assistants.translator(agent, propose=propose, clock=SystemClock()))
 
     talk(conversation, config=config, url=url, token=token)

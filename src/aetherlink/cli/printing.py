@@ -14,6 +14,7 @@ import typer
 
 from aetherlink.cli.exit_codes import FAILED, READER_GONE
 from aetherlink.errors import AetherError
+from aetherlink.lib.hidden import without_hidden
 
 if TYPE_CHECKING:  # rich takes a while to import, and `aether --help` needs it not
     from datetime import datetime
@@ -124,8 +125,8 @@ def print_drawn(table: str) -> None:
 
 
 def plain(text: str) -> str:
-    """The text without anything that a terminal would obey: control characters become escapes."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+    """The text without anything that a terminal would obey: what controls or hides becomes an escape."""
+    return without_hidden(text, lambda letter: letter.encode("unicode_escape").decode())
 
 
 def labels(pairs: Mapping[str, str]) -> str:

@@ -8,7 +8,10 @@ from enum import StrEnum
 from aetherlink.model.principals import Scope
 
 _ID = "[0-9a-hjkmnp-tv-z]{16}"
-_LONGEST_TEXT = 4000  # characters of one argument
+_LONGEST_QUERY = 4000  # characters; all bounds are the API's own, or narrower
+_LONGEST_TEXT = 1000
+_LONGEST_ID = 100
+_LONGEST_WORD = 60  # an instant, or a duration
 
 
 class Place(StrEnum):
@@ -21,7 +24,10 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument. `pattern` has to match the whole of a text; what goes into a path always has one."""
+    """One argument. `pattern` has to match the whole of a text; what goes into a path always has one.
+
+    `least` and `most` bound a number, or how many characters a text has.
+    """
 
     name: str
     description: str
@@ -29,24 +35,27 @@ class Argument:
     place: Place = Place.QUERY
     pattern: str | None = None
     is_needed: bool = False
+    least: int = 0
+    most: int = _LONGEST_TEXT
 
     @property
     def schema(self) -> dict[str, object]:
         """Its JSON schema."""
         if self.kind is int:
-            return {"type": "integer", "minimum": 0, "description": self.description}
-        bounds = {"maxLength": _LONGEST_TEXT} | ({"pattern": f"^{self.pattern}$"} if self.pattern else {})
-        return {"type": "string", "description": self.description, **bounds}
+            return {"type": "integer", "minimum": self.least, "maximum": self.most, "description": self.description}
+        pattern = {"pattern": f"^(?:{self.pattern})$"} if self.pattern else {}
+        bounds = {"minLength": self.least, "maxLength": self.most}
+        return {"type": "string", "description": self.description, **bounds, **pattern}
 
     def problem(self, value: object) -> str | None:
         """What is wrong with the value, None: nothing."""
         if type(value) is not self.kind:
             return f"{self.name} has to be {'a whole number' if self.kind is int else 'a text'}"
         if isinstance(value, int):
-            return None if value >= 0 else f"{self.name} must not be negative"
+            return None if self.least <= value <= self.most else f"{self.name} has to be {self.least} to {self.most}"
         text = str(value)
-        if len(text) > _LONGEST_TEXT:
-            return f"{self.name} is longer than {_LONGEST_TEXT} characters"
+        if not self.least <= len(text) <= self.most:
+            return f"{self.name} has to have {self.least} to {self.most} characters"
         if self.pattern and not re.fullmatch(self.pattern, text):
             return f"{self.name} does not look like one"
         return None
@@ -83,15 +92,19 @@ class Tool:
 
 
 _PAGE = (
-    Argument("limit", "How many at most, 1 to 500.", int),
-    Argument("cursor", "The next_cursor of the page before.", pattern="[a-z0-9-]{1,100}"),
+    Argument("limit", "How many at most, 1 to 500.", int, least=1, most=500),
+    Argument("cursor", "The next_cursor of the page before.", pattern="[a-z0-9-]{1,100}", least=1, most=100),
 )
-_INCIDENT = Argument("incident_id", "Such as inc-06f3qk2c8d1v7m4t.", str, Place.PATH, f"inc-{_ID}", is_needed=True)
-_ACTION = Argument("action_id", "Such as act-06f3qk2c8d1v7m4t.", str, Place.PATH, f"act-{_ID}", is_needed=True)
+_INCIDENT = Argument(
+    "incident_id", "Such as inc-06f3qk2c8d1v7m4t.", str, Place.PATH, f"inc-{_ID}", is_needed=True, most=_LONGEST_ID
+)
+_ACTION = Argument(
+    "action_id", "Such as act-06f3qk2c8d1v7m4t.", str, Place.PATH, f"act-{_ID}", is_needed=True, most=_LONGEST_ID
+)
 _TENANT = Argument("tenant", "Of this tenant only.")
 _SOURCE = Argument("source", "Of this Prometheus only, by its name.")
-_OF_INCIDENT = Argument("incident_id", "Of this incident only.", pattern=f"inc-{_ID}")
-_QUERY = Argument("query", "PromQL.", is_needed=True)
+_OF_INCIDENT = Argument("incident_id", "Of this incident only.", pattern=f"inc-{_ID}", most=_LONGEST_ID)
+_QUERY = Argument("query", "PromQL.", is_needed=True, least=1, most=_LONGEST_QUERY)
 
 READ_INCIDENT = Tool(
     "get_incident", "One incident with its alerts and its action.", "/api/v1/incidents/{incident_id}", (_INCIDENT,)
@@ -109,7 +122,12 @@ TOOLS: Sequence[Tool] = (
         "health_history",
         "Health scores as they were, newest first.",
         "/api/v1/health/history",
-        (_SOURCE, _TENANT, Argument("since", "Not before this instant, in ISO 8601 with its offset."), *_PAGE),
+        (
+            _SOURCE,
+            _TENANT,
+            Argument("since", "Not before this instant, in ISO 8601 with its offset.", most=_LONGEST_WORD),
+            *_PAGE,
+        ),
     ),
     LIST_INCIDENTS,
     READ_INCIDENT,
@@ -136,7 +154,7 @@ TOOLS: Sequence[Tool] = (
         "query_prometheus",
         "PromQL of one instant, through the agent's guarded proxy.",
         "/api/v1/query",
-        (_QUERY, Argument("time", "Seconds since 1970, or ISO 8601; absent: now."), _SOURCE),
+        (_QUERY, Argument("time", "Seconds since 1970, or ISO 8601; absent: now.", most=_LONGEST_WORD), _SOURCE),
     ),
     Tool(
         "query_prometheus_range",
@@ -144,9 +162,9 @@ TOOLS: Sequence[Tool] = (
         "/api/v1/query_range",
         (
             _QUERY,
-            Argument("start", "Seconds since 1970, or ISO 8601.", is_needed=True),
-            Argument("end", "Seconds since 1970, or ISO 8601.", is_needed=True),
-            Argument("step", "Such as 30s or 5m.", is_needed=True),
+            Argument("start", "Seconds since 1970, or ISO 8601.", is_needed=True, most=_LONGEST_WORD),
+            Argument("end", "Seconds since 1970, or ISO 8601.", is_needed=True, most=_LONGEST_WORD),
+            Argument("step", "Such as 30s or 5m.", is_needed=True, most=_LONGEST_WORD),
             _SOURCE,
         ),
     ),
@@ -166,11 +184,13 @@ TOOLS: Sequence[Tool] = (
         "Ask a person to approve an action. Nothing happens before a person approves it.",
         "/api/v1/proposals",
         (
-            Argument("action", "restart, scale or rollback.", str, Place.BODY, is_needed=True),
-            Argument("reason", "Why, for the person who decides.", str, Place.BODY, is_needed=True),
-            Argument("service", "A target's service or name.", str, Place.BODY),
-            Argument("replicas", "For scale: how many.", int, Place.BODY),
-            Argument("incident_id", "The incident that it is for.", str, Place.BODY, f"inc-{_ID}"),
+            Argument("action", "restart, scale or rollback.", str, Place.BODY, is_needed=True, least=1, most=100),
+            Argument("reason", "Why, for the person who decides.", str, Place.BODY, is_needed=True, least=1),
+            Argument("service", "A target's service or name.", str, Place.BODY, least=1, most=200),
+            Argument("replicas", "For scale: how many.", int, Place.BODY, most=10_000),
+            Argument(
+                "incident_id", "The incident that it is for.", str, Place.BODY, f"inc-{_ID}", least=1, most=_LONGEST_ID
+            ),
         ),
         Scope.PROPOSE,
         "POST",

@@ -66,15 +66,15 @@ class Translator:
         """What the tool says; what it refuses is a result too."""
         tool = self._tools.get(name)
         if tool is None:
-            return _refused("there is no such tool for this token")
+            return refused("there is no such tool for this token")
         problems = tool.problems(given)
         if problems:
-            return _refused("; ".join(problems[:10]))
+            return refused("; ".join(problems[:10]))
         try:
             return await self._asked(tool, given)
         except Exception:  # noqa: BLE001 - the named boundary of a call: a bug is told to nobody but the log
             _log.exception("the tool %s has failed", tool.name)
-            return _refused("this tool has failed: the log says why", Outcome.FAILED)
+            return refused("this tool has failed: the log says why", Outcome.FAILED)
 
     async def read(self, address: str) -> Result:
         """What stands at the address of a resource."""
@@ -82,7 +82,7 @@ class Translator:
             return await self.call(LIST_INCIDENTS.name, {"status": "open"})
         head, separator, incident_id = address.partition(f"{OPEN_INCIDENTS}/")
         if head or not separator:
-            return _refused("there is no such resource")
+            return refused("there is no such resource")
         return await self.call(READ_INCIDENT.name, {"incident_id": incident_id})
 
     async def _asked(self, tool: Tool, given: Mapping[str, object]) -> Result:
@@ -93,7 +93,7 @@ class Translator:
         try:
             status, found = await self._api.ask(tool.method, path, params, body)
         except AetherError as problem:
-            return _refused(str(problem), Outcome.FAILED)
+            return refused(str(problem), Outcome.FAILED)
         text, data = await asyncio.to_thread(marked, found)  # it may be long, and others wait meanwhile
         if status < 300:
             return Result(text, data)
@@ -105,6 +105,7 @@ def _at(tool: Tool, place: Place, given: Mapping[str, object]) -> dict[str, obje
     return {each.name: given[each.name] for each in tool.arguments if each.place is place and each.name in given}
 
 
-def _refused(why: str, outcome: Outcome = Outcome.REFUSED) -> Result:
+def refused(why: str, outcome: Outcome = Outcome.REFUSED) -> Result:
+    """What a tool says that does not answer, and why."""
     said = one_line(why)
     return Result(said, {"refused": said}, outcome)

@@ -4,6 +4,7 @@ import asyncio
 import os
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mcp import Client, StdioServerParameters
@@ -113,6 +114,31 @@ def test_no_argument_leaves_its_place_in_the_path(agent):
         result = asyncio.run(translator.call("get_incident", {"incident_id": wrong}))
         assert result.is_error, wrong
         assert "incident_id" in result.text
+
+
+def described(agent, tool) -> dict[str, dict[str, Any]]:
+    """The schemas of what the tool's request takes, by the agent's own description."""
+    whole = agent.call("GET", "/openapi.json").json()
+    operation = whole["paths"][tool.path][tool.method.lower()]
+    found = {one["name"]: one["schema"] for one in operation.get("parameters", [])}
+    if tool.method == "POST":
+        reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        found |= whole["components"]["schemas"][reference.rpartition("/")[2]]["properties"]
+    return {name: {**schema, **schema.get("anyOf", [{}])[0]} for name, schema in found.items()}
+
+
+def test_no_argument_promises_more_than_the_api_takes(agent):
+    compared = 0
+    for tool in TOOLS:
+        schemas = described(agent, tool) if tool.arguments else {}
+        for argument in tool.arguments:
+            own, apis = argument.schema, schemas[argument.name]
+            for bound in {"maxLength", "maximum"} & apis.keys():
+                assert own[bound] <= apis[bound], (tool.name, argument.name)
+            for bound in {"minLength", "minimum"} & apis.keys() - ({"minLength"} if argument.pattern else set()):
+                assert own[bound] >= apis[bound], (tool.name, argument.name)
+            compared += bool({"maxLength", "maximum"} & apis.keys())
+    assert compared > 20
 
 
 def test_hostile_words_stay_below_the_warning_and_are_visible():

@@ -137,6 +137,28 @@ def test_a_signal_ends_it_while_its_client_is_silent(agent, tmp_path: Path, numb
     assert "Traceback" not in said
 
 
+def test_parallel_calls_are_bounded_and_each_is_answered(agent, tmp_path: Path) -> None:
+    sent = [tool_call("list_incidents") for _ in range(40)]
+    with serving(tmp_path, agent.url, agent.secrets["tenant"]) as served:
+        for one in sent:
+            served.send(one)
+        answers = [json.loads(served.process.stdout.readline()) for _ in sent]
+        text, is_error = served.call("get_timeline", {"incident_id": "nonsense"})
+        after = served.call("list_incidents")
+        served.process.stdin.close()
+        assert served.ended() == (0, "")
+
+    assert {answer["id"] for answer in answers} == {one["id"] for one in sent}
+    results = [answer["result"] for answer in answers]
+    refused = [result["content"][0]["text"] for result in results if result["isError"]]
+    assert len(refused) <= len(sent) - 8
+    for told in refused:
+        assert told == "too many calls: 240 a minute and 8 at once are answered; try again in 1 seconds"
+    assert is_error
+    assert "does not look like one" in text
+    assert not after[1]
+
+
 ANSWERS = {
     401: ("unknown, revoked or expired", "application/problem+json"),
     403: ("does not have the scope read", "application/problem+json"),

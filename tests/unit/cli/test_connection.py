@@ -23,6 +23,7 @@ def test_the_agent_is_asked_where_it_listens(listen: str, url: str) -> None:
 
 def test_no_terminal_obeys_what_comes_from_outside() -> None:
     assert plain("a\x1b[2Jb\nc\x07\u202e") == "a\\x1b[2Jb\\nc\\x07\\u202e"
+    assert plain("a\u3164b\u034f\U000e0100") == "a\\u3164b\\u034f\\U000e0100"
     assert plain("Größe 5 µs ✓") == "Größe 5 µs ✓"
 
 

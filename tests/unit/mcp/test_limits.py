@@ -57,4 +57,4 @@ def test_who_asks_nothing_is_forgotten(clock) -> None:
         limits.take(f"token {number}")
         clock.move(1)
 
-    assert len(limits._left) <= 101
+    assert len(limits._rate._left) <= 101

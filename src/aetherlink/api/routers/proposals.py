@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
+from aetherlink.access.rate import Rate
 from aetherlink.api.filters import Text
 from aetherlink.api.seed_shapes import ActBody, Requested, requested
 from aetherlink.commands import ActionRequest
@@ -15,6 +16,7 @@ from aetherlink.web.guard import Needs, guarded_router
 from aetherlink.web.idempotency import IdempotencyKey
 from aetherlink.web.services import ApiServices
 
+_PER_MINUTE = 30  # of one token, each read or refused by people: many more than they could
 _EXAMPLE: JsonDict = {"action": "restart", "service": "crm", "reason": "it does not answer since the last release"}
 
 
@@ -33,6 +35,7 @@ class ProposalBody(ActBody):
 def router(services: ApiServices) -> APIRouter:
     """The one route."""
     routes = guarded_router(prefix="/api/v1/proposals", tag="actions")
+    rate = Rate(services.clock, per_minute=_PER_MINUTE, of_what=f"proposals of this token ({_PER_MINUTE} a minute)")
     may_propose = Depends(Needs(services.gate, Scope.PROPOSE))
 
     @routes.post("", summary="Propose an action: a person has to approve it, whatever the mode", status_code=202)
@@ -41,8 +44,11 @@ def router(services: ApiServices) -> APIRouter:
     ) -> Requested:
         """It is never more than a request for approval, which the token that proposed it cannot grant.
 
-        What policy denies, or only observes, is refused at once. 404: there is no such incident.
+        What policy denies, or only observes, is refused at once. What is asked of people already, or is one too many
+        for its target, is refused with the id of an action that waits, and not stored. 404: there is no such incident.
+        429: more than 30 a minute of one token.
         """
+        rate.take(caller.root or caller.name)
         request = ActionRequest(
             body.action,
             body.reason,
