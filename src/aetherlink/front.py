@@ -157,6 +157,7 @@ class Front:
             store="SQLite" if settings.database_url is None else "PostgreSQL",
             parts=lambda: [Part(name, is_alive) for name, is_alive in house.alive().items()],
             free_bytes=self._free_bytes,
+            low_disk_bytes=settings.retention.low_disk_bytes,
         )
 
     def _free_bytes(self) -> int | None:

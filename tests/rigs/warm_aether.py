@@ -1,8 +1,10 @@
 """`aether`, forked from a process that has loaded it: to load it takes longer than most of what a test asks of it.
 
-What is about loading itself (memory, the time until it is ready, another program around it) starts the real command.
+Its output goes to files, to which the log writes at once: what is about a reader that is slow, or goes away, starts the
+real command. What is about loading itself (memory, the time until it is ready, another program around it) does too.
 """
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -93,4 +95,7 @@ def _become(arguments: list[str], environment: dict[str, str], folder: Path, out
         os.close(opened)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115 - they are open until it ends
     sys.argv = ["aether", *arguments]
-    main()
+    try:
+        main()
+    finally:
+        atexit._run_exitfuncs()  # a forked process ends without, and the log has its last words there

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ import typer
 from aetherlink.cli import completing, exit_codes
 from aetherlink.cli.listing import All, Limit, Listing
 from aetherlink.cli.parameters import Config, Json, Token, Url
-from aetherlink.cli.printing import Column, When, Words
+from aetherlink.cli.printing import Column, Short, When, Words
 from aetherlink.cli.styles import STATES
 
 if TYPE_CHECKING:
@@ -38,23 +39,37 @@ def _row(item: Mapping[str, Any]) -> tuple[object, ...]:
     approval = item.get("approval") or {}
     expires = When(approval.get("expires_at")) if item.get("state") == _WAITING else None
     what = " ".join(str(part) for part in (item.get("verb"), item.get("request"), item.get("target")) if part)
-    state = f"refused ({item.get('decision')})" if item.get("state") == "refused" else item.get("state")
-    return (item.get("id"), When(item.get("created_at")), state, what, item.get("requested_by"), expires)
+    return (item.get("id"), When(item.get("created_at")), _standing(item), what, item.get("requested_by"), expires)
 
 
+def _standing(item: Mapping[str, Any]) -> object:
+    match item.get("state"):
+        case "refused":
+            return f"refused ({item.get('decision')})"
+        case "waiting_approval":
+            return Short(_WAITING, "waits")
+        case state:
+            return state
+
+
+def _row_that_waits(item: Mapping[str, Any]) -> tuple[object, ...]:
+    id_, since, _, *others = _row(item)
+    return (id_, since, *others)
+
+
+_WHAT = (Words("what", is_cut=True, least=30), Words("by", is_cut=True, is_spare=True), "expires")
 _LISTING = Listing(
     "/api/v1/actions",
     (
         "id",
         "since",
         Column("state", most=16, styles=STATES),
-        Words("what", is_cut=True),
-        Words("by", is_cut=True),
-        "expires",
+        *_WHAT,
     ),
     _row,
     none="no actions",
 )
+_LISTING_THAT_WAITS = replace(_LISTING, columns=("id", "since", *_WHAT), row=_row_that_waits)
 
 
 @group.command(epilog=exit_codes.asking())
@@ -90,7 +105,8 @@ def actions(
     if waiting and state not in (None, _WAITING):
         raise typer.BadParameter(f"--waiting is --state {_WAITING}: give one of them")
     filters = {"state": _WAITING if waiting else state, "incident_id": incident, "target": target}
-    _LISTING.show(filters, limit=limit, is_whole=is_whole, as_json=as_json, config=config, url=url, token=token)
+    listing = _LISTING_THAT_WAITS if filters["state"] == _WAITING else _LISTING
+    listing.show(filters, limit=limit, is_whole=is_whole, as_json=as_json, config=config, url=url, token=token)
 
 
 @group.command(epilog=exit_codes.asking({0: "approved", 1: "not approved, or the agent refused"}))

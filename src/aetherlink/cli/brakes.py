@@ -22,7 +22,7 @@ _LISTING = Listing(
         item.get("set_by"),
         item.get("reason"),
     ],
-    none="nothing is held back",
+    none="no brakes; what is paused: aether pause --list, what is frozen: aether policy",
 )
 
 

@@ -22,10 +22,12 @@ _COLUMNS = (
     Words("why"),
 )
 
+_READ = ("ok", "low")  # a number beside another status is none that counts
 _HARMLESS = 0.995  # a part that is shown as 1.00 pulls nothing down
+_CODES = {0: "every score is well", 1: "one is low or could not be read, or the agent refused"}
 
 
-@group.command(epilog=exit_codes.asking({0: "no score is low", 1: "one of them is low, or the agent refused"}))
+@group.command(epilog=exit_codes.asking(_CODES))
 def health(
     *,
     tenant: Annotated[
@@ -50,11 +52,12 @@ def health(
     else:
         none = f"no score of tenant {tenant!r}" if readings else "not checked yet"
         print_table(_COLUMNS, [_row(reading) for reading in shown], none=none)
-    raise typer.Exit(exit_codes.FAILED if any(reading.get("status") == "low" for reading in shown) else 0)
+    is_well = bool(shown) and all(reading.get("status") == "ok" for reading in shown)
+    raise typer.Exit(0 if is_well else exit_codes.FAILED)
 
 
 def _row(reading: Mapping[str, Any]) -> tuple[object, ...]:
-    score = reading.get("score")
+    score = reading.get("score") if reading.get("status") in _READ else None
     return (
         (reading.get("tenant") or "(all)") + (" (VIP)" if reading.get("vip") else ""),
         reading.get("status"),

@@ -11,6 +11,7 @@ from aetherlink.cli import completing, exit_codes
 from aetherlink.cli.parameters import Config, GivenToken, Json, Token, Url
 
 if TYPE_CHECKING:  # what runs imports it when it runs
+    from aetherlink.cli.printing import Short
     from aetherlink.clients.agent import AgentClient
     from aetherlink.model.decisions import Evidence, Mode
     from aetherlink.pipeline.rehearsal import Rehearsal
@@ -21,6 +22,7 @@ playbook_commands = typer.Typer(help="Playbooks: list, check, try out, promote."
 group.add_typer(playbook_commands, name="playbook")
 
 _BETWEEN = re.compile(r",(?=[a-zA-Z_][a-zA-Z0-9_]*=)")
+_ALERT_NAME = re.compile(r'^alertname=~?"(.*)"$')
 _MOST_ALERTS = 20
 
 
@@ -28,7 +30,7 @@ _MOST_ALERTS = 20
 def list_playbooks(config: Config = None, url: Url = None, token: Token = None, as_json: Json = False) -> None:
     """List the playbooks in force in the running agent, in the order in which they are asked, and how good each was."""
     from aetherlink.cli.connection import talk
-    from aetherlink.cli.printing import Words, print_json, print_table
+    from aetherlink.cli.printing import Column, Words, print_json, print_table
 
     answer = talk(lambda agent: agent.ask("GET", "/api/v1/playbooks"), config=config, url=url, token=token)
     if as_json:
@@ -39,14 +41,20 @@ def list_playbooks(config: Config = None, url: Url = None, token: Token = None, 
             item.get("name"),
             _mode_words(item),
             "built in" if item.get("is_builtin") else "yours",
-            " ".join(item.get("match", [])),
+            _match_words(item.get("match", [])),
             ", ".join(map(_step_words, item.get("steps", []))) or "only observes",
             _record_words(item.get("precision", {})),
         )
         for item in answer.get("items", [])
     ]
-    cut = {name: Words(name, is_cut=True) for name in ("mode", "matches", "does", "so far")}
-    columns = ("name", cut["mode"], "from", cut["matches"], cut["does"], cut["so far"])
+    columns = (
+        "name",
+        Words("mode", is_cut=True),
+        Column("from", is_spare=True),
+        Words("matches", is_cut=True, least=16),
+        Words("does", is_cut=True, least=16),
+        Words("so far", is_cut=True, least=30, is_spare=True),
+    )
     print_table(columns, rows, none="no playbooks")
 
 
@@ -271,6 +279,13 @@ def _mode_words(item: Mapping[str, Any]) -> str:
             return f"{mode} (set back by the agent: {promotion.get('ended_because')})"
         case _:
             return mode
+
+
+def _match_words(matchers: Sequence[str]) -> "Short":
+    """What nearly all begin with says nothing on a terminal, where it takes the room of the name."""
+    from aetherlink.cli.printing import Short
+
+    return Short(" ".join(matchers), " ".join(_ALERT_NAME.sub(r"\1", one) for one in matchers))
 
 
 def _step_words(step: Mapping[str, Any]) -> str:

@@ -32,19 +32,25 @@ _FEWEST_LEFT = 8  # columns for words, on however narrow a terminal
 class Column:
     """A column. On a terminal its cells are cut after `most` columns; None: they never are, as an id must not be.
 
-    `styles` are by what a cell says, and count on a terminal only.
+    `styles` are by what a cell says, and count on a terminal only. A spare column gives way to the others: it shrinks
+    first, and is left out where there is still no room; the last of them first.
     """
 
     name: str
     most: int | None = None
     styles: Mapping[str, str] = field(default_factory=dict)
+    is_spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Words(Column):
-    """A column that has what is left of a terminal's line, and goes on in the next one, or is cut there."""
+    """A column that has what is left of a terminal's line, and goes on in the next one, or is cut there.
+
+    Spare columns are left out until it has `least` columns, if it wants so many.
+    """
 
     is_cut: bool = False
+    least: int = _FEWEST_LEFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,17 @@ class Marked:
 
     def __str__(self) -> str:
         return str(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A cell that is told in fewer letters on a terminal, and elsewhere whole."""
+
+    whole: object
+    short: str
+
+    def __str__(self) -> str:
+        return "" if self.whole is None else str(self.whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +197,13 @@ def _cell(cell: object, column: Column, now: "datetime") -> "Text":
 
     from aetherlink.cli.instants import away
 
-    text = away(cell, now) if isinstance(cell, When) else _words(cell)
+    match cell:
+        case When():
+            text = away(cell, now)
+        case Short():
+            text = cell.short
+        case _:
+            text = _words(cell)
     style = cell.style if isinstance(cell, Marked) else column.styles.get(text, "")
     return Text(plain(text), style=style)
 
@@ -189,6 +212,8 @@ def _table(screen: "Console", columns: Sequence[Column], cells: "Sequence[Sequen
     from rich.table import Table
 
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=any(one.name for one in columns))
+    places = _kept(screen.width, columns, cells)
+    columns, cells = [columns[place] for place in places], [[row[place] for place in places] for row in cells]
     widths = _widths(screen.width, columns, cells)
     screen.width = max(screen.width, sum(widths) + _GAP * len(widths))  # rather wrapped by the terminal than cut
     for column, taken in zip(columns, widths, strict=True):
@@ -199,16 +224,42 @@ def _table(screen: "Console", columns: Sequence[Column], cells: "Sequence[Sequen
     return table
 
 
+def _kept(room: int, columns: Sequence[Column], cells: "Sequence[Sequence[Text]]") -> Sequence[int]:
+    """The places of the columns that are shown: spare ones go, from the last on, until the others have their least."""
+    wanted = _wanted(columns, cells)
+    kept = list(range(len(columns)))
+    for spare in [place for place in reversed(kept) if columns[place].is_spare]:
+        if sum(_least(columns[place], wanted[place]) for place in kept) + _GAP * (len(kept) - 1) <= room:
+            break
+        kept.remove(spare)
+    return kept
+
+
 def _widths(room: int, columns: Sequence[Column], cells: "Sequence[Sequence[Text]]") -> Sequence[int]:
-    """So wide is each column: as its longest cell; those with words share what the others leave."""
-    wide = [max(len(one.name), *(row[place].cell_len for row in cells)) for place, one in enumerate(columns)]
-    wide = [min(one.most or wanted, wanted) for one, wanted in zip(columns, wide, strict=True)]
-    words = sorted((wide[place], place) for place, one in enumerate(columns) if isinstance(one, Words))
-    left = room - _GAP * (len(columns) - 1) - sum(wide) + sum(wanted for wanted, _ in words)
-    for sharers, (wanted, place) in zip(range(len(words), 0, -1), words, strict=True):  # who wants little leaves more
-        wide[place] = min(wanted, max(_FEWEST_LEFT, left // sharers))
-        left -= wide[place]
+    """So wide is each column: as its longest cell; those with words share what the others leave, spare ones last."""
+    wanted, room = _wanted(columns, cells), room - _GAP * (len(columns) - 1)
+    wide = [_least(one, most) for one, most in zip(columns, wanted, strict=True)]
+    if sum(wide) > room:
+        fewest = zip(columns, wanted, strict=True)
+        wide = [min(most, _FEWEST_LEFT) if isinstance(one, Words) else most for one, most in fewest]
+    growing = [place for place, most in enumerate(wanted) if wide[place] < most]
+    for _ in range(room - sum(wide)):
+        if not growing:
+            break
+        place = min(growing, key=lambda each: (columns[each].is_spare, wide[each]))
+        wide[place] += 1
+        if wide[place] == wanted[place]:
+            growing.remove(place)
     return wide
+
+
+def _wanted(columns: Sequence[Column], cells: "Sequence[Sequence[Text]]") -> Sequence[int]:
+    longest = [max(len(one.name), *(row[place].cell_len for row in cells)) for place, one in enumerate(columns)]
+    return [min(one.most or wanted, wanted) for one, wanted in zip(columns, longest, strict=True)]
+
+
+def _least(column: Column, wanted: int) -> int:
+    return min(wanted, column.least) if isinstance(column, Words) else wanted
 
 
 def _now() -> "datetime":

@@ -11,12 +11,14 @@ from aetherlink.cli.printing import Column, When, Words
 
 group = typer.Typer()
 
-_COLUMNS = ("part", Column("stands", styles={"NOT WELL": "bold red", "ok": "green"}), "looked", Words("detail"))
+_STANDS = {"NOT WELL": "bold red", "PAUSED": "bold yellow", "FROZEN": "bold yellow", "ok": "green"}
+_COLUMNS = ("part", Column("stands", styles=_STANDS), "looked", Words("detail"))
+_CODES = {0: "well, also while paused or frozen", 1: "something of it is not, or the agent refused"}
 
 
-@group.command(epilog=exit_codes.asking({0: "well", 1: "something of it is not, or the agent refused"}))
+@group.command(epilog=exit_codes.asking(_CODES))
 def status(config: Config = None, url: Url = None, token: Token = None, as_json: Json = False) -> None:
-    """Show how the agent itself stands: its parts, its sources, its channels, its store."""
+    """Show how the agent itself stands: what keeps it from acting, its parts, sources and channels, its disk."""
     from aetherlink.cli.connection import talk
     from aetherlink.cli.printing import print_json, print_table
 
@@ -33,8 +35,11 @@ def _rows(answer: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
     about = f"version {answer.get('version')}, mode {answer.get('mode')}"
     unready = "; ".join(map(str, answer.get("unready") or []))
     yield _row("agent", is_well=bool(answer.get("is_ready")), detail=f"{about}{f': {unready}' if unready else ''}")
+    yield from _acting(answer)
+    kept = f"{answer.get('store')}, {answer.get('entries')} timeline entries"
     for part in answer.get("parts") or []:
-        yield _row(part.get("name"), is_well=bool(part.get("is_alive")))
+        name = part.get("name")
+        yield _row(name, is_well=bool(part.get("is_alive")), detail=kept if name == "store" else "")
     for one in answer.get("sources") or []:
         blind = "its heartbeat has stopped" if one.get("is_blind") else ""
         detail = "; ".join(filter(None, (blind, one.get("detail"))))
@@ -44,9 +49,29 @@ def _rows(answer: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
         given_up = f"{one['dead']} given up: aether notify dead" if one.get("dead") else ""
         problem = "; ".join(filter(None, (str(one.get("problem") or ""), given_up)))
         yield _row(f"channel {one.get('name')}", is_well=not problem, detail=problem)
-    free = answer.get("free_bytes")
-    room = "" if free is None else f", {free / 1e9:.1f} GB free"
-    yield _row("store", is_well=True, detail=f"{answer.get('store')}, {answer.get('entries')} timeline entries{room}")
+    yield _disk(answer.get("free_bytes"), answer.get("low_disk_bytes") or 0)
+
+
+def _acting(answer: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    """What is paused or frozen, one by one; the mode alone says not whether it acts."""
+    state = answer.get("pause") or {}
+    held = [_paused(one) for one in state.get("pauses") or []]
+    held += [("acting", "PAUSED", When(None), f"all: {state['outside']}")] if state.get("outside") else []
+    held += [("acting", "FROZEN", When(None), words) for words in answer.get("frozen") or []]
+    yield from held or [_row("acting", is_well=True, detail="nothing is paused or frozen")]
+
+
+def _paused(one: Mapping[str, Any]) -> tuple[object, ...]:
+    end = f" until {one['until']}" if one.get("until") else ""
+    since = When(one.get("from") or one.get("since"))
+    return ("acting", "PAUSED", since, f"{one.get('scope')}{end}, by {one.get('paused_by')}: {one.get('reason')}")
+
+
+def _disk(free: int | None, low: int) -> tuple[object, ...]:
+    if free is None:
+        return _row("disk", is_well=False, detail="nobody can tell how much of it is free")
+    bound = f", less than the {low / 1e9:.1f} GB of retention.low_disk_bytes" if free < low else ""
+    return _row("disk", is_well=not bound, detail=f"{free / 1e9:.1f} GB free{bound}")
 
 
 def _row(name: object, *, is_well: bool | None, at: object = None, detail: object = "") -> tuple[object, ...]:

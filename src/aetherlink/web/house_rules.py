@@ -46,7 +46,7 @@ class HouseRules:
     """`targets` lists the declared ones, and answers for those that are found too. `protected` says why of some.
 
     `rules` are the names of policy's rules in their order with what each sees to. `parts` and `free_bytes` must be
-    quick; no bytes: nobody can tell.
+    quick; no bytes: nobody can tell. With fewer than `low_disk_bytes` the disk is not well.
     """
 
     targets: Mapping[TargetName, Target] = field(default_factory=dict)
@@ -63,6 +63,7 @@ class HouseRules:
     store: str = ""
     parts: Callable[[], Sequence[Part]] = _no_parts
     free_bytes: Callable[[], int | None] = _no_disk
+    low_disk_bytes: int = 0
 
 
 NO_RULES = HouseRules()

@@ -122,7 +122,7 @@ def test_the_command_shows_scores_parts_and_forecast_and_fails_when_one_is_low(a
     of_one = aether("health", "--tenant", "vip-umbrella", "--config", settings_of(agent))
     of_none = aether("health", "--tenant", "nobody", "--config", settings_of(agent))
 
-    assert (shown.returncode, of_one.returncode) == (1, 0)
+    assert (shown.returncode, of_one.returncode, of_none.returncode) == (1, 0, 1)
     assert of_none.stdout == "no score of tenant 'nobody'\n"
     assert "success 0.41" in shown.stdout
     assert "in 55 min (40 min to much later)" in of_one.stdout
@@ -130,9 +130,23 @@ def test_the_command_shows_scores_parts_and_forecast_and_fails_when_one_is_low(a
     assert "(all)" not in of_one.stdout
 
 
+def test_the_command_fails_and_shows_no_number_where_no_score_could_be_read(agent, aether, settings_of) -> None:
+    agent.world.latest = replace(LOW, status=HealthStatus.ERROR, score=7.5, detail="Prometheus does not answer")
+    failed = aether("health", "--config", settings_of(agent))
+    agent.world.latest = replace(LOW, status=HealthStatus.NO_DATA, score=7.5, detail="it is old")
+    old = aether("health", "--config", settings_of(agent))
+    agent.world.latest = replace(LOW, status=HealthStatus.OK, score=97.5)
+    well = aether("health", "--config", settings_of(agent))
+
+    assert (failed.returncode, old.returncode, well.returncode) == (1, 1, 0)
+    assert "7.5" not in failed.stdout + old.stdout
+    assert "Prometheus does not answer" in failed.stdout
+    assert "97.5" in well.stdout
+
+
 def test_the_command_before_the_first_check_and_as_json(agent, aether, settings_of) -> None:
     shown = aether("health", "--config", settings_of(agent))
     told = aether("health", "--json", "--config", settings_of(agent))
 
-    assert (shown.returncode, shown.stdout) == (0, "not checked yet\n")
+    assert (shown.returncode, shown.stdout) == (1, "not checked yet\n")
     assert '"score": null' in told.stdout

@@ -122,6 +122,29 @@ def test_a_file_that_pauses_is_told(agent) -> None:
     assert said["outside"].endswith("pause: they look for the leak")
 
 
+def test_the_status_tells_what_is_paused_and_frozen_now(agent, aether) -> None:
+    before = agent.call("GET", "/api/v1/status").json()
+    agent.world.freezes = ["weekend: no changes"]
+    agent.call("POST", "/api/v1/pause", token="operate", json=PAUSE)
+    agent.call("POST", "/api/v1/pause", token="operate", json={"scope": "tenant:acme", "from": in_hours(1)})
+    (agent.data_dir.parent / "pause").write_text("they look for the leak\n")
+    status = agent.call("GET", "/api/v1/status").json()
+    told = aether("status", AETHER_URL=agent.url).stdout
+    brakes = aether("brakes", AETHER_URL=agent.url).stdout
+
+    assert (before["pause"], before["frozen"]) == (NOT_PAUSED, [])
+    assert [(one["scope"], one["reason"]) for one in status["pause"]["pauses"]] == [("all", PAUSE["reason"])]
+    assert status["pause"]["outside"].endswith("they look for the leak")
+    assert status["frozen"] == ["weekend: no changes"]
+    assert "all, by operate-test: we move the database" in told
+    assert [line.split()[1] for line in told.splitlines() if line.startswith("acting ")] == [
+        "PAUSED",
+        "PAUSED",
+        "FROZEN",
+    ]
+    assert "aether pause --list" in brakes
+
+
 def run(settings: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return warm_aether.run(arguments, settings, folder)
 
@@ -159,14 +182,22 @@ def test_parts_and_planned_pauses_from_the_command_line(tmp_path: Path) -> None:
         planned = run(settings, tmp_path, "pause", "--from", "2h", "--for", "30m")
         (tmp_path / "stop").touch()
         listed = run(settings, tmp_path, "pause", "--list")
+        status = run(settings, tmp_path, "status")
         (tmp_path / "stop").unlink()
         resumed = run(settings, tmp_path, "resume", "--scope", "tenant:acme")
+        resumed_status = run(settings, tmp_path, "status")
         called_off = run(settings, tmp_path, "resume", "--planned")
 
     assert part.stdout.startswith("tenant:acme is paused until `aether resume --scope tenant:acme`, by operator at 2")
     assert "\nto be paused from 2" in planned.stdout
     assert listed.stdout.splitlines()[-1] == f"paused by the file {tmp_path / 'stop'}: no reason was given"
     assert resumed.stdout.splitlines()[-1] == "not paused: the agent acts as its mode allows"
+    acting = [line.split() for line in status.stdout.splitlines() if line.startswith("acting ")]
+    assert [(words[1], words[-1]) for words in acting] == [("PAUSED", "it"), ("PAUSED", "given")]
+    assert "tenant:acme, by operator: they asked for it" in status.stdout
+    assert f"all: paused by the file {tmp_path / 'stop'}" in status.stdout
+    assert "PAUSED" not in resumed_status.stdout
+    assert "nothing is paused or frozen" in resumed_status.stdout
     assert called_off.stdout == "not paused: the agent acts as its mode allows\n"
 
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from aetherlink.api import delivery_shapes
+from aetherlink.api import delivery_shapes, shapes
 from aetherlink.api.shapes import Instant
 from aetherlink.model.decisions import Mode
 from aetherlink.model.principals import Scope
@@ -35,12 +35,17 @@ class StatusShape(BaseModel):
 
     version: str = Field(examples=["1.2.0"])
     mode: Mode
+    pause: shapes.PauseState = Field(description="What is paused now, whatever the mode; planned pauses are left out.")
+    frozen: list[str] = Field(
+        description="The freezes in force, in words.", examples=[["no changes at the weekend: until Monday"]]
+    )
     is_ready: bool = Field(examples=[True])
     unready: list[str] = Field(description="Why not, in words.", examples=[[]])
     parts: list[PartShape]
     sources: list[SourceShape]
     store: str = Field(description="Its kind.", examples=["SQLite"])
     free_bytes: int | None = Field(description="On the disk of data_dir; null: unknown.", examples=[52428800000])
+    low_disk_bytes: int = Field(description="With less room the disk is not well.", examples=[536870912])
     entries: int = Field(description="Of all timelines.", examples=[1210])
     channels: list[delivery_shapes.ChannelShape]
 
@@ -54,16 +59,20 @@ def router(services: ApiServices) -> APIRouter:
     async def status() -> StatusShape:
         """What is known now; nobody outside is asked for it."""
         states = await services.store.read(lambda rows: rows.deliveries.states())
+        pauses = await services.pause_commands.pauses()
         unready = list(services.readiness())
         return StatusShape(
             version=services.version,
             mode=services.stance.mode,
+            pause=shapes.pauses([one for one in pauses if one[1]], services.outside_pause()),
+            frozen=list(services.stance.freezes(services.clock.now())),
             is_ready=not unready,
             unready=unready,
             parts=[PartShape(name=one.name, is_alive=one.is_alive) for one in services.rules.parts()],
             sources=_sources(services),
             store=services.rules.store,
             free_bytes=services.rules.free_bytes(),
+            low_disk_bytes=services.rules.low_disk_bytes,
             entries=services.anchors.entries,
             channels=delivery_shapes.channels(states, services.voice).items,
         )
