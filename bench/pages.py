@@ -10,7 +10,11 @@ from aetherlink.console.registry import ROUTERS
 from aetherlink.web.services import ApiServices
 from bench.load import LoadError
 
-_LEFT_OUT = ("/assets/", "/incidents/")  # files that browsers keep, and another name of a page
+_LEFT_OUT = (
+    "/assets/",
+    "/login/oidc",
+    "/incidents/",
+)  # what browsers keep, a provider's place, and another name of a page
 _NARROWED = (  # the same pages, looked at more closely
     "/incidents?status=resolved",
     "/incidents?severity=info",
@@ -31,7 +35,7 @@ def addresses(known: Mapping[str, str]) -> list[str]:
     services = ApiServices(*[nothing] * len(ApiServices.__slots__))
     routes = [route for make in ROUTERS for route in make(services).routes if isinstance(route, APIRoute)]
     paths = [route.path for route in routes if "GET" in route.methods]
-    kept = [path for path in paths if path != _LEFT_OUT[1] and not path.startswith(_LEFT_OUT[0])]
+    kept = [path for path in paths if path != _LEFT_OUT[2] and not path.startswith(_LEFT_OUT[:2])]
     return [*(_filled(path, known) for path in kept), *_NARROWED]
 
 
