@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
+from aetherlink.access.turnstile import Turnstile
 from aetherlink.errors import (
     AetherError,
     AnswerError,
@@ -26,7 +27,6 @@ from aetherlink.queries.cache import AnswerCache
 from aetherlink.queries.metrics import ProxyMetrics
 from aetherlink.queries.options import QueryOptions
 from aetherlink.queries.tenancy import Tenancy
-from aetherlink.queries.turnstile import Turnstile
 
 _MOST_SELECTORS = 20
 _REFUSALS = (BadRequestError, ForbiddenError, TooLargeError)
@@ -60,7 +60,7 @@ class GuardedDesk:
         self._label = tenant_label
         self._clock = clock
         self._metrics = metrics
-        self._turnstile = Turnstile(most=options.at_once, most_each=options.at_once_each, told=metrics.on_their_way)
+        self._turnstile = _turnstile(options, metrics)
         self._cache = AnswerCache(most_bytes=options.cache_bytes, age=options.cache_age, monotonic=clock.monotonic)
 
     async def evaluate(self, query: str, asking: Asking) -> QueryAnswer:
@@ -236,6 +236,20 @@ class GuardedDesk:
             raise
         finally:
             self._metrics.ended(kind, outcome)
+
+
+def _turnstile(options: QueryOptions, metrics: ProxyMetrics) -> Turnstile:
+    most, most_each = options.at_once, options.at_once_each
+
+    def full() -> OverloadedError:
+        return OverloadedError(f"{most} queries are on their way already (queries.at_once): try again")
+
+    def full_each() -> OverloadedError:
+        return OverloadedError(
+            f"{most_each} queries of this caller are on their way already (queries.at_once_each): try again"
+        )
+
+    return Turnstile(most=most, most_each=most_each, full=full, full_each=full_each, told=metrics.on_their_way)
 
 
 def _outcome(error: BaseException) -> str:
