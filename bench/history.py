@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from aetherlink.lib.clock import SystemClock
 from aetherlink.model.actions import Action, ActionState, Outcome, OutcomeStatus, Plan, Verb
 from aetherlink.model.decisions import Decision, Effect
 from aetherlink.model.deliveries import Delivery, DeliveryState
@@ -36,7 +37,7 @@ def add_actions(folder: Path, count: int) -> None:
 
 def add_deliveries(folder: Path, count: int) -> None:
     """So many incidents were told to a channel, long ago."""
-    now = datetime.now(UTC)
+    now = SystemClock().now()
     with _begun(folder) as connection:
         rows = SqlDeliveryRows(connection)
         for place, incident in enumerate(_newest(connection, count)):
@@ -70,7 +71,7 @@ def _newest(connection: sa.Connection, count: int) -> Sequence[IncidentId]:
 
 
 def _actions(of: Sequence[IncidentId], count: int) -> Iterator[Action]:
-    now = datetime.now(UTC)
+    now = SystemClock().now()
     for place in range(count):
         at = now - (place + 1) * _APART
         is_done = place % 3 != 0
